@@ -1,0 +1,146 @@
+# nudge: `make help` lists the targets.
+
+CXX       ?= g++
+CXXFLAGS  ?= -O2
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+V         ?= 0
+
+PROGRAMS  := $(patsubst tools/%.cc,%,$(wildcard tools/*.cc))
+LEVELS    := v3 v4
+march_v3  := -march=x86-64-v3 -mtune=generic
+march_v4  := -march=x86-64-v4 -mtune=generic -mprefer-vector-width=512
+
+packages  := libzstd simdjson libpcre2-8 libutf8proc libxxhash
+warnings  := -Wall -Wextra -Wshadow
+# The law (docs/determinism.md): the compiler neither contracts nor reorders.
+law       := -ffp-contract=off -fno-fast-math
+all_flags := -std=c++20 -fPIC -I. $(warnings) $(law) -pthread $(CXXFLAGS)
+libraries  = -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages))
+
+# Objects live in a folder named by what they were built with.
+build     := build/$(shell printf '%s' '$(CXX) $(all_flags) $(LDFLAGS)' | cksum | cut -d' ' -f1)
+
+leveled   := $(filter-out lib/kernels/dispatch.cc,$(wildcard lib/kernels/*.cc))
+plain     := $(filter-out $(leveled),$(wildcard lib/*/*.cc))
+lib_objs  := $(plain:%.cc=$(build)/%.o) $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o))
+# Shared, because eight programs that each hold the library would be 10 MB.
+soname    := libnudge.so.0
+library   := $(build)/$(soname)
+headers   := $(wildcard lib/*/*.h)
+test_dirs := $(patsubst tests/%/,%,$(sort $(dir $(wildcard tests/*/test_*.cc))))
+test_bins := $(test_dirs:%=$(build)/test-%)
+benches   := $(patsubst tests/bench/%.cc,$(build)/%,$(wildcard tests/bench/*.cc))
+bin       := $(PROGRAMS:%=$(build)/bin/%)
+
+ifeq ($(V),1)
+  Q :=
+  say = @:
+else
+  Q := @
+  say = @printf '  %-5s %s\n'
+endif
+
+.DEFAULT_GOAL := all
+.PHONY: all deps check check-long check-layers asan bench demo install uninstall clean help test-programs print-build
+
+all: $(bin) $(library) man  ## build the programs, the library and the man pages (default)
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 16
+	@echo 'variables: CXX CXXFLAGS LDFLAGS PREFIX DESTDIR V=1 (show the commands)'
+
+deps:  ## install what is missing (Debian packages; through sudo where not root)
+	@sh tests/deps.sh
+
+$(build)/%.o: %.cc
+	$(say) CXX $<
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(all_flags) -MMD -MP -c $< -o $@
+
+define level_rule
+$(build)/%.$(1).o: %.cc
+	$$(say) CXX '$$< ($(1))'
+	@mkdir -p $$(@D)
+	$$(Q)$$(CXX) $$(all_flags) -O3 -fno-math-errno $(march_$(1)) -DNUDGE_LEVEL=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach l,$(LEVELS),$(eval $(call level_rule,$l)))
+
+$(library): $(lib_objs)
+	$(say) LINK $(@F)
+	$(Q)$(CXX) $(all_flags) -shared -Wl,-soname,$(soname) $^ $(libraries) -o $@
+
+# Programs find the library beside the folder they are in: in the build folder, or in lib/ where installed.
+$(build)/bin/%: $(build)/tools/%.o $(library)
+	$(say) LINK $*
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(all_flags) $^ $(libraries) -Wl,-rpath,'$$ORIGIN/..:$$ORIGIN/../lib' -o $@
+
+man_pages := $(PROGRAMS:%=$(build)/man/%.1)
+.PHONY: man
+man: $(man_pages)
+$(build)/man/%.1: $(build)/bin/%
+	$(say) MAN $*.1
+	@mkdir -p $(@D)
+	$(Q)$< --man > $@.tmp && mv $@.tmp $@
+
+# One test program a folder of tests/.
+define test_rule
+$(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc)) $(build)/tests/harness/main.o $(library)
+	$$(say) LINK test-$(1)
+	$$(Q)$$(CXX) $$(all_flags) $$^ $$(libraries) -Wl,-rpath,'$$$$ORIGIN' -o $$@
+endef
+$(foreach d,$(test_dirs),$(eval $(call test_rule,$d)))
+# Tests are compiled once and run once: less optimised, they are done sooner.
+$(build)/tests/%.o: all_flags += -isystem /usr/include/eigen3 -O1
+
+$(build)/%: $(build)/tests/bench/%.o $(library)
+	$(say) LINK $*
+	$(Q)$(CXX) $(all_flags) $^ $(libraries) -Wl,-rpath,'$$ORIGIN' -o $@
+
+test-programs: $(bin) $(test_bins)
+
+check: deps check-layers  ## set up, build and run all tests (minutes)
+	@$(MAKE) --no-print-directory all test-programs
+	@sh tests/run.sh $(build)
+
+check-long: deps  ## the tests that take longer: every float32, the demo's control
+	@$(MAKE) --no-print-directory all test-programs
+	@NUDGE_CHECK_LONG=1 sh tests/run.sh $(build)
+
+asan: deps  ## the whole suite under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory check CXXFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+
+check-layers:  ## prove that a file includes its own folder or a lower floor
+	@sh tests/layers.sh
+
+bench: $(benches)  ## measure the kernels against the machine's limits
+	@for b in $(benches); do $$b || exit 1; done
+
+demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh
+	@$(MAKE) --no-print-directory all
+	@PATH="$(CURDIR)/$(build)/bin:$$PATH" bash docs/demo.sh
+
+install: all  ## install programs, library, headers and man pages under $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man1
+	install -s -m 755 $(bin) $(DESTDIR)$(PREFIX)/bin
+	install -s -m 644 $(library) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(soname) $(DESTDIR)$(PREFIX)/lib/libnudge.so
+	install -m 644 $(man_pages) $(DESTDIR)$(PREFIX)/share/man/man1
+	@# Under their paths in the tree: -I$(PREFIX)/include/nudge finds what includes "lib/x/y.h".
+	set -e; for d in $(sort $(dir $(headers))); do \
+	  install -d $(DESTDIR)$(PREFIX)/include/nudge/$$d; install -m 644 $$d*.h $(DESTDIR)$(PREFIX)/include/nudge/$$d; done
+
+uninstall:  ## remove what install put there
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DESTDIR)$(PREFIX)/lib/$(soname) $(DESTDIR)$(PREFIX)/lib/libnudge.so
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/share/man/man1/%.1)
+	rm -rf $(DESTDIR)$(PREFIX)/include/nudge
+
+clean:  ## remove all that was built
+	rm -rf build
+
+print-build:  # for scripts: the folder in use
+	@echo $(build)
+
+.PRECIOUS: $(build)/%.o
+-include $(shell find $(build) -name '*.d' 2>/dev/null)

@@ -1,0 +1,72 @@
+// Owned, aligned, zeroed memory for numbers; the kernels take its raw pointer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <span>
+#include <utility>
+
+namespace nudge {
+
+// A fixed-size array on a cache-line boundary. Unlike std::vector it never copies by accident and
+// can be made without touching its pages (calloc hands out zero pages lazily).
+template <class T>
+class Buffer {
+ public:
+  static constexpr std::size_t kAlignment = 64;
+
+  Buffer() = default;
+  explicit Buffer(std::int64_t size) : size_(size) {
+    if (size == 0) return;
+    // calloc, then aligned by hand: aligned_alloc has no zeroing form, and memset would touch all.
+    raw_ = std::calloc(static_cast<std::size_t>(size) * sizeof(T) + kAlignment, 1);
+    if (raw_ == nullptr) throw std::bad_alloc();
+    auto address = reinterpret_cast<std::uintptr_t>(raw_);
+    data_ = reinterpret_cast<T*>((address + kAlignment - 1) / kAlignment * kAlignment);
+  }
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { std::free(raw_); }
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  std::int64_t size() const { return size_; }
+  T& operator[](std::int64_t i) { return data_[i]; }
+  const T& operator[](std::int64_t i) const { return data_[i]; }
+  std::span<T> span() { return {data_, static_cast<std::size_t>(size_)}; }
+  std::span<const T> span() const { return {data_, static_cast<std::size_t>(size_)}; }
+
+  void zero() {
+    if (size_ > 0) std::memset(static_cast<void*>(data_), 0, static_cast<std::size_t>(size_) * sizeof(T));
+  }
+  // Makes room for at least `size` elements; what was there is gone when it has to grow.
+  void reserve(std::int64_t size) {
+    if (size > size_) *this = Buffer(size);
+  }
+  Buffer copy() const {
+    Buffer other(size_);
+    if (size_ > 0) std::memcpy(static_cast<void*>(other.data_), data_, static_cast<std::size_t>(size_) * sizeof(T));
+    return other;
+  }
+
+ private:
+  void swap(Buffer& other) {
+    std::swap(raw_, other.raw_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+  }
+
+  void* raw_ = nullptr;
+  T* data_ = nullptr;
+  std::int64_t size_ = 0;
+};
+
+}  // namespace nudge

@@ -1,0 +1,135 @@
+#include "lib/base/parallel.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace nudge {
+namespace {
+
+// Spins before a waiting thread sleeps: some 20 microseconds, the distance of two loops of a model's step.
+constexpr int kSpins = 400;
+
+int default_thread_count() {
+  if (const char* named = std::getenv("OMP_NUM_THREADS")) {
+    const int n = std::atoi(named);
+    if (n >= 1) return n;
+  }
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+// One loop at a time. `epoch_` is odd while a loop is open. A worker announces itself in `inside_` and then looks
+// whether the loop is still open; the owner closes it and then waits until nobody is inside. Sequential consistency
+// of the two makes that safe: either the worker sees the loop closed or the owner sees the worker.
+class Pool {
+ public:
+  int threads = default_thread_count();
+
+  void run(std::int64_t n, detail::Item item, void* context) {
+    start_workers();
+    item_ = item;
+    context_ = context;
+    n_ = n;
+    failure_ = nullptr;
+    next_.store(0, std::memory_order_relaxed);
+    epoch_.fetch_add(1);
+    epoch_.notify_all();
+    work();
+    epoch_.fetch_add(1);
+    for (int spins = 0; inside_.load() != 0; ++spins) spins < kSpins ? _mm_pause() : static_cast<void>(sched_yield());
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+
+  // One loop after the other when several threads of a program begin one.
+  std::mutex owner;
+  static thread_local bool busy;  // this thread is in a loop
+
+ private:
+  void start_workers() {
+    for (; started_ < threads - 1; ++started_) std::thread([this, index = started_] { serve(index); }).detach();
+  }
+
+  void serve(int index) {
+    busy = true;
+    FlushDenormals flush;
+    std::uint32_t seen = 0;
+    for (;;) {
+      std::uint32_t now = epoch_.load();
+      for (int spins = 0; now == seen && spins < kSpins; ++spins) {
+        _mm_pause();
+        now = epoch_.load();
+      }
+      if (now == seen) {
+        epoch_.wait(seen);
+        continue;
+      }
+      seen = now;
+      if (now % 2 == 0 || index >= threads - 1) continue;
+      inside_.fetch_add(1);
+      if (epoch_.load() == now) work();
+      inside_.fetch_sub(1);
+    }
+  }
+
+  void work() {
+    for (std::int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < n_;) {
+      try {
+        item_(context_, i);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex_);
+        failure_ = std::current_exception();
+      }
+    }
+  }
+
+  std::atomic<std::uint32_t> epoch_{0};
+  std::atomic<int> inside_{0};
+  std::atomic<std::int64_t> next_{0};
+  detail::Item item_ = nullptr;
+  void* context_ = nullptr;
+  std::int64_t n_ = 0;
+  std::exception_ptr failure_;
+  std::mutex failure_mutex_;
+  int started_ = 0;
+};
+
+thread_local bool Pool::busy = false;
+
+// Never destroyed: its threads sleep in it until the process ends.
+Pool& pool() {
+  static Pool* const the = new Pool;
+  return *the;
+}
+
+}  // namespace
+
+int thread_count() { return pool().threads; }
+void set_thread_count(int n) { pool().threads = std::max(1, n); }
+
+void detail::run_items(std::int64_t n, Item item, void* context) {
+  if (n <= 0) return;
+  Pool& p = pool();
+  if (n == 1 || p.threads == 1 || Pool::busy) {
+    FlushDenormals flush;
+    for (std::int64_t i = 0; i < n; ++i) item(context, i);
+    return;
+  }
+  const std::lock_guard lock(p.owner);
+  Pool::busy = true;
+  FlushDenormals flush;
+  try {
+    p.run(n, item, context);
+  } catch (...) {
+    Pool::busy = false;
+    throw;
+  }
+  Pool::busy = false;
+}
+
+}  // namespace nudge

@@ -1,0 +1,111 @@
+#include "lib/base/rng.h"
+
+#include <array>
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "lib/base/buffer.h"
+#include "lib/base/digest.h"
+#include "lib/base/parallel.h"
+#include "lib/base/scalar_math.h"
+#include "tests/harness/harness.h"
+
+using namespace nudge;
+
+// The known-answer vectors of Random123 (kat_vectors, philox4x32 with 10 rounds).
+TEST_CASE("philox gives the published known answers") {
+  CHECK(philox(0, 0, 0) == std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox(~0ull, ~0ull, ~0ull) == std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(philox(0x299f31d0a4093822ull, 0x0370734413198a2eull, 0x85a308d3243f6a88ull) ==
+        std::array<std::uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("uniform and normal have the moments of their distributions") {
+  const int n = 200000;
+  double sum = 0, square = 0, nsum = 0, nsquare = 0, nfourth = 0;
+  for (int i = 0; i < n; ++i) {
+    const double u = uniform(7, 11, static_cast<std::uint64_t>(i)), z = normal(7, 12, static_cast<std::uint64_t>(i));
+    CHECK((u >= 0 && u < 1));
+    sum += u, square += u * u, nsum += z, nsquare += z * z, nfourth += z * z * z * z;
+  }
+  CHECK(std::abs(sum / n - 0.5) < 0.003);
+  CHECK(std::abs(square / n - 1.0 / 3) < 0.003);
+  CHECK(std::abs(nsum / n) < 0.01);
+  CHECK(std::abs(nsquare / n - 1) < 0.015);
+  CHECK(std::abs(nfourth / n - 3) < 0.12);
+}
+
+TEST_CASE("a permutation holds each number once and depends on seed and stream") {
+  const auto p = permutation(1000, 1, 2);
+  CHECK(std::set<std::int64_t>(p.begin(), p.end()).size() == 1000);
+  CHECK(p != permutation(1000, 1, 3));
+  CHECK(p != permutation(1000, 2, 2));
+  CHECK(p == permutation(1000, 1, 2));
+  CHECK(permutation(0, 1, 1).empty());
+}
+
+TEST_CASE("scalar functions agree with the C library to 1e-15 and are exact where they should be") {
+  for (int i = -7000; i <= 7000; ++i) {
+    const double x = i * 0.1 + 0.0123;
+    CHECK(det_exp(x) == doctest::Approx(std::exp(x)).epsilon(2e-15));
+  }
+  for (int i = -300; i <= 300; ++i) {
+    const double x = std::pow(10.0, i) * 1.2345;
+    CHECK(det_log(x) == doctest::Approx(std::log(x)).epsilon(2e-15));
+  }
+  for (int i = 0; i <= 1000; ++i) {
+    const double t = i / 1000.0;
+    CHECK(std::abs(det_cos_turns(t) - std::cos(2 * M_PI * t)) < 1e-15);
+    CHECK(std::abs(det_sin_turns(t) - std::sin(2 * M_PI * t)) < 2e-15);
+  }
+  CHECK(det_exp(0) == 1.0);
+  CHECK(det_log(1) == 0.0);
+  CHECK(det_cos_turns(0) == 1.0);
+  CHECK(det_cos_turns(0.5) == -1.0);
+  CHECK(det_exp(-1000) == 0.0);
+  CHECK(std::isinf(det_exp(1000)));
+  CHECK(det_powi(0.9, 3) == doctest::Approx(0.729).epsilon(1e-15));
+  CHECK(det_powi(0.9, 0) == 1.0);
+  CHECK(det_pow(0.8, 1.0 / 24) == doctest::Approx(std::pow(0.8, 1.0 / 24)).epsilon(1e-15));
+}
+
+TEST_CASE("a digest depends on content and on where texts end") {
+  CHECK(Digest().hex() == "99aa06d3014798d86001c324468d497f");  // XXH3-128 of nothing, as published
+  CHECK(Digest().text("ab").text("c").hex() != Digest().text("a").text("bc").hex());
+  CHECK(Digest().bytes("abc", 3).hex() == Digest().bytes("a", 1).bytes("bc", 2).hex());
+}
+
+TEST_CASE("parallel loops visit each item once, flush denormals inside and restore them outside") {
+  volatile double tiny = 1e-310;
+  for (int threads : {1, 2, 3}) {
+    set_thread_count(threads);
+    std::vector<int> visits(1001);
+    bool flushed = true;
+    parallel_for(1001, [&](std::int64_t i) {
+      ++visits[static_cast<std::size_t>(i)];
+      if (tiny * 0.5 != 0) flushed = false;
+    });
+    CHECK(visits == std::vector<int>(1001, 1));
+    CHECK(flushed);
+    CHECK(tiny * 0.5 != 0);
+  }
+  std::vector<std::int64_t> lengths(4);
+  parallel_ranges(10, 3, [&](std::int64_t begin, std::int64_t end) { lengths[static_cast<std::size_t>(begin / 3)] = end - begin; });
+  CHECK(lengths == std::vector<std::int64_t>{3, 3, 3, 1});
+  CHECK_THROWS_AS(parallel_for(5, [](std::int64_t i) { if (i == 3) throw std::runtime_error("x"); }), std::runtime_error);
+}
+
+TEST_CASE("buffers are aligned, zeroed and copied on request") {
+  for (std::int64_t n : {0, 1, 17, 100000}) {
+    Buffer<float> b(n);
+    CHECK(b.size() == n);
+    CHECK(reinterpret_cast<std::uintptr_t>(b.data()) % 64 == 0);
+    for (float x : b.span()) CHECK(x == 0);
+    if (n > 0) b[n - 1] = 3;
+    Buffer<float> c = b.copy();
+    if (n > 0) CHECK(c[n - 1] == 3);
+    b.zero();
+    if (n > 0) CHECK((b[n - 1] == 0 && c[n - 1] == 3));
+  }
+}

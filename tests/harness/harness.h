@@ -1,0 +1,28 @@
+// What every test file includes: doctest, and a way to skip.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace nudge::test {
+
+// Marks the running test case as skipped; the case then returns.
+void skip(const std::string& why);
+
+// The folder of independent numbers beside the checkout (NUDGE_ORACLE, or ../shared/oracle), or "" where
+// it is absent.
+std::string oracle_folder();
+
+// A fresh folder for this test process, removed when it ends.
+const std::string& scratch_folder();
+
+}  // namespace nudge::test
+
+// Ends a test case as skipped where the oracle is absent; otherwise defines `oracle`, its path.
+#define NEED_ORACLE(oracle)                                   \
+  const std::string oracle = ::nudge::test::oracle_folder();  \
+  if (oracle.empty()) {                                       \
+    ::nudge::test::skip("no oracle folder");                  \
+    return;                                                   \
+  }

@@ -1,0 +1,43 @@
+#!/bin/sh
+# A file includes its own folder or a lower floor. Floors, bottom to top:
+#   lib/base | lib/kernels lib/io lib/cli (strangers) | lib/model | lib/train | tools
+set -eu
+status=0
+allowed() {  # the folders that a folder may include
+  case $1 in
+    lib/base) echo lib/base ;;
+    lib/kernels) echo lib/base lib/kernels ;;
+    lib/io) echo lib/base lib/io ;;
+    lib/cli) echo lib/base lib/cli ;;
+    lib/model) echo lib/base lib/kernels lib/io lib/cli lib/model ;;
+    lib/train) echo lib/base lib/kernels lib/io lib/cli lib/model lib/train ;;
+    tools) echo lib/base lib/kernels lib/io lib/cli lib/model lib/train ;;
+    *) echo ;;
+  esac
+}
+check() {  # file folder
+  sed -n 's/^#include "\([^"]*\)".*/\1/p' "$1" | while read -r included; do
+    case " $(allowed "$2") " in
+      *" ${included%/*} "*) ;;
+      *) echo "check-layers: $1 includes $included, which is not on a floor below $2"; exit 1 ;;
+    esac
+  done
+}
+for file in lib/*/*.cc lib/*/*.h tools/*.cc; do
+  [ -e "$file" ] || continue
+  check "$file" "${file%/*}" || status=1
+done
+# Kernels compiled per level may share no inline function with another level.
+for file in lib/kernels/*; do
+  [ "$file" = lib/kernels/dispatch.cc ] && continue
+  if grep -nE '^#include <(Eigen|[a-z_]+)>' "$file" | grep -v 'immintrin'; then
+    echo "check-layers: $file includes the standard library's templates or Eigen"; status=1
+  fi
+done
+for file in tools/*.cc; do
+  [ -e "$file" ] || continue
+  if grep -nE '\b(std::)?(exp|log|sqrt|pow|tanh)f? *\(' "$file"; then
+    echo "check-layers: $file holds mathematics"; status=1
+  fi
+done
+exit $status
