@@ -1,0 +1,147 @@
+// The table of kernels: all arithmetic of the models, over raw pointers. One table per level of
+// processor (v3: AVX2 and FMA, v4: AVX-512), compiled from the same sources; all levels give the same bits.
+//
+// Letters: T tokens (rows), C channels, V vocabulary, D channels of one head, M N K the sizes of a
+// product C[M,N] = A[M,K] B[K,N]. Matrices are row-major; `ld` is the distance of two rows in floats.
+// Pointers need no alignment. Kernels never allocate, thread, log or throw; rows, tiles and heads are
+// dealt to threads by lib/model. They run with denormals flushed (parallel.h sets that).
+// Sums over a row go into 16 lanes by position modulo 16 from the row's start, then one fixed tree
+// (docs/determinism.md). Numbers in parentheses are sections of docs/mathematics.md.
+#pragma once
+
+#include <stdint.h>
+
+namespace nudge {
+
+// What one read of a row of logits l gives, for z = l / temperature.
+struct RowStats {
+  float max;       // max z
+  float log_sum;   // log sum exp(z - max); log sum exp z is max + log_sum
+  float logprob;   // z[chosen] - max - log_sum; 0 when chosen < 0
+  float entropy;   // -sum p log p, in nats
+};
+
+// One step of AdamW (13; Loshchilov and Hutter, arXiv:1711.05101) in PyTorch's form:
+// p -= lr wd p; m, v moments of gradient_scale * g; p -= lr (m / correction1) / (sqrt(v / correction2) + eps).
+struct AdamStep {
+  float lr, beta1, beta2, eps, weight_decay;
+  float correction1, correction2;  // 1 - beta^t
+  float gradient_scale;            // of clipping: min(1, limit / norm)
+};
+
+// The terms of the gradient of a loss by one row of logits; see row_backward.
+struct RowGradient {
+  float logprob;   // dL/d log p[chosen]
+  float entropy;   // dL/d entropy
+  float kl_old;    // dL/d KL(old || new), exact over the row; 0 without old logits
+};
+
+struct Kernels {
+  const char* name;  // "v3", "v4"
+
+  // --- elementwise, y may be x ---
+  void (*exp)(const float* x, float* y, int64_t n);
+  void (*log)(const float* x, float* y, int64_t n);
+  void (*tanh)(const float* x, float* y, int64_t n);
+  void (*erf)(const float* x, float* y, int64_t n);
+  void (*sigmoid)(const float* x, float* y, int64_t n);
+  void (*log_sigmoid)(const float* x, float* y, int64_t n);
+  // y += x
+  void (*add)(const float* x, float* y, int64_t n);
+  // y *= s
+  void (*scale)(float s, float* y, int64_t n);
+  // GELU (15), the tanh form (gelu_new) and the erf form; backward: dx = dy * gelu'(x), dx may be dy.
+  void (*gelu_tanh)(const float* x, float* y, int64_t n);
+  void (*gelu_tanh_backward)(const float* x, const float* dy, float* dx, int64_t n);
+  void (*gelu_erf)(const float* x, float* y, int64_t n);
+  void (*gelu_erf_backward)(const float* x, const float* dy, float* dx, int64_t n);
+
+  // --- sums ---
+  float (*sum_squares)(const float* x, int64_t n);
+  float (*dot)(const float* x, const float* y, int64_t n);
+  // acc[c] += x[0,c] + x[1,c] + ... one row after the other (a chain through memory), c in [0, C).
+  void (*add_rows)(const float* x, int64_t ld, int64_t T, int64_t C, float* acc);
+
+  // --- softmax of a row (14) ---
+  // One read of the row. temperature > 0. chosen in [0, V) or -1. Infinite logits: -inf has
+  // probability 0 and adds nothing to the entropy; +inf or NaN make all results NaN.
+  void (*row_stats)(const float* logits, int64_t V, float temperature, int32_t chosen, RowStats* out);
+  // dlogits (may be logits): the gradient of g.logprob log p[chosen] + g.entropy H(p) + g.kl_old KL(old || p).
+  // `stats` are those of `logits`; `old_logits` and `old_stats` may be null when g.kl_old is 0.
+  // chosen may be -1 when g.logprob is 0.
+  void (*row_backward)(const float* logits, int64_t V, float temperature, const RowStats* stats, int32_t chosen,
+                       RowGradient g, const float* old_logits, const RowStats* old_stats, float* dlogits);
+  // KL(p || q) = sum p (log p - log q) of two rows of logits with their stats; exactly 0 for equal rows.
+  float (*row_kl)(const float* p_logits, const RowStats* p, const float* q_logits, const RowStats* q, int64_t V,
+                  float temperature);
+
+  // --- losses, elementwise over n tokens or pairs; each is to be minimised ---
+  // (3) -log sigmoid(chosen - rejected - margin); dchosen = dloss/dchosen = -dloss/drejected. margin may be null.
+  void (*bradley_terry)(const float* chosen, const float* rejected, const float* margin, int64_t n, float* loss,
+                        float* dchosen);
+  // (7) ratio = exp(new - old); loss = max(-A ratio, -A clip(ratio, 1 - low, 1 + high)); dlogprob = dloss/dnew;
+  // clipped[i] = 1 where the second is strictly larger, else 0.
+  void (*policy_clip)(const float* new_logprob, const float* old_logprob, const float* advantage, int64_t n, float low,
+                      float high, float* ratio, float* loss, float* dlogprob, float* clipped);
+  // (8) loss = max((V - R)^2, (clip(V, Vold - c, Vold + c) - R)^2), or (V - R)^2 where c < 0 (old_value may be
+  // null then); dvalue = dloss/dV; clipped as above.
+  void (*value_clip)(const float* value, const float* old_value, const float* target, int64_t n, float c, float* loss,
+                     float* dvalue, float* clipped);
+
+  // --- layer norm (15): y = (x - mean) rstd gain + bias, rstd = 1 / sqrt(variance + eps), biased variance ---
+  void (*layer_norm)(const float* x, const float* gain, const float* bias, int64_t T, int64_t C, float eps, float* y,
+                     float* mean, float* rstd);
+  // dx += the gradient by x (the residual's gradient is in dx already).
+  void (*layer_norm_backward)(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
+                              int64_t T, int64_t C, float* dx);
+  // dgain[c] += sum over rows of dy x-hat, dbias[c] += sum of dy, row after row, for c in [begin, end).
+  void (*layer_norm_parameters)(const float* dy, const float* x, const float* mean, const float* rstd, int64_t T,
+                                int64_t C, int64_t begin, int64_t end, float* dgain, float* dbias);
+
+  // --- matrix product ---
+  // B[k, n] at b[k * row + n * column] is packed into panels of 32 columns: packed_size(K, N) floats,
+  // panel after panel, each K rows of 32; the last panel's missing columns are 0.
+  int64_t (*packed_size)(int64_t K, int64_t N);
+  void (*pack)(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
+               int64_t panel_end, float* packed);
+  // C[m, n] (+)= sum over k = 0, 1, ... of A[m, k] B[k, n] (+ bias[n]): one chain of FMAs per element, in
+  // that order, from 0 or, with `accumulate`, from what C holds; bias (may be null) is added at the end.
+  // A[m, k] is a[m * row + k * column]. Columns are those of panels [panel_begin, panel_end), panel p's
+  // being 32p..; `packed` and `c` are the whole matrices' starts. `scratch`: gemm_scratch floats.
+  void (*gemm)(const float* a, int64_t row, int64_t column, const float* packed, const float* bias, float* c,
+               int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+               float* scratch);
+  int64_t gemm_scratch;
+
+  // --- attention of one head of one sequence, causal (15) ---
+  // Keys are held transposed in blocks of 16: key j's channel i at kt[(j / 16) * 16 * D + i * 16 + j % 16].
+  // put_keys writes keys first .. first + n - 1 from k[n, D] (ld) into that form.
+  void (*put_keys)(const float* k, int64_t ld, int64_t first, int64_t n, int64_t D, float* kt);
+  // For queries at positions first .. first + n - 1: out = softmax(scale q.k) v over keys 0 .. position.
+  // q, out [n, D] with ldq, ldo; v [first + n, D] with ldv. The score is a chain over D from 0; the weights'
+  // sum is 16 lanes by key modulo 16 and the tree; out is a chain over keys, then divided by the sum.
+  // stats (may be null): per query the maximal scaled score and the sum, 2n floats. scratch: attention_scratch(T, D).
+  void (*attention)(const float* q, int64_t ldq, int64_t n, int64_t first, const float* kt, const float* v, int64_t ldv,
+                    int64_t D, float scale, float* out, int64_t ldo, float* stats, float* scratch);
+  // The whole sequence of T: dq, dk, dv [T, D] with ldd are written (not added to). q, k, v with ldq, out and
+  // dout with ldo, kt and stats as attention left them.
+  void (*attention_backward)(const float* q, const float* k, const float* v, int64_t ldq, const float* kt,
+                             const float* out, const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D,
+                             float scale, float* dq, float* dk, float* dv, int64_t ldd, float* scratch);
+  int64_t (*attention_scratch)(int64_t T, int64_t D);
+
+  // --- optimizer (13) ---
+  void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, const AdamStep* step);
+};
+
+// The level in use: NUDGE_KERNELS=v3|v4 where set, else the best that the processor has. Throws Error
+// (kUsage) for a level that does not exist or that the processor lacks, (kInternal) below v3.
+const Kernels& kernels();
+
+// A level by name, or null where the processor lacks it; "v3" and "v4". For tests that compare levels.
+const Kernels* kernels_of_level(const char* name);
+
+// Replaces what kernels() returns, for tests that run one program at several levels.
+void use_kernels(const Kernels& k);
+
+}  // namespace nudge

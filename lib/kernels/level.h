@@ -1,0 +1,79 @@
+// The kernels of one level, as table.cc lists them; lib/kernels/kernels.h says what each does.
+// Included only by the files of lib/kernels that are compiled once per level.
+#pragma once
+
+#include "lib/kernels/kernels.h"
+
+#ifndef NUDGE_LEVEL
+#error "lib/kernels is compiled once per level, with -DNUDGE_LEVEL=v3 or v4"
+#endif
+
+namespace nudge::NUDGE_LEVEL {
+
+extern const Kernels table;
+
+// elementwise.cc
+void exp(const float* x, float* y, int64_t n);
+void log(const float* x, float* y, int64_t n);
+void tanh(const float* x, float* y, int64_t n);
+void erf(const float* x, float* y, int64_t n);
+void sigmoid(const float* x, float* y, int64_t n);
+void log_sigmoid(const float* x, float* y, int64_t n);
+void add(const float* x, float* y, int64_t n);
+void scale(float s, float* y, int64_t n);
+void gelu_tanh(const float* x, float* y, int64_t n);
+void gelu_tanh_backward(const float* x, const float* dy, float* dx, int64_t n);
+void gelu_erf(const float* x, float* y, int64_t n);
+void gelu_erf_backward(const float* x, const float* dy, float* dx, int64_t n);
+
+// sums.cc
+float sum_squares(const float* x, int64_t n);
+float dot(const float* x, const float* y, int64_t n);
+void add_rows(const float* x, int64_t ld, int64_t T, int64_t C, float* acc);
+
+// softmax.cc
+void row_stats(const float* logits, int64_t V, float temperature, int32_t chosen, RowStats* out);
+void row_backward(const float* logits, int64_t V, float temperature, const RowStats* stats, int32_t chosen,
+                  RowGradient g, const float* old_logits, const RowStats* old_stats, float* dlogits);
+float row_kl(const float* p_logits, const RowStats* p, const float* q_logits, const RowStats* q, int64_t V,
+             float temperature);
+
+// losses.cc
+void bradley_terry(const float* chosen, const float* rejected, const float* margin, int64_t n, float* loss,
+                   float* dchosen);
+void policy_clip(const float* new_logprob, const float* old_logprob, const float* advantage, int64_t n, float low,
+                 float high, float* ratio, float* loss, float* dlogprob, float* clipped);
+void value_clip(const float* value, const float* old_value, const float* target, int64_t n, float c, float* loss,
+                float* dvalue, float* clipped);
+
+// layer_norm.cc
+void layer_norm(const float* x, const float* gain, const float* bias, int64_t T, int64_t C, float eps, float* y,
+                float* mean, float* rstd);
+void layer_norm_backward(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
+                         int64_t T, int64_t C, float* dx);
+void layer_norm_parameters(const float* dy, const float* x, const float* mean, const float* rstd, int64_t T, int64_t C,
+                           int64_t begin, int64_t end, float* dgain, float* dbias);
+
+// matrix.cc
+int64_t packed_size(int64_t K, int64_t N);
+void pack(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin, int64_t panel_end,
+          float* packed);
+void gemm(const float* a, int64_t row, int64_t column, const float* packed, const float* bias, float* c, int64_t ldc,
+          int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate, float* scratch);
+// The floats of gemm's scratch. Here and not in matrix.cc because the table is then a constant: a start-up
+// initialiser would run a level's code on processors that lack it. matrix.cc asserts that it is enough.
+constexpr int64_t gemm_scratch = 262144;
+
+// attention.cc
+void put_keys(const float* k, int64_t ld, int64_t first, int64_t n, int64_t D, float* kt);
+void attention(const float* q, int64_t ldq, int64_t n, int64_t first, const float* kt, const float* v, int64_t ldv,
+               int64_t D, float scale, float* out, int64_t ldo, float* stats, float* scratch);
+void attention_backward(const float* q, const float* k, const float* v, int64_t ldq, const float* kt, const float* out,
+                        const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D, float scale,
+                        float* dq, float* dk, float* dv, int64_t ldd, float* scratch);
+int64_t attention_scratch(int64_t T, int64_t D);
+
+// adamw.cc
+void adamw(float* p, const float* g, float* m, float* v, int64_t n, const AdamStep* step);
+
+}  // namespace nudge::NUDGE_LEVEL

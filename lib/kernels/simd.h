@@ -1,0 +1,199 @@
+// f32x16: sixteen floats, the one vector that kernels are written over. AVX-512 holds it in one
+// register, AVX2 in two. Every operation gives the same bits in both (IEEE operations lane by lane;
+// sums over lanes in one fixed tree), which is what lets one source serve all levels.
+//
+// Each level compiles this file into a namespace of its own (NUDGE_LEVEL), so that no symbol is shared
+// between levels. Only this file and the matrix tiles hold intrinsics; nothing of the standard
+// library's templates may be included here, because an inline function compiled twice is one symbol.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#ifndef NUDGE_LEVEL
+#error "lib/kernels is compiled once per level, with -DNUDGE_LEVEL=v3 or v4"
+#endif
+
+#define NUDGE_INLINE static inline __attribute__((always_inline))
+
+namespace nudge::NUDGE_LEVEL {
+
+constexpr int64_t kLanes = 16;
+
+#if defined(__AVX512F__)
+
+struct f32x16 { __m512 v; };
+struct i32x16 { __m512i v; };
+struct mask16 { __mmask16 v; };
+
+// Some operations are written with a zeroing mask of all lanes: GCC 12's plain forms name an undefined
+// vector, about which it then warns. The instruction is the same.
+constexpr __mmask16 kAll = 0xffff;
+
+NUDGE_INLINE f32x16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
+NUDGE_INLINE f32x16 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+NUDGE_INLINE void store(float* p, f32x16 a) { _mm512_storeu_ps(p, a.v); }
+// Memory past the cache, 64-byte aligned: for results that nobody reads soon.
+NUDGE_INLINE void stream(float* p, f32x16 a) { _mm512_stream_ps(p, a.v); }
+// The first n lanes (0 <= n <= 16); the others are 0 and their memory isn't touched.
+NUDGE_INLINE f32x16 load_first(const float* p, int64_t n) {
+  return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p)};
+}
+NUDGE_INLINE void store_first(float* p, f32x16 a, int64_t n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), a.v);
+}
+NUDGE_INLINE mask16 first(int64_t n) { return {static_cast<__mmask16>((1u << n) - 1)}; }
+
+NUDGE_INLINE f32x16 operator+(f32x16 a, f32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
+NUDGE_INLINE f32x16 operator-(f32x16 a, f32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+NUDGE_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+NUDGE_INLINE f32x16 operator/(f32x16 a, f32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
+NUDGE_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+NUDGE_INLINE f32x16 fnma(f32x16 a, f32x16 b, f32x16 c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+// max and min return b where either is NaN, as the instruction does in both levels.
+NUDGE_INLINE f32x16 max(f32x16 a, f32x16 b) { return {_mm512_maskz_max_ps(kAll, a.v, b.v)}; }
+NUDGE_INLINE f32x16 min(f32x16 a, f32x16 b) { return {_mm512_maskz_min_ps(kAll, a.v, b.v)}; }
+NUDGE_INLINE f32x16 sqrt(f32x16 a) { return {_mm512_maskz_sqrt_ps(kAll, a.v)}; }
+NUDGE_INLINE f32x16 round_to_even(f32x16 a) {
+  return {_mm512_maskz_roundscale_ps(kAll, a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+
+NUDGE_INLINE i32x16 broadcast_int(int32_t x) { return {_mm512_set1_epi32(x)}; }
+NUDGE_INLINE i32x16 bits_of(f32x16 a) { return {_mm512_castps_si512(a.v)}; }
+NUDGE_INLINE f32x16 float_of_bits(i32x16 a) { return {_mm512_castsi512_ps(a.v)}; }
+NUDGE_INLINE i32x16 to_int(f32x16 a) { return {_mm512_maskz_cvtps_epi32(kAll, a.v)}; }
+NUDGE_INLINE f32x16 to_float(i32x16 a) { return {_mm512_maskz_cvtepi32_ps(kAll, a.v)}; }
+NUDGE_INLINE i32x16 operator+(i32x16 a, i32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+NUDGE_INLINE i32x16 operator-(i32x16 a, i32x16 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+NUDGE_INLINE i32x16 operator&(i32x16 a, i32x16 b) { return {_mm512_and_si512(a.v, b.v)}; }
+NUDGE_INLINE i32x16 operator|(i32x16 a, i32x16 b) { return {_mm512_or_si512(a.v, b.v)}; }
+NUDGE_INLINE i32x16 operator^(i32x16 a, i32x16 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) { return {_mm512_maskz_slli_epi32(kAll, a.v, n)}; }
+template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) { return {_mm512_maskz_srli_epi32(kAll, a.v, n)}; }
+template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) { return {_mm512_maskz_srai_epi32(kAll, a.v, n)}; }
+
+NUDGE_INLINE mask16 operator<(f32x16 a, f32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+NUDGE_INLINE mask16 operator<=(f32x16 a, f32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+NUDGE_INLINE mask16 operator==(f32x16 a, f32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+NUDGE_INLINE mask16 is_nan(f32x16 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+NUDGE_INLINE mask16 operator&(mask16 a, mask16 b) { return {static_cast<__mmask16>(a.v & b.v)}; }
+NUDGE_INLINE mask16 operator|(mask16 a, mask16 b) { return {static_cast<__mmask16>(a.v | b.v)}; }
+// a where the mask is set, else b.
+NUDGE_INLINE f32x16 select(mask16 m, f32x16 a, f32x16 b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+NUDGE_INLINE int count(mask16 m) { return __builtin_popcount(m.v); }
+
+NUDGE_INLINE __m256 low_half(f32x16 a) { return _mm512_maskz_extractf32x8_ps(0xff, a.v, 0); }
+NUDGE_INLINE __m256 high_half(f32x16 a) { return _mm512_maskz_extractf32x8_ps(0xff, a.v, 1); }
+
+#else  // AVX2
+
+struct f32x16 { __m256 lo, hi; };
+struct i32x16 { __m256i lo, hi; };
+struct mask16 { __m256 lo, hi; };
+
+NUDGE_INLINE f32x16 broadcast(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+NUDGE_INLINE f32x16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+NUDGE_INLINE void store(float* p, f32x16 a) { _mm256_storeu_ps(p, a.lo); _mm256_storeu_ps(p + 8, a.hi); }
+NUDGE_INLINE void stream(float* p, f32x16 a) { _mm256_stream_ps(p, a.lo); _mm256_stream_ps(p + 8, a.hi); }
+NUDGE_INLINE __m256i first_mask8(int64_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+NUDGE_INLINE f32x16 load_first(const float* p, int64_t n) {
+  return {_mm256_maskload_ps(p, first_mask8(n)), _mm256_maskload_ps(p + 8, first_mask8(n - 8))};
+}
+NUDGE_INLINE void store_first(float* p, f32x16 a, int64_t n) {
+  _mm256_maskstore_ps(p, first_mask8(n), a.lo);
+  _mm256_maskstore_ps(p + 8, first_mask8(n - 8), a.hi);
+}
+NUDGE_INLINE mask16 first(int64_t n) {
+  return {_mm256_castsi256_ps(first_mask8(n)), _mm256_castsi256_ps(first_mask8(n - 8))};
+}
+
+NUDGE_INLINE f32x16 operator+(f32x16 a, f32x16 b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
+NUDGE_INLINE f32x16 operator-(f32x16 a, f32x16 b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
+NUDGE_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
+NUDGE_INLINE f32x16 operator/(f32x16 a, f32x16 b) { return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
+NUDGE_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
+  return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+}
+NUDGE_INLINE f32x16 fnma(f32x16 a, f32x16 b, f32x16 c) {
+  return {_mm256_fnmadd_ps(a.lo, b.lo, c.lo), _mm256_fnmadd_ps(a.hi, b.hi, c.hi)};
+}
+NUDGE_INLINE f32x16 max(f32x16 a, f32x16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+NUDGE_INLINE f32x16 min(f32x16 a, f32x16 b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
+NUDGE_INLINE f32x16 sqrt(f32x16 a) { return {_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi)}; }
+NUDGE_INLINE f32x16 round_to_even(f32x16 a) {
+  constexpr int kMode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  return {_mm256_round_ps(a.lo, kMode), _mm256_round_ps(a.hi, kMode)};
+}
+
+NUDGE_INLINE i32x16 broadcast_int(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+NUDGE_INLINE i32x16 bits_of(f32x16 a) { return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)}; }
+NUDGE_INLINE f32x16 float_of_bits(i32x16 a) { return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)}; }
+NUDGE_INLINE i32x16 to_int(f32x16 a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
+NUDGE_INLINE f32x16 to_float(i32x16 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+NUDGE_INLINE i32x16 operator+(i32x16 a, i32x16 b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+NUDGE_INLINE i32x16 operator-(i32x16 a, i32x16 b) {
+  return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
+}
+NUDGE_INLINE i32x16 operator&(i32x16 a, i32x16 b) {
+  return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)};
+}
+NUDGE_INLINE i32x16 operator|(i32x16 a, i32x16 b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
+NUDGE_INLINE i32x16 operator^(i32x16 a, i32x16 b) {
+  return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)};
+}
+template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) {
+  return {_mm256_slli_epi32(a.lo, n), _mm256_slli_epi32(a.hi, n)};
+}
+template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) {
+  return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
+}
+template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) {
+  return {_mm256_srai_epi32(a.lo, n), _mm256_srai_epi32(a.hi, n)};
+}
+
+NUDGE_INLINE mask16 operator<(f32x16 a, f32x16 b) {
+  return {_mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ)};
+}
+NUDGE_INLINE mask16 operator<=(f32x16 a, f32x16 b) {
+  return {_mm256_cmp_ps(a.lo, b.lo, _CMP_LE_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_LE_OQ)};
+}
+NUDGE_INLINE mask16 operator==(f32x16 a, f32x16 b) {
+  return {_mm256_cmp_ps(a.lo, b.lo, _CMP_EQ_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_EQ_OQ)};
+}
+NUDGE_INLINE mask16 is_nan(f32x16 a) {
+  return {_mm256_cmp_ps(a.lo, a.lo, _CMP_UNORD_Q), _mm256_cmp_ps(a.hi, a.hi, _CMP_UNORD_Q)};
+}
+NUDGE_INLINE mask16 operator&(mask16 a, mask16 b) { return {_mm256_and_ps(a.lo, b.lo), _mm256_and_ps(a.hi, b.hi)}; }
+NUDGE_INLINE mask16 operator|(mask16 a, mask16 b) { return {_mm256_or_ps(a.lo, b.lo), _mm256_or_ps(a.hi, b.hi)}; }
+NUDGE_INLINE f32x16 select(mask16 m, f32x16 a, f32x16 b) {
+  return {_mm256_blendv_ps(b.lo, a.lo, m.lo), _mm256_blendv_ps(b.hi, a.hi, m.hi)};
+}
+NUDGE_INLINE int count(mask16 m) {
+  return __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(m.lo))) +
+         __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(m.hi)));
+}
+
+NUDGE_INLINE __m256 low_half(f32x16 a) { return a.lo; }
+NUDGE_INLINE __m256 high_half(f32x16 a) { return a.hi; }
+
+#endif
+
+// The fixed tree of the law (b): lane i + lane i+8, then i + i+4, then i + i+2, then 0 + 1.
+NUDGE_INLINE float sum_lanes(f32x16 a) {
+  const __m256 eight = _mm256_add_ps(low_half(a), high_half(a));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+NUDGE_INLINE float max_lanes(f32x16 a) {
+  const __m256 eight = _mm256_max_ps(low_half(a), high_half(a));
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+}  // namespace nudge::NUDGE_LEVEL

@@ -1,0 +1,46 @@
+// The table of one level: a constant, filled before any code runs.
+#include "lib/kernels/level.h"
+
+#define NUDGE_NAME_(level) #level
+#define NUDGE_NAME(level) NUDGE_NAME_(level)
+
+namespace nudge::NUDGE_LEVEL {
+
+constinit const Kernels table = {
+    .name = NUDGE_NAME(NUDGE_LEVEL),
+    .exp = exp,
+    .log = log,
+    .tanh = tanh,
+    .erf = erf,
+    .sigmoid = sigmoid,
+    .log_sigmoid = log_sigmoid,
+    .add = add,
+    .scale = scale,
+    .gelu_tanh = gelu_tanh,
+    .gelu_tanh_backward = gelu_tanh_backward,
+    .gelu_erf = gelu_erf,
+    .gelu_erf_backward = gelu_erf_backward,
+    .sum_squares = sum_squares,
+    .dot = dot,
+    .add_rows = add_rows,
+    .row_stats = row_stats,
+    .row_backward = row_backward,
+    .row_kl = row_kl,
+    .bradley_terry = bradley_terry,
+    .policy_clip = policy_clip,
+    .value_clip = value_clip,
+    .layer_norm = layer_norm,
+    .layer_norm_backward = layer_norm_backward,
+    .layer_norm_parameters = layer_norm_parameters,
+    .packed_size = packed_size,
+    .pack = pack,
+    .gemm = gemm,
+    .gemm_scratch = gemm_scratch,
+    .put_keys = put_keys,
+    .attention = attention,
+    .attention_backward = attention_backward,
+    .attention_scratch = attention_scratch,
+    .adamw = adamw,
+};
+
+}  // namespace nudge::NUDGE_LEVEL

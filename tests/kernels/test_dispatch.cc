@@ -1,0 +1,126 @@
+// The choice of a level.
+#include <cstdlib>
+#include <string>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/error.h"
+#include "lib/kernels/dispatch.h"
+#include "tests/kernels/row_tools.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+constexpr ProcessorLevels kNothing = {false, false}, kAvx2 = {true, false}, kBoth = {true, true};
+
+std::string name_of(const char* wanted, ProcessorLevels has) { return choose_kernels(wanted, has).name; }
+
+struct Refusal {
+  Exit status = Exit::kDone;
+  std::string message, advice;
+};
+Refusal refusal_of(const char* wanted, ProcessorLevels has) {
+  try {
+    choose_kernels(wanted, has);
+  } catch (const Error& e) {
+    return {e.status(), e.what(), e.advice()};
+  }
+  return {};
+}
+
+// This program's exit status when it runs nothing but the case below, under NUDGE_KERNELS=`level` and expecting
+// `outcome` of kernels().
+bool agrees(const char* level, const char* outcome) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (level != nullptr) setenv("NUDGE_KERNELS", level, 1);
+    else unsetenv("NUDGE_KERNELS");
+    setenv("NUDGE_TEST_OUTCOME", outcome, 1);
+    if (freopen("/dev/null", "w", stdout) == nullptr) _exit(3);
+    execl("/proc/self/exe", "test-kernels", "--no-skip", "--test-case=child: kernels*", static_cast<char*>(nullptr));
+    _exit(2);
+  }
+  int status = 0;
+  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace
+
+// Run by `agrees` alone, because kernels() decides once a process.
+TEST_CASE("child: kernels() gives the outcome that the parent expects" * doctest::skip()) {
+  const char* expected = std::getenv("NUDGE_TEST_OUTCOME");
+  REQUIRE(expected != nullptr);
+  std::string outcome;
+  try {
+    outcome = kernels().name;
+    CHECK(&kernels() == &kernels());
+  } catch (const Error& e) {
+    outcome = e.what();
+  }
+  CHECK(outcome == expected);
+}
+
+TEST_CASE("the best level that the processor has is chosen") {
+  CHECK(name_of(nullptr, kAvx2) == "v3");
+  CHECK(name_of(nullptr, kBoth) == "v4");
+  CHECK(name_of("", kBoth) == "v4");
+}
+
+TEST_CASE("a level can be asked for by name") {
+  CHECK(name_of("v3", kBoth) == "v3");
+  CHECK(name_of("v3", kAvx2) == "v3");
+  CHECK(name_of("v4", kBoth) == "v4");
+}
+
+TEST_CASE("a level that does not exist is misuse, and is named") {
+  for (const char* wrong : {"v5", "V4", "avx2", "v3 "}) {
+    const Refusal r = refusal_of(wrong, kBoth);
+    CHECK(r.status == Exit::kUsage);
+    CHECK(r.message == "NUDGE_KERNELS: there is no level '" + std::string(wrong) + "'");
+    CHECK(r.advice.find("v3") != std::string::npos);
+  }
+}
+
+TEST_CASE("a level that the processor lacks is misuse, and is named") {
+  const Refusal r = refusal_of("v4", kAvx2);
+  CHECK(r.status == Exit::kUsage);
+  CHECK(r.message == "NUDGE_KERNELS: this processor lacks level v4 (AVX-512)");
+}
+
+TEST_CASE("a processor below the lowest level is refused, whatever is asked for") {
+  for (const char* wanted : {static_cast<const char*>(nullptr), "v3", "v4", "v5"}) {
+    const Refusal r = refusal_of(wanted, kNothing);
+    CHECK(r.status == Exit::kInternal);
+    CHECK(r.message == "this processor lacks AVX2/FMA; nudge needs x86-64-v3");
+  }
+}
+
+TEST_CASE("kernels() follows NUDGE_KERNELS, and the processor where that is unset") {
+  const bool v4 = kernels_of_level("v4") != nullptr;
+  CHECK(agrees("v3", "v3"));
+  CHECK(agrees(nullptr, v4 ? "v4" : "v3"));
+  CHECK(agrees("", v4 ? "v4" : "v3"));
+  CHECK(agrees("v4", v4 ? "v4" : "NUDGE_KERNELS: this processor lacks level v4 (AVX-512)"));
+  CHECK(agrees("v9", "NUDGE_KERNELS: there is no level 'v9'"));
+  CHECK(!agrees("v3", "v4"));  // the child does compare
+}
+
+TEST_CASE("levels are found by name where the processor has them") {
+  const ProcessorLevels has = processor_levels();
+  CHECK((kernels_of_level("v3") != nullptr) == has.v3);
+  CHECK((kernels_of_level("v4") != nullptr) == has.v4);
+  CHECK(kernels_of_level("v5") == nullptr);
+  for (const Kernels* k : levels()) CHECK(kernels_of_level(k->name) == k);
+}
+
+TEST_CASE("the level in use can be replaced") {
+  const Kernels& before = kernels();
+  for (const Kernels* k : levels()) {
+    use_kernels(*k);
+    CHECK(&kernels() == k);
+  }
+  use_kernels(before);
+}

@@ -1,0 +1,133 @@
+// The law: v3 and v4 give the same bits, kernel by kernel.
+#include "tests/kernels/row_tools.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+// Runs `f` with each level and compares what it returns, at many sizes.
+void same_at_both(const std::function<Floats(const Kernels&, std::int64_t n)>& f) {
+  const Kernels *v3 = kernels_of_level("v3"), *v4 = kernels_of_level("v4");
+  if (v3 == nullptr || v4 == nullptr) {
+    skip("this processor lacks v4");
+    return;
+  }
+  for (int i = 0; i < 60; ++i) {
+    const std::int64_t n = i < 40 ? i : static_cast<std::int64_t>(uniform(5, 6, std::uint64_t(i)) * 5000) + 1;
+    FlushDenormals flush;
+    INFO("n = ", n);
+    CHECK(same_bits(f(*v3, n), f(*v4, n)));
+  }
+}
+
+// Numbers of all sizes, with both zeros, infinities, NaN and denormals strewn in.
+Floats wild(std::int64_t n, std::uint64_t stream) {
+  Floats x = normals(n, stream, 5);
+  const Floats odd = {0.0f, -0.0f, kInf, -kInf, kNan, 1e-40f, -1e-40f, FLT_MAX, -FLT_MAX, FLT_MIN, 88.5f, -87.5f};
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double u = uniform(9, stream, i);
+    if (u < 0.1) x[i] = odd[std::size_t(u * 120)];
+    else if (u < 0.5) x[i] *= std::pow(10.0f, float(u * 100 - 30));
+  }
+  return x;
+}
+
+Floats joined(std::initializer_list<Floats> parts) {
+  Floats all;
+  for (const Floats& p : parts) all.insert(all.end(), p.begin(), p.end());
+  return all;
+}
+
+Floats room(std::int64_t n) { return Floats(std::size_t(n)); }
+
+}  // namespace
+
+TEST_CASE("v3 and v4: elementwise kernels, on any number") {
+  using Kernel = void (*Kernels::*)(const float*, float*, std::int64_t);
+  for (Kernel kernel : {&Kernels::exp, &Kernels::log, &Kernels::tanh, &Kernels::erf, &Kernels::sigmoid,
+                        &Kernels::log_sigmoid, &Kernels::add, &Kernels::gelu_tanh, &Kernels::gelu_erf}) {
+    same_at_both([kernel](const Kernels& k, std::int64_t n) {
+      const Floats x = wild(n, std::uint64_t(n));
+      Floats y = normals(n, 1);
+      (k.*kernel)(x.data(), y.data(), n);
+      return y;
+    });
+  }
+}
+
+TEST_CASE("v3 and v4: scale and the gradients of GELU") {
+  same_at_both([](const Kernels& k, std::int64_t n) {
+    Floats y = wild(n, std::uint64_t(n));
+    k.scale(0.3f, y.data(), n);
+    return y;
+  });
+  for (auto kernel : {&Kernels::gelu_tanh_backward, &Kernels::gelu_erf_backward}) {
+    same_at_both([kernel](const Kernels& k, std::int64_t n) {
+      const Floats x = wild(n, std::uint64_t(n)), dy = normals(n, 2);
+      Floats dx = room(n);
+      (k.*kernel)(x.data(), dy.data(), dx.data(), n);
+      return dx;
+    });
+  }
+}
+
+TEST_CASE("v3 and v4: sums") {
+  same_at_both([](const Kernels& k, std::int64_t n) {
+    const Floats x = normals(n * 3, 3), y = normals(n, 4);
+    Floats acc = normals(n, 5);
+    k.add_rows(x.data(), n, 3, n, acc.data());
+    return joined({{k.sum_squares(x.data(), n), k.dot(x.data(), y.data(), n)}, acc});
+  });
+}
+
+TEST_CASE("v3 and v4: the softmax of a row, its gradient, and the divergence of two") {
+  for (float temperature : {1.0f, 0.7f}) {
+    same_at_both([temperature](const Kernels& k, std::int64_t n) {
+      const std::int64_t V = n + 1;
+      Floats p = normals(V, std::uint64_t(n), 6), q = normals(V, std::uint64_t(n + 1), 6), d = room(V);
+      if (V > 5) p[3] = q[3] = p[4] = -kInf;
+      RowStats a, b;
+      k.row_stats(p.data(), V, temperature, int(V / 2), &a);
+      k.row_stats(q.data(), V, temperature, -1, &b);
+      k.row_backward(p.data(), V, temperature, &a, int(V / 2), {0.7f, -0.2f, 1.1f}, q.data(), &b, d.data());
+      const float kl = k.row_kl(p.data(), &a, q.data(), &b, V, temperature);
+      return joined({{a.max, a.log_sum, a.logprob, a.entropy, b.max, b.log_sum, b.logprob, b.entropy, kl}, d});
+    });
+  }
+}
+
+TEST_CASE("v3 and v4: the losses") {
+  same_at_both([](const Kernels& k, std::int64_t n) {
+    const Floats a = normals(n, 6), b = normals(n, 7), c = normals(n, 8);
+    Floats o[9];
+    for (Floats& x : o) x = room(n);
+    k.bradley_terry(a.data(), b.data(), c.data(), n, o[0].data(), o[1].data());
+    k.policy_clip(a.data(), b.data(), c.data(), n, 0.2f, 0.3f, o[2].data(), o[3].data(), o[4].data(), o[5].data());
+    k.value_clip(a.data(), b.data(), c.data(), n, 0.4f, o[6].data(), o[7].data(), o[8].data());
+    return joined({o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]});
+  });
+}
+
+TEST_CASE("v3 and v4: layer norm and its gradients") {
+  same_at_both([](const Kernels& k, std::int64_t n) {
+    const std::int64_t C = n + 1, T = 3;
+    const Floats x = normals(T * C, 9, 3), gain = normals(C, 10), bias = normals(C, 11), dy = normals(T * C, 12);
+    Floats y = room(T * C), mean = room(T), rstd = room(T), dx = normals(T * C, 13), dgain = room(C), dbias = room(C);
+    k.layer_norm(x.data(), gain.data(), bias.data(), T, C, 1e-5f, y.data(), mean.data(), rstd.data());
+    k.layer_norm_backward(dy.data(), x.data(), gain.data(), mean.data(), rstd.data(), T, C, dx.data());
+    k.layer_norm_parameters(dy.data(), x.data(), mean.data(), rstd.data(), T, C, 0, C, dgain.data(), dbias.data());
+    return joined({y, mean, rstd, dx, dgain, dbias});
+  });
+}
+
+TEST_CASE("v3 and v4: AdamW") {
+  same_at_both([](const Kernels& k, std::int64_t n) {
+    Floats p = normals(n, 14), m = normals(n, 15, 1e-3), v = normals(n, 16, 1e-3);
+    for (float& x : v) x = std::abs(x);
+    const Floats g = normals(n, 17);
+    const AdamStep step = {1e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.3f, 0.05f, 0.7f};
+    k.adamw(p.data(), g.data(), m.data(), v.data(), n, &step);
+    return joined({p, m, v});
+  });
+}

@@ -1,0 +1,298 @@
+// The matrix product: its value, and the law that an element is one chain of FMAs over k whatever the shape.
+#include <algorithm>
+
+#include "tests/kernels/row_tools.h"
+
+using namespace nudge;
+using namespace nudge::test;
+using std::int64_t;
+
+namespace {
+
+std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
+int64_t panels_of(int64_t N) { return (N + 31) / 32; }
+
+// C (+)= A B (+ bias) with A[M,K] and B[K,N] row-major; how it is asked for is in the fields.
+struct Product {
+  int64_t M, N, K;
+  Floats a, b, bias, c;         // bias and c may be empty: none, and from zero
+  bool transposed = false;      // hand A over as its transpose
+  int shift = 0;                // floats off a cache line
+  int64_t row_split = 0, panel_split = 0;  // more than one call
+
+  Product(int64_t m, int64_t n, int64_t k) : M(m), N(n), K(k), a(normals(m * k, 31)), b(normals(k * n, 32)) {}
+
+  // A scalar chain per element, which is the definition.
+  Floats by_definition() const {
+    Floats y(at(M * N));
+    for (int64_t m = 0; m < M; ++m) {
+      for (int64_t n = 0; n < N; ++n) {
+        float sum = c.empty() ? 0 : c[at(m * N + n)];
+        for (int64_t k = 0; k < K; ++k) sum = std::fma(a[at(m * K + k)], b[at(k * N + n)], sum);
+        y[at(m * N + n)] = bias.empty() ? sum : sum + bias[at(n)];
+      }
+    }
+    return y;
+  }
+
+  Floats run(const Kernels& k) const {
+    const int64_t lda = transposed ? M + 5 : K + 5, ldc = N + 3;
+    Guarded left((transposed ? K : M) * lda, shift), out(M * ldc, shift + 1), scratch(k.gemm_scratch, shift);
+    for (int64_t m = 0; m < M; ++m) {
+      for (int64_t i = 0; i < K; ++i) left.data()[transposed ? i * lda + m : m * lda + i] = a[at(m * K + i)];
+      for (int64_t n = 0; n < N && !c.empty(); ++n) out.data()[m * ldc + n] = c[at(m * N + n)];
+    }
+    Guarded packed(k.packed_size(K, N), shift + 2);
+    k.pack(b.data(), N, 1, K, N, 0, panels_of(N), packed.data());
+    const Floats before = out.values();
+    const int64_t rows = row_split > 0 ? row_split : std::max<int64_t>(M, 1);
+    const int64_t panels = panel_split > 0 ? panel_split : panels_of(N);
+    for (int64_t m = 0; m < M; m += rows) {
+      for (int64_t p = 0; p < panels_of(N); p += panels) {
+        k.gemm(left.data() + m * (transposed ? 1 : lda), transposed ? 1 : lda, transposed ? lda : 1, packed.data(),
+               bias.empty() ? nullptr : bias.data(), out.data() + m * ldc, ldc, std::min(rows, M - m), N, K, p,
+               std::min(p + panels, panels_of(N)), !c.empty(), scratch.data());
+      }
+    }
+    CHECK((out.intact() && scratch.intact() && packed.intact() && left.intact()));
+    Floats y(at(M * N));
+    const Floats after = out.values();
+    for (int64_t m = 0; m < M; ++m) {
+      std::copy_n(after.begin() + m * ldc, N, y.begin() + m * N);
+      for (int64_t n = N; n < ldc; ++n) CHECK(same_bits(after[at(m * ldc + n)], before[at(m * ldc + n)]));
+    }
+    return y;
+  }
+};
+
+// Passes tiles, panels and blocks of k at least twice and ends oddly.
+Product big() { return Product(61, 101, 777); }
+
+Floats all_levels_of(const Product& p) {
+  Floats first;
+  for (const Kernels* k : levels()) {
+    const Floats y = p.run(*k);
+    if (first.empty()) first = y;
+    CHECK(same_bits(y, first));
+  }
+  return first;
+}
+
+}  // namespace
+
+TEST_CASE("a product is within the error of a chain of FMAs of the product in double precision") {
+  const Product p = big();
+  const Floats y = all_levels_of(p);
+  double worst = 0;
+  for (int64_t m = 0; m < p.M; ++m) {
+    for (int64_t n = 0; n < p.N; ++n) {
+      double sum = 0, size = 0;
+      for (int64_t k = 0; k < p.K; ++k) {
+        const double term = double(p.a[at(m * p.K + k)]) * double(p.b[at(k * p.N + n)]);
+        sum += term, size += std::abs(term);
+      }
+      // Higham, Accuracy and Stability, (3.5): n roundings of 2^-24 each.
+      worst = std::max(worst, std::abs(double(y[at(m * p.N + n)]) - sum) / (size * double(p.K) * 0x1p-24));
+    }
+  }
+  CHECK(worst <= 1);
+}
+
+TEST_CASE("every element is one chain over k, for any number of rows and columns") {
+  for (int64_t M : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 25, 30}) {
+    for (int64_t N : {1, 15, 16, 17, 31, 32, 33, 64, 129, 150}) {
+      const Product p(M, N, 37);
+      CHECK(same_bits(all_levels_of(p), p.by_definition()));
+    }
+  }
+}
+
+TEST_CASE("every element is one chain over k, for any K") {
+  for (int64_t K : {1, 2, 15, 16, 17, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 2100}) {
+    for (int64_t M : {1, 7, 29}) {
+      const Product p(M, 35, K);
+      CHECK(same_bits(all_levels_of(p), p.by_definition()));
+    }
+  }
+}
+
+TEST_CASE("a product with so many rows that A is copied in parts is the same chain") {
+  const Product p(1013, 33, 1100);
+  CHECK(same_bits(all_levels_of(p), p.by_definition()));
+}
+
+TEST_CASE("a product with so large a K that even one strip is copied in parts is the same chain") {
+  const Product p(2, 5, 45000);
+  CHECK(same_bits(all_levels_of(p), p.by_definition()));
+}
+
+TEST_CASE("a sum over k in two halves has other bits, so the tests of the chain would notice it") {
+  const Product p = big();
+  int64_t other = 0;
+  const Floats y = all_levels_of(p);
+  for (int64_t m = 0; m < p.M; ++m) {
+    for (int64_t n = 0; n < p.N; ++n) {
+      float halves[2] = {};
+      for (int64_t k = 0; k < p.K; ++k) {
+        float& sum = halves[k < p.K / 2 ? 0 : 1];
+        sum = std::fma(p.a[at(m * p.K + k)], p.b[at(k * p.N + n)], sum);
+      }
+      other += !same_bits(halves[0] + halves[1], y[at(m * p.N + n)]);
+    }
+  }
+  CHECK(other > p.M * p.N / 2);
+}
+
+TEST_CASE("the number of rows in a call changes no bit") {
+  Product p = big();
+  const Floats whole = p.by_definition();
+  for (int64_t rows = 1; rows <= 26; ++rows) {
+    p.row_split = rows;
+    CHECK(same_bits(all_levels_of(p), whole));
+  }
+}
+
+TEST_CASE("the panels that a call gets change no bit") {
+  Product p(14, 300, 300);
+  const Floats whole = p.by_definition();
+  for (int64_t rows : {1, 2, 5, 14}) {
+    for (int64_t panels = 1; panels <= 9; ++panels) {
+      p.row_split = rows, p.panel_split = panels;
+      CHECK(same_bits(all_levels_of(p), whole));
+    }
+  }
+}
+
+TEST_CASE("a transposed A gives the same bits, with any number of rows") {
+  Product p = big();
+  p.transposed = true;
+  const Floats whole = p.by_definition();
+  for (int64_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}) {
+    p.row_split = rows;
+    CHECK(same_bits(all_levels_of(p), whole));
+  }
+}
+
+TEST_CASE("an A with both distances above 1 gives the same bits") {
+  const int64_t M = 17, N = 20, K = 300;
+  const Product p(M, N, K);
+  Floats spread(at(M * K * 3));
+  for (std::size_t i = 0; i < p.a.size(); ++i) spread[3 * i] = p.a[i];
+  for (const Kernels* k : levels()) {
+    Floats packed(at(k->packed_size(K, N))), c(at(M * N)), scratch(at(k->gemm_scratch));
+    k->pack(p.b.data(), N, 1, K, N, 0, 1, packed.data());
+    k->gemm(spread.data(), 3 * K, 3, packed.data(), nullptr, c.data(), N, M, N, K, 0, 1, false, scratch.data());
+    CHECK(same_bits(c, p.by_definition()));
+  }
+}
+
+TEST_CASE("memory at any distance from a cache line gives the same bits") {
+  Product p = big();
+  const Floats whole = p.by_definition();
+  for (int shift = 0; shift < 16; shift += 3) {
+    p.shift = shift;
+    CHECK(same_bits(all_levels_of(p), whole));
+  }
+}
+
+TEST_CASE("bias is added at the end, once, however K is cut") {
+  for (int64_t K : {0, 1, 256, 700, 1300}) {
+    for (int64_t N : {5, 32, 70}) {
+      Product p(15, N, K);
+      p.bias = normals(N, 33, 100);
+      CHECK(same_bits(all_levels_of(p), p.by_definition()));
+    }
+  }
+}
+
+TEST_CASE("accumulation goes on from what C holds, then bias") {
+  for (int64_t K : {0, 1, 300, 1300}) {
+    Product p(15, 70, K);
+    p.c = normals(15 * 70, 34);
+    CHECK(same_bits(all_levels_of(p), p.by_definition()));
+    p.bias = normals(70, 33);
+    CHECK(same_bits(all_levels_of(p), p.by_definition()));
+  }
+}
+
+TEST_CASE("a product paused at any k and taken up again has the bits of the whole") {
+  const Product whole(14, 40, 530);
+  const Floats expected = whole.by_definition();
+  for (int64_t split : {1, 100, 255, 256, 257, 529}) {
+    Product head(14, 40, split), tail(14, 40, 530 - split);
+    for (int64_t m = 0; m < 14; ++m) {
+      std::copy_n(whole.a.begin() + m * 530, split, head.a.begin() + m * split);
+      std::copy_n(whole.a.begin() + m * 530 + split, 530 - split, tail.a.begin() + m * (530 - split));
+    }
+    std::copy_n(whole.b.begin(), split * 40, head.b.begin());
+    std::copy(whole.b.begin() + split * 40, whole.b.end(), tail.b.begin());
+    for (const Kernels* k : levels()) {
+      tail.c = head.run(*k);
+      CHECK(same_bits(tail.run(*k), expected));
+    }
+  }
+}
+
+TEST_CASE("K of 0 gives zeros, also where C held NaN") {
+  for (const Kernels* k : levels()) {
+    Floats c(at(3 * 40), kNan), scratch(at(k->gemm_scratch));
+    k->gemm(nullptr, 1, 1, nullptr, nullptr, c.data(), 40, 3, 40, 0, 0, 2, false, scratch.data());
+    CHECK(same_bits(c, Floats(at(3 * 40), 0.0f)));
+  }
+}
+
+TEST_CASE("NaN in a row, in the scratch and beyond the last column stays where it is") {
+  Product p = big();
+  const Floats clean = p.by_definition();
+  for (int64_t k = 0; k < p.K; ++k) p.a[at(20 * p.K + k)] = kNan;
+  for (const Kernels* k : levels()) {
+    Floats packed(at(k->packed_size(p.K, p.N)), kNan), c(at(p.M * p.N)), scratch(at(k->gemm_scratch), kNan);
+    k->pack(p.b.data(), p.N, 1, p.K, p.N, 0, 4, packed.data());
+    for (int64_t i = 0; i < p.K; ++i) {
+      for (int64_t n = p.N - 96; n < 32; ++n) packed[at(3 * 32 * p.K + i * 32 + n)] = kNan;
+    }
+    k->gemm(p.a.data(), p.K, 1, packed.data(), nullptr, c.data(), p.N, p.M, p.N, p.K, 0, 4, false, scratch.data());
+    for (int64_t m = 0; m < p.M; ++m) {
+      for (int64_t n = 0; n < p.N; ++n) {
+        const float y = c[at(m * p.N + n)];
+        CHECK((m == 20 ? std::isnan(y) : same_bits(y, clean[at(m * p.N + n)])));
+      }
+    }
+  }
+}
+
+TEST_CASE("packing lays panels of 32 columns out row by row, zeros behind the last, from any strides") {
+  const int64_t K = 37, N = 70;
+  const Floats b = normals(K * N, 35);
+  Floats turned(at(K * N)), spread(at(2 * K * N));
+  for (int64_t k = 0; k < K; ++k) {
+    for (int64_t n = 0; n < N; ++n) {
+      turned[at(n * K + k)] = b[at(k * N + n)];
+      spread[at(2 * (k * N + n))] = b[at(k * N + n)];
+    }
+  }
+  for (const Kernels* k : levels()) {
+    REQUIRE(k->packed_size(K, N) == 3 * 32 * K);
+    for (int form = 0; form < 3; ++form) {
+      Guarded packed(3 * 32 * K, form);
+      const Floats& from = form == 0 ? b : form == 1 ? turned : spread;
+      const int64_t row = form == 0 ? N : form == 1 ? 1 : 2 * N, column = form == 0 ? 1 : form == 1 ? K : 2;
+      for (int64_t p : {2, 0, 1}) k->pack(from.data(), row, column, K, N, p, p + 1, packed.data());
+      CHECK(packed.intact());
+      for (int64_t i = 0; i < 3 * 32 * K; ++i) {
+        const int64_t n = i / (32 * K) * 32 + i % 32, at_k = i % (32 * K) / 32;
+        CHECK(same_bits(packed.data()[i], n < N ? b[at(at_k * N + n)] : 0.0f));
+      }
+    }
+  }
+}
+
+TEST_CASE("packed_size counts whole panels") {
+  for (const Kernels* k : levels()) {
+    CHECK(k->packed_size(5, 0) == 0);
+    CHECK(k->packed_size(5, 1) == 160);
+    CHECK(k->packed_size(5, 32) == 160);
+    CHECK(k->packed_size(5, 33) == 320);
+    CHECK(k->packed_size(0, 33) == 0);
+  }
+}
