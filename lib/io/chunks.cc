@@ -1,0 +1,207 @@
+#include "lib/io/chunks.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "lib/base/error.h"
+#include "lib/io/mark.h"
+
+namespace nudge {
+namespace {
+
+constexpr std::size_t kReadSize = std::size_t{256} << 10;
+constexpr std::uint32_t kSkippableMask = 0xFFFFFFF0, kSkippable = 0x184D2A50;
+
+bool is_skippable(std::uint32_t magic) { return (magic & kSkippableMask) == kSkippable; }
+
+}  // namespace
+
+ChunkReader::ChunkReader(Descriptor fd, std::string name, std::size_t limit)
+    : fd_(std::move(fd)), name_(std::move(name)), limit_(limit), decoder_(ZSTD_createDCtx()) {
+  if (decoder_ == nullptr) throw std::bad_alloc();
+}
+
+ChunkReader::~ChunkReader() { ZSTD_freeDCtx(decoder_); }
+
+bool ChunkReader::fill(std::size_t wanted) {
+  while (available() < wanted && !ended_) {
+    if (start_ > kReadSize && start_ > available()) {  // drop what was consumed, seldom enough to cost nothing
+      window_.erase(0, start_);
+      base_ += static_cast<std::int64_t>(start_);
+      start_ = 0;
+    }
+    const std::size_t had = window_.size();
+    window_.resize(had + kReadSize);
+    const std::size_t n = read_some(fd_.get(), window_.data() + had, kReadSize, name_);
+    window_.resize(had + n);
+    ended_ = n == 0;
+  }
+  return available() >= wanted;
+}
+
+Chunk ChunkReader::damage(const std::string& cause) {
+  damaged_ = true;
+  piecewise_ = false;
+  Chunk chunk;
+  chunk.kind = Chunk::kDamage;
+  chunk.cause = cause;
+  chunk.at = offset();
+  return chunk;
+}
+
+Chunk ChunkReader::next() {
+  if (!begun_) {
+    begun_ = true;
+    if (fill(4)) zstd_ = little_endian(head()) == kFrameMagic || is_skippable(little_endian(head()));
+    // Cut within the first magic: plain text can't begin like that.
+    else zstd_ = available() > 0 && std::memcmp(head(), "\x28\xB5\x2F", std::min<std::size_t>(available(), 3)) == 0;
+  }
+  if (!zstd_) return plain();
+  if (damaged_) resynchronise();
+  while (!piecewise_) {
+    if (!fill(4)) {
+      if (available() > 0) return damage("cut within a frame's first bytes");
+      return {};
+    }
+    const std::uint32_t magic = little_endian(head());
+    if (magic == kFrameMagic) break;
+    if (!is_skippable(magic)) return damage("what follows is no zstd frame");
+    Chunk chunk;
+    if (skippable(chunk)) return chunk;
+  }
+  return frame();
+}
+
+Chunk ChunkReader::plain() {
+  Chunk chunk;
+  chunk.at = offset();
+  if (!fill(1)) return chunk;
+  text_.assign(head(), available());
+  consume(available());
+  chunk.kind = Chunk::kText;
+  chunk.text = text_;
+  return chunk;
+}
+
+// Takes one skippable frame; true where it gives a chunk, false where it is a stranger's and skipped.
+bool ChunkReader::skippable(Chunk& chunk) {
+  if (!fill(8)) {
+    chunk = damage("cut within a mark");
+    return true;
+  }
+  std::size_t rest = little_endian(head() + 4);
+  if (little_endian(head()) == kMarkMagic && rest <= kLongestMark && fill(8 + rest)) {
+    const std::string_view payload(head() + 8, rest);
+    const auto mark = decode_mark(payload);
+    if (!mark && claims_to_be_mark(payload)) {
+      chunk = damage("a mark is damaged");
+      return true;
+    }
+    if (mark) {
+      chunk.kind = Chunk::kMark;
+      chunk.mark = *mark;
+      chunk.at = offset();
+      ours_ = !mark->closing;
+      consume(8 + rest);
+      return true;
+    }
+  }
+  const bool short_one = rest <= kLongestMark;
+  if (short_one && !fill(8 + rest)) {
+    chunk = damage("cut within a mark");
+    return true;
+  }
+  consume(8);
+  while (rest > 0) {
+    if (!fill(1)) {
+      chunk = damage("cut within a skippable frame");
+      return true;
+    }
+    const std::size_t n = std::min(rest, available());
+    consume(n), rest -= n;
+  }
+  return false;
+}
+
+// Decodes the frame at start_. It stays in the window until its checksum held, so that after damage the next
+// frame can be looked for within it; a frame beyond the limit is given and dropped piece by piece.
+Chunk ChunkReader::frame() {
+  if (!piecewise_) {
+    frame_at_ = offset();
+    ZSTD_DCtx_reset(decoder_, ZSTD_reset_session_only);
+    if (!fill(5)) return damage("cut within a frame");
+    const bool checksum = (head()[4] & 4) != 0;  // RFC 8878, 3.1.1.1.1
+    if (ours_ && !checksum) return damage("a frame has no checksum");
+  }
+  text_.clear();
+  std::size_t used = 0;
+  bool more_within = false;  // the decoder holds text for which there was no room: don't wait for input
+  while (true) {
+    if (!more_within) fill(used + 1);
+    const std::size_t had = text_.size();
+    text_.resize(had + ZSTD_DStreamOutSize());
+    ZSTD_inBuffer in{head() + used, available() - used, 0};
+    ZSTD_outBuffer out{text_.data() + had, text_.size() - had, 0};
+    const std::size_t left = ZSTD_decompressStream(decoder_, &out, &in);
+    text_.resize(had + out.pos);
+    used += in.pos;
+    more_within = out.pos == out.size;
+    if (ZSTD_isError(left)) return damage(std::string("a frame is damaged (") + ZSTD_getErrorName(left) + ')');
+    if (left == 0) return frame_end(used);
+    if (ended_ && used == available() && !more_within) {  // decoded all there is, and it is not the end
+      if (!piecewise_ && find_frame(4) < available()) return damage("a frame is damaged");
+      Chunk chunk = damage("cut within a frame");
+      consume(available());
+      if (!piecewise_) chunk.text = text_;
+      return chunk;
+    }
+    if (text_.size() >= limit_ || used >= limit_) {
+      piecewise_ = true;
+      consume(used);
+      Chunk chunk;
+      chunk.kind = Chunk::kText;
+      chunk.text = text_;
+      chunk.at = frame_at_;
+      return chunk;
+    }
+  }
+}
+
+Chunk ChunkReader::frame_end(std::size_t compressed) {
+  consume(compressed);
+  piecewise_ = false;
+  ++frames_;
+  Chunk chunk;
+  chunk.kind = Chunk::kText;
+  chunk.text = text_;
+  chunk.at = frame_at_;
+  return chunk;
+}
+
+void ChunkReader::resynchronise() {
+  damaged_ = false;
+  if (available() > 0) consume(1);
+  while (fill(4)) {
+    const std::size_t found = find_frame(0);
+    if (found < available()) {
+      consume(found);
+      return;
+    }
+    consume(available() - 3);
+  }
+  consume(available());
+}
+
+// Where, from `from` on, something in the window looks like a frame or mark; available() where nothing does.
+std::size_t ChunkReader::find_frame(std::size_t from) const {
+  for (std::size_t i = from; i + 4 <= available(); ++i) {
+    const std::uint32_t magic = little_endian(head() + i);
+    if (magic == kFrameMagic || magic == kMarkMagic) return i;
+  }
+  return available();
+}
+
+}  // namespace nudge

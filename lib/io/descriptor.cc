@@ -1,0 +1,149 @@
+#include "lib/io/descriptor.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace nudge {
+
+void system_error(Exit status, const std::string& subject, const std::string& what, int error) {
+  throw Error(status, subject + ": " + what + ": " + std::strerror(error));
+}
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+int Descriptor::release() { return std::exchange(fd_, -1); }
+
+void Descriptor::close(const std::string& name) {
+  const int fd = release();
+  // Linux closes the descriptor also where it reports EINTR: trying again could close another's.
+  if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) system_error(Exit::kIo, name, "closing failed", errno);
+}
+
+Descriptor open_input(const std::string& path) {
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) system_error(Exit::kNoInput, path, "can't be opened", errno);
+  struct stat info;
+  if (::fstat(fd.get(), &info) != 0) system_error(Exit::kIo, path, "can't be examined", errno);
+  if (S_ISDIR(info.st_mode)) throw Error(Exit::kNoInput, path + ": is a folder, not a file");
+  return fd;
+}
+
+namespace {
+
+template <class F>
+std::size_t read_with(F read_once, const std::string& name) {
+  while (true) {
+    const ssize_t n = read_once();
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR) system_error(Exit::kIo, name, "reading failed", errno);
+  }
+}
+
+}  // namespace
+
+std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name) {
+  return read_with([&] { return ::read(fd, to, size); }, name);
+}
+
+std::size_t read_some_at(int fd, char* to, std::size_t size, off_t at, const std::string& name) {
+  return read_with([&] { return ::pread(fd, to, size, at); }, name);
+}
+
+void read_exactly_at(int fd, char* to, std::size_t size, off_t at, const std::string& name) {
+  while (size > 0) {
+    const std::size_t n = read_some_at(fd, to, size, at, name);
+    if (n == 0) throw Error(Exit::kBadInput, name + ": became shorter while it was read");
+    to += n, at += static_cast<off_t>(n), size -= n;
+  }
+}
+
+namespace {
+
+// SIGPIPE ends us as it would have, had it not been ignored: quietly, and the shell sees 141.
+[[noreturn]] void leave_by_sigpipe() {
+  ::signal(SIGPIPE, SIG_DFL);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  ::raise(SIGPIPE);
+  ::_exit(128 + SIGPIPE);
+}
+
+template <class F>
+void write_with(F write_once, std::string_view data, const std::string& name) {
+  while (!data.empty()) {
+    const ssize_t n = write_once(data);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EPIPE) leave_by_sigpipe();
+    if (n <= 0) system_error(Exit::kIo, name, "writing failed", n < 0 ? errno : ENOSPC);
+    data.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace
+
+void write_all(int fd, std::string_view data, const std::string& name) {
+  write_with([&](std::string_view rest) { return ::write(fd, rest.data(), rest.size()); }, data, name);
+}
+
+void write_all_at(int fd, std::string_view data, off_t at, const std::string& name) {
+  const char* start = data.data();
+  write_with([&](std::string_view rest) { return ::pwrite(fd, rest.data(), rest.size(), at + (rest.data() - start)); },
+             data, name);
+}
+
+void sync_file(int fd, const std::string& name) {
+  while (::fsync(fd) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EINVAL || errno == EROFS || errno == ENOTSUP) return;  // a pipe, a device, some file systems
+    system_error(Exit::kIo, name, "syncing failed", errno);
+  }
+}
+
+void sync_parent_folder(const std::string& path) {
+  const std::string parent = parent_of(path);
+  const Descriptor fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) sync_file(fd.get(), parent);  // a folder may be writable and not readable: then it goes unsynced
+}
+
+std::string parent_of(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+std::string base_name(const std::string& path) { return std::filesystem::path(path).filename().string(); }
+
+void check_creatable(const std::string& output, bool force, bool folder) {
+  struct stat info;
+  if (::lstat(output.c_str(), &info) == 0) {
+    if (folder != S_ISDIR(info.st_mode)) {
+      throw Error(Exit::kCannotCreate, output + (folder ? ": exists and is no folder" : ": is a folder"));
+    }
+    if (!force) throw Error(Exit::kCannotCreate, output + ": exists already", "choose another name, or --force");
+  } else if (errno != ENOENT) {
+    system_error(Exit::kCannotCreate, output, "can't be created", errno);
+  }
+  const std::string parent = parent_of(output);
+  if (::access(parent.c_str(), W_OK | X_OK) != 0) {
+    system_error(Exit::kCannotCreate, output, "can't be created in folder " + parent, errno);
+  }
+}
+
+void ignore_file_size_signal() { ::signal(SIGXFSZ, SIG_IGN); }
+
+}  // namespace nudge

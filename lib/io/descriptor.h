@@ -1,0 +1,74 @@
+// Below files, folders and streams: descriptors, temporary names, and what survives a crash. Internal to lib/io.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace nudge {
+
+// `subject: what: the system's words for errno`.
+[[noreturn]] void system_error(Exit status, const std::string& subject, const std::string& what, int error);
+
+// Owns a descriptor. close() reports what closing has to say, the destructor can't.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release();
+  void close(const std::string& name);  // kIo
+
+ private:
+  int fd_ = -1;
+};
+
+// Opens for reading; kNoInput where it is missing, unreadable or a folder.
+Descriptor open_input(const std::string& path);
+
+// Read up to `size` bytes, 0 at the end alone; exactly `size`, or kBadInput; kIo.
+std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name);
+std::size_t read_some_at(int fd, char* to, std::size_t size, off_t at, const std::string& name);
+void read_exactly_at(int fd, char* to, std::size_t size, off_t at, const std::string& name);
+
+// Writes all; kIo. Where the reader of a pipe left, the process ends by SIGPIPE, also where that is ignored.
+void write_all(int fd, std::string_view data, const std::string& name);
+void write_all_at(int fd, std::string_view data, off_t at, const std::string& name);
+
+void sync_file(int fd, const std::string& name);       // kIo; descriptors that can't be synced are left alone
+void sync_parent_folder(const std::string& path);      // so that a rename survives a power cut; kIo
+
+std::string parent_of(const std::string& path);        // "." where there is none
+std::string base_name(const std::string& path);
+
+// Temporary siblings of an output: ".NAME.TAG.HOST.PID.START.part", where TAG tells what the content belongs to
+// (letters and digits, "0" for nothing). One whose process ended can be told, on its own host. One that
+// was left on purpose has "-" for HOST and no process.
+struct Leftover {
+  std::string path, tag;
+  bool abandoned = false;  // left on purpose, or its process on this host is dead
+};
+std::string temporary_name(const std::string& output, const std::string& tag);
+std::string abandoned_name(const std::string& output, const std::string& tag);
+std::vector<Leftover> find_leftovers(const std::string& output);
+// Removes the abandoned ones, files and folders. Never fails.
+void sweep_leftovers(const std::string& output);
+
+// Refuses (kCannotCreate) an output that exists, unless `force`, a folder that is missing or read-only.
+void check_creatable(const std::string& output, bool force, bool folder);
+
+// A write beyond `ulimit -f` is then an error (EFBIG) instead of a signal that kills.
+void ignore_file_size_signal();
+
+}  // namespace nudge

@@ -1,0 +1,108 @@
+#include "lib/io/files.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "lib/io/descriptor.h"
+
+namespace nudge {
+namespace {
+
+// Swaps two names at once, so that the final one stands for a whole folder at every moment.
+int swap_names(const std::string& a, const std::string& b) {
+  return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE));
+}
+
+std::string without_trailing_slash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path, std::size_t limit) {
+  const Descriptor fd = open_input(path);
+  std::string text;
+  while (true) {
+    const std::size_t had = text.size();
+    text.resize(had + std::min<std::size_t>(std::max<std::size_t>(had, 65536), limit + 1 - had));
+    const std::size_t n = read_some(fd.get(), text.data() + had, text.size() - had, path);
+    text.resize(had + n);
+    if (n == 0) return text;
+    if (text.size() > limit) bad_input(path + ": is larger than " + std::to_string(limit) + " bytes");
+  }
+}
+
+void write_file(const std::string& path, std::string_view text) {
+  ignore_file_size_signal();
+  Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!fd) system_error(Exit::kCannotCreate, path, "can't be created", errno);
+  write_all(fd.get(), text, path);
+  sync_file(fd.get(), path);
+  fd.close(path);
+}
+
+void append_line(const std::string& path, std::string_view line) {
+  ignore_file_size_signal();
+  Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  if (!fd) system_error(Exit::kCannotCreate, path, "can't be created", errno);
+  write_all(fd.get(), std::string(line) + '\n', path);
+  fd.close(path);
+}
+
+OutputFolder::OutputFolder(const std::string& path, bool force)
+    : final_(without_trailing_slash(path)), force_(force) {
+  ignore_file_size_signal();
+  check_creatable(final_, force, true);
+  sweep_leftovers(final_);
+  temporary_ = temporary_name(final_, "folder");
+  if (::mkdir(temporary_.c_str(), 0777) != 0) {
+    const int error = errno;
+    system_error(Exit::kCannotCreate, std::exchange(temporary_, {}), "can't be created", error);
+  }
+}
+
+OutputFolder::~OutputFolder() {
+  std::error_code ignored;
+  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
+}
+
+void OutputFolder::publish() {
+  {
+    const Descriptor fd(::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) system_error(Exit::kIo, temporary_, "can't be opened", errno);
+    sync_file(fd.get(), temporary_);
+  }
+  struct stat info;
+  if (::lstat(final_.c_str(), &info) != 0) {
+    // Without --force a folder that appeared meanwhile is not empty, and rename refuses to replace it.
+    if (::rename(temporary_.c_str(), final_.c_str()) != 0) {
+      system_error(Exit::kCannotCreate, final_, "can't be created", errno);
+    }
+    temporary_.clear();
+  } else if (!force_) {
+    throw Error(Exit::kCannotCreate, final_ + ": appeared while it was being made", "choose another name, or --force");
+  } else if (swap_names(temporary_, final_) != 0) {  // a file system that can't exchange: for a moment there is none
+    const std::string old = temporary_name(final_, "old");
+    if (::rename(final_.c_str(), old.c_str()) != 0) system_error(Exit::kIo, final_, "can't be replaced", errno);
+    if (::rename(temporary_.c_str(), final_.c_str()) != 0) {
+      const int error = errno;
+      (void)::rename(old.c_str(), final_.c_str());
+      system_error(Exit::kIo, final_, "can't be replaced", error);
+    }
+    temporary_ = old;
+  }
+  sync_parent_folder(final_);
+  std::error_code ignored;
+  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);  // the old folder
+  temporary_.clear();
+}
+
+}  // namespace nudge

@@ -1,0 +1,102 @@
+#include "lib/io/paint.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "lib/base/error.h"
+
+namespace nudge {
+namespace {
+
+constexpr float kDeepestLogProb = 8;  // nats: 1 in 3000
+constexpr int kShades = 5;
+// Backgrounds of the 256-colour palette, pale to deep; black letters are readable on each.
+constexpr int kRed[kShades] = {0, 224, 217, 210, 203};
+constexpr int kGreen[kShades] = {0, 194, 157, 120, 77};
+
+float largest(std::span<const float> values) {
+  float most = 0;
+  for (const float x : values) most = std::max(most, std::abs(x));
+  return most > 0 ? most : 1;
+}
+
+std::string cut(std::string_view text, std::size_t width) {
+  std::size_t seen = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) == 0x80) continue;
+    if (width > 0 && seen++ == width) return std::string(text.substr(0, i)) + "...";
+  }
+  return std::string(text);
+}
+
+}  // namespace
+
+std::vector<float> token_figures(const Record& record, TokenFigure figure) {
+  const char* first = figure == TokenFigure::kAdvantages ? "advantages" : "logprobs";
+  if (!record.has(first) || !record.has("response_ids")) return {};
+  std::vector<float> values = record.reals(first);
+  const std::size_t tokens = record.ids("response_ids").size();
+  if (values.size() != tokens) record.fail(first, "has not as many numbers as response_ids");
+  if (figure != TokenFigure::kKl) return values;
+  if (!record.has("ref_logprobs")) return {};
+  const std::vector<float> reference = record.reals("ref_logprobs");
+  if (reference.size() != tokens) record.fail("ref_logprobs", "has not as many numbers as response_ids");
+  for (std::size_t i = 0; i < tokens; ++i) values[i] -= reference[i];
+  return values;
+}
+
+std::string paint(std::span<const std::string> pieces, std::span<const float> values, float scale) {
+  std::string out;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const float share = std::min(std::abs(values[i]) / scale, 1.0f);
+    const int shade = static_cast<int>(std::lround(share * (kShades - 1)));
+    if (shade == 0) {
+      out += visible(pieces[i]);
+      continue;
+    }
+    const int colour = values[i] < 0 ? kRed[shade] : kGreen[shade];
+    out += "\x1b[30;48;5;" + std::to_string(colour) + 'm' + visible(pieces[i]) + "\x1b[0m";
+  }
+  return out;
+}
+
+std::string describe_record(const Record& record, std::size_t width, bool colour, TokenFigure figure,
+                            const TokenText& text) {
+  std::string out;
+  for (const Record::Field& field : record.fields()) {
+    out += "  " + visible(field.key) + ": " + visible(cut(field.raw, width)) + '\n';
+  }
+  if (!colour) return out;
+  std::vector<float> values;
+  try {
+    values = token_figures(record, figure);
+  } catch (const Error& e) {
+    return out + "  " + visible(e.what()) + '\n';  // a reader wants to see such a record all the more
+  }
+  if (values.empty()) return out;
+  std::vector<std::string> pieces;
+  for (const std::int32_t id : record.ids("response_ids")) pieces.push_back(text ? text(id) : std::to_string(id) + ' ');
+  const float scale = figure == TokenFigure::kLogProbs ? kDeepestLogProb : largest(values);
+  return out + "  " + paint(pieces, values, scale) + '\n';
+}
+
+std::string visible(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0u;
+    const bool c1 = c == 0xC2 && next >= 0x80 && next <= 0x9F;  // U+0080 to U+009F
+    if ((c < 0x20 && c != '\n') || c == 0x7F || c1) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\x%02x", c1 ? next : static_cast<unsigned>(c));
+      out += escape;
+      i += c1 ? 1 : 0;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace nudge

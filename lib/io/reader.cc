@@ -1,0 +1,307 @@
+// RecordReader: chunks into lines into records, and the book-keeping of marks and damage.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/io/chunks.h"
+#include "lib/io/stream.h"
+
+namespace nudge {
+namespace {
+
+constexpr std::size_t kFrameMargin = std::size_t{4} << 20;  // a frame of ours is one line longer than 1 MiB at most
+
+bool is_stdin(const std::string& path) { return path.empty() || path == "-"; }
+
+// Before anything is computed: is it there? (Not by opening: that would wake the writer of a FIFO.)
+void check_input(const std::string& path) {
+  struct stat info;
+  const bool standard = is_stdin(path);
+  if ((standard ? ::fstat(STDIN_FILENO, &info) : ::stat(path.c_str(), &info)) != 0) {
+    system_error(Exit::kNoInput, standard ? "stdin" : path, "can't be opened", errno);
+  }
+  if (S_ISDIR(info.st_mode)) throw Error(Exit::kNoInput, (standard ? "stdin" : path) + ": is a folder, not a file");
+}
+
+}  // namespace
+
+struct RecordReader::State {
+  std::vector<std::string> paths;
+  ReaderOptions options;
+  std::vector<StreamInfo> infos;
+  std::optional<ChunkReader> chunks;  // of the input in work
+  std::string_view text;              // rest of the chunk in work
+  std::optional<Chunk> deferred;      // a mark that waits for the line before it
+  std::string pending;                // start of a line whose end is not there yet
+  std::string joined;                 // a line put together from pending and text
+  bool skipping = false;              // within a line that is too long
+  bool opened = false;                // a stream of ours is open
+  StreamMark opening;
+  std::int64_t stream_records = 0;    // since the opening mark
+  Digest stream_digest;
+  bool stream_damaged = false;
+  bool repeated = false;              // damage that follows damage without text between is not told again
+  std::int64_t total = 0;
+  Digest all;
+  std::string report;
+  std::map<std::pair<std::string, int>, std::multiset<int>> shards;  // (digest, n) -> shards seen
+  std::optional<Error> failure;
+
+  StreamInfo& info() { return infos.back(); }
+  std::string where() const { return infos.back().name + ": record " + std::to_string(infos.back().records + 1); }
+  bool open_next();
+  void close_input();
+  bool advance();
+  bool take_line(std::string_view& line);
+  bool accept(std::string_view line, Record& record, bool cut = false);
+  void handle_mark(const StreamMark& mark, std::int64_t at);
+  void end_of_stream(std::int64_t at);
+  void damage(const std::string& cause, std::int64_t at);
+  void note(const std::string& message, const std::string& advice = {});
+  void check_shards();
+};
+
+// Damage is thrown, or with salvage written down.
+void RecordReader::State::damage(const std::string& cause, std::int64_t at) {
+  note(info().name + ": after record " + std::to_string(info().records) + ", byte " + std::to_string(at) + ": " + cause,
+       "--salvage takes what is whole");
+}
+
+void RecordReader::State::note(const std::string& message, const std::string& advice) {
+  stream_damaged = true;
+  if (!options.salvage) throw Error(Exit::kBadInput, message, advice);
+  info().damage.push_back(message);
+  report += (report.empty() ? "" : "; ") + message;
+}
+
+bool RecordReader::State::open_next() {
+  if (infos.size() == paths.size()) return false;
+  const std::string path = paths[infos.size()];
+  StreamInfo fresh;
+  fresh.name = is_stdin(path) ? "stdin" : path;
+  infos.push_back(fresh);
+  Descriptor fd = is_stdin(path) ? Descriptor(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)) : open_input(path);
+  if (!fd) system_error(Exit::kNoInput, "stdin", "can't be opened", errno);
+  chunks.emplace(std::move(fd), fresh.name, options.max_line + kFrameMargin);
+  opened = skipping = stream_damaged = repeated = false;
+  text = {};
+  pending.clear();
+  deferred.reset();
+  return true;
+}
+
+void RecordReader::State::close_input() {
+  info().bytes = chunks->offset();
+  info().frames = chunks->frames();
+  info().zstd = chunks->zstd();
+  const bool bare = info().marks.empty() && info().records == 0 && info().damage.empty();
+  const std::int64_t size = info().bytes;
+  chunks.reset();
+  if (size == 0) note(info().name + ": empty input");
+  else if (bare) note(info().name + ": holds no records");
+}
+
+// Fetches the next chunk of text. False at the end of the input.
+bool RecordReader::State::advance() {
+  if (deferred) {
+    handle_mark(deferred->mark, deferred->at);
+    deferred.reset();
+    return true;
+  }
+  const Chunk chunk = chunks->next();
+  switch (chunk.kind) {
+    case Chunk::kText:
+      text = chunk.text;
+      info().text_bytes += static_cast<std::int64_t>(text.size());
+      repeated = false;
+      return true;
+    case Chunk::kMark:
+      if (pending.empty()) {
+        handle_mark(chunk.mark, chunk.at);
+      } else {  // the stream before ended without a newline: its last line comes first
+        deferred = chunk;
+        text = "\n";
+      }
+      return true;
+    case Chunk::kDamage: {
+      pending.clear();
+      skipping = false;
+      stream_damaged = true;
+      if (!std::exchange(repeated, true)) damage(chunk.cause, chunk.at);
+      // Whole lines of a frame that was cut; what is after the last newline is lost.
+      const std::size_t last = chunk.text.rfind('\n');
+      text = last == std::string_view::npos ? std::string_view{} : chunk.text.substr(0, last + 1);
+      return true;
+    }
+    case Chunk::kEnd: break;
+  }
+  return false;
+}
+
+void RecordReader::State::end_of_stream(std::int64_t at) {
+  if (!opened) return;
+  opened = false;
+  damage("incomplete: the end mark is missing, its writer did not finish", at);
+}
+
+void RecordReader::State::handle_mark(const StreamMark& mark, std::int64_t at) {
+  repeated = false;
+  info().marks.push_back(mark);
+  if (!mark.closing) {
+    end_of_stream(at);
+    opened = true;
+    opening = mark;
+    stream_records = 0;
+    stream_digest = Digest();
+    stream_damaged = false;
+    return;
+  }
+  if (!opened) {
+    damage("an end mark without its opening mark: the start is missing", at);
+    return;
+  }
+  opened = false;
+  shards[{mark.digest, mark.shards}].insert(mark.shard);
+  if (stream_records != mark.records) {
+    damage("the end mark tells of " + std::to_string(mark.records) + " records, here are " +
+               std::to_string(stream_records), at);
+  } else if (!stream_damaged && stream_digest.hex() != mark.text) {
+    damage("the records are not those that the end mark tells of", at);
+  }
+}
+
+// The next line that is complete within the text at hand.
+bool RecordReader::State::take_line(std::string_view& line) {
+  while (!text.empty()) {
+    const auto* newline = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
+    const std::size_t length = newline == nullptr ? text.size() : static_cast<std::size_t>(newline - text.data());
+    const std::string_view part = text.substr(0, length);
+    text.remove_prefix(newline == nullptr ? length : length + 1);
+    if (!skipping && pending.size() + length > options.max_line) {
+      pending.clear();
+      skipping = true;
+      damage("a line is longer than " + std::to_string(options.max_line) + " bytes", chunks->offset());
+    }
+    if (skipping) {
+      skipping = newline == nullptr;
+      continue;
+    }
+    if (newline == nullptr) {
+      pending += part;
+      return false;
+    }
+    if (pending.empty()) {
+      line = part;
+      return true;
+    }
+    joined = std::exchange(pending, {});
+    joined += part;
+    line = joined;
+    return true;
+  }
+  return false;
+}
+
+// Makes a record of a line; false where salvage leaves it out. `cut`: the input ended without a newline.
+bool RecordReader::State::accept(std::string_view line, Record& record, bool cut) {
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  try {
+    record = Record::parse(line, where());
+  } catch (const Error& e) {
+    if (cut && line.starts_with('{')) {
+      damage("the input ends in the middle of a line", chunks->offset());
+      return false;
+    }
+    note(e.what());
+    return false;
+  }
+  ++info().records;
+  ++stream_records;
+  ++total;
+  all.text(line);
+  stream_digest.text(line);
+  return true;
+}
+
+// A shard that is there twice would count its records twice; with whole_shards none may be missing either.
+void RecordReader::State::check_shards() {
+  for (const auto& [stream, seen] : shards) {
+    const int n = stream.second;
+    if (n <= 1) continue;
+    std::string twice, missing;
+    for (int i = 0; i < n; ++i) {
+      const std::string name = ' ' + std::to_string(i);
+      if (seen.count(i) > 1) twice += name;
+      if (seen.count(i) == 0) missing += name;
+    }
+    const std::string of = " of " + std::to_string(n);
+    if (!twice.empty()) note(info().name + ": shards that are there twice:" + twice + of);
+    if (!missing.empty() && options.whole_shards) note(info().name + ": shards that are missing:" + missing + of);
+  }
+  shards.clear();
+}
+
+RecordReader::RecordReader(std::vector<std::string> paths, ReaderOptions options) : state_(std::make_unique<State>()) {
+  if (paths.empty()) paths.push_back("-");
+  for (const std::string& path : paths) check_input(path);
+  state_->paths = std::move(paths);
+  state_->options = options;
+}
+
+RecordReader::~RecordReader() = default;
+RecordReader::RecordReader(RecordReader&&) noexcept = default;
+
+bool RecordReader::next(Record& record) {
+  State& s = *state_;
+  if (s.failure) throw *s.failure;  // told once, it stays so
+  try {
+    while (true) {
+      if (!s.chunks && !s.open_next()) {
+        s.check_shards();
+        return false;
+      }
+      std::string_view line;
+      while (s.take_line(line)) {
+        if (s.accept(line, record)) return true;
+      }
+      if (s.advance()) continue;
+      // The end. A last line without newline counts if it is whole: no proper beginning of an object is one.
+      const std::string last = std::exchange(s.pending, {});
+      if (!last.empty() && s.accept(last, record, true)) return true;
+      s.end_of_stream(s.chunks->offset());
+      s.close_input();
+    }
+  } catch (const Error& e) {
+    s.failure = e;
+    throw;
+  }
+}
+
+std::int64_t RecordReader::records() const { return state_->total; }
+std::string RecordReader::digest() const { return state_->all.hex(); }
+const std::vector<StreamInfo>& RecordReader::streams() const { return state_->infos; }
+std::string RecordReader::salvage_report() const { return state_->report; }
+
+void refuse_same_file(const std::vector<std::string>& inputs, const std::string& output) {
+  struct stat out, in;
+  const bool standard = output.empty() || output == "-";
+  if ((standard ? ::fstat(STDOUT_FILENO, &out) : ::stat(output.c_str(), &out)) != 0 || !S_ISREG(out.st_mode)) return;
+  const std::vector<std::string> none{"-"};
+  for (const std::string& input : inputs.empty() ? none : inputs) {
+    if ((is_stdin(input) ? ::fstat(STDIN_FILENO, &in) : ::stat(input.c_str(), &in)) != 0) continue;
+    if (in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+      usage_error((standard ? "stdout" : output) + ": is an input as well", "write to another file");
+    }
+  }
+}
+
+}  // namespace nudge

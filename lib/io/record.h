@@ -1,0 +1,97 @@
+// A record: one line of JSON Lines, an object whose unknown fields pass through untouched.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nudge {
+
+struct Message {  // one turn of a dialogue
+  std::string role, content;
+};
+
+// What a list holds: '0' numbers alone, '"' texts alone, '?' anything else, nothing among it.
+struct ListShape {
+  char kind = '?';
+  std::int64_t size = 0;
+};
+
+// An ordered list of top-level fields, each kept as the JSON text it was read as. Every getter throws Error
+// kBadInput, `FILE: record N: field "x" ...`, where the field is missing, of another type (null is another
+// type), or out of range; the find_ forms return nothing where it is missing, and throw all the same where
+// it is wrong.
+class Record {
+ public:
+  static constexpr int kMaxDepth = 64;  // nesting of objects and lists in a line
+
+  struct Field {
+    std::string key;     // unescaped
+    std::string quoted;  // as it was written, with its quotes
+    std::string raw;     // the value's JSON text
+  };
+
+  Record() = default;
+  explicit Record(std::string where) : where_(std::move(where)) {}
+
+  // Reads a line. Error kBadInput where it is not one whole JSON object in UTF-8, nests deeper than kMaxDepth,
+  // holds a number beyond double or an integer beyond 64 bits, or names a field twice.
+  static Record parse(std::string_view line, std::string where);
+
+  const std::string& where() const { return where_; }  // "FILE: record N", for messages
+  const std::vector<Field>& fields() const { return fields_; }
+  [[noreturn]] void fail(std::string_view key, const std::string& cause) const;  // `where: field "key" cause`
+
+  bool has(std::string_view key) const { return find(key) != nullptr; }
+  bool is_array(std::string_view key) const;
+  ListShape list_shape(std::string_view key) const;
+  bool is_text(std::string_view key) const;
+
+  std::string text(std::string_view key) const;
+  std::int64_t integer(std::string_view key) const;  // |n| < 2^53, written without point or exponent
+  double number(std::string_view key) const;
+  float real(std::string_view key) const;  // rounded once from the text
+  bool boolean(std::string_view key) const;
+  std::vector<std::int32_t> ids(std::string_view key) const;  // 0 to 2^31 - 1
+  std::vector<float> reals(std::string_view key) const;
+  std::vector<double> numbers(std::string_view key) const;
+  std::vector<std::string> texts(std::string_view key) const;
+  std::vector<Message> messages(std::string_view key) const;  // [{"role","content"}, ...], not empty
+  std::string_view raw(std::string_view key) const;           // valid until the record changes
+
+  std::optional<std::string> find_text(std::string_view key) const;
+  std::optional<std::int64_t> find_integer(std::string_view key) const;
+  std::optional<double> find_number(std::string_view key) const;
+  std::optional<float> find_real(std::string_view key) const;
+  std::optional<bool> find_boolean(std::string_view key) const;
+
+  // A field that exists is replaced where it stands; a new one is appended. Non-finite numbers, integers of
+  // 2^53 or more and raw text that is no JSON are an Error kInternal that names the record.
+  void set_text(std::string_view key, std::string_view value);
+  void set_integer(std::string_view key, std::int64_t value);
+  void set_number(std::string_view key, double value);
+  void set_real(std::string_view key, float value);
+  void set_boolean(std::string_view key, bool value);
+  void set_ids(std::string_view key, std::span<const std::int32_t> values);
+  void set_reals(std::string_view key, std::span<const float> values);
+  void set_texts(std::string_view key, std::span<const std::string> values);
+  void set_raw(std::string_view key, std::string json);  // valid JSON on one line, taken as it is
+  void erase(std::string_view key);
+
+  std::string line() const;  // without the newline
+
+ private:
+  const Field* find(std::string_view key) const;
+  const Field& need(std::string_view key) const;
+  void put(std::string_view key, std::string json);
+  [[noreturn]] void wrong(std::string_view key, const char* wanted, std::string_view raw) const;
+  [[noreturn]] void born_wrong(std::string_view key, const std::string& cause) const;
+
+  std::string where_;
+  std::vector<Field> fields_;
+};
+
+}  // namespace nudge

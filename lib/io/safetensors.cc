@@ -1,0 +1,313 @@
+#include "lib/io/safetensors.h"
+
+#include <fcntl.h>
+#include <simdjson.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <set>
+
+#include "lib/base/error.h"
+#include "lib/io/descriptor.h"
+#include "lib/io/json.h"
+
+namespace nudge {
+namespace {
+
+constexpr std::int64_t kLongestHeader = 100'000'000;  // the format's own bound
+constexpr int kHeaderDepth = 8;
+
+struct Dtype {
+  const char* name;
+  int bytes;
+};
+constexpr Dtype kDtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4},
+                             {"I16", 2}, {"I8", 1},  {"U64", 8}, {"U32", 4},  {"U16", 2}, {"U8", 1},
+                             {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+
+int bytes_of(std::string_view dtype) {
+  for (const Dtype& d : kDtypes) {
+    if (dtype == d.name) return d.bytes;
+  }
+  return 0;
+}
+
+std::uint64_t little_endian_64(const unsigned char* bytes) {
+  std::uint64_t n = 0;
+  for (int i = 7; i >= 0; --i) n = n << 8 | bytes[i];
+  return n;
+}
+
+float from_half(std::uint16_t h) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000) << 16;
+  const std::uint32_t exponent = h >> 10 & 31, fraction = h & 0x3FF;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000 | fraction << 13);  // infinity, NaN
+  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;  // subnormal or zero: exact in float
+  return sign != 0 ? -magnitude : magnitude;
+}
+
+// `from` holds n numbers of the dtype, little endian as this machine is. False where a double is beyond float.
+bool convert(std::string_view dtype, const char* from, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (dtype == "F64") {
+      double x;
+      std::memcpy(&x, from + i * 8, 8);
+      out[i] = static_cast<float>(x);
+      if (std::isinf(out[i]) && !std::isinf(x)) return false;
+    } else {
+      std::uint16_t x;
+      std::memcpy(&x, from + i * 2, 2);
+      out[i] = dtype == "BF16" ? std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16) : from_half(x);
+    }
+  }
+  return true;
+}
+
+std::string name_of(const SafetensorsFile::Tensor& tensor) { return ": tensor " + json_quote(tensor.name) + ' '; }
+
+std::int64_t change_time(const struct stat& info) {
+  return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
+// One entry of the header in the making; fail() names file and tensor.
+struct Entry {
+  const std::string& path;
+  SafetensorsFile::Tensor tensor;
+
+  [[noreturn]] void fail(const std::string& cause) const { bad_input(path + name_of(tensor) + cause); }
+
+  std::vector<std::int64_t> numbers(const std::string& key, simdjson::dom::element value) const {
+    simdjson::dom::array array;
+    if (value.get_array().get(array) != simdjson::SUCCESS) fail("has a " + key + " that is no list");
+    std::vector<std::int64_t> list;
+    for (const simdjson::dom::element number : array) {
+      std::int64_t n = 0;
+      if (number.get_int64().get(n) != simdjson::SUCCESS) fail("has a " + key + " that is no integer");
+      if (n < 0) fail("has a negative number in its " + key);
+      list.push_back(n);
+    }
+    return list;
+  }
+
+  void set(std::string_view key, simdjson::dom::element value) {
+    if (key == "dtype") {
+      std::string_view dtype;
+      if (value.get_string().get(dtype) != simdjson::SUCCESS) fail("has a dtype that is no text");
+      if (bytes_of(dtype) == 0) fail("has the unknown dtype " + json_quote(dtype));
+      tensor.dtype = std::string(dtype);
+    } else if (key == "shape") {
+      tensor.shape = numbers("shape", value);
+    } else if (key == "data_offsets") {
+      const std::vector<std::int64_t> list = numbers("data_offsets", value);
+      if (list.size() != 2) fail("needs two data_offsets");
+      tensor.begin = list[0], tensor.end = list[1];
+    } else {
+      fail("has the unknown field " + json_quote(key));
+    }
+  }
+
+  void check() const {
+    if (tensor.end < tensor.begin) fail("ends before it begins");
+    std::int64_t size = bytes_of(tensor.dtype);
+    // A zero is multiplied in last: what stands beside it may then be of any size.
+    const bool empty = std::count(tensor.shape.begin(), tensor.shape.end(), 0) > 0;
+    for (const std::int64_t n : tensor.shape) {
+      if (!empty && __builtin_mul_overflow(size, n, &size)) fail("has a shape whose size overflows");
+    }
+    if (empty) size = 0;
+    if (size != tensor.end - tensor.begin) {
+      fail("takes " + std::to_string(size) + " bytes by shape and dtype, its data_offsets span " +
+           std::to_string(tensor.end - tensor.begin));
+    }
+  }
+};
+
+SafetensorsFile::Tensor parse_tensor(const std::string& path, std::string_view name, simdjson::dom::element value) {
+  Entry entry{path, {}};
+  entry.tensor.name = std::string(name);
+  if (name.find('\0') != std::string_view::npos) entry.fail("has NUL in its name");
+  simdjson::dom::object fields;
+  if (value.get_object().get(fields) != simdjson::SUCCESS) entry.fail("is described by no object");
+  std::set<std::string_view> seen;
+  for (const auto& [key, field] : fields) {
+    if (!seen.insert(key).second) entry.fail("has field " + json_quote(key) + " twice");
+    entry.set(key, field);
+  }
+  for (const char* key : {"dtype", "shape", "data_offsets"}) {
+    if (seen.count(key) == 0) entry.fail(std::string("has no ") + key);
+  }
+  entry.check();
+  return entry.tensor;
+}
+
+}  // namespace
+
+std::int64_t SafetensorsFile::Tensor::elements() const { return (end - begin) / bytes_of(dtype); }
+
+SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path) {
+  Descriptor fd = open_input(path);
+  struct stat info;
+  if (::fstat(fd.get(), &info) != 0) system_error(Exit::kIo, path, "can't be examined", errno);
+  if (!S_ISREG(info.st_mode)) bad_input(path + ": is not a regular file");
+  size_ = info.st_size;
+  changed_ns_ = change_time(info);
+  if (size_ < 8) bad_input(path + ": is shorter than the 8 bytes that a safetensors file begins with");
+  unsigned char length_bytes[8];
+  read_exactly_at(fd.get(), reinterpret_cast<char*>(length_bytes), 8, 0, path);
+  const std::uint64_t length = little_endian_64(length_bytes);
+  if (length > static_cast<std::uint64_t>(kLongestHeader)) {
+    bad_input(path + ": its header would be longer than 100,000,000 bytes: this is no safetensors file");
+  }
+  data_at_ = 8 + static_cast<std::int64_t>(length);
+  if (data_at_ > size_) bad_input(path + ": its header ends past the end of the file");
+  std::string header(length, '\0');
+  read_exactly_at(fd.get(), header.data(), length, 8, path);
+  parse_header(header, size_ - data_at_);
+  fd_ = fd.release();
+}
+
+SafetensorsFile::~SafetensorsFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), data_at_(other.data_at_), size_(other.size_),
+      changed_ns_(other.changed_ns_), tensors_(std::move(other.tensors_)), metadata_(std::move(other.metadata_)) {}
+
+void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size) {
+  if (json.empty() || json[0] != '{') bad_input(path_ + ": its header is no JSON object");
+  simdjson::dom::parser parser;
+  if (parser.allocate(json.size(), kHeaderDepth) != simdjson::SUCCESS) throw std::bad_alloc();
+  simdjson::dom::object header;
+  const auto error = parser.parse(json.data(), json.size()).get_object().get(header);
+  if (error == simdjson::MEMALLOC) throw std::bad_alloc();
+  if (error == simdjson::UTF8_ERROR) bad_input(path_ + ": its header is not valid UTF-8");
+  if (error != simdjson::SUCCESS) bad_input(path_ + ": its header is not valid JSON");
+  std::set<std::string_view> names;
+  for (const auto& [name, entry] : header) {
+    if (!names.insert(name).second) bad_input(path_ + ": tensor " + json_quote(name) + " is there twice");
+    if (name != "__metadata__") {
+      tensors_.push_back(parse_tensor(path_, name, entry));
+      continue;
+    }
+    simdjson::dom::object pairs;
+    if (entry.get_object().get(pairs) != simdjson::SUCCESS) bad_input(path_ + ": __metadata__ is no object");
+    for (const auto& [key, value] : pairs) {
+      std::string_view text;
+      if (value.get_string().get(text) != simdjson::SUCCESS) {
+        bad_input(path_ + ": __metadata__ " + json_quote(key) + " is no text");
+      }
+      if (!metadata_.emplace(key, text).second) {
+        bad_input(path_ + ": __metadata__ " + json_quote(key) + " is there twice");
+      }
+    }
+  }
+  check_ranges(data_size);
+  std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
+}
+
+// The tensors have to cover the data from its first byte to its last, each byte once.
+void SafetensorsFile::check_ranges(std::int64_t data_size) const {
+  std::vector<const Tensor*> order;
+  for (const Tensor& tensor : tensors_) order.push_back(&tensor);
+  std::sort(order.begin(), order.end(), [](const Tensor* a, const Tensor* b) {
+    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+  });
+  std::int64_t at = 0;
+  for (const Tensor* tensor : order) {
+    if (tensor->begin < at) bad_input(path_ + name_of(*tensor) + "overlaps the tensor before it");
+    if (tensor->begin > at) bad_input(path_ + name_of(*tensor) + "leaves a hole before it");
+    at = tensor->end;
+    if (at > data_size) bad_input(path_ + name_of(*tensor) + "ends past the end of the file");
+  }
+  if (at < data_size) {
+    bad_input(path_ + ": " + std::to_string(data_size - at) + " bytes follow the last tensor");
+  }
+}
+
+const SafetensorsFile::Tensor* SafetensorsFile::find(std::string_view name) const {
+  const auto found = std::lower_bound(tensors_.begin(), tensors_.end(), name,
+                                      [](const Tensor& tensor, std::string_view key) { return tensor.name < key; });
+  return found != tensors_.end() && found->name == name ? &*found : nullptr;
+}
+
+const SafetensorsFile::Tensor& SafetensorsFile::at(std::string_view name) const {
+  const Tensor* tensor = find(name);
+  if (tensor == nullptr) bad_input(path_ + ": tensor " + json_quote(name) + " is missing");
+  return *tensor;
+}
+
+void SafetensorsFile::check_unchanged() const {
+  struct stat info;
+  if (::fstat(fd_, &info) != 0) system_error(Exit::kIo, path_, "can't be examined", errno);
+  if (info.st_size != size_ || change_time(info) != changed_ns_) {
+    bad_input(path_ + ": was overwritten while it was read", "write a new file and rename it");
+  }
+}
+
+void SafetensorsFile::read_f32(std::string_view name, float* out) const {
+  const Tensor& tensor = at(name);
+  const std::int64_t n = tensor.elements(), first = data_at_ + tensor.begin;
+  if (tensor.dtype == "F32") {
+    read_exactly_at(fd_, reinterpret_cast<char*>(out), static_cast<std::size_t>(n) * 4, first, path_);
+  } else if (tensor.dtype == "BF16" || tensor.dtype == "F16" || tensor.dtype == "F64") {
+    constexpr std::int64_t kStep = 65536;  // numbers at once
+    const std::int64_t width = bytes_of(tensor.dtype);
+    std::vector<char> raw(static_cast<std::size_t>(std::min(n, kStep) * width));
+    for (std::int64_t i = 0; i < n; i += kStep) {
+      const std::int64_t count = std::min(kStep, n - i);
+      read_exactly_at(fd_, raw.data(), static_cast<std::size_t>(count * width), first + i * width, path_);
+      if (!convert(tensor.dtype, raw.data(), count, out + i)) {
+        bad_input(path_ + name_of(tensor) + "holds a number beyond 32 bits");
+      }
+    }
+  } else {
+    bad_input(path_ + name_of(tensor) + "is " + tensor.dtype + ", not a floating-point tensor");
+  }
+  check_unchanged();
+}
+
+void write_safetensors(const std::string& path, std::span<const TensorView> tensors) {
+  std::vector<const TensorView*> order;
+  for (const TensorView& tensor : tensors) order.push_back(&tensor);
+  std::sort(order.begin(), order.end(), [](const TensorView* a, const TensorView* b) { return a->name < b->name; });
+  JsonWriter w;
+  w.begin_object().key("__metadata__").begin_object().field("format", "pt").end_object();
+  std::int64_t at = 0;
+  std::vector<std::int64_t> sizes;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const TensorView& tensor = *order[i];
+    if (i > 0 && tensor.name == order[i - 1]->name) {
+      throw Error(Exit::kInternal, path + ": tensor " + json_quote(tensor.name) + " is given twice");
+    }
+    std::int64_t size = 4;
+    w.key(tensor.name).begin_object().field("dtype", "F32").key("shape").begin_array();
+    for (const std::int64_t n : tensor.shape) w.value(n), size *= n;
+    w.end_array().key("data_offsets").begin_array().value(at).value(at + size).end_array().end_object();
+    sizes.push_back(size);
+    at += size;
+  }
+  w.end_object();
+  std::string header = w.text();
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string start;
+  for (int shift = 0; shift < 64; shift += 8) start += static_cast<char>(header.size() >> shift & 0xFF);
+  ignore_file_size_signal();
+  Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!fd) system_error(Exit::kCannotCreate, path, "can't be created", errno);
+  write_all(fd.get(), start + header, path);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    write_all(fd.get(), {reinterpret_cast<const char*>(order[i]->data), static_cast<std::size_t>(sizes[i])}, path);
+  }
+  sync_file(fd.get(), path);
+  fd.close(path);
+}
+
+}  // namespace nudge

@@ -1,0 +1,65 @@
+// The safetensors format: named tensors in one file, read with every rule of the format checked.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nudge {
+
+// A file opened for reading. It is read through its descriptor and never mapped: a file that is replaced
+// meanwhile is read to its end as it was, one that is overwritten in place is an Error instead of a SIGBUS.
+class SafetensorsFile {
+ public:
+  struct Tensor {
+    std::string name;
+    std::string dtype;  // as in the file: F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL F8_E4M3 F8_E5M2
+    std::vector<std::int64_t> shape;     // empty for a single number
+    std::int64_t begin = 0, end = 0;     // bytes, from the start of the data
+    std::int64_t elements() const;
+  };
+
+  // Errors: kNoInput (missing), kIo, kBadInput (a rule is broken; names the file and the tensor).
+  explicit SafetensorsFile(const std::string& path);
+  ~SafetensorsFile();
+  SafetensorsFile(SafetensorsFile&&) noexcept;
+  SafetensorsFile& operator=(SafetensorsFile&&) = delete;
+
+  const std::string& path() const { return path_; }
+  const std::vector<Tensor>& tensors() const { return tensors_; }  // in name order
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const Tensor* find(std::string_view name) const;  // nullptr where there is none
+  const Tensor& at(std::string_view name) const;    // kBadInput where there is none
+
+  // Fills out[0 .. elements) from F32, BF16, F16 (exactly) or F64 (rounded to nearest even). Error kBadInput
+  // for another dtype, an F64 beyond float, or a file that changed since it was opened.
+  void read_f32(std::string_view name, float* out) const;
+
+ private:
+  void parse_header(std::string_view json, std::int64_t data_size);
+  void check_ranges(std::int64_t data_size) const;
+  void check_unchanged() const;
+
+  std::string path_;
+  int fd_ = -1;
+  std::int64_t data_at_ = 0;  // offset of the data in the file
+  std::int64_t size_ = 0, changed_ns_ = 0;
+  std::vector<Tensor> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+struct TensorView {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  const float* data = nullptr;
+};
+
+// Writes F32 tensors in name order behind a header padded to 8 bytes, with {"format":"pt"} as other software
+// expects, and syncs. `path` has to be new (kCannotCreate); kIo where writing fails; kInternal for a name
+// given twice.
+void write_safetensors(const std::string& path, std::span<const TensorView> tensors);
+
+}  // namespace nudge

@@ -1,0 +1,108 @@
+// Streams of records: JSON Lines, plain or in zstd frames, from files, pipes and standard input. The format
+// and what it promises are described in docs/formats.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/io/record.h"
+
+namespace nudge {
+
+// What the two skippable frames around a finished compressed stream carry.
+struct StreamMark {
+  bool closing = false;
+  std::string program;            // that wrote the stream
+  std::string digest;             // of its input and options, or ""
+  int shard = 0, shards = 1;      // shard i of n
+  std::int64_t records = 0;       // closing only
+  std::string text;               // closing only: digest of the lines
+};
+
+// What is known of one input, complete once it was read to its end.
+struct StreamInfo {
+  std::string name;  // the path, or "stdin"
+  bool zstd = false;
+  std::int64_t records = 0, frames = 0;
+  std::int64_t bytes = 0, text_bytes = 0;  // as stored, and as text
+  std::vector<StreamMark> marks;
+  std::vector<std::string> damage;  // what is wrong with it, with record number and byte offset
+};
+
+struct ReaderOptions {
+  bool salvage = false;       // deliver what is whole and remember the loss, instead of failing
+  bool whole_shards = false;  // inputs that are shards have to be there all, each once
+  std::size_t max_line = std::size_t{64} << 20;  // bytes
+};
+
+// Reads records from files one after the other. Plain or zstd is told by the first bytes, never by the name.
+// Text of a zstd frame is delivered after the frame's checksum held (one whose text is longer than max_line +
+// 4 MiB, which our writer never makes, is delivered as it is decoded). What is whole is delivered, then the
+// damage is thrown as Error kBadInput with record number (from 1, within its file) and byte offset. Errors:
+// kNoInput (missing, a folder), kBadInput (empty, damaged, incomplete, not JSON), kIo (reading failed).
+class RecordReader {
+ public:
+  explicit RecordReader(std::vector<std::string> paths, ReaderOptions options = {});  // none or "-": stdin
+  ~RecordReader();
+  RecordReader(RecordReader&&) noexcept;
+
+  bool next(Record& record);     // false at the end of the last input
+  std::int64_t records() const;  // delivered so far, over all inputs
+  // Of the lines delivered so far; the same however they are compressed, framed or split over files.
+  std::string digest() const;
+  const std::vector<StreamInfo>& streams() const;  // inputs opened so far
+  std::string salvage_report() const;              // what was lost, on one line; "" if nothing was
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+struct WriterOptions {
+  std::string path;   // "" or "-" is stdout
+  bool zstd = false;  // -z; implied by a name in .zst, that of a redirected stdout included
+  bool force = false; // replace an existing file
+  bool resume = false;  // go on where a dead run with the same digest left off (files only): see resumed()
+  int shard = 0, shards = 1;
+  std::string digest;   // of input and options
+  std::string program;  // named in the marks
+  std::size_t frame_text = std::size_t{1} << 20;  // bytes of text a frame
+};
+
+// Writes records. A file is written beside its final name and renamed by finish(); without finish() nothing
+// appears. A device or FIFO is written as it stands. On pipes and terminals what was written is passed on at
+// least once a second (as often as write is called); in files frames depend on the text alone.
+// Errors: kUsage (compressed data to a terminal), kCannotCreate (exists, no such folder), kIo (writing failed).
+// A reader that left ends the process by SIGPIPE, quietly.
+class RecordWriter {
+ public:
+  explicit RecordWriter(WriterOptions options);
+  ~RecordWriter();
+  RecordWriter(RecordWriter&&) noexcept;
+
+  void write(const Record& record) { write_line(record.line()); }
+  void write_line(std::string_view line);  // without the newline
+  void flush();                            // closes the frame and passes on what was written
+  void set_digest(std::string digest);     // for the end mark, where it is known only by then
+  void finish();                           // writes the end mark, checks every error, publishes the file
+
+  // With `resume`: how many records an earlier run left, which are kept; the caller goes on after them.
+  std::int64_t resumed() const;
+  // Stopped by a signal: leaves the unfinished file, to its last record, where a later run with `resume` and the
+  // same digest finds it, on any host. Without `resume` the file is removed; a stream ends without its end mark.
+  void suspend();
+  std::int64_t records() const;  // resumed ones included
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Error kUsage where `output` ("" or "-": stdout) is the same regular file as one of `inputs` (none or "-": stdin).
+void refuse_same_file(const std::vector<std::string>& inputs, const std::string& output);
+
+}  // namespace nudge

@@ -1,0 +1,253 @@
+// RecordWriter: lines into frames, beside the final name, and what an interrupted run left.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <new>
+
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/io/descriptor.h"
+#include "lib/io/leftover_stream.h"
+#include "lib/io/mark.h"
+#include "lib/io/stream.h"
+
+namespace nudge {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kPatience = std::chrono::seconds(1);
+constexpr int kLevel = 3;  // zstd's own default
+
+std::string compress(ZSTD_CCtx* context, std::string_view text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  const std::size_t size = ZSTD_compress2(context, out.data(), out.size(), text.data(), text.size());
+  if (ZSTD_isError(size)) throw Error(Exit::kInternal, std::string("zstd: ") + ZSTD_getErrorName(size));
+  out.resize(size);
+  return out;
+}
+
+bool stdout_is_named_zst() {
+  char target[4096];
+  const ssize_t n = ::readlink("/proc/self/fd/1", target, sizeof target);
+  return n > 0 && std::string_view(target, static_cast<std::size_t>(n)).ends_with(".zst");
+}
+
+}  // namespace
+
+struct RecordWriter::State {
+  WriterOptions options;
+  std::string name;        // for messages
+  std::string temporary;   // "" where there is none: stdout, a device
+  std::string final_path;
+  std::string tag;         // of the work, in the temporary name; "" where it is not to be gone on with
+  Descriptor fd;
+  bool regular = false;    // a file: time has no say in its frames
+  ZSTD_CCtx* encoder = nullptr;
+  std::string pending;     // lines of the frame that is being gathered
+  std::int64_t count = 0, kept = 0;
+  Digest text;
+  // Of a temporary file: where the whole frames end, and how much of `pending` stands after them as plain text,
+  // so that a killed run loses a second's records and not a frame's.
+  std::int64_t stored = 0;
+  std::size_t journaled = 0;
+  Clock::time_point passed_on = Clock::now();
+  bool finished = false;
+
+  ~State();
+  void open_stdout();
+  void open_file();
+  void open_encoder();
+  void adopt_leftover();
+  void put(std::string_view bytes);
+  void shorten(std::int64_t size);
+  void close_frame();
+  void journal();
+  StreamMark mark(bool closing) const;
+};
+
+RecordWriter::State::~State() {
+  ZSTD_freeCCtx(encoder);
+  if (!temporary.empty()) ::unlink(temporary.c_str());
+}
+
+void RecordWriter::State::open_stdout() {
+  name = "stdout";
+  struct stat info;
+  if (::fstat(STDOUT_FILENO, &info) != 0) system_error(Exit::kIo, name, "can't be used", errno);
+  regular = S_ISREG(info.st_mode);
+  options.zstd = options.zstd || (regular && stdout_is_named_zst());
+  fd = Descriptor(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+  if (!fd) system_error(Exit::kIo, name, "can't be used", errno);
+}
+
+void RecordWriter::State::open_file() {
+  name = final_path = options.path;
+  options.zstd = options.zstd || options.path.ends_with(".zst");
+  struct stat info;
+  const bool exists = ::stat(final_path.c_str(), &info) == 0;
+  if (exists && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {  // a device, a FIFO: to rename over it would harm
+    fd = Descriptor(::open(final_path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (!fd) system_error(Exit::kCannotCreate, name, "can't be opened", errno);
+    return;
+  }
+  std::error_code ignored;
+  if (exists) final_path = std::filesystem::canonical(final_path, ignored).string();  // what a link points to
+  check_creatable(final_path, options.force, false);
+  regular = true;
+  if (options.resume && !options.digest.empty()) {
+    tag = Digest().text(encode_mark(mark(false))).number(options.zstd).hex();
+  }
+  const std::string fresh = temporary_name(final_path, tag);
+  bool adopted = false;
+  for (const Leftover& left : find_leftovers(final_path)) {
+    if (tag.empty() || !left.abandoned || left.tag != tag) continue;
+    adopted = ::rename(left.path.c_str(), fresh.c_str()) == 0;  // of two processes that try, one succeeds
+    if (adopted) break;
+  }
+  sweep_leftovers(final_path);
+  fd = Descriptor(::open(fresh.c_str(), O_RDWR | O_CLOEXEC | (adopted ? 0 : O_CREAT | O_EXCL), 0666));
+  if (!fd) system_error(Exit::kCannotCreate, name, "can't be created", errno);
+  temporary = fresh;
+}
+
+void RecordWriter::State::open_encoder() {
+  if (!options.zstd) return;
+  encoder = ZSTD_createCCtx();
+  if (encoder == nullptr) throw std::bad_alloc();
+  ZSTD_CCtx_setParameter(encoder, ZSTD_c_compressionLevel, kLevel);
+  ZSTD_CCtx_setParameter(encoder, ZSTD_c_checksumFlag, 1);
+}
+
+// Goes on where the file in hand ends; a new file is an empty one.
+void RecordWriter::State::adopt_leftover() {
+  const LeftoverStream left = read_leftover(temporary, options.zstd, mark(false), text);
+  kept = count = left.records;
+  stored = left.stored;
+  pending = left.tail;
+  journaled = pending.size();
+  shorten(stored + static_cast<std::int64_t>(journaled));
+}
+
+void RecordWriter::State::shorten(std::int64_t size) {
+  if (::ftruncate(fd.get(), size) != 0) system_error(Exit::kIo, name, "can't be shortened", errno);
+}
+
+StreamMark RecordWriter::State::mark(bool closing) const {
+  StreamMark m;
+  m.closing = closing;
+  m.program = options.program;
+  m.digest = options.digest;
+  m.shard = options.shard, m.shards = options.shards;
+  if (closing) m.records = count, m.text = text.hex();
+  return m;
+}
+
+void RecordWriter::State::put(std::string_view bytes) {
+  if (temporary.empty()) {
+    write_all(fd.get(), bytes, name);
+  } else {
+    write_all_at(fd.get(), bytes, stored, name);
+  }
+  stored += static_cast<std::int64_t>(bytes.size());
+}
+
+void RecordWriter::State::close_frame() {
+  passed_on = Clock::now();
+  if (pending.empty()) return;
+  // The plain copy goes first: killed between, a run that goes on must not find lines twice.
+  if (journaled > 0) shorten(stored);
+  put(options.zstd ? compress(encoder, pending) : pending);
+  pending.clear();
+  journaled = 0;
+}
+
+void RecordWriter::State::journal() {
+  passed_on = Clock::now();
+  const std::string_view fresh = std::string_view(pending).substr(journaled);
+  write_all_at(fd.get(), fresh, stored + static_cast<off_t>(journaled), name);
+  journaled = pending.size();
+}
+
+RecordWriter::RecordWriter(WriterOptions options) : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.options = std::move(options);
+  ignore_file_size_signal();
+  if (s.options.path.empty() || s.options.path == "-") {
+    s.open_stdout();
+  } else {
+    s.open_file();
+  }
+  if (s.options.zstd && ::isatty(s.fd.get())) {
+    usage_error(s.name + ": compressed data is not written to a terminal", "redirect it, or leave out -z");
+  }
+  s.open_encoder();
+  if (!s.temporary.empty()) s.adopt_leftover();
+  if (s.options.zstd && s.stored == 0) s.put(encode_mark(s.mark(false)));
+}
+
+RecordWriter::~RecordWriter() = default;
+RecordWriter::RecordWriter(RecordWriter&&) noexcept = default;
+
+void RecordWriter::write_line(std::string_view line) {
+  State& s = *state_;
+  if (line.find('\n') != std::string_view::npos) throw Error(Exit::kInternal, s.name + ": a line holds a newline");
+  s.pending += line;
+  s.pending += '\n';
+  s.text.text(line);
+  ++s.count;
+  if (s.pending.size() >= s.options.frame_text) {
+    s.close_frame();
+  } else if (Clock::now() - s.passed_on >= kPatience) {
+    if (!s.regular) s.close_frame();
+    else if (!s.tag.empty()) s.journal();
+  }
+}
+
+void RecordWriter::flush() { state_->close_frame(); }
+void RecordWriter::set_digest(std::string digest) { state_->options.digest = std::move(digest); }
+std::int64_t RecordWriter::resumed() const { return state_->kept; }
+std::int64_t RecordWriter::records() const { return state_->count; }
+
+void RecordWriter::finish() {
+  State& s = *state_;
+  if (s.finished) return;
+  s.close_frame();
+  if (s.options.zstd) s.put(encode_mark(s.mark(true)));
+  if (s.regular) sync_file(s.fd.get(), s.name);
+  s.fd.close(s.name);  // of stdout, a duplicate: its close tells of errors as the last one would
+  if (!s.temporary.empty()) {
+    if (::rename(s.temporary.c_str(), s.final_path.c_str()) != 0) {
+      system_error(Exit::kCannotCreate, s.name, "can't be published", errno);
+    }
+    s.temporary.clear();
+    sync_parent_folder(s.final_path);
+  }
+  s.finished = true;
+}
+
+void RecordWriter::suspend() {
+  State& s = *state_;
+  if (s.finished) return;
+  s.finished = true;
+  if (s.temporary.empty()) {
+    s.close_frame();
+    s.fd.close(s.name);
+  } else if (!s.tag.empty()) {
+    s.journal();
+    sync_file(s.fd.get(), s.name);
+    s.fd.close(s.name);
+    if (::rename(s.temporary.c_str(), abandoned_name(s.final_path, s.tag).c_str()) != 0) {
+      system_error(Exit::kIo, s.name, "the unfinished file can't be kept", errno);
+    }
+    s.temporary.clear();
+    sync_parent_folder(s.final_path);
+  }
+}
+
+}  // namespace nudge

@@ -1,0 +1,135 @@
+#include "lib/io/files.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "tests/io/helpers.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+std::string fresh_folder(const std::string& name) {
+  std::filesystem::remove_all(scratch(name));
+  std::filesystem::create_directory(scratch(name));
+  return scratch(name);
+}
+
+int entries(const std::string& folder) {
+  return static_cast<int>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+}  // namespace
+
+TEST_CASE("a file is read whole, up to its limit") {
+  const std::string text(200000, 'x');
+  CHECK(read_file(make_file("whole", text)) == text);
+  CHECK(read_file(make_file("whole", "")) == "");
+  CHECK(read_file(make_file("whole", "12345"), 5) == "12345");
+  const Outcome over = outcome_of([] { read_file(make_file("whole", "123456"), 5); });
+  CHECK(over.status == 65);
+  CHECK(over.message == scratch("whole") + ": is larger than 5 bytes");
+  CHECK(outcome_of([] { read_file("/dev/zero", 1000); }).status == 65);
+}
+
+TEST_CASE("what can't be read is no input, what breaks off is an I/O error") {
+  CHECK(outcome_of([] { read_file(scratch("nothing")); }).status == 66);
+  CHECK(outcome_of([] { read_file(scratch_folder()); }).status == 66);
+  CHECK(outcome_of([] { read_file("/proc/self/mem"); }).status == 74);  // address 0: EIO
+}
+
+TEST_CASE("a written file is new, and errors tell") {
+  const std::string folder = fresh_folder("wf");
+  write_file(folder + "/a", "text");
+  CHECK(bytes_of(folder + "/a") == "text");
+  CHECK(outcome_of([&] { write_file(folder + "/a", "other"); }).status == 73);
+  CHECK(outcome_of([&] { write_file(folder + "/no/a", "other"); }).status == 73);
+  CHECK(bytes_of(folder + "/a") == "text");
+  CHECK(WEXITSTATUS(in_child([&] {
+          const rlimit limit{100, 100};
+          ::setrlimit(RLIMIT_FSIZE, &limit);
+          return outcome_of([&] { write_file(folder + "/b", std::string(1000, 'x')); }).status;
+        })) == 74);
+}
+
+TEST_CASE("lines are appended") {
+  const std::string folder = fresh_folder("al");
+  append_line(folder + "/m", "one");
+  append_line(folder + "/m", "two");
+  CHECK(bytes_of(folder + "/m") == "one\ntwo\n");
+  CHECK(outcome_of([&] { append_line(folder + "/no/m", "x"); }).status == 73);
+  CHECK(outcome_of([&] { append_line("/dev/full", "x"); }).status == 74);
+}
+
+TEST_CASE("a folder appears whole by publish, and not at all without") {
+  const std::string folder = fresh_folder("of"), path = folder + "/model";
+  {
+    OutputFolder output(path + "/", false);
+    write_file(output.path() + "/a", "1");
+    CHECK(!std::filesystem::exists(path));
+  }
+  CHECK(entries(folder) == 0);
+  OutputFolder output(path, false);
+  write_file(output.path() + "/a", "1");
+  std::filesystem::create_directory(output.path() + "/critic");
+  write_file(output.path() + "/critic/b", "2");
+  output.publish();
+  CHECK(bytes_of(path + "/a") == "1");
+  CHECK(bytes_of(path + "/critic/b") == "2");
+  CHECK(entries(folder) == 1);
+}
+
+TEST_CASE("an existing folder is kept without force and swapped with it, nothing of the old stays") {
+  const std::string folder = fresh_folder("swap"), path = folder + "/model";
+  std::filesystem::create_directory(path);
+  write_file(path + "/old", "1");
+  const Outcome refused = outcome_of([&] { OutputFolder(path, false); });
+  CHECK(refused.status == 73);
+  CHECK(refused.message == path + ": exists already");
+  OutputFolder output(path, true);
+  write_file(output.path() + "/new", "2");
+  CHECK(bytes_of(path + "/old") == "1");
+  output.publish();
+  CHECK(bytes_of(path + "/new") == "2");
+  CHECK(!std::filesystem::exists(path + "/old"));
+  CHECK(entries(folder) == 1);
+}
+
+TEST_CASE("a folder that appeared meanwhile is not replaced without force") {
+  const std::string folder = fresh_folder("race"), path = folder + "/model";
+  {
+    OutputFolder output(path, false);
+    std::filesystem::create_directory(path);
+    write_file(path + "/theirs", "1");
+    CHECK(outcome_of([&] { output.publish(); }).status == 73);
+  }
+  CHECK(bytes_of(path + "/theirs") == "1");
+  CHECK(entries(folder) == 1);
+}
+
+TEST_CASE("a folder can't replace a file nor be made where there is no place") {
+  const std::string folder = fresh_folder("place");
+  write_file(folder + "/file", "1");
+  CHECK(outcome_of([&] { OutputFolder(folder + "/file", true); }).message == folder + "/file: exists and is no folder");
+  CHECK(outcome_of([&] { OutputFolder(folder + "/no/model", false); }).status == 73);
+  CHECK(outcome_of([&] { OutputFolder("/proc/model", false); }).status == 73);
+  CHECK(bytes_of(folder + "/file") == "1");
+}
+
+TEST_CASE("the folder that a killed process left is swept by the next") {
+  const std::string folder = fresh_folder("swept"), path = folder + "/model";
+  in_child([&] {
+    OutputFolder output(path, false);
+    write_file(output.path() + "/a", "1");
+    ::kill(::getpid(), SIGKILL);
+    return 0;
+  });
+  CHECK(entries(folder) == 1);
+  OutputFolder output(path, false);
+  CHECK(entries(folder) == 1);
+  CHECK(!std::filesystem::exists(output.path() + "/a"));
+}

@@ -1,0 +1,250 @@
+#include "lib/io/record.h"
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "tests/harness/harness.h"
+
+using namespace nudge;
+
+namespace {
+
+Record parse(const std::string& line) { return Record::parse(line, "f.jsonl: record 7"); }
+
+// The message of the kBadInput error that `f` throws, or what happened instead.
+template <class F>
+std::string complaint(F f, Exit status = Exit::kBadInput) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.status() == status ? e.what() : "another status";
+  }
+  return "no error";
+}
+
+std::string refusal(const std::string& line) {
+  return complaint([&] { parse(line); });
+}
+
+}  // namespace
+
+TEST_CASE("unknown fields pass through byte for byte") {
+  const std::string line =
+      R"({"id":"a","x":[1, 2.50,{"y" : "\u00e9\/"}],"n":1.0e+2,"\u0061b":null,"t":true,"s":"\ud83d\ude00"})";
+  CHECK(parse(line).line() == line);
+}
+
+TEST_CASE("space between fields is dropped, within values it stays") {
+  CHECK(parse(" { \"a\" : [ 1 , 2 ] ,\t\"b\":\"x y\" } ").line() == "{\"a\":[ 1 , 2 ],\"b\":\"x y\"}");
+  CHECK(parse("{}").line() == "{}");
+  CHECK(parse(" { } ").line() == "{}");
+}
+
+TEST_CASE("brackets and quotes within texts don't confuse the slices") {
+  const Record r = parse(R"({"a":"]}\",{[","b":{"c":["}","\\"],"d":"\\\""},"e":3})");
+  CHECK(r.text("a") == "]}\",{[");
+  CHECK(r.raw("b") == R"({"c":["}","\\"],"d":"\\\""})");
+  CHECK(r.integer("e") == 3);
+}
+
+TEST_CASE("getters give the values") {
+  const Record r = parse(R"({"s":"a\n\u00e9","i":-42,"d":0.1,"b":false,"ids":[0,5, 2147483647],"f":[1,-0,1e-45],
+      "t":["x","\u0079"],"none":[]})");
+  CHECK(r.text("s") == "a\né");
+  CHECK(r.integer("i") == -42);
+  CHECK(r.number("d") == 0.1);
+  CHECK(r.real("d") == 0.1f);
+  CHECK(r.boolean("b") == false);
+  CHECK(r.ids("ids") == std::vector<std::int32_t>{0, 5, 2147483647});
+  CHECK(r.reals("f")[2] == 0x1p-149f);
+  CHECK(std::signbit(r.reals("f")[1]));
+  CHECK(r.texts("t") == std::vector<std::string>{"x", "y"});
+  CHECK(r.ids("none").empty());
+  CHECK(r.reals("none").empty());
+  CHECK((r.is_array("ids") && !r.is_array("s") && !r.is_array("nothing")));
+  CHECK((r.is_text("s") && !r.is_text("i") && !r.is_text("nothing")));
+}
+
+TEST_CASE("a float32 field is rounded once from its text") {
+  const Record r = parse(R"({"x":7.038531e-26,"l":[7.038531e-26]})");
+  CHECK(r.real("x") == std::strtof("7.038531e-26", nullptr));
+  CHECK(r.reals("l")[0] == std::strtof("7.038531e-26", nullptr));
+}
+
+TEST_CASE("a missing field is named with file and record") {
+  const Record r = parse(R"({"a":1})");
+  const std::string expected = "f.jsonl: record 7: field \"x\" is missing";
+  CHECK(complaint([&] { r.text("x"); }) == expected);
+  CHECK(complaint([&] { r.integer("x"); }) == expected);
+  CHECK(complaint([&] { r.number("x"); }) == expected);
+  CHECK(complaint([&] { r.real("x"); }) == expected);
+  CHECK(complaint([&] { r.boolean("x"); }) == expected);
+  CHECK(complaint([&] { r.ids("x"); }) == expected);
+  CHECK(complaint([&] { r.reals("x"); }) == expected);
+  CHECK(complaint([&] { r.texts("x"); }) == expected);
+  CHECK(complaint([&] { r.messages("x"); }) == expected);
+  CHECK(complaint([&] { r.raw("x"); }) == expected);
+}
+
+TEST_CASE("the find forms give nothing for what is missing and the value otherwise") {
+  const Record r = parse(R"({"s":"a","i":3,"d":0.5,"b":true})");
+  CHECK((!r.find_text("x") && !r.find_integer("x") && !r.find_number("x") && !r.find_real("x")));
+  CHECK(!r.find_boolean("x"));
+  CHECK(*r.find_text("s") == "a");
+  CHECK(*r.find_integer("i") == 3);
+  CHECK(*r.find_number("d") == 0.5);
+  CHECK(*r.find_real("d") == 0.5f);
+  CHECK(*r.find_boolean("b"));
+}
+
+TEST_CASE("null is a wrong type, in the find forms too") {
+  const Record r = parse(R"({"x":null})");
+  CHECK(complaint([&] { r.find_text("x"); }) == "f.jsonl: record 7: field \"x\" has to be a text, not null");
+  CHECK(complaint([&] { r.find_real("x"); }) == "f.jsonl: record 7: field \"x\" has to be a number, not null");
+  CHECK(complaint([&] { r.find_integer("x"); }) != "no error");
+  CHECK(complaint([&] { r.find_number("x"); }) != "no error");
+  CHECK(complaint([&] { r.find_boolean("x"); }) != "no error");
+  CHECK(complaint([&] { r.ids("x"); }) != "no error");
+}
+
+TEST_CASE("a value of the wrong type is refused by every getter") {
+  const Record r = parse(R"({"s":"1","o":{},"l":["a",1],"m":[1,"a"],"neg":[-1],"big":[2147483648],"frac":[1.5]})");
+  CHECK(complaint([&] { r.number("s"); }) == "f.jsonl: record 7: field \"s\" has to be a number, not \"1\"");
+  CHECK(complaint([&] { r.integer("s"); }) == "f.jsonl: record 7: field \"s\" has to be an integer, not \"1\"");
+  CHECK(complaint([&] { r.boolean("s"); }) == "f.jsonl: record 7: field \"s\" has to be true or false, not \"1\"");
+  CHECK(complaint([&] { r.text("o"); }) == "f.jsonl: record 7: field \"o\" has to be a text, not {}");
+  CHECK(complaint([&] { r.texts("l"); }) == "f.jsonl: record 7: field \"l\" has to be a list of texts, not 1");
+  for (const char* key : {"s", "m", "neg", "big", "frac"}) {
+    CAPTURE(key);
+    CHECK(complaint([&] { r.ids(key); }).find("has to be a list of token ids") != std::string::npos);
+  }
+  CHECK(complaint([&] { r.reals("m"); }).find("not \"a\"") != std::string::npos);
+  CHECK(complaint([&] { r.reals("s"); }).find("a list of numbers") != std::string::npos);
+}
+
+TEST_CASE("integers are integers, below 2^53") {
+  const Record r = parse(R"({"a":9007199254740991,"b":9007199254740992,"c":-9007199254740992,"d":1.0,"e":1e3,
+      "f":18446744073709551615})");
+  CHECK(r.integer("a") == 9007199254740991);
+  for (const char* key : {"b", "c", "d", "e", "f"}) {
+    CAPTURE(key);
+    CHECK(complaint([&] { r.integer(key); }).find("an integer below 2^53") != std::string::npos);
+  }
+}
+
+TEST_CASE("a number beyond float32 is refused where a float32 is asked") {
+  const Record r = parse(R"({"x":1e39,"l":[0,-1e39]})");
+  CHECK(r.number("x") == 1e39);
+  CHECK(complaint([&] { r.real("x"); }).find("fits into 32 bits") != std::string::npos);
+  CHECK(complaint([&] { r.reals("l"); }).find("not -1e39") != std::string::npos);
+}
+
+TEST_CASE("a line that is not one whole JSON object is refused with its cause") {
+  const std::string at = "f.jsonl: record 7: the line ";
+  CHECK(refusal("[1]") == at + "is not a JSON object");
+  CHECK(refusal("3") == at + "is not a JSON object");
+  CHECK(refusal("") == at + "is empty");
+  CHECK(refusal("{\"a\":1") == at + "is not valid JSON");
+  CHECK(refusal("{\"a\":1}x") == at + "is not valid JSON");
+  CHECK(refusal("{\"a\":1}{}") == at + "is not valid JSON");
+  CHECK(refusal("{\"a\":1,}") == at + "is not valid JSON");
+  CHECK(refusal("{a:1}") == at + "is not valid JSON");
+  CHECK(refusal("{\"a\":\"b") == at + "is not valid JSON: a text is not closed");
+  CHECK(refusal("{\"a\":NaN}") == at + "is not valid JSON");
+  CHECK(refusal("{\"a\":1e999}") == at + "is not valid JSON: a number is malformed or out of range");
+  CHECK(refusal("{\"a\":-1e999}") == at + "is not valid JSON: a number is malformed or out of range");
+  CHECK(refusal("{\"a\":\"\xff\"}") == at + "is not valid UTF-8");
+  CHECK(refusal("{\"a\":\"\\ud800\"}") == at + "is not valid JSON: a text has a bad escape");
+  CHECK(refusal("{\"a\":\"\\udc00\"}") == at + "is not valid JSON: a text has a bad escape");
+}
+
+TEST_CASE("NUL is refused raw and read when escaped") {
+  CHECK(refusal(std::string("{\"a\":\"\0\"}", 9)).find("unescaped control character") != std::string::npos);
+  CHECK(refusal(std::string("{\"a\":1}\0", 8)) != "no error");
+  CHECK(parse("{\"a\":\"\\u0000\"}").text("a") == std::string(1, '\0'));
+}
+
+TEST_CASE("nesting is bounded at 64 levels, the line's own object included") {
+  const auto nested = [](int levels) {
+    return "{\"a\":" + std::string(levels - 1, '[') + std::string(levels - 1, ']') + "}";
+  };
+  CHECK(parse(nested(64)).has("a"));
+  CHECK(refusal(nested(65)) == "f.jsonl: record 7: the line nests deeper than 64 levels");
+  CHECK(refusal("{\"a\":" + std::string(100000, '[')) != "no error");
+  CHECK(parse(nested(3)).has("a"));  // and the parser goes on afterwards
+}
+
+TEST_CASE("a field given twice is refused, also when it is spelt differently") {
+  CHECK(refusal(R"({"a":1,"b":2,"a":3})") == "f.jsonl: record 7: field \"a\" is there twice");
+  CHECK(refusal(R"({"a":1,"\u0061":3})") == "f.jsonl: record 7: field \"a\" is there twice");
+}
+
+TEST_CASE("messages are read, and refused where role or content is no text") {
+  const Record r = parse(R"({"p":[{"role":"user","content":"hi\n"},{"content":"yo","role":"assistant"}],"e":[],
+      "n":[{"role":"user","content":null}],"m":[{"role":"user"}],"s":["a"]})");
+  const auto messages = r.messages("p");
+  REQUIRE(messages.size() == 2);
+  CHECK(messages[0].content == "hi\n");
+  CHECK(messages[1].role == "assistant");
+  CHECK(complaint([&] { r.messages("e"); }) == "f.jsonl: record 7: field \"e\" is an empty list");
+  for (const char* key : {"n", "m", "s"}) {
+    CAPTURE(key);
+    CHECK(complaint([&] { r.messages(key); }).find("has to be a list of {\"role\", \"content\"}") != std::string::npos);
+  }
+}
+
+TEST_CASE("setters replace in place and append what is new") {
+  Record r = parse(R"({"a":1,"b":2,"c":3})");
+  r.set_text("b", "x\"y");
+  r.set_integer("d", -7);
+  r.set_real("e", 0.1f);
+  r.set_number("f", 0.1);
+  r.set_boolean("g", true);
+  const std::vector<std::int32_t> ids{1, 2};
+  const std::vector<float> reals{-0.0f, 1.5f};
+  const std::vector<std::string> texts{"p", "q"};
+  r.set_ids("h", ids);
+  r.set_reals("i", reals);
+  r.set_texts("j", texts);
+  r.set_raw("k", "{\"z\": 1}");
+  r.erase("a");
+  r.erase("nothing");
+  CHECK(r.line() ==
+        R"({"b":"x\"y","c":3,"d":-7,"e":0.1,"f":0.1,"g":true,"h":[1,2],"i":[-0,1.5],"j":["p","q"],"k":{"z": 1}})");
+  CHECK(parse(r.line()).line() == r.line());
+}
+
+TEST_CASE("what is set reads back, awkward keys and texts included") {
+  Record r("here");
+  r.set_text("a\"\n", "\xff");
+  CHECK(r.text("a\"\n") == "\xEF\xBF\xBD");
+  CHECK(parse(r.line()).text("a\"\n") == "\xEF\xBF\xBD");
+  CHECK(Record().line() == "{}");
+}
+
+TEST_CASE("what can't be written is our own fault and names the record") {
+  Record r("f.jsonl: record 9");
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> bad{0, nan};
+  const auto fault = [](auto f) { return complaint(f, Exit::kInternal); };
+  CHECK(fault([&] { r.set_real("x", infinity); }) ==
+        "f.jsonl: record 9: field \"x\" would be a number that is not finite");
+  CHECK(fault([&] { r.set_number("x", -infinity); }) ==
+        "f.jsonl: record 9: field \"x\" would be a number that is not finite");
+  CHECK(fault([&] { r.set_reals("x", bad); }) == "f.jsonl: record 9: field \"x\" would not be finite at 1");
+  CHECK(fault([&] { r.set_integer("x", std::int64_t{1} << 53); }).find("2^53") != std::string::npos);
+  CHECK(fault([&] { r.set_raw("x", "{"); }) == "f.jsonl: record 9: field \"x\" would be no JSON: {");
+  CHECK(fault([&] { r.set_raw("x", "[1,\n2]"); }).find("no JSON") != std::string::npos);
+  CHECK(!r.has("x"));
+}
+
+TEST_CASE("a long value is cut in a message, between characters") {
+  const Record r = parse("{\"x\":\"" + std::string(38, 'a') + "\u00e9\u00e9\u00e9\"}");
+  CHECK(complaint([&] { r.number("x"); }) ==
+        "f.jsonl: record 7: field \"x\" has to be a number, not \"" + std::string(38, 'a') + "...");
+}

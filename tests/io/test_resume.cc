@@ -1,0 +1,196 @@
+// Going on after a kill: the same command ends in the same bytes.
+#include <signal.h>
+
+#include <filesystem>
+
+#include "lib/io/descriptor.h"
+#include "tests/io/helpers.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+std::string fresh_folder(const std::string& name) {
+  std::filesystem::remove_all(scratch(name));
+  std::filesystem::create_directory(scratch(name));
+  return scratch(name);
+}
+
+WriterOptions resumable(const std::string& path) {
+  WriterOptions options = to_file(path);
+  options.resume = true;
+  options.frame_text = 200;
+  return options;
+}
+
+// The rest of the work after what is there already.
+void go_on(RecordWriter& writer, const std::vector<std::string>& lines, std::size_t until) {
+  for (auto i = static_cast<std::size_t>(writer.resumed()); i < until; ++i) writer.write_line(lines[i]);
+}
+
+void killed_after(const WriterOptions& options, const std::vector<std::string>& lines, std::size_t until) {
+  const int status = in_child([&] {
+    RecordWriter writer(options);
+    go_on(writer, lines, until);
+    ::kill(::getpid(), SIGKILL);
+    return 0;
+  });
+  CHECK(WIFSIGNALED(status));
+}
+
+std::string only_entry(const std::string& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) return entry.path().string();
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("killed again and again, the same command ends in the same bytes") {
+  const auto lines = sample_lines(100);
+  for (const char* name : {"/out.jsonl", "/out.jsonl.zst"}) {
+    CAPTURE(name);
+    const std::string once = fresh_folder("once") + name, again = fresh_folder("again") + name;
+    write_lines(resumable(once), lines);
+    std::int64_t before = 0;
+    for (const std::size_t until : {3, 30, 31, 60, 95}) killed_after(resumable(again), lines, until);
+    RecordWriter writer(resumable(again));
+    before = writer.resumed();
+    CHECK(before > 80);  // whole frames of some 9 lines are kept
+    go_on(writer, lines, lines.size());
+    writer.finish();
+    CHECK(bytes_of(again) == bytes_of(once));
+    CHECK(std::distance(std::filesystem::directory_iterator(scratch("again")), {}) == 1);
+  }
+}
+
+TEST_CASE("stopped at any record, the work goes on at that record and ends in the same bytes") {
+  const auto lines = sample_lines(40);
+  for (const char* name : {"/out.jsonl", "/out.jsonl.zst"}) {
+    CAPTURE(name);
+    const std::string once = fresh_folder("once") + name, again = fresh_folder("again") + name;
+    write_lines(resumable(once), lines);
+    for (std::size_t until = 0; until <= lines.size(); until += 3) {
+      RecordWriter writer(resumable(again));
+      CHECK(writer.resumed() == static_cast<std::int64_t>(until < 3 ? 0 : until - 3));
+      go_on(writer, lines, until);
+      writer.suspend();
+      CHECK(!std::filesystem::exists(again));
+    }
+    RecordWriter writer(resumable(again));
+    go_on(writer, lines, lines.size());
+    writer.finish();
+    CHECK(bytes_of(again) == bytes_of(once));
+  }
+}
+
+TEST_CASE("an unfinished file cut at every length is gone on with to the same bytes") {
+  const auto lines = sample_lines(14);
+  const std::string once = fresh_folder("once") + "/o.zst", folder = fresh_folder("again"), again = folder + "/o.zst";
+  write_lines(resumable(once), lines);
+  {
+    RecordWriter writer(resumable(again));
+    go_on(writer, lines, 12);
+    writer.suspend();
+  }
+  const std::string name = only_entry(folder), bytes = bytes_of(name);
+  int same = 0, kept = -1;
+  for (std::size_t length = 0; length <= bytes.size(); ++length) {
+    std::ofstream(name, std::ios::binary) << bytes.substr(0, length);
+    RecordWriter writer(resumable(again));
+    CHECK(writer.resumed() >= kept);
+    kept = static_cast<int>(writer.resumed());
+    go_on(writer, lines, lines.size());
+    writer.finish();
+    same += bytes_of(again) == bytes_of(once);
+    std::filesystem::remove(again);
+  }
+  CHECK(same == static_cast<int>(bytes.size()) + 1);
+  CHECK(kept == 12);
+}
+
+TEST_CASE("an unfinished file with a flipped bit is gone on with from before it") {
+  const auto lines = sample_lines(20);
+  const std::string once = fresh_folder("once") + "/o.zst", folder = fresh_folder("again"), again = folder + "/o.zst";
+  write_lines(resumable(once), lines);
+  {
+    RecordWriter writer(resumable(again));
+    go_on(writer, lines, 18);
+    writer.flush();  // all in frames: plain lines behind them have no checksum
+    writer.suspend();
+  }
+  const std::string name = only_entry(folder), bytes = bytes_of(name);
+  int same = 0, tried = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += 3, ++tried) {
+    std::string flipped = bytes;
+    flipped[at] = static_cast<char>(flipped[at] ^ 16);
+    std::ofstream(name, std::ios::binary) << flipped;
+    RecordWriter writer(resumable(again));
+    go_on(writer, lines, lines.size());
+    writer.finish();
+    same += read_all({again}).lines == lines;
+    std::filesystem::remove(again);
+  }
+  CHECK(same == tried);
+}
+
+TEST_CASE("a second without a frame's end is kept all the same") {
+  const auto lines = sample_lines(6);
+  const std::string path = fresh_folder("journal") + "/out.zst";
+  const int status = in_child([&] {
+    RecordWriter writer(resumable(path));
+    for (int i = 0; i < 4; ++i) writer.write_line(lines[static_cast<std::size_t>(i)]);
+    ::usleep(1100000);
+    writer.write_line(lines[4]);
+    ::kill(::getpid(), SIGKILL);
+    return 0;
+  });
+  CHECK(WIFSIGNALED(status));
+  RecordWriter writer(resumable(path));
+  CHECK(writer.resumed() == 5);
+  go_on(writer, lines, 6);
+  writer.finish();
+  CHECK(read_all({path}).lines == lines);
+}
+
+TEST_CASE("only the same work is gone on with: digest, program, shard and form") {
+  const auto lines = sample_lines(30);
+  const std::string folder = fresh_folder("work"), path = folder + "/out";
+  const auto resumed_with = [&](auto change) {
+    { std::filesystem::remove_all(folder), std::filesystem::create_directory(folder); }
+    RecordWriter first(resumable(path));
+    go_on(first, lines, 20);
+    first.suspend();
+    WriterOptions options = resumable(path);
+    change(options);
+    return RecordWriter(options).resumed();
+  };
+  CHECK(resumed_with([](WriterOptions&) {}) == 20);
+  CHECK(resumed_with([](WriterOptions& o) { o.digest = "other"; }) == 0);
+  CHECK(resumed_with([](WriterOptions& o) { o.program = "other"; }) == 0);
+  CHECK(resumed_with([](WriterOptions& o) { o.shard = 1, o.shards = 2; }) == 0);
+  CHECK(resumed_with([](WriterOptions& o) { o.zstd = true; }) == 0);
+  CHECK(resumed_with([](WriterOptions& o) { o.resume = false; }) == 0);
+  CHECK(std::filesystem::is_empty(folder));  // what is of no use is swept
+}
+
+TEST_CASE("suspending what can't be gone on with leaves nothing, a stream ends without its end mark") {
+  const std::string folder = fresh_folder("suspend");
+  WriterOptions options = to_file(folder + "/out");
+  {
+    RecordWriter writer(options);
+    writer.write_line("{}");
+    writer.suspend();
+  }
+  CHECK(std::filesystem::is_empty(folder));
+  in_child([&] {
+    if (!freopen((folder + "/stream.zst").c_str(), "w", stdout)) return 99;
+    RecordWriter writer(WriterOptions{});
+    writer.write_line("{}");
+    writer.suspend();
+    return 0;
+  });
+  const Reading reading = read_all({folder + "/stream.zst"});
+  CHECK(reading.lines.size() == 1);
+  CHECK(reading.outcome.message.find("the end mark is missing") != std::string::npos);
+}

@@ -1,0 +1,182 @@
+#include "lib/io/summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "lib/io/json.h"
+#include "lib/io/paint.h"
+#include "tests/io/helpers.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+Record record(const std::string& line) { return Record::parse(line, "f: record 1"); }
+
+Summary numbered(int n, SampleOptions options) {
+  Summary summary(options);
+  for (int i = 0; i < n; ++i) summary.add(record("{\"n\":" + std::to_string(i) + "}"));
+  return summary;
+}
+
+std::vector<std::int64_t> drawn(const Summary& summary) {
+  std::vector<std::int64_t> out;
+  for (const Record& r : summary.samples()) out.push_back(r.integer("n"));
+  return out;
+}
+
+const std::vector<std::string> kPieces{"a", "b", "c", "d"};
+
+}  // namespace
+
+TEST_CASE("moments are those of the textbook") {
+  Moments m;
+  CHECK(m.sd() == 0);
+  for (const double x : {2., 4., 4., 4., 5., 5., 7., 9.}) m.add(x);
+  CHECK(m.n == 8);
+  CHECK(m.mean == doctest::Approx(5));
+  CHECK(m.sd() == doctest::Approx(2));
+  CHECK(m.min == 2);
+  CHECK(m.max == 9);
+}
+
+TEST_CASE("moments lose nothing far from zero") {
+  Moments m;
+  for (int i = 0; i < 1000; ++i) m.add(1e9 + i % 2);
+  CHECK(m.sd() == doctest::Approx(0.5).epsilon(1e-6));
+}
+
+TEST_CASE("fields are counted by kind, with values and lengths") {
+  Summary s;
+  s.add(record(R"({"schema":"x/1","t":"äb","l":[1,3],"w":["a"],"m":[1,"a"],"b":true,"o":{},"z":null,"n":2,"e":[]})"));
+  s.add(record(R"({"t":5,"n":4})"));
+  CHECK(s.records() == 2);
+  CHECK(s.schemas() == std::map<std::string, std::int64_t>{{"", 1}, {"x/1", 1}});
+  std::map<std::string, FieldSummary> by_key;
+  for (const FieldSummary& f : s.fields()) by_key[f.key] = f;
+  CHECK(by_key["t"].kinds == std::map<std::string, std::int64_t>{{"number", 1}, {"text", 1}});
+  CHECK(by_key["t"].lengths.max == 2);  // characters, not bytes
+  CHECK(by_key["l"].kinds.count("numbers") == 1);
+  CHECK(by_key["l"].values.mean == 2);
+  CHECK(by_key["l"].lengths.mean == 2);
+  CHECK(by_key["w"].kinds.count("texts") == 1);
+  CHECK(by_key["m"].kinds.count("list") == 1);
+  CHECK(by_key["m"].values.n == 0);
+  CHECK(by_key["b"].kinds.count("boolean") == 1);
+  CHECK(by_key["o"].kinds.count("object") == 1);
+  CHECK(by_key["z"].kinds.count("null") == 1);
+  CHECK(by_key["e"].kinds.count("list") == 1);
+  CHECK(by_key["n"].records == 2);
+  CHECK(by_key["n"].values.mean == 3);
+}
+
+TEST_CASE("the number of described fields is bounded") {
+  Summary s;
+  for (int i = 0; i < 1500; ++i) s.add(record("{\"k" + std::to_string(i) + "\":1}"));
+  CHECK(s.fields().size() == Summary::kMostFields);
+  CHECK(s.fields_left_out() == 500);
+  CHECK(describe_fields(s).find("further fields are not described") != std::string::npos);
+}
+
+TEST_CASE("samples are the first records, or drawn by the seed") {
+  CHECK(drawn(numbered(10, {})).empty());
+  CHECK(drawn(numbered(10, {3, false, 0})) == std::vector<std::int64_t>{0, 1, 2});
+  CHECK(drawn(numbered(2, {3, false, 0})) == std::vector<std::int64_t>{0, 1});
+  const auto one = drawn(numbered(1000, {5, true, 1})), two = drawn(numbered(1000, {5, true, 2}));
+  CHECK(one.size() == 5);
+  CHECK(std::is_sorted(one.begin(), one.end()));
+  CHECK(one == drawn(numbered(1000, {5, true, 1})));
+  CHECK(one != two);
+}
+
+TEST_CASE("each record is drawn equally often") {
+  std::vector<int> times(20);
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    for (const std::int64_t n : drawn(numbered(20, {5, true, seed}))) ++times[static_cast<std::size_t>(n)];
+  }
+  for (const int n : times) CHECK(std::abs(n - 500) < 100);  // 5 standard deviations
+}
+
+TEST_CASE("the report tells format, completeness, marks and damage") {
+  WriterOptions options = to_file(scratch("report.zst"));
+  options.shard = 1, options.shards = 4;
+  write_lines(options, sample_lines(3));
+  ReaderOptions salvage;
+  salvage.salvage = true;
+  const std::string whole = describe_streams(read_all({scratch("report.zst")}, salvage).streams);
+  CHECK(whole.find("zstd, 3 records") != std::string::npos);
+  CHECK(whole.find("in 1 frame, whole") != std::string::npos);
+  CHECK(whole.find("finished by test, 3 records, shard 1 of 4, digest d1") != std::string::npos);
+  const std::string cut = bytes_of(scratch("report.zst"));
+  make_file("report.zst", cut.substr(0, cut.size() - 1));
+  const std::string damaged = describe_streams(read_all({scratch("report.zst")}, salvage).streams);
+  CHECK(damaged.find("DAMAGED") != std::string::npos);
+  CHECK(damaged.find("cut within a mark") != std::string::npos);
+  const std::string foreign = make_file("report2.zst", foreign_frame("{}\n"));
+  CHECK(describe_streams(read_all({foreign}).streams).find("no marks: compressed by other software") !=
+        std::string::npos);
+  const std::string plain = make_file("report.jsonl", "{}\n");
+  CHECK(describe_streams(read_all({plain}).streams).find("plain, 1 record, 3 bytes, whole") != std::string::npos);
+}
+
+TEST_CASE("the JSON report is JSON with the same figures, also where sums overflow") {
+  Summary s({1, false, 0});
+  s.add(record(R"({"x":1.5})"));
+  s.add(record(R"({"x":1e308,"y":-1e308})"));
+  s.add(record(R"({"x":-1e308,"y":1e308})"));
+  std::string json = summary_json(s, {});
+  std::erase(json, '\n');
+  const Record r = record(json);
+  CHECK(r.integer("records") == 3);
+  CHECK(r.raw("fields").find("\"sd\": null") != std::string::npos);
+  CHECK(r.raw("samples").find("{\"x\":1.5}") != std::string::npos);
+}
+
+TEST_CASE("token figures: log-probs, advantages, and KL as their difference") {
+  const Record r =
+      record(R"({"response_ids":[1,2],"logprobs":[-1,-2],"ref_logprobs":[-3,-1.5],"advantages":[0.5,-1]})");
+  CHECK(token_figures(r, TokenFigure::kLogProbs) == std::vector<float>{-1, -2});
+  CHECK(token_figures(r, TokenFigure::kAdvantages) == std::vector<float>{0.5f, -1});
+  CHECK(token_figures(r, TokenFigure::kKl) == std::vector<float>{2, -0.5f});
+  CHECK(token_figures(record("{}"), TokenFigure::kLogProbs).empty());
+  CHECK(token_figures(record(R"({"response_ids":[1],"logprobs":[-1]})"), TokenFigure::kKl).empty());
+  const Record bad = record(R"({"response_ids":[1,2],"logprobs":[-1]})");
+  CHECK(outcome_of([&] { token_figures(bad, TokenFigure::kLogProbs); }).status == 65);
+  CHECK(describe_record(bad, 0, true, TokenFigure::kLogProbs).find("not as many numbers") != std::string::npos);
+}
+
+TEST_CASE("colours deepen with the distance from 0, red below and green above") {
+  const std::vector<float> values{0, -8, 8, -2};
+  const std::string painted = paint(kPieces, values, 8);
+  CHECK(painted == "a\x1b[30;48;5;203mb\x1b[0m\x1b[30;48;5;77mc\x1b[0m\x1b[30;48;5;224md\x1b[0m");
+  CHECK(paint(kPieces, std::vector<float>{-100, 0, 0, 0}, 8).find("48;5;203") != std::string::npos);
+}
+
+TEST_CASE("a record is shown field by field, cut at the width, coloured only when asked") {
+  const Record r = record(R"({"id":"ääääää","response_ids":[5,6],"logprobs":[-9,-0.1]})");
+  CHECK(describe_record(r, 4, false, TokenFigure::kLogProbs) ==
+        "  id: \"äää...\n  response_ids: [5,6...\n  logprobs: [-9,...\n");
+  CHECK(describe_record(r, 0, true, TokenFigure::kLogProbs).find("\x1b[30;48;5;203m5 \x1b[0m6 ") != std::string::npos);
+  CHECK(describe_record(r, 0, true, TokenFigure::kAdvantages).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("what would drive a terminal is made visible") {
+  CHECK(visible("a\x1b[31m\n\x7f\tä") == "a\\x1b[31m\n\\x7f\\x09ä");
+  CHECK(visible("\xC2\x9B") == "\\x9b");
+  CHECK(visible("\xC2\xA0") == "\xC2\xA0");
+}
+
+TEST_CASE("a list's shape tells numbers, texts and anything else") {
+  const Record r = record(R"({"n":[1,-2.5],"t":["a"],"m":[1,"a"],"o":[{}],"e":[],"x":3})");
+  CHECK(r.list_shape("n").kind == '0');
+  CHECK(r.list_shape("n").size == 2);
+  CHECK(r.list_shape("t").kind == '"');
+  CHECK(r.list_shape("m").kind == '?');
+  CHECK(r.list_shape("o").kind == '?');
+  CHECK(r.list_shape("e").size == 0);
+  CHECK(outcome_of([&] { r.list_shape("x"); }).status == 65);
+  CHECK(r.numbers("n") == std::vector<double>{1, -2.5});
+  CHECK(outcome_of([&] { r.numbers("t"); }).status == 65);
+}
