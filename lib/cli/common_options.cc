@@ -1,0 +1,102 @@
+#include "lib/cli/common_options.h"
+
+#include <charconv>
+#include <memory>
+
+#include "lib/base/parallel.h"
+
+namespace nudge {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+}  // namespace
+
+Shard parse_shard(const std::string& text) {
+  Shard shard;
+  const char* end = text.data() + text.size();
+  const auto [slash, bad_index] = std::from_chars(text.data(), end, shard.index);
+  bool good = bad_index == std::errc() && slash != end && *slash == '/';
+  if (good) {
+    const auto [stop, bad_count] = std::from_chars(slash + 1, end, shard.count);
+    good = bad_count == std::errc() && stop == end;
+  }
+  if (!good) usage_error("'" + text + "' is not of the form i/n", "shards count from 0: the first of four is 0/4");
+  if (shard.count < 1 || shard.count > 1000000) usage_error("'" + text + "': n must be from 1 to 1000000");
+  if (shard.index < 0 || shard.index >= shard.count) {
+    usage_error("'" + text + "': i must be from 0 to n - 1", "shards count from 0: the first of four is 0/4");
+  }
+  return shard;
+}
+
+Binding bind_option(Shard& value) {
+  Binding b;
+  b.placeholder = "i/n";
+  b.set = [&value](const std::string& text) { return value = parse_shard(text), 0.0; };
+  b.value = [&value] {
+    return std::optional<std::string>(std::to_string(value.index) + "/" + std::to_string(value.count));
+  };
+  return b;
+}
+
+Option& input_files(Tool& tool, std::vector<std::string>& files) {
+  return tool.option("FILE", files, "input, plain or zstd; - or nothing is stdin").neutral();
+}
+
+Option& output_option(Tool& tool, std::string& path) {
+  path = "-";
+  return tool.option("-o,--output", path, "output file, written beside and renamed when complete; .zst is compressed")
+      .placeholder("FILE").shown_default("stdout").neutral();
+}
+
+Option& compress_option(Tool& tool, bool& compress) {
+  return tool.option("-z,--zstd", compress, "compress what goes to stdout, with marks that prove it complete")
+      .neutral();
+}
+
+Option& force_option(Tool& tool, bool& force) {
+  return tool.option("--force", force, "overwrite an output that exists").neutral();
+}
+
+Option& salvage_option(Tool& tool, bool& salvage) {
+  return tool.option("--salvage", salvage, "accept damaged or incomplete input and take what is whole of it").neutral();
+}
+
+Option& threads_option(Tool& tool) {
+  // Set while the command line is read, so that --version tells it too.
+  auto threads = std::make_shared<int>(0);
+  Binding binding = bind_option(*threads);
+  binding.set = [threads, read = binding.set](const std::string& text) {
+    const double n = read(text);
+    if (n >= 1 && n <= kMaxThreads) set_thread_count(*threads);
+    return n;
+  };
+  return tool.add("--threads", "threads to use; 0 is all available (OMP_NUM_THREADS, else the processors)", binding)
+      .at_least(0).at_most(kMaxThreads).neutral();
+}
+
+Option& seed_option(Tool& tool, std::uint64_t& seed) {
+  return tool.option("--seed", seed, "seed of the random numbers").at_least(0).at_most(9007199254740991.0);
+}
+
+Option& dtype_option(Tool& tool, std::string& dtype) {
+  dtype = "f32";
+  tool.after_parsing([&dtype] {
+    if (dtype != "f32") {
+      usage_error("--dtype: '" + dtype + "' is not supported", "f32 is the only arithmetic so far; leave --dtype out");
+    }
+  });
+  return tool.option("--dtype", dtype, "arithmetic of the model; f32 is the only one so far");
+}
+
+Option& shard_option(Tool& tool, Shard& shard) {
+  return tool.option("--shard", shard, "take only the records of shard i of n, counted from 0");
+}
+
+Option& metrics_option(Tool& tool, MetricsFile& metrics) {
+  auto path = std::make_shared<std::string>();
+  tool.after_parsing([path, &metrics] { metrics.open(*path); });
+  return tool.option("--metrics", *path, "append a JSON line of figures a step").placeholder("FILE").neutral();
+}
+
+}  // namespace nudge

@@ -1,0 +1,40 @@
+// The options that mean the same in every program. Each function registers one; a program takes those
+// it has.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/cli/metrics.h"
+#include "lib/cli/tool.h"
+
+namespace nudge {
+
+// Shard `index` of `count` takes the records whose number in the whole input is index modulo count.
+struct Shard {
+  std::int64_t index = 0, count = 1;
+  bool takes(std::int64_t record) const { return record % count == index; }
+};
+
+// "i/n" with 0 <= i < n <= 1,000,000. Throws a usage error.
+Shard parse_shard(const std::string& text);
+Binding bind_option(Shard& value);
+
+// "-" or nothing is stdin.
+Option& input_files(Tool& tool, std::vector<std::string>& files);
+Option& output_option(Tool& tool, std::string& path);  // default "-", stdout
+Option& compress_option(Tool& tool, bool& compress);
+Option& force_option(Tool& tool, bool& force);
+Option& salvage_option(Tool& tool, bool& salvage);
+
+// Threads of the process, set before the body runs; 0 leaves it to OpenMP.
+Option& threads_option(Tool& tool);
+Option& seed_option(Tool& tool, std::uint64_t& seed);
+Option& dtype_option(Tool& tool, std::string& dtype);
+Option& shard_option(Tool& tool, Shard& shard);
+
+// Opens `metrics` before the body runs.
+Option& metrics_option(Tool& tool, MetricsFile& metrics);
+
+}  // namespace nudge

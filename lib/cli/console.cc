@@ -1,0 +1,85 @@
+#include "lib/cli/console.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace nudge {
+namespace {
+
+// Words on stderr are a courtesy: where they can't be written there is nobody left to tell.
+void write_stderr(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+bool stderr_is_terminal() {
+  const char* term = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && (term == nullptr || std::strcmp(term, "dumb") != 0);
+}
+
+constexpr std::string_view kEraseLine = "\r\x1b[K";
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  static const char* digits = "0123456789abcdef";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+void Console::line(std::string_view severity, std::string_view message) {
+  std::string text;
+  if (progress_shown_) text += kEraseLine;
+  progress_shown_ = false;
+  text += program_ + ": ";
+  text += severity;
+  text += printable(message);
+  text += '\n';
+  write_stderr(text);
+}
+
+void Console::error(std::string_view message) { line("error: ", message); }
+void Console::hint(std::string_view message) { line("hint: ", message); }
+void Console::warning(std::string_view message) { line("warning: ", message); }
+
+void Console::note(std::string_view message) {
+  if (!quiet_) line("", message);
+}
+
+void Console::detail(std::string_view message) {
+  if (verbose_) line("", message);
+}
+
+bool Console::shows_progress() const { return !quiet_ && stderr_is_terminal(); }
+
+void Console::progress(std::string_view text) {
+  if (!shows_progress()) return;
+  write_stderr(std::string(kEraseLine) + program_ + ": " + printable(text));
+  progress_shown_ = true;
+}
+
+void Console::clear_progress() {
+  if (progress_shown_) write_stderr(kEraseLine);
+  progress_shown_ = false;
+}
+
+}  // namespace nudge

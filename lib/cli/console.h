@@ -1,0 +1,40 @@
+// The one voice in which a program speaks on stderr: "program: error: where: cause". Each message is
+// one line and one write, so that lines of programs in a pipeline do not mix.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace nudge {
+
+class Console {
+ public:
+  explicit Console(std::string program) : program_(std::move(program)) {}
+
+  void error(std::string_view message);    // program: error: message
+  void hint(std::string_view message);     // program: hint: message; what to do about the error above
+  void warning(std::string_view message);  // program: warning: message; shown with -q too
+  void note(std::string_view message);     // program: message; not with -q
+  void detail(std::string_view message);   // program: message; only with -v
+
+  // A line that the next one overprints. Nothing where stderr is no terminal, or with -q.
+  void progress(std::string_view line);
+  void clear_progress();
+  bool shows_progress() const;
+
+  void set_quiet(bool quiet) { quiet_ = quiet; }
+  void set_verbose(bool verbose) { verbose_ = verbose; }
+
+ private:
+  void line(std::string_view severity, std::string_view message);
+
+  std::string program_;
+  bool quiet_ = false, verbose_ = false;
+  bool progress_shown_ = false;
+};
+
+// Control characters as \n, \t or \x1b, so that a name in a message can neither break the line nor
+// drive the terminal.
+std::string printable(std::string_view text);
+
+}  // namespace nudge

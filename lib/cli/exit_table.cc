@@ -1,0 +1,34 @@
+#include "lib/cli/exit_table.h"
+
+namespace nudge {
+namespace {
+
+constexpr ExitMeaning kTable[] = {
+    {Exit::kDone, "done", ""},
+    {Exit::kUsage, "the command line is wrong", "--help lists the options"},
+    {Exit::kBadInput, "damaged, incomplete or inconsistent input",
+     "look at the input with peek, then run the command again"},
+    {Exit::kNoInput, "an input does not exist or can't be opened", "check the name and its permissions"},
+    {Exit::kInternal, "a fault of the program itself",
+     "please report it with the command line and, if you can, the input"},
+    {Exit::kNoMemory, "the system refused memory", "free memory, raise the limit, or give the program less at once"},
+    {Exit::kCannotCreate, "an output exists already or can't be made",
+     "choose another output, or see that its folder can be written"},
+    {Exit::kIo, "reading or writing failed half-way, for example on a full disk",
+     "see that the disk has room and works, then run the command again"},
+    {Exit::kStopped, "stopped by SIGTERM, SIGINT or SIGUSR1 with the work saved",
+     "run the same command again to go on"},
+};
+
+}  // namespace
+
+std::span<const ExitMeaning> exit_table() { return kTable; }
+
+const ExitMeaning& exit_meaning(Exit status) {
+  for (const ExitMeaning& row : kTable) {
+    if (row.status == status) return row;
+  }
+  return exit_meaning(Exit::kInternal);
+}
+
+}  // namespace nudge

@@ -1,0 +1,30 @@
+// Figures of a run, a JSON object a step, appended to a file: `--metrics FILE`.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace nudge {
+
+class MetricsFile {
+ public:
+  MetricsFile() = default;  // writes nothing
+  ~MetricsFile();
+  MetricsFile(const MetricsFile&) = delete;
+  MetricsFile& operator=(const MetricsFile&) = delete;
+
+  // Opens for appending; "" leaves it closed. Throws kCannotCreate.
+  void open(const std::string& path);
+
+  // Appends a line (a JSON object, without its newline) by one write, so that programs which share a file do not
+  // mix their lines. Throws kIo.
+  void write(std::string_view line);
+
+  bool is_open() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+  std::string path_;
+};
+
+}  // namespace nudge

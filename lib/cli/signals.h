@@ -1,0 +1,20 @@
+// What a program does about signals: see DESIGN's exit statuses.
+#pragma once
+
+namespace nudge {
+
+// SIGXFSZ is ignored, so that a file-size limit is a failed write (exit 74) and no death; SIGPIPE kills
+// quietly, also where the parent ignored it; closed standard descriptors are taken by /dev/null, so that
+// no output of ours lands on them by accident and writing to a closed stdout still fails.
+void prepare_process();
+
+// From now on SIGTERM, SIGINT and SIGUSR1 set the flag that stop_requested() reads, once each: a second
+// one of the same kind ends the program at once. System calls are interrupted (EINTR), so a program that waits for
+// input sees the flag too.
+void catch_stops();
+bool stop_requested();
+
+// Throws Error(kStopped) with `saved` ("12 of 256 trajectories are saved") if a stop was requested.
+void throw_if_stopped(const char* saved);
+
+}  // namespace nudge

@@ -1,0 +1,158 @@
+#include "lib/cli/terminal.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "lib/base/error.h"
+
+namespace nudge {
+namespace {
+
+// The next character's bytes and columns; a byte that begins no character counts as one of one column.
+std::size_t character(std::string_view text, std::size_t at, std::size_t* columns) {
+  utf8proc_int32_t point = 0;
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at;
+  const utf8proc_ssize_t size = utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size() - at), &point);
+  *columns = size > 0 ? static_cast<std::size_t>(utf8proc_charwidth(point)) : 1;
+  return size > 0 ? static_cast<std::size_t>(size) : 1;
+}
+
+// C0 and C1 control characters and bytes that are no UTF-8, made visible.
+std::string visible(std::string_view line) {
+  static const char* digits = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < line.size();) {
+    utf8proc_int32_t point = 0;
+    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(line.data()) + i;
+    const utf8proc_ssize_t size = utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(line.size() - i), &point);
+    if (line[i] == '\t') {
+      out += "    ", ++i;
+    } else if (size <= 0 || point < 0x20 || (point >= 0x7f && point < 0xa0)) {
+      const auto byte = static_cast<unsigned char>(size <= 0 ? line[i] : static_cast<char>(point));
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      i += size <= 0 ? 1 : static_cast<std::size_t>(size);
+    } else {
+      out.append(line, i, static_cast<std::size_t>(size));
+      i += static_cast<std::size_t>(size);
+    }
+  }
+  return out;
+}
+
+void break_line(const std::string& line, std::size_t width, std::vector<std::string>& lines) {
+  std::size_t begin = 0, at = 0, columns = 0, blank = std::string::npos;
+  while (at < line.size()) {
+    std::size_t wide = 0;
+    const std::size_t size = character(line, at, &wide);
+    if (columns + wide > width && at > begin) {
+      if (line[at] == ' ') blank = at;
+      const bool at_blank = blank != std::string::npos && blank > begin;
+      const std::size_t stop = at_blank ? blank : at;
+      lines.push_back(line.substr(begin, stop - begin));
+      begin = at = at_blank ? blank + 1 : at;
+      columns = 0, blank = std::string::npos;
+      continue;
+    }
+    if (line[at] == ' ') blank = at;
+    columns += wide, at += size;
+  }
+  lines.push_back(line.substr(begin));
+}
+
+constexpr std::string_view kClear = "\x1b[H\x1b[2J\x1b[3J", kBold = "\x1b[1m", kPlain = "\x1b[0m";
+
+}  // namespace
+
+Terminal::Terminal() {
+  fd_ = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
+  if (fd_ < 0 || ::tcgetattr(fd_, &before_) != 0) {
+    if (fd_ >= 0) ::close(fd_);
+    usage_error("there is no terminal to ask on");
+  }
+  termios keys = before_;
+  keys.c_lflag &= static_cast<tcflag_t>(~(ICANON | ECHO));
+  keys.c_cc[VMIN] = 1;
+  keys.c_cc[VTIME] = 0;
+  keys.c_cc[VSUSP] = _POSIX_VDISABLE;  // a stopped program would leave the shell without echo
+  ::tcsetattr(fd_, TCSANOW, &keys);
+}
+
+Terminal::~Terminal() {
+  ::tcsetattr(fd_, TCSANOW, &before_);
+  ::close(fd_);
+}
+
+int Terminal::key() {
+  unsigned char byte = 0;
+  if (::read(fd_, &byte, 1) != 1) return kEnd;
+  // Control-D; typed before the mode was changed, the kernel hands it on as 0.
+  return byte == 4 || byte == 0 ? kEnd : byte;
+}
+
+void Terminal::write(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd_, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) throw Error(Exit::kIo, std::string("/dev/tty: ") + std::strerror(errno));
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void Terminal::show(std::string_view text) { write(std::string(kClear) + std::string(text)); }
+void Terminal::add(std::string_view text) { write(text); }
+
+std::size_t Terminal::width() const {
+  winsize size = {};
+  return ::ioctl(fd_, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+std::vector<std::string> screen_lines(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    break_line(visible(text.substr(begin, end - begin)), std::max<std::size_t>(width, 2), lines);
+    begin = end + 1;
+  }
+  return lines;
+}
+
+std::size_t column_count(std::string_view line) {
+  std::size_t columns = 0, wide = 0;
+  for (std::size_t i = 0; i < line.size(); columns += wide) i += character(line, i, &wide);
+  return columns;
+}
+
+std::string side_by_side(std::string_view left_title, std::string_view left, std::string_view right_title,
+                         std::string_view right, std::size_t width) {
+  constexpr std::string_view kGap = " | ";
+  const auto title = [](std::string_view words) {
+    return std::string(kBold) + std::string(words) + std::string(kPlain);
+  };
+  std::string text;
+  if (width < 80 + kGap.size()) {
+    for (const auto& [words, answer] : {std::pair(left_title, left), std::pair(right_title, right)}) {
+      text += title(words) + "\n";
+      for (const std::string& line : screen_lines(answer, width)) text += line + "\n";
+      text += "\n";
+    }
+    return text;
+  }
+  const std::size_t half = (width - kGap.size()) / 2;
+  const auto lefts = screen_lines(left, half), rights = screen_lines(right, half);
+  const auto padding = [&](std::size_t columns) { return std::string(half - std::min(columns, half), ' '); };
+  text += title(left_title) + padding(column_count(left_title)) + std::string(kGap) + title(right_title) + "\n";
+  for (std::size_t i = 0; i < std::max(lefts.size(), rights.size()); ++i) {
+    const std::string l = i < lefts.size() ? lefts[i] : "", r = i < rights.size() ? rights[i] : "";
+    text += l + padding(column_count(l)) + std::string(kGap) + r + "\n";
+  }
+  return text + "\n";
+}
+
+}  // namespace nudge

@@ -1,0 +1,143 @@
+#include "lib/cli/tool.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <new>
+
+#include "lib/base/parallel.h"
+#include "lib/cli/exit_table.h"
+#include "lib/cli/signals.h"
+#include "lib/cli/version.h"
+
+namespace nudge {
+namespace {
+
+[[noreturn]] void stdout_failed(int code) {
+  throw Error(Exit::kIo, std::string("stdout: ") + std::strerror(code != 0 ? code : EIO));
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) stdout_failed(errno);
+}
+
+void flush_stdout() {
+  errno = 0;
+  std::cout.flush();
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || std::cout.bad();
+  if (failed) stdout_failed(errno);
+  // Some file systems tell of a failed write only on closing. A copy is closed, so that stdout stays
+  // valid for whoever runs after us in this process.
+  const int copy = ::dup(STDOUT_FILENO);
+  if (copy >= 0 && ::close(copy) != 0 && errno != EINTR) stdout_failed(errno);
+}
+
+Tool::Tool(Description about)
+    : about_(std::move(about)), console_(about_.name), begin_(std::chrono::steady_clock::now()) {}
+
+Option& Tool::add(const std::string& names, const std::string& help, Binding binding) {
+  return options_.emplace_back(names, group_, help, std::move(binding));
+}
+
+Option& Tool::verbose_option(const std::string& help) {
+  group("Messages");
+  return option("-v,--verbose", verbose_, help).neutral();
+}
+
+void Tool::answer(const Requests& requests) {
+  if (requests.help) {
+    print(help_text(about_, options_));
+  } else if (requests.man) {
+    print(man_page(about_, options_));
+  } else {
+    const std::string level = about_.kernel_level ? about_.kernel_level() : "none used";
+    print(about_.name + " (nudge) " + kVersion + "\nkernels: " + level +
+          "\nthreads: " + std::to_string(thread_count()) + "\n");
+  }
+}
+
+int Tool::run(int argc, const char* const* argv, const std::function<void()>& body) {
+  prepare_process();
+  group("Messages");
+  option("-q,--quiet", quiet_, "no progress and no tally; errors and warnings stay").neutral();
+  return guarded([&] {
+    const Requests requests = read_command_line(options_, argc, argv);
+    console_.set_quiet(quiet_);
+    console_.set_verbose(verbose_);
+    if (requests.help || requests.man || requests.version) {
+      answer(requests);
+    } else {
+      for (const auto& action : actions_) action();
+      body();
+    }
+    flush_stdout();
+  });
+}
+
+int Tool::guarded(const std::function<void()>& action) {
+  Exit status = Exit::kDone;
+  std::string message, advice;
+  try {
+    action();
+    console_.clear_progress();
+    return 0;
+  } catch (const Error& e) {
+    status = e.status(), message = e.what(), advice = e.advice();
+  } catch (const std::bad_alloc&) {
+    status = Exit::kNoMemory, message = "out of memory";
+  } catch (const std::exception& e) {
+    status = Exit::kInternal, message = std::string("internal error: ") + e.what();
+  } catch (...) {
+    status = Exit::kInternal, message = "internal error: unknown exception";
+  }
+  console_.error(message);
+  if (advice.empty() && status == Exit::kUsage) advice = about_.name + " --help lists the options";
+  if (advice.empty()) advice = exit_meaning(status).advice;
+  console_.hint(advice);
+  return static_cast<int>(status);
+}
+
+std::string Tool::provenance() const {
+  std::vector<std::string> lines;
+  for (const Option& o : options_) {
+    const auto value = o.counts() ? o.value() : std::nullopt;
+    if (!value) continue;
+    std::string line = o.key() + "=";
+    for (const char c : *value) {
+      if (c == '\n') {
+        line += "\\n";
+      } else {
+        line += c == '\\' ? "\\\\" : std::string(1, c);
+      }
+    }
+    lines.push_back(line + "\n");
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string text = "tool=" + about_.name + "\n";
+  for (const std::string& line : lines) text += line;
+  return text;
+}
+
+void Tool::tally(const std::vector<Count>& counts, const std::string& more) {
+  std::string text;
+  for (const Count& c : counts) {
+    const std::string many = c.many.empty() ? c.one + "s" : c.many;
+    text += (text.empty() ? "" : ", ") + grouped_digits(c.n) + " " + (c.n == 1 ? c.one : many);
+  }
+  if (!more.empty()) text += ", " + more;
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin_;
+  console_.note(text + ", " + duration_text(elapsed.count()));
+  if (!counts.empty() && counts[0].n == 0) {
+    const std::string many = counts[0].many.empty() ? counts[0].one + "s" : counts[0].many;
+    bad_input("nothing succeeded: 0 " + many);
+  }
+}
+
+}  // namespace nudge

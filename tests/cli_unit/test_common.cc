@@ -1,0 +1,200 @@
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <string>
+
+#include "lib/base/parallel.h"
+#include "lib/cli/common_options.h"
+#include "tests/cli_unit/capture.h"
+#include "tests/harness/harness.h"
+
+using namespace nudge;
+using nudge::test::contains;
+using nudge::test::in_child;
+using nudge::test::run_words;
+
+namespace {
+
+struct Common {
+  Tool tool{{"rollout", "draw samples", "Reads prompts.", {}, {}}};
+  std::vector<std::string> files;
+  std::string output, dtype;
+  bool compress = false, force = false, salvage = false;
+  std::uint64_t seed = 0;
+  Shard shard;
+  MetricsFile metrics;
+  std::int64_t samples = 1;
+  std::optional<double> top_p;
+  Common() {
+    tool.option("-n,--samples", samples, "samples"), tool.option("--top-p", top_p, "nucleus");
+    input_files(tool, files), output_option(tool, output), compress_option(tool, compress);
+    force_option(tool, force), salvage_option(tool, salvage), threads_option(tool), seed_option(tool, seed);
+    dtype_option(tool, dtype), shard_option(tool, shard), metrics_option(tool, metrics);
+  }
+  // The provenance after these words.
+  std::string provenance(const std::vector<std::string>& words) {
+    std::string text;
+    CHECK(run_words(tool, words, [&] { text = tool.provenance(); }) == 0);
+    return text;
+  }
+};
+
+std::string fault(const std::vector<std::string>& words) {
+  const auto result = in_child([&] {
+    Common c;
+    return run_words(c.tool, words);
+  });
+  CHECK(result.status == 64);
+  CHECK(test::lines_of(result.err) == 2);
+  return result.err.substr(0, result.err.find('\n'));
+}
+
+std::string content(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("common options have their defaults and take what is given") {
+  Common c;
+  CHECK(run_words(c.tool, {}) == 0);
+  CHECK(c.output == "-");
+  CHECK(c.dtype == "f32");
+  CHECK(c.shard.count == 1);
+  Common d;
+  CHECK(run_words(d.tool, {"-o", "x.zst", "-z", "--force", "--salvage", "--seed", "9", "--dtype", "f32", "--shard",
+                           "2/3", "in", "-"}) == 0);
+  CHECK(d.output == "x.zst");
+  CHECK((d.compress && d.force && d.salvage));
+  CHECK(d.seed == 9);
+  CHECK(d.shard.index == 2);
+  CHECK(d.shard.count == 3);
+  CHECK(d.files == std::vector<std::string>{"in", "-"});
+}
+
+TEST_CASE("a shard takes the records congruent to its index, so that the shards partition the input") {
+  for (int record = 0; record < 30; ++record) {
+    int takers = 0;
+    for (int i = 0; i < 7; ++i) takers += Shard{i, 7}.takes(record);
+    CHECK(takers == 1);
+    CHECK(Shard{record % 7, 7}.takes(record));
+    CHECK(Shard{}.takes(record));
+  }
+}
+
+TEST_CASE("wrong shards are misuse with a reason") {
+  for (const char* text : {"", "1", "/", "1/", "/2", "a/b", "1/2/3", "1 /2", "1/2 ", "0x1/2"}) {
+    CAPTURE(text);
+    CHECK(fault({"--shard", text}) ==
+          "rollout: error: --shard: '" + std::string(text) + "' is not of the form i/n");
+  }
+  CHECK(fault({"--shard", "3/3"}) == "rollout: error: --shard: '3/3': i must be from 0 to n - 1");
+  CHECK(fault({"--shard=-1/3"}) == "rollout: error: --shard: '-1/3': i must be from 0 to n - 1");
+  CHECK(fault({"--shard", "0/0"}) == "rollout: error: --shard: '0/0': n must be from 1 to 1000000");
+  CHECK(fault({"--shard", "0/1000001"}) == "rollout: error: --shard: '0/1000001': n must be from 1 to 1000000");
+}
+
+TEST_CASE("a dtype other than f32 is refused in words") {
+  CHECK(fault({"--dtype", "bf16"}) == "rollout: error: --dtype: 'bf16' is not supported");
+}
+
+TEST_CASE("--threads sets the threads of the process, 0 leaves them, and bounds hold") {
+  const int before = thread_count();
+  {
+    Common c;
+    int seen = 0;
+    CHECK(run_words(c.tool, {"--threads", "3"}, [&] { seen = thread_count(); }) == 0);
+    CHECK(seen == 3);
+  }
+  set_thread_count(before);
+  Common c;
+  int seen = 0;
+  CHECK(run_words(c.tool, {"--threads", "0"}, [&] { seen = thread_count(); }) == 0);
+  CHECK(seen == before);
+  CHECK(contains(fault({"--threads", "-1"}), "--threads: -1 is out of bounds: 0 <= N <= 1024"));
+  CHECK(contains(fault({"--threads", "1025"}), "out of bounds"));
+  CHECK(contains(in_child([] {
+                   Common v;
+                   return run_words(v.tool, {"--version", "--threads", "5"});
+                 }).out, "threads: 5\n"));
+}
+
+TEST_CASE("seeds go up to 2^53 - 1, so that JSON can carry them") {
+  Common c;
+  CHECK(run_words(c.tool, {"--seed", "9007199254740991"}) == 0);
+  CHECK(c.seed == 9007199254740991u);
+  CHECK(contains(fault({"--seed", "9007199254740992"}), "--seed: 9007199254740992 is out of bounds"));
+}
+
+TEST_CASE("provenance holds what determines the output, sorted, and nothing else") {
+  CHECK(Common().provenance({}) == "tool=rollout\ndtype=f32\nsamples=1\nseed=0\nshard=0/1\n");
+  const std::string base = Common().provenance({"-n", "4", "--seed", "2"});
+  CHECK(base == "tool=rollout\ndtype=f32\nsamples=4\nseed=2\nshard=0/1\n");
+  const std::string metrics = test::scratch_folder() + "/provenance.jsonl";
+  CHECK(Common().provenance({"--seed=2", "-z", "-o", "elsewhere", "--force", "--salvage", "-q", "--samples", "4",
+                             "--metrics", metrics, "some", "files"}) == base);
+  CHECK(Common().provenance({"--top-p", "0.90"}) ==
+        "tool=rollout\ndtype=f32\nsamples=1\nseed=0\nshard=0/1\ntop-p=0.9\n");
+}
+
+TEST_CASE("values in the provenance can't pretend to be other options") {
+  const auto of = [](const std::string& text, const std::vector<std::string>& stops) {
+    Tool tool({"t", "s", "d", {}, {}});
+    std::string a;
+    std::vector<std::string> list;
+    std::string result;
+    tool.option("--a", a, "a"), tool.option("--stop", list, "stop");
+    std::vector<std::string> words = {"--a", text};
+    for (const auto& s : stops) words.insert(words.end(), {"--stop", s});
+    CHECK(run_words(tool, words, [&] { result = tool.provenance(); }) == 0);
+    return result;
+  };
+  CHECK(of("x\nb=1\\", {}) == "tool=t\na=x\\nb=1\\\\\n");
+  CHECK(of("", {"a,b"}) != of("", {"a", "b"}));
+  CHECK(of("", {"a", "b"}) != of("", {"b", "a"}));
+}
+
+TEST_CASE("an enumeration is chosen by word and named in the provenance") {
+  enum class Mode { kFast, kSlow };
+  Tool tool({"t", "s", "d", {}, {}});
+  Mode mode = Mode::kFast;
+  std::string text;
+  const Option& o = tool.choice("--mode", mode, {{"fast", Mode::kFast}, {"slow", Mode::kSlow}}, "how");
+  CHECK(o.default_words() == "fast");
+  CHECK(run_words(tool, {"--mode", "slow"}, [&] { text = tool.provenance(); }) == 0);
+  CHECK(mode == Mode::kSlow);
+  CHECK(text == "tool=t\nmode=slow\n");
+}
+
+TEST_CASE("metrics are appended, a JSON line a step, over runs") {
+  const std::string path = test::scratch_folder() + "/metrics.jsonl";
+  for (int run = 0; run < 2; ++run) {
+    Common c;
+    CHECK(run_words(c.tool, {"--metrics", path}, [&] {
+            c.metrics.write("{\"step\":" + std::to_string(run) + "}");
+          }) == 0);
+  }
+  CHECK(content(path) == "{\"step\":0}\n{\"step\":1}\n");
+}
+
+TEST_CASE("metrics that were not asked for cost nothing, and a file that can't be made is 73") {
+  MetricsFile none;
+  none.open("");
+  CHECK(!none.is_open());
+  none.write("{}");
+  const auto result = in_child([] {
+    Common c;
+    return run_words(c.tool, {"--metrics", "/nonexistent/metrics.jsonl"});
+  });
+  CHECK(result.status == 73);
+  CHECK(contains(result.err, "rollout: error: /nonexistent/metrics.jsonl: No such file or directory\n"));
+}
+
+TEST_CASE("a full disk behind the metrics is 74") {
+  CHECK(in_child([] {
+          Common c;
+          return run_words(c.tool, {"--metrics", "/dev/full"}, [&] { c.metrics.write("{}"); });
+        }).status == 74);
+}
