@@ -1,0 +1,178 @@
+#include "lib/model/bpe.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <bit>
+#include <queue>
+
+namespace nudge {
+namespace {
+
+constexpr std::size_t kShort = 32;  // up to here, looking at all pairs again beats keeping them in order
+
+std::size_t table_size(std::size_t items) { return std::bit_ceil(items * 2 + 2); }
+
+std::uint64_t pair_of(std::int32_t left, std::int32_t right) {
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
+}
+
+std::size_t mix(std::uint64_t key) {
+  key *= 0x9E3779B97F4A7C15ull;
+  return static_cast<std::size_t>(key ^ key >> 32);
+}
+
+}  // namespace
+
+Bpe::Bpe(std::vector<std::string> token_bytes, const std::vector<BpeMerge>& merges, const BpeOptions& options)
+    : token_bytes_(std::move(token_bytes)), options_(options) {
+  std::fill(std::begin(byte_ids_), std::end(byte_ids_), -1);
+  for (std::size_t id = 0; id < token_bytes_.size(); ++id) {
+    if (token_bytes_[id].size() != 1) continue;
+    byte_ids_[static_cast<unsigned char>(token_bytes_[id][0])] = static_cast<std::int32_t>(id);
+  }
+  merges_.resize(table_size(merges.size()));
+  for (std::size_t i = 0; i < merges.size(); ++i) insert_merge(merges[i], static_cast<std::uint32_t>(i));
+
+  // Most words are one token, which one lookup finds: those tokens that their own bytes merge to.
+  words_.assign(table_size(token_bytes_.size()), -1);
+  std::vector<std::int32_t> ids;
+  for (std::size_t i = 0; i < token_bytes_.size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    if (token_bytes_[i].empty()) continue;
+    ids.clear();
+    if (!options_.ignore_merges) merge_all(token_bytes_[i], ids);
+    if (options_.ignore_merges || (ids.size() == 1 && ids[0] == id)) insert_word(id);
+  }
+}
+
+void Bpe::insert_merge(const BpeMerge& merge, std::uint32_t rank) {
+  const std::uint64_t pair = pair_of(merge.left, merge.right);
+  std::size_t at = mix(pair) & (merges_.size() - 1);
+  while (merges_[at].pair != ~0ull && merges_[at].pair != pair) at = (at + 1) & (merges_.size() - 1);
+  merges_[at] = {pair, {rank, static_cast<std::uint32_t>(merge.result)}};
+}
+
+const Bpe::Join* Bpe::find(std::int32_t left, std::int32_t right) const {
+  const std::uint64_t pair = pair_of(left, right);
+  std::size_t at = mix(pair) & (merges_.size() - 1);
+  while (merges_[at].pair != pair) {
+    if (merges_[at].pair == ~0ull) return nullptr;
+    at = (at + 1) & (merges_.size() - 1);
+  }
+  return &merges_[at].join;
+}
+
+void Bpe::insert_word(std::int32_t id) {
+  const std::string& word = token_bytes_[static_cast<std::size_t>(id)];
+  std::size_t at = XXH3_64bits(word.data(), word.size()) & (words_.size() - 1);
+  while (words_[at] >= 0) at = (at + 1) & (words_.size() - 1);
+  words_[at] = id;
+  longest_word_ = std::max(longest_word_, word.size());
+}
+
+std::int32_t Bpe::find_word(std::string_view word) const {
+  if (word.size() > longest_word_) return -1;
+  std::size_t at = XXH3_64bits(word.data(), word.size()) & (words_.size() - 1);
+  while (words_[at] >= 0 && token_bytes_[static_cast<std::size_t>(words_[at])] != word) {
+    at = (at + 1) & (words_.size() - 1);
+  }
+  return words_[at];
+}
+
+void Bpe::encode(std::string_view word, std::vector<std::int32_t>& out) const {
+  const std::int32_t whole = find_word(word);
+  if (whole >= 0) {
+    out.push_back(whole);
+  } else {
+    merge_all(word, out);
+  }
+}
+
+void Bpe::bytes_to_ids(std::string_view word, std::vector<std::int32_t>& ids) const {
+  bool after_unknown = false;
+  for (const char c : word) {
+    const std::int32_t id = byte_ids_[static_cast<unsigned char>(c)];
+    if (id >= 0) {
+      ids.push_back(id);
+    } else if (options_.unknown >= 0 && !(options_.fuse_unknown && after_unknown)) {
+      ids.push_back(options_.unknown);
+    }
+    after_unknown = id < 0;
+  }
+}
+
+void Bpe::merge_all(std::string_view word, std::vector<std::int32_t>& out) const {
+  if (word.size() <= kShort) {
+    std::int32_t ids[kShort];
+    std::size_t n = 0;
+    for (const char c : word) {
+      ids[n] = byte_ids_[static_cast<unsigned char>(c)];
+      if (ids[n++] < 0) break;
+    }
+    if (n == word.size() && (n == 0 || ids[n - 1] >= 0)) return merge_short(ids, n, out);
+  }
+  std::vector<std::int32_t> ids;
+  bytes_to_ids(word, ids);
+  merge_long(ids, out);
+}
+
+void Bpe::merge_short(std::int32_t* ids, std::size_t n, std::vector<std::int32_t>& out) const {
+  const Join none{~0u, 0};
+  Join joins[kShort];  // of ids[i] and ids[i + 1]
+  const auto look = [&](std::size_t i) {
+    const Join* join = find(ids[i], ids[i + 1]);
+    joins[i] = join != nullptr ? *join : none;
+  };
+  for (std::size_t i = 0; i + 1 < n; ++i) look(i);
+  while (n > 1) {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i + 1 < n; ++i) best = joins[i].rank < joins[best].rank ? i : best;
+    if (joins[best].rank == none.rank) break;
+    ids[best] = static_cast<std::int32_t>(joins[best].result);
+    std::copy(ids + best + 2, ids + n, ids + best + 1);
+    std::copy(joins + std::min(best + 2, n - 1), joins + n - 1, joins + best + 1);
+    --n;
+    if (best > 0) look(best - 1);
+    if (best + 1 < n) look(best);
+  }
+  out.insert(out.end(), ids, ids + n);
+}
+
+void Bpe::merge_long(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& out) const {
+  const auto n = static_cast<std::uint32_t>(ids.size());
+  // A list of the positions still there. An entry of the queue is rank and left position; it is stale
+  // where the pair that stands there now has another rank.
+  std::vector<std::uint32_t> next(n), previous(n);
+  std::vector<std::uint64_t> entries;
+  const auto entry_of = [&](std::uint32_t at) -> std::uint64_t {
+    if (ids[at] < 0 || next[at] >= n) return ~0ull;
+    const Join* join = find(ids[at], ids[next[at]]);
+    return join == nullptr ? ~0ull : static_cast<std::uint64_t>(join->rank) << 32 | at;
+  };
+  for (std::uint32_t i = 0; i < n; ++i) next[i] = i + 1, previous[i] = i - 1;
+  for (std::uint32_t i = 0; i < n; ++i) {
+    if (const std::uint64_t entry = entry_of(i); entry != ~0ull) entries.push_back(entry);
+  }
+  std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> queue({}, std::move(entries));
+  const auto push = [&](std::uint32_t at) {
+    if (const std::uint64_t entry = entry_of(at); entry != ~0ull) queue.push(entry);
+  };
+  while (!queue.empty()) {
+    const std::uint64_t entry = queue.top();
+    queue.pop();
+    const auto at = static_cast<std::uint32_t>(entry);
+    if (entry_of(at) != entry) continue;
+    const std::uint32_t right = next[at];
+    ids[at] = static_cast<std::int32_t>(find(ids[at], ids[right])->result);
+    ids[right] = -1;
+    next[at] = next[right];
+    if (next[at] < n) previous[next[at]] = at;
+    if (at > 0) push(previous[at]);
+    push(at);
+  }
+  for (std::uint32_t i = 0; i < n; i = next[i]) out.push_back(ids[i]);
+}
+
+}  // namespace nudge

@@ -1,0 +1,167 @@
+#include "lib/model/folder.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/io/files.h"
+#include "lib/io/safetensors.h"
+
+namespace nudge {
+namespace {
+
+bool ends_with(const std::string& s, std::string_view end) {
+  return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
+}
+
+// The name a tensor has in our layout: the hub's GPT-2 files leave the prefix out.
+std::string usual_name(const std::string& name) {
+  for (const char* start : {"transformer.", "lm_head.", "score."})
+    if (name.rfind(start, 0) == 0) return name;
+  return "transformer." + name;
+}
+
+// Causal masks that old checkpoints store beside the parameters.
+bool is_mask(const std::string& name) { return ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias"); }
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string s = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) s += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  return s + "]";
+}
+
+// Reads every tensor of the layout but `except`. Tensors that only the other head has are left alone when
+// `heads_differ`; a stored copy of a tied head always is.
+Buffer<float> read_tensors(const std::string& path, const ModelConfig& config, const Layout& layout, bool heads_differ,
+                           std::string_view except) {
+  const SafetensorsFile file(path);
+  std::map<std::string, std::string> stored;  // usual name -> name in the file
+  for (const auto& t : file.tensors()) {
+    const std::string name = usual_name(t.name);
+    if (is_mask(name) || (name == "lm_head.weight" && (config.tied || heads_differ)) ||
+        (name == "score.weight" && heads_differ))
+      continue;
+    if (layout.find(name) == nullptr) bad_input(path + ": tensor " + t.name + " has no place in this model");
+    if (!stored.emplace(name, t.name).second) bad_input(path + ": tensor " + name + " is there twice");
+  }
+  Buffer<float> values(layout.size);
+  for (const TensorInfo& t : layout.tensors) {
+    if (t.name == except) continue;
+    const auto it = stored.find(t.name);
+    if (it == stored.end()) bad_input(path + ": tensor " + t.name + " is missing");
+    const auto& found = file.at(it->second);
+    if (found.shape != t.shape)
+      bad_input(path + ": tensor " + found.name + " has shape " + shape_text(found.shape) + ", not " +
+                shape_text(t.shape));
+    file.read_f32(found.name, values.data() + t.offset);
+  }
+  return values;
+}
+
+std::vector<std::int32_t> ending_tokens(const std::string& generation_config, const ModelConfig& config,
+                                        const std::string& where) {
+  std::vector<std::int32_t> eos;
+  const auto take = [&](simdjson::dom::element e) {
+    std::int64_t id;
+    if (e.get(id) != simdjson::SUCCESS || id < 0 || id >= config.vocab)
+      bad_input(where + ": \"eos_token_id\" is no token of the vocabulary");
+    eos.push_back(static_cast<std::int32_t>(id));
+  };
+  if (!generation_config.empty()) {
+    simdjson::dom::parser parser;
+    simdjson::dom::element root, value;
+    if (parser.parse(generation_config).get(root) != simdjson::SUCCESS || !root.is_object())
+      bad_input(where + ": is no JSON object");
+    if (root["eos_token_id"].get(value) == simdjson::SUCCESS && !value.is_null()) {
+      simdjson::dom::array list;
+      if (value.get(list) == simdjson::SUCCESS)
+        for (auto e : list) take(e);
+      else
+        take(value);
+    }
+  }
+  if (eos.empty() && config.eos >= 0) eos.push_back(config.eos);
+  return eos;
+}
+
+ModelConfig read_config(const std::string& folder) {
+  if (!std::filesystem::is_directory(folder)) throw Error(Exit::kNoInput, folder + ": no such model folder");
+  const std::string path = folder + "/config.json";
+  return ModelConfig::parse(read_file(path), path);
+}
+
+Model assemble(const std::string& folder, ModelConfig config, Buffer<float> values) {
+  Tokenizer tokenizer = Tokenizer::load(folder);
+  if (tokenizer.vocab_size() > config.vocab)
+    bad_input(folder + "/tokenizer.json: has " + std::to_string(tokenizer.vocab_size()) +
+              " tokens, the model only " + std::to_string(config.vocab));
+  const std::string path = folder + "/generation_config.json";
+  std::string generation = std::filesystem::exists(path) ? read_file(path) : "";
+  auto eos = ending_tokens(generation, config, path);
+  return Model{Transformer(std::move(config), std::move(values)), std::move(tokenizer), std::move(generation),
+               std::move(eos)};
+}
+
+const char* head_name(HeadKind head) { return head == HeadKind::kLanguage ? "a language model" : "a reward model"; }
+
+// A value head that shares a language model's trunk is the trainer's, not the model's.
+bool is_own(const ModelConfig& config, const TensorInfo& t) { return !config.shared_value || t.name != "score.weight"; }
+
+}  // namespace
+
+bool Model::ends(std::int32_t token) const { return std::find(eos.begin(), eos.end(), token) != eos.end(); }
+
+Model load_model(const std::string& folder, HeadKind head) {
+  ModelConfig config = read_config(folder);
+  if (config.head != head)
+    bad_input(folder + "/config.json: \"architectures\" says that this is " + head_name(config.head) + ", not " +
+              head_name(head));
+  const Layout layout(config);
+  Buffer<float> values = read_tensors(folder + "/model.safetensors", config, layout, false, {});
+  return assemble(folder, std::move(config), std::move(values));
+}
+
+Model load_as_score_model(const std::string& folder, std::uint64_t seed) {
+  ModelConfig config = read_config(folder);
+  if (config.head == HeadKind::kScore) return load_model(folder, HeadKind::kScore);
+  config.head = HeadKind::kScore;
+  const Layout layout(config);
+  Buffer<float> values = read_tensors(folder + "/model.safetensors", config, layout, true, "score.weight");
+  initialise_score(config, layout, seed, values.data());
+  return assemble(folder, std::move(config), std::move(values));
+}
+
+void save_weights(const Transformer& transformer, const std::string& folder) {
+  std::vector<TensorView> views;
+  for (const TensorInfo& t : transformer.layout().tensors)
+    if (is_own(transformer.config(), t)) views.push_back({t.name, t.shape, transformer.values() + t.offset});
+  write_file(folder + "/config.json", transformer.config().json());
+  write_safetensors(folder + "/model.safetensors", views);
+}
+
+void save_model(const Model& model, const std::string& folder) {
+  save_weights(model.transformer, folder);
+  write_file(folder + "/tokenizer.json", model.tokenizer.json());
+  if (!model.tokenizer.config_json().empty())
+    write_file(folder + "/tokenizer_config.json", model.tokenizer.config_json());
+  if (!model.generation_config.empty()) write_file(folder + "/generation_config.json", model.generation_config);
+}
+
+std::string model_digest(const Transformer& transformer) {
+  Digest digest;
+  digest.text(transformer.config().mathematics());
+  for (const TensorInfo& t : transformer.layout().tensors) {
+    if (!is_own(transformer.config(), t)) continue;
+    digest.text(t.name);
+    for (std::int64_t s : t.shape) digest.number(s);
+    digest.bytes(transformer.values() + t.offset, static_cast<std::size_t>(t.size) * sizeof(float));
+  }
+  return digest.hex();
+}
+
+}  // namespace nudge

@@ -1,0 +1,75 @@
+#include "lib/model/head.h"
+
+#include <algorithm>
+
+#include "lib/base/parallel.h"
+
+namespace nudge {
+namespace {
+// Rows a chunk: enough to pay for the product's packing, few enough that a chunk of GPT-2's logits
+// (64 x 50257 floats, 13 MB) stays near the cache. The bits don't depend on it.
+constexpr std::int64_t kChunk = 64;
+}  // namespace
+
+void LanguageHead::logits_of(const Transformer& model, const float* final, const std::int64_t* rows, std::int64_t n,
+                             Buffer<float>& states, Buffer<float>& logits) {
+  const std::int64_t C = model.config().width, V = model.config().vocab;
+  states.reserve(kChunk * C);
+  logits.reserve(kChunk * V);
+  gather_rows(final, rows, n, C, states.data());
+  model.logits(states.data(), n, logits.data());
+}
+
+void LanguageHead::stats_of(const Transformer& model, const float* final, const Targets& targets, std::int64_t begin,
+                            std::int64_t n, RowStats* stats, OldPolicy old, float* kl) {
+  const std::int64_t V = model.config().vocab;
+  logits_of(model, final, targets.rows.data() + begin, n, states_, logits_);
+  if (old.model != nullptr) logits_of(*old.model, old.final, targets.rows.data() + begin, n, old_states_, old_logits_);
+  old_stats_.resize(kChunk);
+  parallel_for(n, [&](std::int64_t i) {
+    const Kernels& k = kernels();
+    const float* row = logits_.data() + i * V;
+    const float temperature = targets.temperatures[static_cast<std::size_t>(begin + i)];
+    k.row_stats(row, V, temperature, targets.tokens[static_cast<std::size_t>(begin + i)], &stats[i]);
+    if (old.model == nullptr) return;
+    RowStats& before = old_stats_[static_cast<std::size_t>(i)];
+    const float* old_row = old_logits_.data() + i * V;
+    k.row_stats(old_row, V, temperature, targets.tokens[static_cast<std::size_t>(begin + i)], &before);
+    kl[i] = k.row_kl(old_row, &before, row, &stats[i], V, temperature);
+  });
+}
+
+void LanguageHead::evaluate(const Transformer& model, const float* final, const Targets& targets,
+                            RowStats* stats, OldPolicy old, float* kl) {
+  for (std::int64_t begin = 0; begin < targets.size(); begin += kChunk) {
+    const std::int64_t n = std::min(kChunk, targets.size() - begin);
+    stats_of(model, final, targets, begin, n, stats + begin, old, kl == nullptr ? kl : kl + begin);
+  }
+}
+
+void LanguageHead::train(const Transformer& model, const float* final, const Targets& targets,
+                         const Loss& loss, float* dfinal, Gradients& gradients, OldPolicy old) {
+  const std::int64_t C = model.config().width, V = model.config().vocab;
+  dstates_.reserve(kChunk * C);
+  std::vector<RowStats> stats(kChunk);
+  std::vector<RowGradient> gradient(kChunk);
+  std::vector<float> kl(kChunk);
+  for (std::int64_t begin = 0; begin < targets.size(); begin += kChunk) {
+    const std::int64_t n = std::min(kChunk, targets.size() - begin);
+    stats_of(model, final, targets, begin, n, stats.data(), old, kl.data());
+    loss(begin, begin + n, stats.data(), old.model == nullptr ? nullptr : kl.data(), gradient.data());
+    parallel_for(n, [&](std::int64_t i) {
+      const auto u = static_cast<std::size_t>(i);
+      float* row = logits_.data() + i * V;
+      const bool both = old.model != nullptr;
+      const auto target = static_cast<std::size_t>(begin + i);
+      kernels().row_backward(row, V, targets.temperatures[target], &stats[u], targets.tokens[target], gradient[u],
+                             both ? old_logits_.data() + i * V : nullptr, both ? &old_stats_[u] : nullptr,
+                             row);
+    });
+    model.logits_backward(logits_.data(), states_.data(), n, dstates_.data(), gradients);
+    scatter_rows(dstates_.data(), targets.rows.data() + begin, n, C, dfinal);
+  }
+}
+
+}  // namespace nudge

@@ -1,0 +1,41 @@
+// Kernels dealt to threads. Every item of a parallel loop owns its outputs, so the bits are those of one
+// thread. Matrices are row-major and dense unless a distance is given.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/base/buffer.h"
+
+namespace nudge {
+
+// A matrix B[K, N] in the kernels' panels.
+struct Packed {
+  std::int64_t K = 0, N = 0;
+  Buffer<float> panels;
+};
+
+// Packs B[k, n] = b[k * row + n * column].
+void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N, Packed& packed);
+
+// y[T, N] = x[T, K] B (+ bias). bias may be null.
+void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias, float* y);
+
+// sum[K, N] += x[T, K]^T y[T, N], each element one chain over the rows that goes on from what it holds.
+void accumulate_outer(const float* x, const float* y, std::int64_t T, std::int64_t K, std::int64_t N, float* sum);
+// sum[N] += the rows of y[T, N], one after the other.
+void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum);
+
+void add(const float* x, float* y, std::int64_t n);  // y += x
+
+// Layer norm of T rows; mean and rstd [T] are kept for the backward.
+void layer_norm(const float* x, const float* gain, const float* bias, std::int64_t T, std::int64_t C, float eps,
+                float* y, float* mean, float* rstd);
+// dx += gradient by x; dgain, dbias += gradient by the parameters.
+void layer_norm_backward(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
+                         std::int64_t T, std::int64_t C, float* dx, float* dgain, float* dbias);
+
+// Rows of one matrix by number: to[i] = from[rows[i]], and the reverse, to[rows[i]] = from[i].
+void gather_rows(const float* from, const std::int64_t* rows, std::int64_t n, std::int64_t C, float* to);
+void scatter_rows(const float* from, const std::int64_t* rows, std::int64_t n, std::int64_t C, float* to);
+
+}  // namespace nudge

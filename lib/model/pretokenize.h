@@ -1,0 +1,86 @@
+// The pre-tokenizer: cuts a text into the words that BPE then merges each for itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nudge {
+
+// The end of the word that starts at `begin` (< text.size()) in valid UTF-8, by GPT-2's expression
+//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+// of which each alternative is tried in turn and each match is as long as it can be. It matches at every
+// position, so words follow each other without gaps.
+std::size_t gpt2_word_end(std::string_view text, std::size_t begin);
+
+// What a Split step does with its matches.
+enum class SplitBehavior : std::uint8_t { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
+
+// A regular expression (PCRE2) with \p{L}, \p{N} and \s as the reference engine takes them.
+// Error (std::invalid_argument): the expression is damaged or uses what can't be translated.
+class SplitRegex {
+ public:
+  explicit SplitRegex(const std::string& pattern);
+  static SplitRegex literal(const std::string& text);
+  SplitRegex(SplitRegex&&) noexcept;
+  SplitRegex& operator=(SplitRegex&&) noexcept;
+  ~SplitRegex();
+
+  // Appends [begin, end) of each match in `text`, in order, none overlapping and none empty.
+  // Error kBadInput: the expression needs more steps than PCRE2 allows.
+  void find(std::string_view text, std::vector<std::pair<std::size_t, std::size_t>>& matches) const;
+
+ private:
+  struct Compiled;
+  SplitRegex();
+  std::unique_ptr<Compiled> compiled_;
+};
+
+class PreTokenizer {
+ public:
+  struct Step {
+    enum class Kind : std::uint8_t { kByteLevel, kSplit, kDigits } kind = Kind::kByteLevel;
+    bool add_prefix_space = false, use_regex = true;  // kByteLevel
+    SplitBehavior behavior = SplitBehavior::kIsolated;  // kSplit and kDigits
+    bool invert = false;
+    std::shared_ptr<const SplitRegex> regex;  // kSplit
+  };
+
+  explicit PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
+
+  // Calls f(word) for each word of `text`, in order; none is empty.
+  template <class F>
+  void words(std::string_view text, F&& f) const {
+    std::deque<std::string> storage;  // texts that got a space in front
+    std::vector<std::string_view> pieces;
+    if (!text.empty()) pieces.push_back(text);
+    for (const Step& step : steps_) {
+      if (&step == &steps_.back() && step.kind == Step::Kind::kByteLevel && step.use_regex && !step.add_prefix_space) {
+        for (const std::string_view piece : pieces) gpt2_words(piece, f);  // nothing is stored on the usual way
+        return;
+      }
+      pieces = apply(step, pieces, storage);
+    }
+    for (const std::string_view piece : pieces) f(piece);
+  }
+
+ private:
+  template <class F>
+  static void gpt2_words(std::string_view text, F&& f) {
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = gpt2_word_end(text, begin);
+      f(text.substr(begin, end - begin));
+      begin = end;
+    }
+  }
+  static std::vector<std::string_view> apply(const Step& step, const std::vector<std::string_view>& pieces,
+                                             std::deque<std::string>& storage);
+
+  std::vector<Step> steps_;
+};
+
+}  // namespace nudge

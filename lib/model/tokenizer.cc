@@ -1,0 +1,191 @@
+#include "lib/model/tokenizer.h"
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/model/added_tokens.h"
+#include "lib/model/bpe.h"
+#include "lib/model/byte_level.h"
+#include "lib/model/pretokenize.h"
+#include "lib/model/tokenizer_parts.h"
+#include "lib/model/unicode.h"
+
+namespace nudge {
+
+struct Tokenizer::Impl {
+  Bpe bpe;
+  PreTokenizer pre_tokenizer;
+  bool nfc = false, byte_level_decoder = false;
+  AddedTokenFinder raw, normalized;  // of added tokens that are looked for before and after normalization
+  std::vector<std::int32_t> before, after;
+  std::vector<std::string> bytes;  // by id: what decode() writes
+  std::vector<bool> special;       // by id
+  std::int32_t eos = -1, bos = -1, pad = -1;
+  std::string digest, json, config;
+
+  Impl(std::vector<std::string> token_bytes, const TokenizerParts& parts)
+      : bpe(std::move(token_bytes), parts.merges, parts.options), pre_tokenizer(parts.steps) {}
+
+  void encode_model(std::string_view text, std::vector<std::int32_t>& out) const {
+    pre_tokenizer.words(text, [&](std::string_view word) { bpe.encode(word, out); });
+  }
+  void encode_normalized(std::string_view text, std::vector<std::int32_t>& out) const {
+    for (const TextPiece& piece : normalized.split(text)) {
+      if (piece.id >= 0) {
+        out.push_back(piece.id);
+      } else {
+        encode_model(piece.text, out);
+      }
+    }
+  }
+};
+
+namespace {
+
+std::string digest_of(const TokenizerParts& parts) {
+  Digest digest;
+  digest.text("byte-level BPE").number(static_cast<std::int64_t>(parts.tokens.size()));
+  for (const std::string& token : parts.tokens) digest.text(token);
+  digest.number(static_cast<std::int64_t>(parts.merges.size()));
+  for (const BpeMerge& merge : parts.merges) digest.number(merge.left).number(merge.right);
+  for (const AddedToken& t : parts.added) {
+    digest.number(t.id).number(t.special | t.lstrip << 1 | t.rstrip << 2 | t.single_word << 3 | t.normalized << 4);
+  }
+  digest.text(parts.pipeline);
+  for (const std::int32_t id : parts.before) digest.number(id);
+  digest.text("text");
+  for (const std::int32_t id : parts.after) digest.number(id);
+  const BpeOptions& options = parts.options;
+  return digest.number(options.ignore_merges).number(options.fuse_unknown).number(options.unknown).hex();
+}
+
+// The id of a token that the configuration names. Without a word from it, <|endoftext|> where
+// `by_default` is true and that is a special token.
+std::int32_t named_id(const SpecialNames::Name& name, const char* key, bool by_default, const TokenizerParts& parts,
+                      const std::string& where) {
+  if (name.said && name.text.empty()) return -1;
+  for (const AddedToken& token : parts.added) {
+    if (name.said ? token.content == name.text : by_default && token.special && token.content == "<|endoftext|>") {
+      return token.id;
+    }
+  }
+  if (!name.said) return -1;
+  for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
+    if (parts.tokens[id] == name.text) return static_cast<std::int32_t>(id);
+  }
+  bad_input(where + "/tokenizer_config.json: " + key + " is \"" + name.text + "\", which tokenizer.json lacks");
+}
+
+std::string file_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(Exit::kNoInput, path + ": can't be opened");
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file.bad() || text.bad()) throw Error(Exit::kIo, path + ": reading failed");
+  return text.str();
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+Tokenizer Tokenizer::load(const std::string& folder) {
+  const std::string config = folder + "/tokenizer_config.json";
+  const bool configured = std::filesystem::exists(config);
+  return from_json(file_text(folder + "/tokenizer.json"), configured ? file_text(config) : "", folder);
+}
+
+Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view config_json,
+                               const std::string& where) {
+  const TokenizerParts parts = parse_tokenizer(tokenizer_json, where);
+  const SpecialNames names = parse_tokenizer_config(config_json, where);
+  std::vector<std::string> all_bytes(parts.tokens.size()), written(parts.tokens.size());
+  for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
+    const bool mapped = from_byte_level(parts.tokens[id], all_bytes[id]);
+    if (!mapped) all_bytes[id].clear();
+    written[id] = mapped && parts.byte_level_decoder ? all_bytes[id] : parts.tokens[id];
+  }
+  all_bytes.resize(parts.model_tokens);
+  auto impl = std::make_unique<Impl>(std::move(all_bytes), parts);
+  impl->bytes = std::move(written);
+  impl->special.resize(parts.tokens.size());
+  impl->nfc = parts.nfc;
+  impl->byte_level_decoder = parts.byte_level_decoder;
+  for (const bool special : {true, false}) {  // among equal texts, the special one is found
+    for (const AddedToken& token : parts.added) {
+      if (token.special != special) continue;
+      impl->special[static_cast<std::size_t>(token.id)] = special;
+      if (token.normalized) {
+        impl->normalized.insert(parts.nfc ? nudge::nfc(token.content) : token.content, token);
+      } else {
+        impl->raw.insert(token.content, token);
+      }
+    }
+  }
+  impl->before = parts.before;
+  impl->after = parts.after;
+  impl->eos = named_id(names.eos, "eos_token", true, parts, where);
+  impl->bos = named_id(names.bos, "bos_token", true, parts, where);
+  impl->pad = named_id(names.pad, "pad_token", false, parts, where);
+  impl->digest = digest_of(parts);
+  impl->json = tokenizer_json;
+  impl->config = config_json;
+  return Tokenizer(std::move(impl));
+}
+
+std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const { return encode(text, false); }
+
+std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_special) const {
+  if (text.size() > std::numeric_limits<std::int32_t>::max()) bad_input("the text is longer than 2 GiB");
+  const std::size_t valid = valid_utf8_prefix(text);
+  if (valid < text.size()) bad_input("the text is not UTF-8 at byte " + std::to_string(valid));
+  std::vector<std::int32_t> out;
+  if (add_special) out = impl_->before;
+  for (const TextPiece& piece : impl_->raw.split(text)) {
+    if (piece.id >= 0) {
+      out.push_back(piece.id);
+    } else if (impl_->nfc) {
+      impl_->encode_normalized(nudge::nfc(piece.text), out);
+    } else {
+      impl_->encode_normalized(piece.text, out);
+    }
+  }
+  if (add_special) out.insert(out.end(), impl_->after.begin(), impl_->after.end());
+  return out;
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
+  std::string bytes;
+  bool first = true;
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= vocab_size() || (skip_special && is_special(id))) continue;
+    if (!impl_->byte_level_decoder && !first) bytes += ' ';
+    bytes += impl_->bytes[static_cast<std::size_t>(id)];
+    first = false;
+  }
+  return lossy_utf8(bytes);
+}
+
+std::string Tokenizer::token_bytes(std::int32_t id) const {
+  return id >= 0 && id < vocab_size() ? impl_->bytes[static_cast<std::size_t>(id)] : std::string();
+}
+
+std::int32_t Tokenizer::vocab_size() const { return static_cast<std::int32_t>(impl_->bytes.size()); }
+std::int32_t Tokenizer::eos_id() const { return impl_->eos; }
+std::int32_t Tokenizer::bos_id() const { return impl_->bos; }
+std::int32_t Tokenizer::pad_id() const { return impl_->pad; }
+bool Tokenizer::is_special(std::int32_t id) const {
+  return id >= 0 && id < vocab_size() && impl_->special[static_cast<std::size_t>(id)];
+}
+const std::string& Tokenizer::digest() const { return impl_->digest; }
+const std::string& Tokenizer::json() const { return impl_->json; }
+const std::string& Tokenizer::config_json() const { return impl_->config; }
+
+}  // namespace nudge

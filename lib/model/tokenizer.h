@@ -1,0 +1,63 @@
+// Text to token ids and back, as tokenizer.json says: byte-level BPE (GPT-2, Llama 3, Qwen, NeoX).
+// The ids are those of Hugging Face's tokenizers library on the same file. A kind of model, normalizer,
+// pre-tokenizer, post-processor or decoder that is not supported is refused by name, never ignored.
+// A tokenizer is immutable once loaded: any number of threads may use one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nudge {
+
+class Tokenizer {
+ public:
+  // Reads folder/tokenizer.json and, where it exists, folder/tokenizer_config.json, from which only the
+  // names of the ending, beginning and padding token are taken.
+  // Error: kNoInput (no tokenizer.json), kBadInput (damaged or not supported).
+  static Tokenizer load(const std::string& folder);
+
+  // The same from the files' texts; `where` is the folder that messages name. An empty config is none.
+  static Tokenizer from_json(std::string_view tokenizer_json, std::string_view config_json, const std::string& where);
+
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  // The ids of `text`, added tokens recognised in it. With `add_special`, the tokens that the
+  // post-processor's template puts around a text are added. A byte that the vocabulary has no token for
+  // is left out where there is no unknown token, as the reference does. Error: `text` is not UTF-8.
+  std::vector<std::int32_t> encode(std::string_view text) const;
+  std::vector<std::int32_t> encode(std::string_view text, bool add_special) const;
+
+  // The text of `ids`; with `skip_special`, special tokens are left out. Bytes that are not UTF-8 become
+  // U+FFFD, one for each maximal subpart. Ids without a token (a padded embedding has some) give nothing.
+  std::string decode(std::span<const std::int32_t> ids, bool skip_special) const;
+
+  // The bytes of one token; a token may hold part of a character. Empty for ids without a token.
+  std::string token_bytes(std::int32_t id) const;
+
+  std::int32_t vocab_size() const;  // ids are 0 .. vocab_size() - 1, the added tokens included
+  std::int32_t eos_id() const;      // -1 where there is none. A tokenizer_config.json that does not speak
+  std::int32_t bos_id() const;      // of eos_token or bos_token means <|endoftext|>, as GPT-2's does,
+  std::int32_t pad_id() const;      // where that is a special token.
+  bool is_special(std::int32_t id) const;
+
+  // Names what decides about ids and texts: vocabulary, merges, added tokens, options. The way they are
+  // written, and the configuration, do not matter.
+  const std::string& digest() const;
+
+  // The files' texts as loaded, to be copied into other folders unchanged.
+  const std::string& json() const;
+  const std::string& config_json() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nudge

@@ -1,0 +1,126 @@
+// The trunk: token and position embeddings, L blocks of attention and feed-forward with their residuals,
+// a final layer norm. Each forward stands beside its backward. All of it obeys the law
+// (docs/determinism.md): what a position yields depends on the weights and the tokens before it alone.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/buffer.h"
+#include "lib/model/config.h"
+#include "lib/model/kv_cache.h"
+#include "lib/model/ops.h"
+#include "lib/model/parameters.h"
+
+namespace nudge {
+
+// Sequences one after the other without padding: sequence b is tokens[begin[b] .. begin[b + 1]).
+struct Batch {
+  std::vector<std::int32_t> tokens;
+  std::vector<std::int64_t> begin{0};
+
+  std::int64_t sequences() const { return static_cast<std::int64_t>(begin.size()) - 1; }
+  std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
+  void add(std::span<const std::int32_t> sequence) {
+    tokens.insert(tokens.end(), sequence.begin(), sequence.end());
+    begin.push_back(size());
+  }
+};
+
+// What the forward keeps of a block for its backward; T rows each.
+struct BlockTrace {
+  Buffer<float> in, norm1, mean1, rstd1;  // [T, C], [T, C], [T], [T]
+  Buffer<float> qkv, attention, stats;    // [T, 3C], [T, C], [H, T, 2]
+  Buffer<float> middle, norm2, mean2, rstd2;
+  Buffer<float> up, active;               // [T, F] before and after the activation
+};
+
+// The forward's working memory. With `keep` every block has its own trace and backward can follow;
+// without, all blocks share one.
+struct Trace {
+  explicit Trace(bool keep_all = false) : keep(keep_all) {}
+  bool keep;
+  std::vector<BlockTrace> blocks;
+  Buffer<float> last, mean, rstd;  // before the final norm
+  Buffer<float> final;             // [T, C], what the heads read
+  Buffer<float> branch;            // [T, C], a block's contribution to the residual
+  KvCache cache;                   // one layer's keys and values, where no other cache is given
+  Buffer<float> scratch;           // the backward's
+};
+
+// Gradients in the layout of the parameters. A tied embedding is used twice, and each use has a chain
+// of its own, added once at the end (the law, g).
+class Gradients {
+ public:
+  Gradients(const ModelConfig& config, const Layout& layout);
+  float* at(std::int64_t offset) { return values_.data() + offset; }
+  float* unembedding() { return head_.size() > 0 ? head_.data() : at(layout_->unembedding); }
+  void zero();
+  // To be called once when all sequences of the minibatch have been added.
+  void finish();
+  const Buffer<float>& values() const { return values_; }
+
+ private:
+  const Layout* layout_;
+  Buffer<float> values_, head_;
+};
+
+class Transformer {
+ public:
+  Transformer(ModelConfig config, Buffer<float> values);
+
+  const ModelConfig& config() const { return config_; }
+  ModelConfig& config() { return config_; }
+  const Layout& layout() const { return layout_; }
+  const float* values() const { return values_.data(); }
+  // Gives the parameters out to be changed; forward and backward need pack() afterwards.
+  float* change() { return values_.data(); }
+  // Makes the kernels' copies of the matrices; those for the backward only when asked for.
+  void pack(bool for_backward);
+  // Frees the kernels' copies for the backward.
+  void drop_backward();
+
+  // Whole sequences from position 0. Throws kInternal for tokens or lengths the caller should have refused.
+  void forward(const Batch& batch, Trace& trace) const;
+  // dfinal [T, C]: the gradient by trace.final, destroyed. Adds to the gradients.
+  void backward(const Batch& batch, Trace& trace, float* dfinal, Gradients& gradients) const;
+  // One run of new tokens for each of some slots of a cache, from where the slot stands; the slots move on.
+  // `runs` as in Batch, run i goes to slots[i].
+  void extend(const Batch& runs, std::span<const std::int64_t> slots, KvCache& cache, Trace& trace) const;
+
+  // logits[n, V] of n rows of final states. Needs a language head.
+  void logits(const float* final, std::int64_t n, float* logits) const;
+  // dfinal[n, C] = dlogits[n, V] W, and the head's gradient.
+  void logits_backward(const float* dlogits, const float* final, std::int64_t n, float* dfinal,
+                       Gradients& gradients) const;
+  // score[i] = w . final[rows[i]], and its backward: dfinal[rows[i]] += dscore[i] w. Needs a score head.
+  void scores(const float* final, std::span<const std::int64_t> rows, float* score) const;
+  void scores_backward(const float* dscore, const float* final, std::span<const std::int64_t> rows, float* dfinal,
+                       Gradients& gradients) const;
+
+ private:
+  struct Run {
+    std::int64_t begin, count, first, slot;  // rows begin .. begin + count - 1 are positions first ..
+  };
+  struct BlockPacked {
+    Packed qkv, proj, up, down;
+  };
+
+  const float* at(std::int64_t offset) const { return values_.data() + offset; }
+  void run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const;
+  void embed(const Batch& batch, std::span<const Run> runs, float* out) const;
+  void attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache, BlockTrace& block) const;
+  void attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention, float* dqkv) const;
+  void embed_backward(const Batch& batch, const float* dx, Gradients& gradients) const;
+  float attention_scale() const;
+
+  ModelConfig config_;
+  Layout layout_;
+  Buffer<float> values_;
+  std::vector<BlockPacked> forward_packs_, backward_packs_;
+  Packed head_pack_, head_backward_pack_;
+};
+
+}  // namespace nudge

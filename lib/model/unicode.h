@@ -1,0 +1,67 @@
+// What a tokenizer needs of Unicode: classes of characters as the reference engine takes them, UTF-8, NFC.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace nudge {
+
+struct CodePointRange {
+  std::uint32_t first, last;
+};
+extern const CodePointRange letter_ranges[], number_ranges[];
+extern const int letter_range_count, number_range_count;
+
+// Each character is exactly one of these: \p{L}, \p{N}, \s, anything else. \s is Unicode's White_Space:
+// U+0085 is in it, U+FEFF and U+180E are not.
+enum class CharClass : std::uint8_t { kOther, kLetter, kNumber, kSpace };
+
+// A table of the class of every character, in pages of 256 of which equal ones are stored once.
+class CharClasses {
+ public:
+  static const CharClasses& get();
+  CharClass ascii(unsigned char c) const { return static_cast<CharClass>(cells_[c]); }  // page 0 is stored first
+  CharClass operator[](std::uint32_t c) const { return static_cast<CharClass>(cells_[pages_[c >> 8] + (c & 255)]); }
+
+ private:
+  CharClasses();
+  std::uint32_t pages_[0x1100];
+  std::basic_string<std::uint8_t> cells_;
+};
+
+// Numeric as the Digits pre-tokenizer takes it: \p{N} of a Unicode one version later.
+bool is_numeric(std::uint32_t c);
+
+// \w: alphabetic characters, marks, decimal digits, connecting punctuation, joiners.
+bool is_word(std::uint32_t c);
+
+// The character that starts at `at` in valid UTF-8, and `at` moved behind it.
+inline std::uint32_t next_char(std::string_view text, std::size_t& at) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
+  const std::uint32_t lead = byte(at);
+  if (lead < 0x80) return ++at, lead;
+  if (lead < 0xE0) return at += 2, (lead & 31) << 6 | (byte(at - 1) & 63);
+  if (lead < 0xF0) return at += 3, (lead & 15) << 12 | (byte(at - 2) & 63) << 6 | (byte(at - 1) & 63);
+  at += 4;
+  return (lead & 7) << 18 | (byte(at - 3) & 63) << 12 | (byte(at - 2) & 63) << 6 | (byte(at - 1) & 63);
+}
+
+// The character that ends before `end` (> 0) in valid UTF-8, and `end` moved to its start.
+std::uint32_t previous_char(std::string_view text, std::size_t& end);
+
+void append_utf8(std::uint32_t c, std::string& out);
+
+// The length of the longest valid prefix: text.size() where all of it is UTF-8.
+std::size_t valid_utf8_prefix(std::string_view text);
+
+// `bytes` with each maximal subpart that is not UTF-8 replaced by U+FFFD (Unicode, chapter 3, "U+FFFD
+// substitution of maximal subparts"; what Python's and Rust's lossy decoders do).
+std::string lossy_utf8(std::string_view bytes);
+
+// Canonical composition of valid UTF-8 with the tables of Unicode 12.1, as the reference engine has them:
+// later characters neither compose nor are reordered.
+std::string nfc(std::string_view text);
+
+}  // namespace nudge

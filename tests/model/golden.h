@@ -1,0 +1,108 @@
+// Numbers of ../shared/oracle/model/dev/FAMILY: float64 results of an independent implementation.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "lib/io/files.h"
+#include "lib/io/safetensors.h"
+#include "lib/model/folder.h"
+#include "lib/model/head.h"
+#include "tests/harness/harness.h"
+
+namespace nudge::test {
+
+class Golden {
+ public:
+  explicit Golden(const std::string& oracle, const std::string& family = "gpt2")
+      : folder(oracle + "/model/dev/" + family), tensors_(folder + "/golden.safetensors") {
+    text_ = simdjson::padded_string(read_file(folder + "/golden.json"));
+    json = parser_.parse(text_);
+    tolerance_text_ = simdjson::padded_string(read_file(oracle + "/model/TOLERANCES.json"));
+    tolerances_ = tolerance_parser_.parse(tolerance_text_)["dev/" + family];
+  }
+
+  // Ten times what an honest float32 implementation was seen to differ by.
+  double tolerance(const char* key) const { return 10 * double(tolerances_[key]); }
+  std::vector<float> tensor(const std::string& name) const { return read(tensors_, name); }
+  static std::vector<float> read(const SafetensorsFile& file, const std::string& name) {
+    std::vector<float> values(static_cast<std::size_t>(file.at(name).elements()));
+    file.read_f32(name, values.data());
+    return values;
+  }
+
+  std::string folder;
+  simdjson::dom::element json;
+
+ private:
+  SafetensorsFile tensors_;
+  simdjson::padded_string text_, tolerance_text_;
+  simdjson::dom::parser parser_, tolerance_parser_;
+  simdjson::dom::element tolerances_;
+};
+
+inline std::vector<std::int32_t> ids(simdjson::dom::element e) {
+  std::vector<std::int32_t> out;
+  for (auto x : e) out.push_back(static_cast<std::int32_t>(std::int64_t(x)));
+  return out;
+}
+inline std::vector<float> numbers(simdjson::dom::element e) {
+  std::vector<float> out;
+  for (auto x : e) out.push_back(static_cast<float>(double(x)));
+  return out;
+}
+inline double worst(const float* a, const float* b, std::size_t n) {
+  double w = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double difference = std::abs(double(a[i]) - double(b[i]));
+    w = std::isnan(difference) ? INFINITY : std::max(w, difference);
+  }
+  return w;
+}
+inline double worst(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  return worst(a.data(), b.data(), a.size());
+}
+
+// Compares a gradient, tensor by tensor, with a safetensors file of full gradients: the greatest absolute
+// difference and the relative one in the L2 norm of the worst tensor.
+inline void check_gradient(const Golden& golden, const Layout& layout, const Buffer<float>& gradient,
+                           const std::string& file_name) {
+  const SafetensorsFile file(golden.folder + "/" + file_name);
+  CHECK(file.tensors().size() == layout.tensors.size());
+  double overall = 0;
+  for (const TensorInfo& t : layout.tensors) {
+    const auto expected = Golden::read(file, t.name);
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const double x = double(expected[i]), y = double(gradient[t.offset + static_cast<std::int64_t>(i)]);
+      difference += (x - y) * (x - y), norm += x * x;
+      overall = std::max(overall, std::abs(x - y) / std::max(1.0, std::sqrt(norm)));
+    }
+    INFO(file_name << " " << t.name);
+    CHECK(std::sqrt(difference) <= golden.tolerance("sft_grad_rel_l2_worst_tensor") * std::sqrt(norm) + 1e-12);
+  }
+}
+
+// The check values of a gradient that stands only as norms, sums and projections in golden.json.
+inline void check_gradient_norms(const Golden& golden, const Layout& layout, const Buffer<float>& gradient,
+                                 simdjson::dom::element expected) {
+  const double limit = golden.tolerance("sft_grad_rel_l2_worst_tensor");
+  for (const TensorInfo& t : layout.tensors) {
+    double norm = 0, projection = 0;
+    for (std::int64_t i = 0; i < t.size; ++i) {
+      const double g = double(gradient[t.offset + i]);
+      norm += g * g;
+      projection += g * std::sin(double(i + 1));
+    }
+    const double want = double(expected[t.name]["norm"]);
+    INFO(t.name);
+    CHECK(std::abs(std::sqrt(norm) - want) <= limit * want + 1e-10);
+    CHECK(std::abs(projection - double(expected[t.name]["proj"])) <= limit * want * 3 + 1e-10);
+  }
+}
+
+}  // namespace nudge::test

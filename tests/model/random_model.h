@@ -1,0 +1,52 @@
+// Transformers of any shape with random weights in every tensor: biases that are not 0 and gains that are not 1,
+// so that nothing about them goes unseen.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/base/rng.h"
+#include "lib/model/transformer.h"
+
+namespace nudge::test {
+
+inline ModelConfig shape_of(std::int64_t layers, std::int64_t heads, std::int64_t head_dim, std::int64_t inner,
+                            std::int64_t vocab, std::int64_t context) {
+  ModelConfig c;
+  c.layers = layers, c.heads = heads, c.width = heads * head_dim, c.inner = inner, c.vocab = vocab, c.context = context;
+  return c;
+}
+
+// Matrices N(0, scale / sqrt(rows)), embeddings N(0, scale), biases N(0, scale / 3), gains 1 + N(0, 0.2).
+inline Buffer<float> random_values(const Layout& layout, std::uint64_t seed, double scale) {
+  Buffer<float> values(layout.size);
+  for (const TensorInfo& t : layout.tensors) {
+    const bool vector = t.shape.size() == 1, gain = vector && t.name.find("weight") != std::string::npos;
+    const bool table = t.name.find("wte") != std::string::npos || t.name.find("wpe") != std::string::npos;
+    const auto rows = static_cast<double>(t.name == "score.weight" || t.name == "lm_head.weight" ? t.shape[1] : t.shape[0]);
+    const double deviation = gain ? 0.2 : vector ? scale / 3 : table ? scale : scale / std::sqrt(rows);
+    for (std::int64_t i = 0; i < t.size; ++i) {
+      const double x = deviation * normal(seed, stream_of(t.name), static_cast<std::uint64_t>(i));
+      values[t.offset + i] = static_cast<float>(gain ? 1 + x : x);
+    }
+  }
+  return values;
+}
+
+inline Transformer random_transformer(const ModelConfig& config, std::uint64_t seed, double scale, bool for_backward) {
+  const Layout layout(config);
+  Transformer t(config, random_values(layout, seed, scale));
+  t.pack(for_backward);
+  return t;
+}
+
+inline std::vector<std::int32_t> random_tokens(std::int64_t n, std::int64_t vocab, std::uint64_t seed) {
+  std::vector<std::int32_t> tokens;
+  for (std::int64_t i = 0; i < n; ++i)
+    tokens.push_back(static_cast<std::int32_t>(uniform(seed, 77, static_cast<std::uint64_t>(i)) * static_cast<double>(vocab)));
+  return tokens;
+}
+
+}  // namespace nudge::test

@@ -1,0 +1,147 @@
+// config.json: what is read, what is written, and what is refused, by the name of its key.
+#include "lib/model/config.h"
+
+#include <map>
+
+#include "lib/base/error.h"
+#include "tests/model/tokenizer_fixture.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+// A whole config.json with some keys replaced ("" leaves one out).
+std::string config_with(const std::map<std::string, std::string>& changes) {
+  std::map<std::string, std::string> keys{{"model_type", "\"gpt2\""}, {"n_layer", "3"},      {"n_embd", "20"},
+                                          {"n_head", "4"},            {"n_positions", "64"}, {"vocab_size", "100"}};
+  for (const auto& [key, value] : changes) keys[key] = value;
+  std::string text;
+  for (const auto& [key, value] : keys)
+    if (!value.empty()) text += (text.empty() ? "{\"" : ",\"") + key + "\":" + value;
+  return text + "}";
+}
+
+ModelConfig parsed(const std::map<std::string, std::string>& changes = {}) {
+  return ModelConfig::parse(config_with(changes), "config");
+}
+std::string refusal(const std::string& key, const std::string& value) {
+  return message_of([&] { parsed({{key, value}}); });
+}
+
+}  // namespace
+
+TEST_CASE("keys that are absent have GPT-2's defaults") {
+  const ModelConfig c = parsed();
+  CHECK(c.layers == 3);
+  CHECK(c.width == 20);
+  CHECK(c.heads == 4);
+  CHECK(c.head_dim() == 5);
+  CHECK(c.context == 64);
+  CHECK(c.vocab == 100);
+  CHECK(c.inner == 80);
+  CHECK(c.norm_eps == 1e-5);
+  CHECK(c.activation == Activation::kGeluTanh);
+  CHECK(c.tied);
+  CHECK(c.head == HeadKind::kLanguage);
+  CHECK(c.bos == -1);
+  CHECK(c.eos == -1);
+  CHECK(c.pad == -1);
+  CHECK(c.reward_mean == 0);
+  CHECK(c.reward_std == 1);
+}
+TEST_CASE("every key is read") {
+  const ModelConfig c = parsed({{"n_inner", "33"}, {"layer_norm_epsilon", "1e-6"}, {"activation_function", "\"gelu\""},
+                                {"tie_word_embeddings", "false"}, {"bos_token_id", "3"}, {"eos_token_id", "99"},
+                                {"pad_token_id", "0"}, {"reward_mean", "-0.5"}, {"reward_std", "3"},
+                                {"architectures", "[\"GPT2ForSequenceClassification\"]"}});
+  CHECK(c.inner == 33);
+  CHECK(c.norm_eps == 1e-6);
+  CHECK(c.activation == Activation::kGeluErf);
+  CHECK_FALSE(c.tied);
+  CHECK(c.bos == 3);
+  CHECK(c.eos == 99);
+  CHECK(c.pad == 0);
+  CHECK(c.reward_mean == -0.5);
+  CHECK(c.reward_std == 3);
+  CHECK(c.head == HeadKind::kScore);
+}
+TEST_CASE("other spellings mean the same") {
+  CHECK(parsed({{"n_inner", "null"}}).inner == 80);
+  CHECK(parsed({{"activation_function", "\"gelu_pytorch_tanh\""}}).activation == Activation::kGeluTanh);
+  CHECK(parsed({{"activation_function", "\"gelu_new\""}}).activation == Activation::kGeluTanh);
+  CHECK(parsed({{"architectures", "[\"GPT2LMHeadModel\"]"}}).head == HeadKind::kLanguage);
+  CHECK(parsed({{"architectures", "[\"GPT2Model\"]"}}).head == HeadKind::kLanguage);
+  CHECK(parsed({{"architectures", "null"}}).head == HeadKind::kLanguage);
+  CHECK(parsed({{"n_positions", ""}, {"n_ctx", "31"}}).context == 31);
+  CHECK(parsed({{"n_positions", ""}}).context == 1024);
+  CHECK(parsed({{"eos_token_id", "[5,6]"}}).eos == 5);
+}
+TEST_CASE("a configuration that is written reads back as it was") {
+  for (HeadKind head : {HeadKind::kLanguage, HeadKind::kScore}) {
+    ModelConfig c = parsed({{"n_inner", "33"}, {"layer_norm_epsilon", "3e-7"}, {"activation_function", "\"gelu\""},
+                            {"tie_word_embeddings", "false"}, {"bos_token_id", "3"}, {"eos_token_id", "99"},
+                            {"pad_token_id", "0"}});
+    c.head = head;
+    c.reward_mean = head == HeadKind::kScore ? 0.1 : 0;
+    c.reward_std = head == HeadKind::kScore ? 1e-3 : 1;
+    const ModelConfig again = ModelConfig::parse(c.json(), "again");
+    CHECK(again.json() == c.json());
+    CHECK(again.mathematics() == c.mathematics());
+    CHECK(again.bos == 3);
+    CHECK(again.eos == 99);
+    CHECK(again.pad == 0);
+    CHECK(again.context == 64);
+  }
+}
+
+TEST_CASE("a model that is no GPT-2 is refused") {
+  CHECK(refusal("model_type", "\"llama\"") == "config: \"model_type\" is \"llama\"; supported: gpt2");
+  CHECK(refusal("model_type", "") == "config: \"model_type\" is \"\"; supported: gpt2");
+  CHECK(refusal("model_type", "2") == "config: \"model_type\" is no string");
+  CHECK(refusal("architectures", "[\"GPT2DoubleHeadsModel\"]") ==
+        "config: \"architectures\" names GPT2DoubleHeadsModel, which is not supported");
+  for (const char* list : {"[]", "\"GPT2LMHeadModel\"", "[\"GPT2LMHeadModel\",\"GPT2Model\"]", "[1]"})
+    CHECK(refusal("architectures", list) == "config: \"architectures\" is no list of one name");
+}
+TEST_CASE("sizes that are missing or make no sense are refused") {
+  for (const char* key : {"n_layer", "n_embd", "n_head", "vocab_size"}) {
+    CHECK(refusal(key, "") == "config: \"" + std::string(key) + "\" is missing");
+    for (const char* value : {"0", "-1", "1.5", "\"8\"", "4294967296"})
+      CHECK(refusal(key, value) == "config: \"" + std::string(key) + "\" is no sensible size");
+  }
+  CHECK(refusal("n_positions", "0") == "config: \"n_positions\" is no sensible size");
+  CHECK(refusal("n_inner", "-3") == "config: \"n_inner\" is no sensible size");
+  CHECK(refusal("n_head", "3") == "config: \"n_head\" does not divide n_embd");
+}
+TEST_CASE("keys that change the mathematics and are not supported are refused") {
+  CHECK(refusal("activation_function", "\"relu\"") == "config: \"activation_function\" is relu, which is not supported");
+  CHECK(refusal("scale_attn_weights", "false") == "config: \"scale_attn_weights\" false is not supported");
+  for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder"}) {
+    CHECK(refusal(key, "true") == "config: \"" + std::string(key) + "\" true is not supported");
+    CHECK(refusal(key, "false") == "nothing thrown");
+    CHECK(refusal(key, "1") == "config: \"" + std::string(key) + "\" is neither true nor false");
+  }
+  for (const char* key : {"quantization_config", "rope_scaling", "rope_parameters", "sliding_window", "pruned_heads"}) {
+    CHECK(refusal(key, "{\"a\":1}") == "config: \"" + std::string(key) + "\" is not supported");
+    CHECK(refusal(key, "7") == "config: \"" + std::string(key) + "\" is not supported");
+    CHECK(refusal(key, "{}") == "nothing thrown");
+    CHECK(refusal(key, "null") == "nothing thrown");
+  }
+}
+TEST_CASE("numbers and tokens of the wrong kind are refused") {
+  CHECK(refusal("layer_norm_epsilon", "0") == "config: \"layer_norm_epsilon\" is not positive");
+  CHECK(refusal("layer_norm_epsilon", "\"a\"") == "config: \"layer_norm_epsilon\" is no number");
+  CHECK(refusal("reward_std", "0") == "config: \"reward_std\" is not positive");
+  CHECK(refusal("reward_mean", "[]") == "config: \"reward_mean\" is no number");
+  CHECK(refusal("tie_word_embeddings", "\"yes\"") == "config: \"tie_word_embeddings\" is neither true nor false");
+  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
+    for (const char* value : {"-1", "100", "1.5", "\"x\"", "[]"})
+      CHECK(refusal(key, value) == "config: \"" + std::string(key) + "\" is no token of the vocabulary");
+}
+TEST_CASE("what is no JSON object is refused") {
+  for (const char* text : {"", "[]", "{\"n_layer\":", "3"}) {
+    const std::string message = message_of([&] { ModelConfig::parse(text, "config"); });
+    CHECK(message.rfind("config: is no JSON object: ", 0) == 0);
+  }
+}

@@ -1,0 +1,371 @@
+// Model folders: round trips, what a digest names, and every way in which a folder can be wrong.
+#include "lib/model/folder.h"
+
+#include <algorithm>
+#include <bit>
+#include <filesystem>
+
+#include "lib/base/error.h"
+#include "lib/io/files.h"
+#include "lib/io/safetensors.h"
+#include "tests/model/random_model.h"
+#include "tests/model/safetensors_text.h"
+#include "tests/model/tiny_model.h"
+#include "tests/model/tokenizer_fixture.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+std::string fresh_folder() {
+  static int n = 0;
+  const std::string path = scratch_folder() + "/model-" + std::to_string(n++);
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+Model small(bool tied = true, HeadKind head = HeadKind::kLanguage) {
+  Model base = tiny_model(1, 5, {2, 12, 3, 20});
+  ModelConfig c = base.config();
+  c.tied = tied, c.head = head;
+  const Layout layout(c);
+  return Model{Transformer(c, random_values(layout, 5, 1)), std::move(base.tokenizer), "", {c.eos}};
+}
+
+std::string saved(const Model& model) {
+  const std::string path = fresh_folder();
+  save_model(model, path);
+  return path;
+}
+
+// The folder's tensors as they are, to be changed and written again.
+std::vector<StoredTensor> stored(const Transformer& t) {
+  std::vector<StoredTensor> all;
+  for (const TensorInfo& i : t.layout().tensors)
+    all.push_back({i.name, "F32", i.shape, float_bytes({t.values() + i.offset, static_cast<std::size_t>(i.size)})});
+  return all;
+}
+void replace_weights(const std::string& folder, const std::vector<StoredTensor>& tensors) {
+  std::filesystem::remove(folder + "/model.safetensors");
+  write_file(folder + "/model.safetensors", safetensors_text(tensors));
+}
+void replace_file(const std::string& path, const std::string& text) {
+  std::filesystem::remove(path);
+  write_file(path, text);
+}
+
+bool same_values(const Transformer& a, const Transformer& b) {
+  return a.layout().size == b.layout().size &&
+         std::memcmp(a.values(), b.values(), static_cast<std::size_t>(a.layout().size) * sizeof(float)) == 0;
+}
+
+std::string error_of(const std::string& folder, HeadKind head = HeadKind::kLanguage) {
+  return message_of([&] { load_model(folder, head); });
+}
+
+}  // namespace
+
+TEST_CASE("a model that is saved and loaded has the same bits, digest and configuration") {
+  for (bool tied : {true, false}) {
+    const Model model = small(tied);
+    const Model again = load_model(saved(model), HeadKind::kLanguage);
+    CHECK(same_values(again.transformer, model.transformer));
+    CHECK(model_digest(again.transformer) == model_digest(model.transformer));
+    CHECK(again.config().json() == model.config().json());
+    CHECK(again.config().tied == tied);
+    CHECK(again.tokenizer.digest() == model.tokenizer.digest());
+    CHECK(again.eos == model.eos);
+  }
+}
+TEST_CASE("a score model that is saved and loaded keeps its head, mean and standard deviation") {
+  Model model = small(true, HeadKind::kScore);
+  model.transformer.config().reward_mean = 0.1;
+  model.transformer.config().reward_std = 2.5;
+  const Model again = load_model(saved(model), HeadKind::kScore);
+  CHECK(same_values(again.transformer, model.transformer));
+  CHECK(again.config().reward_mean == 0.1);
+  CHECK(again.config().reward_std == 2.5);
+  CHECK(model_digest(again.transformer) == model_digest(model.transformer));
+}
+TEST_CASE("saving twice gives the same bytes") {
+  const Model model = small();
+  const std::string a = saved(model), b = saved(load_model(a, HeadKind::kLanguage));
+  for (const auto& entry : std::filesystem::directory_iterator(a)) {
+    const std::string name = entry.path().filename().string();
+    CHECK(read_file(a + "/" + name) == read_file(b + "/" + name));
+  }
+}
+TEST_CASE("a value head on a language model's trunk is no part of its folder or digest") {
+  const Model plain = small();
+  ModelConfig config = plain.config();
+  config.shared_value = true;
+  const Layout layout(config);
+  Buffer<float> values = random_values(layout, 9, 1);
+  for (const TensorInfo& t : plain.transformer.layout().tensors)
+    std::copy_n(plain.transformer.values() + t.offset, t.size, values.data() + layout.find(t.name)->offset);
+  const Transformer shared(config, std::move(values));
+  CHECK(model_digest(shared) == model_digest(plain.transformer));
+  const std::string folder = saved(plain), other = fresh_folder();
+  save_weights(shared, other);
+  CHECK(read_file(other + "/model.safetensors") == read_file(folder + "/model.safetensors"));
+  CHECK(read_file(other + "/config.json") == read_file(folder + "/config.json"));
+}
+
+TEST_CASE("the digest changes with the last bit of any tensor") {
+  Model model = small(false);
+  const std::string before = model_digest(model.transformer);
+  for (const TensorInfo& t : model.transformer.layout().tensors) {
+    float& last = model.transformer.change()[t.offset + t.size - 1];
+    const float kept = last;
+    last = std::bit_cast<float>(std::bit_cast<std::uint32_t>(last) ^ 1u);
+    INFO(t.name);
+    CHECK(model_digest(model.transformer) != before);
+    last = kept;
+  }
+  CHECK(model_digest(model.transformer) == before);
+}
+TEST_CASE("the digest changes with every key that changes mathematics, and with no other") {
+  const auto digest = [](const auto& change, HeadKind head = HeadKind::kLanguage) {
+    ModelConfig c = shape_of(2, 2, 6, 10, 30, 16);
+    c.head = head;
+    change(c);
+    const Layout layout(c);
+    return model_digest(Transformer(c, Buffer<float>(layout.size)));
+  };
+  const std::string before = digest([](ModelConfig&) {});
+  CHECK(digest([](ModelConfig& c) { c.norm_eps = 1e-6; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.activation = Activation::kGeluErf; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.heads = 3; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.layers = 1; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.inner = 11; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.context = 17; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.vocab = 31; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.tied = false; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.head = HeadKind::kScore; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.eos = 3, c.bos = 4, c.pad = 5; }) == before);
+  CHECK(digest([](ModelConfig& c) { c.reward_mean = 1; }) == before);
+  const std::string score = digest([](ModelConfig&) {}, HeadKind::kScore);
+  CHECK(digest([](ModelConfig& c) { c.reward_mean = 1; }, HeadKind::kScore) != score);
+  CHECK(digest([](ModelConfig& c) { c.reward_std = 2; }, HeadKind::kScore) != score);
+}
+TEST_CASE("the digest does not change with the file's layout or the spelling of names") {
+  const Model model = small();
+  const std::string folder = saved(model);
+  auto tensors = stored(model.transformer);
+  std::reverse(tensors.begin(), tensors.end());
+  for (auto& t : tensors) t.name = t.name.substr(std::string("transformer.").size());
+  replace_weights(folder, tensors);
+  const Model again = load_model(folder, HeadKind::kLanguage);
+  CHECK(same_values(again.transformer, model.transformer));
+  CHECK(model_digest(again.transformer) == model_digest(model.transformer));
+}
+
+TEST_CASE("masks and a stored copy of a tied head are ignored") {
+  const Model model = small();
+  const std::string folder = saved(model);
+  auto tensors = stored(model.transformer);
+  tensors.push_back({"transformer.h.0.attn.bias", "U8", {1, 1, 4, 4}, std::string(16, '\1')});
+  tensors.push_back({"h.1.attn.masked_bias", "F32", {}, float_bytes(std::vector<float>{-1e4f})});
+  tensors.push_back({"lm_head.weight", "F32", {2, 2}, float_bytes(std::vector<float>{1, 2, 3, 4})});
+  replace_weights(folder, tensors);
+  CHECK(same_values(load_model(folder, HeadKind::kLanguage).transformer, model.transformer));
+}
+TEST_CASE("a head of its own is read where embeddings are not tied") {
+  const Model model = small(false);
+  const Model again = load_model(saved(model), HeadKind::kLanguage);
+  CHECK(again.transformer.layout().unembedding != again.transformer.layout().embedding);
+  const std::string folder = saved(model);
+  auto tensors = stored(model.transformer);
+  std::erase_if(tensors, [](const StoredTensor& t) { return t.name == "lm_head.weight"; });
+  replace_weights(folder, tensors);
+  CHECK(error_of(folder) == folder + "/model.safetensors: tensor lm_head.weight is missing");
+}
+
+TEST_CASE("weights stored in bfloat16 are read exactly") {
+  const Model model = small();
+  const std::string folder = saved(model);
+  std::vector<StoredTensor> tensors = stored(model.transformer);
+  std::vector<float> expected(static_cast<std::size_t>(model.transformer.layout().size));
+  for (StoredTensor& t : tensors) {  // the upper half of each float, cut off
+    const TensorInfo& info = *model.transformer.layout().find(t.name);
+    t.dtype = "BF16", t.bytes.clear();
+    for (std::int64_t i = info.offset; i < info.offset + info.size; ++i) {
+      const std::uint32_t bits = std::bit_cast<std::uint32_t>(model.transformer.values()[i]) & 0xffff0000u;
+      expected[static_cast<std::size_t>(i)] = std::bit_cast<float>(bits);
+      t.bytes += {static_cast<char>(bits >> 16), static_cast<char>(bits >> 24)};
+    }
+  }
+  replace_weights(folder, tensors);
+  const Model again = load_model(folder, HeadKind::kLanguage);
+  CHECK(std::memcmp(again.transformer.values(), expected.data(), expected.size() * sizeof(float)) == 0);
+}
+TEST_CASE("weights stored in half precision are read exactly") {
+  const Model model = small();
+  const std::string folder = saved(model);
+  std::vector<StoredTensor> tensors = stored(model.transformer);
+  // -1.5 is 0xbe00, 2^-24 (subnormal) 0x0001, 65504 (the greatest) 0x7bff, -0 0x8000.
+  const std::pair<std::uint16_t, float> numbers[] = {{0xbe00, -1.5f}, {0x0001, 0x1p-24f}, {0x7bff, 65504.0f}, {0x8000, -0.0f}};
+  for (StoredTensor& t : tensors) {
+    t.dtype = "F16", t.bytes.clear();
+    for (std::int64_t i = 0; i < model.transformer.layout().find(t.name)->size; ++i)
+      t.bytes += {static_cast<char>(numbers[i % 4].first), static_cast<char>(numbers[i % 4].first >> 8)};
+  }
+  replace_weights(folder, tensors);
+  const Model again = load_model(folder, HeadKind::kLanguage);
+  for (const TensorInfo& t : again.transformer.layout().tensors)
+    for (std::int64_t i = 0; i < t.size; ++i)
+      REQUIRE(std::bit_cast<std::uint32_t>(again.transformer.values()[t.offset + i]) ==
+              std::bit_cast<std::uint32_t>(numbers[i % 4].second));
+}
+
+TEST_CASE("a missing tensor is named") {
+  const Model model = small();
+  for (const std::string name : {"transformer.wte.weight", "transformer.h.1.mlp.c_proj.bias", "transformer.ln_f.bias"}) {
+    const std::string folder = saved(model);
+    auto tensors = stored(model.transformer);
+    std::erase_if(tensors, [&](const StoredTensor& t) { return t.name == name; });
+    replace_weights(folder, tensors);
+    CHECK(error_of(folder) == folder + "/model.safetensors: tensor " + name + " is missing");
+  }
+}
+TEST_CASE("a tensor without a place in the model is named") {
+  const Model model = small();
+  for (const std::string name : {"transformer.h.2.ln_1.weight", "score.weight", "extra"}) {
+    const std::string folder = saved(model);
+    auto tensors = stored(model.transformer);
+    tensors.push_back({name, "F32", {1}, float_bytes(std::vector<float>{1})});
+    replace_weights(folder, tensors);
+    CHECK(error_of(folder) == folder + "/model.safetensors: tensor " + name + " has no place in this model");
+  }
+}
+TEST_CASE("a tensor that is there with and without prefix is named") {
+  const Model model = small();
+  const std::string folder = saved(model);
+  auto tensors = stored(model.transformer);
+  tensors.push_back({"ln_f.bias", "F32", {12}, std::string(48, '\0')});
+  replace_weights(folder, tensors);
+  CHECK(error_of(folder) == folder + "/model.safetensors: tensor transformer.ln_f.bias is there twice");
+}
+TEST_CASE("a tensor of another shape is named with both shapes") {
+  const Model model = small();
+  const std::string folder = saved(model);
+  auto tensors = stored(model.transformer);
+  for (auto& t : tensors)
+    if (t.name == "transformer.h.0.attn.c_attn.weight") t.shape = {36, 12};
+  replace_weights(folder, tensors);
+  CHECK(error_of(folder) == folder + "/model.safetensors: tensor transformer.h.0.attn.c_attn.weight has shape [36, 12], not [12, 36]");
+}
+TEST_CASE("a head of the other kind is refused, both ways") {
+  const std::string language = saved(small()), score = saved(small(true, HeadKind::kScore));
+  CHECK(error_of(language, HeadKind::kScore) ==
+        language + "/config.json: \"architectures\" says that this is a language model, not a reward model");
+  CHECK(error_of(score) == score + "/config.json: \"architectures\" says that this is a reward model, not a language model");
+}
+TEST_CASE("a tokenizer with more tokens than the vocabulary is refused, one with fewer is not") {
+  const Model model = small();
+  for (std::int64_t vocab : {256, 260}) {
+    ModelConfig c = model.config();
+    c.vocab = vocab, c.eos = c.bos = 1;
+    const Layout layout(c);
+    const std::string folder = saved(model);
+    std::filesystem::remove(folder + "/config.json");
+    std::filesystem::remove(folder + "/model.safetensors");
+    save_weights(Transformer(c, random_values(layout, 1, 1)), folder);
+    CHECK(error_of(folder) == (vocab > 257 ? "nothing thrown" : folder + "/tokenizer.json: has 257 tokens, the model only 256"));
+  }
+}
+
+TEST_CASE("files that are missing are no input") {
+  const auto status = [](const std::string& folder) {
+    try {
+      load_model(folder, HeadKind::kLanguage);
+    } catch (const Error& e) {
+      return e.status();
+    }
+    return Exit::kDone;
+  };
+  CHECK(status(scratch_folder() + "/nowhere") == Exit::kNoInput);
+  CHECK(error_of(scratch_folder() + "/nowhere") == scratch_folder() + "/nowhere: no such model folder");
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
+    const std::string folder = saved(small());
+    std::filesystem::remove(folder + "/" + name);
+    CHECK(status(folder) == Exit::kNoInput);
+    CHECK(error_of(folder).find(name) != std::string::npos);
+  }
+  const std::string folder = saved(small());
+  std::filesystem::remove(folder + "/tokenizer_config.json");
+  CHECK(status(folder) == Exit::kDone);
+}
+TEST_CASE("a model is not written over another") {
+  const std::string folder = saved(small());
+  CHECK_THROWS_AS(save_model(small(), folder), Error);
+}
+
+TEST_CASE("ending tokens are the generation's configuration's, one or several, else the configuration's") {
+  const Model model = small();
+  const auto eos = [&](const std::string& text) {
+    const std::string folder = saved(model);
+    if (!text.empty()) replace_file(folder + "/generation_config.json", text);
+    return load_model(folder, HeadKind::kLanguage).eos;
+  };
+  CHECK(eos("") == std::vector<std::int32_t>{256});
+  CHECK(eos("{}") == std::vector<std::int32_t>{256});
+  CHECK(eos(R"({"eos_token_id":null})") == std::vector<std::int32_t>{256});
+  CHECK(eos(R"({"eos_token_id":7})") == std::vector<std::int32_t>{7});
+  CHECK(eos(R"({"eos_token_id":[7,256,0]})") == std::vector<std::int32_t>{7, 256, 0});
+  const std::string folder = saved(model);
+  replace_file(folder + "/generation_config.json", R"({"eos_token_id":7,"x":1})");
+  const Model again = load_model(folder, HeadKind::kLanguage);
+  CHECK(again.ends(7));
+  CHECK_FALSE(again.ends(256));
+  CHECK(read_file(saved(again) + "/generation_config.json") == R"({"eos_token_id":7,"x":1})");
+}
+TEST_CASE("a generation's configuration that is wrong is named") {
+  for (const auto& [text, cause] :
+       {std::pair{"{\"eos_token_id\":257}", "\"eos_token_id\" is no token of the vocabulary"},
+        std::pair{"{\"eos_token_id\":-1}", "\"eos_token_id\" is no token of the vocabulary"},
+        std::pair{"{\"eos_token_id\":[1,\"a\"]}", "\"eos_token_id\" is no token of the vocabulary"},
+        std::pair{"[]", "is no JSON object"}, std::pair{"{", "is no JSON object"}}) {
+    const std::string folder = saved(small());
+    write_file(folder + "/generation_config.json", text);
+    CHECK(error_of(folder) == folder + "/generation_config.json: " + cause);
+  }
+}
+
+TEST_CASE("a language model becomes a score model with its trunk and a head that the seed decides") {
+  for (bool tied : {true, false}) {
+    const Model language = small(tied);
+    const std::string folder = saved(language);
+    const Model a = load_as_score_model(folder, 1), b = load_as_score_model(folder, 1), c = load_as_score_model(folder, 2);
+    CHECK(a.config().head == HeadKind::kScore);
+    CHECK(same_values(a.transformer, b.transformer));
+    CHECK_FALSE(same_values(a.transformer, c.transformer));
+    for (const TensorInfo& t : a.transformer.layout().tensors) {
+      if (t.name == "score.weight") continue;
+      const float* want = language.transformer.values() + language.transformer.layout().find(t.name)->offset;
+      CHECK(std::memcmp(a.transformer.values() + t.offset, want, static_cast<std::size_t>(t.size) * sizeof(float)) == 0);
+    }
+  }
+}
+TEST_CASE("a fresh score head has deviation 1/sqrt(width + 1)") {
+  const ModelConfig c = [] {
+    ModelConfig score = shape_of(1, 1, 4000, 1, 5, 2);
+    score.head = HeadKind::kScore;
+    return score;
+  }();
+  const Layout layout(c);
+  Buffer<float> values(layout.size);
+  initialise_score(c, layout, 3, values.data());
+  double sum = 0, squares = 0;
+  for (std::int64_t i = 0; i < 4000; ++i) {
+    const double x = double(values[layout.score + i]) * std::sqrt(4001.0);
+    sum += x, squares += x * x;
+  }
+  CHECK(std::abs(sum / 4000) < 4 / std::sqrt(4000.0));
+  CHECK(std::abs(squares / 4000 - 1) < 4 * std::sqrt(2 / 4000.0));
+}
+TEST_CASE("a score model is taken as a score model as it is") {
+  const Model score = small(true, HeadKind::kScore);
+  CHECK(same_values(load_as_score_model(saved(score), 1).transformer, score.transformer));
+}

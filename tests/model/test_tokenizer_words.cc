@@ -1,0 +1,196 @@
+// How texts are cut into words; expected words are derived from the expressions by hand.
+#include <stdexcept>
+
+#include "lib/model/pretokenize.h"
+#include "lib/model/unicode.h"
+#include "tests/model/tokenizer_fixture.h"
+
+using namespace nudge;
+using namespace nudge::test;
+using Words = std::vector<std::string>;
+using Step = PreTokenizer::Step;
+
+namespace {
+
+Words words(const std::vector<Step>& steps, std::string_view text) {
+  Words out;
+  PreTokenizer(steps).words(text, [&](std::string_view word) { out.emplace_back(word); });
+  return out;
+}
+
+Words gpt2(std::string_view text) { return words({Step{}}, text); }
+
+Step split(const char* regex, SplitBehavior behavior, bool invert = false) {
+  Step step;
+  step.kind = Step::Kind::kSplit;
+  step.behavior = behavior;
+  step.invert = invert;
+  step.regex = std::make_shared<SplitRegex>(regex);
+  return step;
+}
+
+}  // namespace
+
+TEST_CASE("words take the space before them, and runs of letters, digits and others are apart") {
+  CHECK(gpt2("Hello world") == Words{"Hello", " world"});
+  CHECK(gpt2("a1b22c") == Words{"a", "1", "b", "22", "c"});
+  CHECK(gpt2("Hi, you! x") == Words{"Hi", ",", " you", "!", " x"});
+  CHECK(gpt2("a  ?!b") == Words{"a", " ", " ?!", "b"});
+  CHECK(gpt2("").empty());
+  CHECK(gpt2("x 12 ") == Words{"x", " 12", " "});
+}
+
+TEST_CASE("contractions are words of their own, in lower case only and only where they start a match") {
+  CHECK(gpt2("it's I'm we're you've I'll he'd can't") ==
+        Words{"it", "'s", " I", "'m", " we", "'re", " you", "'ve", " I", "'ll", " he", "'d", " can", "'t"});
+  CHECK(gpt2("IT'S") == Words{"IT", "'", "S"});
+  CHECK(gpt2("'some") == Words{"'s", "ome"});
+  CHECK(gpt2(" 's") == Words{" '", "s"});
+  CHECK(gpt2("!'s") == Words{"!'", "s"});
+  CHECK(gpt2("''s") == Words{"''", "s"});
+  CHECK(gpt2("a'r") == Words{"a", "'", "r"});
+  CHECK(gpt2("a'l'") == Words{"a", "'", "l", "'"});
+  CHECK(gpt2("'") == Words{"'"});
+  CHECK(gpt2("'v") == Words{"'", "v"});
+}
+
+TEST_CASE("white space leaves its last character to what follows, and only a space joins a word") {
+  CHECK(gpt2("a   b") == Words{"a", "  ", " b"});
+  CHECK(gpt2("a   ") == Words{"a", "   "});
+  CHECK(gpt2("a\n\nb") == Words{"a", "\n", "\n", "b"});
+  CHECK(gpt2("a\n b") == Words{"a", "\n", " b"});
+  CHECK(gpt2("a \nb") == Words{"a", " ", "\n", "b"});
+  CHECK(gpt2("\tb") == Words{"\t", "b"});
+  CHECK(gpt2(" ") == Words{" "});
+  CHECK(gpt2("a\u3000\u3000b") == Words{"a", "\u3000", "\u3000", "b"});
+}
+
+TEST_CASE("letters, numbers and spaces are Unicode's") {
+  CHECK(gpt2("größe Straße") == Words{"größe", " Straße"});
+  CHECK(gpt2("日本語123") == Words{"日本語", "123"});
+  CHECK(gpt2("x²½Ⅳ") == Words{"x", "²½Ⅳ"});
+  CHECK(gpt2("e\u0301a") == Words{"e", "\u0301", "a"});      // a mark is neither letter nor space
+  CHECK(gpt2("a\u0085b") == Words{"a", "\u0085", "b"});      // white space
+  CHECK(gpt2("a\u0085\u0085b") == Words{"a", "\u0085", "\u0085", "b"});
+  CHECK(gpt2("a\uFEFF!b") == Words{"a", "\uFEFF!", "b"});    // not white space
+  CHECK(gpt2("a\u180E!b") == Words{"a", "\u180E!", "b"});    // no longer white space
+  CHECK(gpt2("\U0001F600\U0001F600 \U00020000") == Words{"\U0001F600\U0001F600", " \U00020000"});
+}
+
+TEST_CASE("a prefix space is put before each piece that has none") {
+  Step prefix;
+  prefix.add_prefix_space = true;
+  CHECK(words({prefix}, "a b") == Words{" a", " b"});
+  CHECK(words({prefix}, " a") == Words{" a"});
+  CHECK(words({prefix}, "").empty());
+  CHECK(words({split("-", SplitBehavior::kRemoved), prefix}, "a-b c") == Words{" a", " b", " c"});
+}
+
+TEST_CASE("without its expression ByteLevel leaves a text whole") {
+  Step whole;
+  whole.use_regex = false;
+  CHECK(words({whole}, "a b 1") == Words{"a b 1"});
+}
+
+TEST_CASE("Split keeps, drops or joins its matches as its behavior says") {
+  CHECK(words({split("-", SplitBehavior::kRemoved)}, "-a--b-") == Words{"a", "b"});
+  CHECK(words({split("-", SplitBehavior::kIsolated)}, "-a--b-") == Words{"-", "a", "-", "-", "b", "-"});
+  CHECK(words({split("-", SplitBehavior::kContiguous)}, "-a--b-") == Words{"-", "a", "--", "b", "-"});
+  // The examples of the reference engine's documentation for "the-final--countdown".
+  CHECK(words({split("-", SplitBehavior::kMergedWithPrevious)}, "the-final--countdown") ==
+        Words{"the-", "final-", "-", "countdown"});
+  CHECK(words({split("-", SplitBehavior::kMergedWithNext)}, "the-final--countdown") ==
+        Words{"the", "-final", "-", "-countdown"});
+}
+
+TEST_CASE("an inverted Split takes what is between the matches for its matches") {
+  CHECK(words({split("[a-z]+", SplitBehavior::kRemoved, true)}, "ab, cd") == Words{"ab", "cd"});
+  CHECK(words({split("[a-z]+", SplitBehavior::kMergedWithPrevious, true)}, "ab, cd") == Words{"ab, ", "cd"});
+}
+
+TEST_CASE("empty matches of a Split expression cut nothing and end") {
+  CHECK(words({split("x*", SplitBehavior::kIsolated)}, "aüxxb") == Words{"aü", "xx", "b"});
+}
+
+TEST_CASE("a Split expression's classes are the reference engine's, inside of brackets and complemented too") {
+  const auto find = [](const char* regex, std::string_view text) {
+    return words({split(regex, SplitBehavior::kRemoved, true)}, text);
+  };
+  CHECK(find(R"(\s+)", "a\u0085\u180Eb") == Words{"\u0085"});
+  CHECK(find(R"(\S+)", "a\u0085\u180Eb") == Words{"a", "\u180Eb"});
+  CHECK(find(R"([^\s\p{L}]+)", "a1\u180E b2") == Words{"1\u180E", "2"});
+  CHECK(find(R"([\S]+)", "a b") == Words{"a", "b"});
+  // U+1C89 is a letter since Unicode 16, U+10D40 a digit.
+  CHECK(find(R"(\p{L}+)", "1\u1C89") == Words{"\u1C89"});
+  CHECK(find(R"(\p{N}+)", "a\U00010D40") == Words{"\U00010D40"});
+  CHECK(find(R"(\pN)", "a1") == Words{"1"});
+  CHECK(find(R"(\P{L}+)", "a12b") == Words{"12"});
+  CHECK(find(R"((?i:'s))", "'S's") == Words{"'S", "'s"});
+  CHECK(find(R"([\[\]]+)", "a[]b") == Words{"[]"});
+}
+
+TEST_CASE("a damaged Split expression says what is wrong") {
+  CHECK_THROWS_AS(SplitRegex("("), std::invalid_argument);
+  CHECK_THROWS_AS(SplitRegex("[a[b]]"), std::invalid_argument);
+  CHECK_THROWS_AS(SplitRegex("[a&&b]"), std::invalid_argument);
+  CHECK_THROWS_AS(SplitRegex("[]a]"), std::invalid_argument);
+  CHECK_THROWS_AS(SplitRegex("[^]a]"), std::invalid_argument);
+}
+
+TEST_CASE("a Split expression that would go on for ever ends in an error") {
+  const std::string text = std::string(60, 'a') + "c";
+  CHECK(message_of([&] { words({split("(a+)+[bd]", SplitBehavior::kIsolated)}, text); }) ==
+        "the pre-tokenizer's expression fails on the text: match limit exceeded");
+}
+
+TEST_CASE("a literal pattern is not read as an expression") {
+  Step step;
+  step.kind = Step::Kind::kSplit;
+  step.behavior = SplitBehavior::kIsolated;
+  step.regex = std::make_shared<SplitRegex>(SplitRegex::literal(".*"));
+  CHECK(words({step}, "a.*b") == Words{"a", ".*", "b"});
+}
+
+TEST_CASE("Digits are cut off one by one or in runs") {
+  Step digits;
+  digits.kind = Step::Kind::kDigits;
+  CHECK(words({digits}, "ab123c½") == Words{"ab", "1", "2", "3", "c", "½"});
+  digits.behavior = SplitBehavior::kContiguous;
+  CHECK(words({digits}, "ab123c½") == Words{"ab", "123", "c", "½"});
+}
+
+TEST_CASE("NFC composes, reorders, and leaves what came after Unicode 12.1 alone") {
+  CHECK(nfc("plain é") == "plain é");
+  CHECK(nfc("e\u0301") == "é");
+  CHECK(nfc("a\u0301\u0323") == "ạ\u0301");
+  CHECK(nfc("\u1112\u1161\u11AB") == "한");
+  CHECK(nfc("\u212B") == "Å");
+  CHECK(nfc("\U00011935\U00011930") == "\U00011935\U00011930");  // composes since Unicode 13
+  CHECK(nfc("e\U000105D2\u0301") == "e\U000105D2\u0301");
+  CHECK(nfc("a\u0301\u1AC1\u0323") == "á\u1AC1\u0323");            // U+1AC1 is a mark since Unicode 14
+}
+
+TEST_CASE("word characters are letters, marks, digits, connectors, joiners and circled letters") {
+  for (const char32_t c : std::u32string(U"aß中7_\u0301\u200DⒶⅣ\u203F")) CHECK(is_word(c));
+  for (const char32_t c : std::u32string(U" -½!\u00A0😀")) CHECK_FALSE(is_word(c));
+}
+
+TEST_CASE("the valid part of a damaged text ends at the first wrong byte") {
+  CHECK(valid_utf8_prefix("abc") == 3);
+  CHECK(valid_utf8_prefix("é\xFF") == 2);
+  CHECK(valid_utf8_prefix("a\xC3") == 1);
+  CHECK(valid_utf8_prefix("\xED\xA0\x80") == 0);          // a surrogate
+  CHECK(valid_utf8_prefix("a\xC0\x80") == 1);             // overlong
+  CHECK(valid_utf8_prefix("\xF4\x90\x80\x80") == 0);      // beyond U+10FFFF
+  CHECK(valid_utf8_prefix("\xF0\x9F\x98\x80") == 4);
+}
+
+// The table of The Unicode Standard, chapter 3.9, "U+FFFD substitution of maximal subparts".
+TEST_CASE("each maximal subpart that is not UTF-8 becomes one U+FFFD") {
+  const std::string r = "\uFFFD";
+  CHECK(lossy_utf8("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41") == r + r + r + r + r + r + r + r + "A");
+  CHECK(lossy_utf8("\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41") == r + r + r + r + r + r + r + r + "A");
+  CHECK(lossy_utf8("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41") == r + r + r + r + "A");
+  CHECK(lossy_utf8("a\xF0\x9F\x98") == "a" + r);
+  CHECK(lossy_utf8("ok é") == "ok é");
+}
