@@ -1,0 +1,386 @@
+#include "lib/train/ppo.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/base/parallel.h"
+#include "lib/base/rng.h"
+#include "lib/kernels/kernels.h"
+#include "lib/train/kl_statistics.h"
+#include "lib/train/minibatch.h"
+
+namespace nudge {
+namespace {
+
+constexpr float kUnclipped = 1e30f;  // 1 - and 1 + this bound nothing
+
+double d(float x) { return static_cast<double>(x); }
+
+// Kernels over whole arrays of a minibatch's tokens run on one thread, with denormals flushed as everywhere.
+template <class F>
+void on_one_thread(F&& f) {
+  parallel_for(1, [&](std::int64_t) { f(); });
+}
+
+std::vector<ResponseView> views_of(std::span<const Trajectory* const> trajectories) {
+  std::vector<ResponseView> views;
+  for (const Trajectory* t : trajectories) views.push_back(t->view());
+  return views;
+}
+
+void order_by_id(std::span<const Trajectory> trajectories, PpoBatch& batch) {
+  for (const Trajectory& t : trajectories) batch.trajectories.push_back(&t);
+  std::sort(batch.trajectories.begin(), batch.trajectories.end(),
+            [](const Trajectory* a, const Trajectory* b) { return id_less(a->id, b->id); });
+  batch.begin.push_back(0);
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
+    const Trajectory& t = *batch.trajectories[i];
+    if (i > 0 && batch.trajectories[i - 1]->id == t.id)
+      bad_input(t.where + ": has the id \"" + t.id + "\" of another record (" + batch.trajectories[i - 1]->where + ")");
+    batch.begin.push_back(batch.begin.back() + static_cast<std::size_t>(t.view().predicted()));
+  }
+}
+
+void gather_recorded(PpoBatch& batch, bool needs_ref) {
+  for (const Trajectory* t : batch.trajectories) {
+    if (t->logprobs.empty()) bad_input(t->where + ": field \"logprobs\" is missing", "rollout writes it");
+    if (!t->reward && t->token_rewards.empty())
+      bad_input(t->where + ": field \"reward\" is missing", "add it with score --reward-model or a program of yours");
+    batch.old_logprobs.insert(batch.old_logprobs.end(), t->logprobs.begin(), t->logprobs.end());
+    if (!needs_ref) continue;
+    if (t->ref_logprobs.empty())
+      bad_input(t->where + ": field \"ref_logprobs\" is missing, which the KL penalty needs",
+                "add it with score --ref, or set --kl-beta 0");
+    batch.ref_logprobs.insert(batch.ref_logprobs.end(), t->ref_logprobs.begin(), t->ref_logprobs.end());
+  }
+}
+
+void compare_with_recorded(PpoBatch& batch, bool off_policy) {
+  const std::size_t n = batch.old_logprobs.size();
+  std::vector<float> ratio(n);
+  for (std::size_t i = 0; i < n; ++i) ratio[i] = batch.new_logprobs[i] - batch.old_logprobs[i];
+  on_one_thread([&] { kernels().exp(ratio.data(), ratio.data(), static_cast<std::int64_t>(n)); });
+  batch.first_ratio_min = *std::min_element(ratio.begin(), ratio.end());
+  batch.first_ratio_max = *std::max_element(ratio.begin(), ratio.end());
+  if (off_policy) return;
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i)
+    for (std::size_t k = batch.begin[i]; k < batch.begin[i + 1]; ++k)
+      if (batch.new_logprobs[k] != batch.old_logprobs[k])
+        bad_input(batch.trajectories[i]->where + ": the log-prob of response token " +
+                      std::to_string(k - batch.begin[i]) + " is not the one that this policy gives",
+                  "the record was changed after it was sampled; --off-policy takes it as it is");
+}
+
+}  // namespace
+
+Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options)
+    : policy_(policy),
+      critic_(critic),
+      adam_(adam),
+      critic_adam_(critic_adam),
+      options_(std::move(options)),
+      evaluator_(options_.micro_tokens),
+      gradients_(policy.config(), policy.transformer.layout()) {
+  policy_.transformer.pack(true);
+  if (critic_ != nullptr) {
+    critic_->transformer.pack(true);
+    critic_gradients_ = std::make_unique<Gradients>(critic_->config(), critic_->transformer.layout());
+  }
+  if (options_.objective == Objective::kKl && !options_.kl_estimate) {
+    Buffer<float> copy(policy_.transformer.layout().size);
+    std::copy_n(policy_.transformer.values(), copy.size(), copy.data());
+    old_ = std::make_unique<Transformer>(policy_.config(), std::move(copy));
+    old_->pack(false);
+  }
+}
+
+void Ppo::evaluate_values(PpoBatch& batch, std::span<const ResponseView> views) {
+  const Transformer& model = shared() ? policy_.transformer : critic_->transformer;
+  for (const auto& values : evaluator_.token_scores(model, views))
+    batch.values.insert(batch.values.end(), values.begin(), values.end());
+}
+
+PpoBatch Ppo::prepare(std::span<const Trajectory> trajectories, double beta, bool off_policy) {
+  PpoBatch batch;
+  order_by_id(trajectories, batch);
+  gather_recorded(batch, beta > 0 || options_.kl_loss > 0);
+  const auto views = views_of(batch.trajectories);
+  for (const ResponseStats& s : evaluator_.stats(policy_.transformer, views)) {
+    batch.new_logprobs.insert(batch.new_logprobs.end(), s.logprobs.begin(), s.logprobs.end());
+    batch.entropies.insert(batch.entropies.end(), s.entropies.begin(), s.entropies.end());
+  }
+  compare_with_recorded(batch, off_policy);
+  if (has_values()) evaluate_values(batch, views);
+
+  batch.rewards.resize(batch.old_logprobs.size());
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
+    const Trajectory& t = *batch.trajectories[i];
+    const auto part = [&](std::vector<float>& v) {
+      return v.empty() ? std::span<float>() : std::span(v).subspan(batch.begin[i], batch.size(i));
+    };
+    const auto rewards = part(batch.rewards);
+    token_rewards(part(batch.old_logprobs), part(batch.ref_logprobs), beta, d(t.reward.value_or(0.0f)), rewards);
+    for (std::size_t k = 0; k < t.token_rewards.size(); ++k) rewards[k] += t.token_rewards[k];
+  }
+  if (options_.whiten_rewards) whiten(batch.rewards, false);
+  batch.advantages.resize(batch.rewards.size());
+  batch.returns.resize(batch.rewards.size());
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
+    const auto part = [&](std::vector<float>& v) { return std::span(v).subspan(batch.begin[i], batch.size(i)); };
+    batch.trajectory_returns.push_back(trajectory_return(part(batch.rewards), options_.gamma));
+    if (has_values())
+      gae(part(batch.rewards), part(batch.values), options_.gamma, options_.lambda, part(batch.advantages),
+          part(batch.returns));
+  }
+  if (!has_values()) {
+    const auto weights = reinforce_weights(batch.trajectory_returns, options_.baseline);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      std::fill_n(batch.advantages.begin() + static_cast<std::ptrdiff_t>(batch.begin[i]), batch.size(i), weights[i]);
+    batch.returns = batch.advantages;
+  } else if (options_.whiten) {
+    whiten(batch.advantages, true);
+  }
+  return batch;
+}
+
+void Ppo::policy_terms(const PpoBatch& batch, std::span<const std::size_t> tokens, std::span<const float> logprobs,
+                       double policy_beta, PolicyTerms& t) const {
+  const std::size_t n = tokens.size();
+  std::vector<float> old(n), advantage(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    old[i] = batch.old_logprobs[tokens[i]];
+    advantage[i] = batch.advantages[tokens[i]];
+  }
+  for (auto* v : {&t.ratio, &t.loss, &t.dlogprob, &t.clipped}) v->resize(n);
+  const bool clip = options_.objective == Objective::kClip;
+  on_one_thread([&] {
+    kernels().policy_clip(logprobs.data(), old.data(), advantage.data(), static_cast<std::int64_t>(n),
+                          clip ? static_cast<float>(options_.clip_low) : kUnclipped,
+                          clip ? static_cast<float>(options_.clip_high) : kUnclipped, t.ratio.data(), t.loss.data(),
+                          t.dlogprob.data(), t.clipped.data());
+  });
+  if (options_.objective == Objective::kReinforce) {
+    for (std::size_t i = 0; i < n; ++i) {
+      t.loss[i] = -advantage[i] * logprobs[i];
+      t.dlogprob[i] = -advantage[i];
+    }
+  }
+  if (options_.objective == Objective::kKl && options_.kl_estimate) {
+    // k3 of KL(old || new) with r = new/old: r - 1 - log r, whose derivative by log r is r - 1.
+    const auto beta = static_cast<float>(policy_beta);
+    for (std::size_t i = 0; i < n; ++i) {
+      t.loss[i] += beta * ((t.ratio[i] - 1) - (logprobs[i] - old[i]));
+      t.dlogprob[i] += beta * (t.ratio[i] - 1);
+    }
+  }
+}
+
+double Ppo::current_kl(const PpoBatch& batch) {
+  const auto views = views_of(batch.trajectories);
+  double sum = 0;
+  std::size_t token = 0;
+  for (const ResponseStats& s : evaluator_.stats(policy_.transformer, views, old_.get()))
+    for (std::size_t k = 0; k < s.logprobs.size(); ++k, ++token)
+      sum += old_ ? d(s.kl[k]) : k3_of_log_ratio(d(s.logprobs[k]) - d(batch.old_logprobs[token]));
+  return sum / static_cast<double>(token);
+}
+
+PolicyTerms Ppo::terms(const PpoBatch& batch, std::span<const float> logprobs, double policy_beta) const {
+  std::vector<std::size_t> all(batch.old_logprobs.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  PolicyTerms t;
+  policy_terms(batch, all, logprobs, policy_beta, t);
+  return t;
+}
+
+void Ppo::value_terms(const PpoBatch& batch, std::span<const std::size_t> tokens, std::span<const float> values,
+                      double weight, std::span<float> dvalue, Figures& figures) const {
+  const std::size_t n = tokens.size();
+  std::vector<float> old(n), target(n), loss(n), clipped(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    old[i] = batch.values[tokens[i]];
+    target[i] = batch.returns[tokens[i]];
+  }
+  on_one_thread([&] {
+    kernels().value_clip(values.data(), old.data(), target.data(), static_cast<std::int64_t>(n),
+                         static_cast<float>(options_.value_clip), loss.data(), dvalue.data(), clipped.data());
+  });
+  const auto scale = static_cast<float>(options_.c1 * weight);
+  for (std::size_t i = 0; i < n; ++i) {
+    dvalue[i] *= scale;
+    figures.value_loss += d(loss[i]);
+    figures.value_clipfrac += d(clipped[i]);
+  }
+}
+
+namespace {
+
+// The tokens of some members of a minibatch, in their order, as places in the batch's arrays.
+std::vector<std::size_t> tokens_of(const PpoBatch& batch, std::span<const std::int64_t> members) {
+  std::vector<std::size_t> tokens;
+  for (std::int64_t m : members)
+    for (std::size_t k = batch.begin[static_cast<std::size_t>(m)]; k < batch.begin[static_cast<std::size_t>(m) + 1];
+         ++k)
+      tokens.push_back(k);
+  return tokens;
+}
+
+void lay_out_members(const PpoBatch& batch, std::span<const std::int64_t> members, Batch& out, Targets& targets) {
+  for (std::int64_t m : members) lay_out(batch.trajectories[static_cast<std::size_t>(m)]->view(), false, out, targets);
+}
+
+}  // namespace
+
+void Ppo::policy_pass(const PpoBatch& batch, std::span<const std::int64_t> members, double weight, double policy_beta,
+                      Figures& f) {
+  const Transformer& model = policy_.transformer;
+  Batch packed;
+  Targets targets;
+  lay_out_members(batch, members, packed, targets);
+  const auto tokens = tokens_of(batch, members);
+  model.forward(packed, trace_);
+  OldPolicy old;
+  if (old_) {
+    old_->forward(packed, old_trace_);
+    old = {old_.get(), old_trace_.final.data()};
+  }
+  dfinal_.reserve(packed.size() * policy_.config().width);
+  dfinal_.zero();
+  const auto w = static_cast<float>(weight);
+  const RowGradient common{0, static_cast<float>(-options_.c2 * weight),
+                           static_cast<float>(old_ ? policy_beta * weight : 0)};
+  const auto loss = [&](std::int64_t begin, std::int64_t end, const RowStats* stats, const float* kl, RowGradient* g) {
+    const auto n = static_cast<std::size_t>(end - begin);
+    const auto chunk = std::span(tokens).subspan(static_cast<std::size_t>(begin), n);
+    std::vector<float> logprobs(n), reverse(n);
+    for (std::size_t i = 0; i < n; ++i) logprobs[i] = stats[i].logprob;
+    PolicyTerms t;
+    policy_terms(batch, chunk, logprobs, policy_beta, t);
+    if (options_.kl_loss > 0) {  // k3 of KL(new || ref) = exp(ref - new) - 1 - (ref - new)
+      for (std::size_t i = 0; i < n; ++i) reverse[i] = batch.ref_logprobs[chunk[i]] - logprobs[i];
+      on_one_thread([&] { kernels().exp(reverse.data(), reverse.data(), static_cast<std::int64_t>(n)); });
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      float dlogprob = t.dlogprob[i];
+      if (options_.kl_loss > 0) {
+        f.kl_loss += d(reverse[i]) - 1 - (d(batch.ref_logprobs[chunk[i]]) - d(logprobs[i]));
+        dlogprob += static_cast<float>(options_.kl_loss) * (1 - reverse[i]);
+      }
+      g[i] = common;
+      g[i].logprob = w * dlogprob;
+      const double difference = d(logprobs[i]) - d(batch.old_logprobs[chunk[i]]);
+      f.policy_loss += d(t.loss[i]);
+      f.clipfrac += d(t.clipped[i]);
+      f.ratio += d(t.ratio[i]);
+      f.ratio_square += d(t.ratio[i]) * d(t.ratio[i]);
+      f.approxkl += 0.5 * difference * difference;
+      f.kl += kl != nullptr ? d(kl[i]) : d(t.ratio[i]) - 1 - difference;
+      f.entropy += d(stats[i].entropy);
+    }
+  };
+  head_.train(model, trace_.final.data(), targets, loss, dfinal_.data(), gradients_, old);
+  if (shared() && has_values()) {
+    std::vector<float> values(tokens.size()), dvalue(tokens.size());
+    model.scores(trace_.final.data(), targets.rows, values.data());
+    value_terms(batch, tokens, values, weight, dvalue, f);
+    model.scores_backward(dvalue.data(), trace_.final.data(), targets.rows, dfinal_.data(), gradients_);
+  }
+  model.backward(packed, trace_, dfinal_.data(), gradients_);
+}
+
+void Ppo::critic_pass(const PpoBatch& batch, std::span<const std::int64_t> members, double weight, Figures& f) {
+  const Transformer& model = critic_->transformer;
+  Batch packed;
+  Targets targets;
+  lay_out_members(batch, members, packed, targets);
+  const auto tokens = tokens_of(batch, members);
+  model.forward(packed, trace_);
+  std::vector<float> values(tokens.size()), dvalue(tokens.size());
+  model.scores(trace_.final.data(), targets.rows, values.data());
+  value_terms(batch, tokens, values, weight, dvalue, f);
+  dfinal_.reserve(packed.size() * critic_->config().width);
+  dfinal_.zero();
+  model.scores_backward(dvalue.data(), trace_.final.data(), targets.rows, dfinal_.data(), *critic_gradients_);
+  model.backward(packed, trace_, dfinal_.data(), *critic_gradients_);
+}
+
+Ppo::Figures Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64_t> minibatch, double policy_beta) {
+  Figures f;
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t m : minibatch) {
+    f.tokens += static_cast<std::int64_t>(batch.size(static_cast<std::size_t>(m)));
+    sizes.push_back(batch.trajectories[static_cast<std::size_t>(m)]->view().tokens());
+  }
+  const auto n = static_cast<double>(f.tokens);
+  gradients_.zero();
+  const bool own_critic = critic_ != nullptr && has_values();
+  if (own_critic) critic_gradients_->zero();
+  for (const auto& [begin, end] : runs_within(sizes, options_.micro_tokens)) {
+    const auto members = minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    policy_pass(batch, members, 1 / n, policy_beta, f);
+    if (own_critic) critic_pass(batch, members, 1 / n, f);
+  }
+  gradients_.finish();
+  if (own_critic) critic_gradients_->finish();
+  for (double* x : {&f.policy_loss, &f.value_loss, &f.entropy, &f.approxkl, &f.clipfrac, &f.value_clipfrac, &f.ratio,
+                    &f.ratio_square, &f.kl_loss, &f.kl})
+    *x /= n;
+  f.loss = f.policy_loss + options_.c1 * f.value_loss - options_.c2 * f.entropy + options_.kl_loss * f.kl_loss +
+           (old_ ? policy_beta * f.kl : 0);
+  return f;
+}
+
+double Ppo::step() {
+  const bool own_critic = critic_ != nullptr && has_values();
+  std::vector<const Buffer<float>*> all{&gradients_.values()};
+  if (own_critic) all.push_back(&critic_gradients_->values());
+  const double norm = gradient_norm(all);
+  if (!std::isfinite(norm))
+    bad_input("the gradient is not finite", "lower --lr, or look at the rewards' range with peek");
+  const float scale = clip_coefficient(norm, options_.max_norm);
+  adam_.step(policy_.transformer, gradients_.values(), static_cast<float>(options_.rate), scale);
+  if (own_critic)
+    critic_adam_->step(critic_->transformer, critic_gradients_->values(), static_cast<float>(options_.critic_rate),
+                       scale);
+  return norm;
+}
+
+void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics) {
+  const auto n = static_cast<std::int64_t>(batch.trajectories.size());
+  const std::int64_t epochs = options_.objective == Objective::kReinforce ? 1 : options_.epochs;
+  Moments policy_loss, value_loss, loss, entropy, approxkl, clipfrac, value_clipfrac, ratio, ratio_variance, kl, norms;
+  bool stopped = false;
+  for (std::int64_t epoch = 0; epoch < epochs && !stopped; ++epoch) {
+    const auto order =
+        permutation(n, options_.seed, stream_of("ppo/" + std::to_string(iteration) + "/" + std::to_string(epoch)));
+    for (std::int64_t begin = 0; begin < n && !stopped; begin += options_.minibatch) {
+      const auto members = std::span(order).subspan(static_cast<std::size_t>(begin),
+                                                    static_cast<std::size_t>(std::min(options_.minibatch, n - begin)));
+      const Figures f = accumulate(batch, members, policy_beta);
+      approxkl.add(f.approxkl);
+      stopped = options_.target_kl > 0 && f.approxkl > options_.target_kl;
+      if (stopped) break;
+      norms.add(step());
+      policy_loss.add(f.policy_loss), value_loss.add(f.value_loss), loss.add(f.loss), entropy.add(f.entropy);
+      clipfrac.add(f.clipfrac), value_clipfrac.add(f.value_clipfrac), ratio.add(f.ratio), kl.add(f.kl);
+      ratio_variance.add(std::max(0.0, f.ratio_square - f.ratio * f.ratio));
+    }
+  }
+  metrics.set("policy/approxkl_avg", approxkl.mean());
+  metrics.set("policy/clipfrac_avg", clipfrac.mean());
+  metrics.set("policy/entropy_avg", entropy.mean());
+  metrics.set("policy/kl_old_new_avg", kl.mean());
+  metrics.set("loss/policy_avg", policy_loss.mean());
+  metrics.set("loss/value_avg", value_loss.mean());
+  metrics.set("loss/total_avg", loss.mean());
+  metrics.set("val/clipfrac_avg", value_clipfrac.mean());
+  metrics.set("val/ratio", ratio.mean());
+  metrics.set("val/ratio_var", ratio_variance.mean());
+  metrics.set("actor/grad_norm", norms.mean());
+  metrics.set("ppo/updates", static_cast<double>(norms.count()));
+  metrics.set("ppo/stopped_early", stopped ? 1.0 : 0.0);
+}
+
+}  // namespace nudge

@@ -1,0 +1,268 @@
+#include "lib/train/ppo_run.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/io/json.h"
+#include "lib/io/safetensors.h"
+#include "lib/train/minibatch.h"
+
+namespace nudge {
+
+namespace fs = std::filesystem;
+
+TrainerState TrainerState::read(const std::string& folder) {
+  TrainerState s;
+  const std::string path = folder + "/trainer/state.json";
+  if (!fs::exists(path)) return s;
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(simdjson::padded_string(read_file(path))).get(root) != simdjson::SUCCESS || !root.is_object())
+    bad_input(path + ": is no JSON object", "remove the folder trainer/ to begin with a fresh optimizer");
+  const auto counter = [&](const char* key) {
+    std::int64_t n;
+    if (root[key].get(n) != simdjson::SUCCESS || n < 0) bad_input(path + ": \"" + key + "\" is missing or no count");
+    return n;
+  };
+  const auto beta = [&](const char* key) -> std::optional<double> {
+    double x;
+    if (root[key].get(x) != simdjson::SUCCESS) return std::nullopt;
+    if (!(x >= 0)) bad_input(path + ": \"" + std::string(key) + "\" is negative");
+    return x;
+  };
+  s.iteration = counter("iteration");
+  s.episodes = counter("episodes");
+  s.steps = counter("steps");
+  s.critic_steps = counter("critic_steps");
+  s.reward_beta = beta("reward_kl_beta");
+  s.objective_beta = beta("objective_kl_beta");
+  return s;
+}
+
+std::string TrainerState::json() const {
+  JsonWriter w(2);
+  w.begin_object().field("iteration", iteration).field("episodes", episodes);
+  w.field("steps", steps).field("critic_steps", critic_steps);
+  if (reward_beta) w.field("reward_kl_beta", *reward_beta);
+  if (objective_beta) w.field("objective_kl_beta", *objective_beta);
+  return w.end_object().text() + "\n";
+}
+
+namespace {
+
+// Moments without the count of their steps, which is in trainer/state.json, can't be corrected: they begin anew.
+void load_moments(Adam& adam, const std::string& file, std::int64_t steps) {
+  if (steps == 0 || !fs::exists(file)) return;
+  try {
+    adam.load(file, steps);
+  } catch (const Error& e) {
+    throw Error(e.status(), e.what(), "remove that file to begin with a fresh optimizer");
+  }
+}
+
+}  // namespace
+
+PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
+  options_.reward_kl.check();
+  if (options_.ppo.objective == Objective::kKl) options_.objective_kl.check();
+  policy_ = std::make_unique<Model>(load_model(options_.policy, HeadKind::kLanguage));
+  digest_ = model_digest(policy_->transformer);
+  state_ = TrainerState::read(options_.policy);
+  if (uses_critic()) options_.critic == CriticKind::kShared ? load_shared_critic() : load_critic();
+  load_trainer();
+  ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo);
+}
+
+void PpoRun::load_critic() {
+  const std::string own = options_.policy + "/critic";
+  if (fs::exists(own + "/shared.safetensors"))
+    bad_input(own + ": the policy has a shared critic", "go on with --critic shared, or remove that folder");
+  if (fs::exists(own)) {
+    critic_ = std::make_unique<Model>(load_model(own, HeadKind::kScore));
+  } else if (!options_.critic_init.empty()) {
+    critic_ = std::make_unique<Model>(load_as_score_model(options_.critic_init, options_.ppo.seed));
+    // The critic predicts rewards, so it starts at the reward's scale; its head has no bias to take the mean.
+    ModelConfig& c = critic_->transformer.config();
+    float* head = critic_->transformer.change() + critic_->transformer.layout().score;
+    for (std::int64_t i = 0; i < c.width; ++i)
+      head[i] = static_cast<float>(static_cast<double>(head[i]) / c.reward_std);
+    c.reward_mean = 0;
+    c.reward_std = 1;
+  } else {
+    bad_input(options_.policy + ": the policy has no critic yet",
+              "give it one with --critic-init FOLDER (the reward model), or take --critic shared");
+  }
+  if (critic_->tokenizer.digest() != policy_->tokenizer.digest())
+    bad_input((fs::exists(own) ? own : options_.critic_init) + ": the critic has another tokenizer than the policy");
+  if (critic_->config().context < policy_->config().context)
+    bad_input((fs::exists(own) ? own : options_.critic_init) + ": the critic's context is shorter than the policy's");
+}
+
+void PpoRun::load_shared_critic() {
+  const std::string folder = options_.policy + "/critic", file = folder + "/shared.safetensors";
+  if (fs::exists(folder) && !fs::exists(file))
+    bad_input(folder + ": the policy has a critic of its own", "go on without --critic shared, or remove that folder");
+  // The policy again, in a layout that has a place for the value head.
+  ModelConfig config = policy_->config();
+  config.shared_value = true;
+  const Layout layout(config);
+  Buffer<float> values(layout.size);
+  for (const TensorInfo& t : policy_->transformer.layout().tensors)
+    std::copy_n(policy_->transformer.values() + t.offset, t.size, values.data() + layout.find(t.name)->offset);
+  if (fs::exists(file)) {
+    const SafetensorsFile stored(file);
+    if (stored.at("score.weight").shape != layout.find("score.weight")->shape)
+      bad_input(file + ": tensor score.weight has another shape than the model's");
+    stored.read_f32("score.weight", values.data() + layout.score);
+  } else {
+    initialise_score(config, layout, options_.ppo.seed, values.data());
+  }
+  policy_->transformer = Transformer(std::move(config), std::move(values));
+}
+
+void PpoRun::load_trainer() {
+  const std::string trainer = options_.policy + "/trainer/";
+  adam_ = std::make_unique<Adam>(policy_->transformer.layout(), options_.adam);
+  load_moments(*adam_, trainer + "optimizer.safetensors", state_.steps);
+  if (!critic_) return;
+  critic_adam_ = std::make_unique<Adam>(critic_->transformer.layout(), options_.adam);
+  load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
+}
+
+void PpoRun::add(const Record& record) {
+  Trajectory t = read_trajectory(record, policy_->config());
+  check_sampled_by(t, digest_, options_.off_policy, options_.allow_truncated);
+  trajectories_.push_back(std::move(t));
+  records_.push_back(record);
+}
+
+std::string PpoRun::input_digest() const {
+  std::vector<std::pair<std::string, std::string>> lines;
+  for (std::size_t i = 0; i < records_.size(); ++i) lines.emplace_back(trajectories_[i].id, records_[i].line());
+  std::sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return id_less(a.first, b.first); });
+  Digest d;
+  for (const auto& [id, line] : lines) d.text(line);
+  d.text(critic_ ? model_digest(critic_->transformer) : "").text(critic_adam_ ? critic_adam_->digest() : "");
+  const Transformer& policy = policy_->transformer;
+  if (policy_->config().shared_value)  // the policy's digest is without the value head
+    d.bytes(policy.values() + policy.layout().score, static_cast<std::size_t>(policy_->config().width) * sizeof(float));
+  d.text(adam_->digest());
+  d.text(state_.json());
+  return d.hex();
+}
+
+double PpoRun::mean_kl() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < batch_.ref_logprobs.size(); ++i)
+    sum += static_cast<double>(batch_.old_logprobs[i]) - static_cast<double>(batch_.ref_logprobs[i]);
+  return sum / static_cast<double>(batch_.trajectories.size());
+}
+
+void PpoRun::prepare(Metrics& metrics) {
+  if (options_.records && *options_.records != size())
+    bad_input("the input has " + std::to_string(size()) + " records, not the " + std::to_string(*options_.records) +
+                  " of --records",
+              "look at the programs before this one in the pipeline");
+  if (trajectories_.empty()) bad_input("the input has no trajectories");
+  if (options_.reward_kl.kind == KlControl::kAdaptive && state_.reward_beta)
+    options_.reward_kl.beta = *state_.reward_beta;
+  if (options_.objective_kl.kind == KlControl::kHalving && state_.objective_beta)
+    options_.objective_kl.beta = *state_.objective_beta;
+  batch_ = ppo_->prepare(trajectories_, options_.reward_kl.beta, options_.off_policy);
+  // What the controller refuses, it refuses before any training.
+  if (!batch_.ref_logprobs.empty())
+    KlController(options_.reward_kl).update(mean_kl(), static_cast<std::uint64_t>(size()));
+
+  Moments score, total, length, entropy, cut;
+  double ended = 0;
+  for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
+    const Trajectory& t = *batch_.trajectories[i];
+    score.add(static_cast<double>(t.reward.value_or(0.0f)));
+    total.add(batch_.trajectory_returns[i]);
+    length.add(static_cast<double>(batch_.size(i)));
+    cut.add(t.stopped ? 0 : 1);
+    ended += t.stopped;
+    double h = 0;
+    for (std::size_t k = batch_.begin[i]; k < batch_.begin[i + 1]; ++k) h += static_cast<double>(batch_.entropies[k]);
+    entropy.add(h);
+  }
+  metrics.set("iteration", static_cast<double>(state_.iteration));
+  metrics.set("episode", static_cast<double>(state_.episodes + size()));
+  if (!batch_.ref_logprobs.empty()) metrics.set("objective/kl", mean_kl());
+  metrics.set("objective/kl_beta", options_.reward_kl.beta);
+  metrics.set("objective/entropy", entropy.mean());
+  metrics.set("objective/scores", score.mean());
+  metrics.set("objective/non_score_reward", *total.mean() - *score.mean());
+  metrics.set("objective/rlhf_reward", total.mean());
+  metrics.set("val/first_ratio_min", static_cast<double>(batch_.first_ratio_min));
+  metrics.set("val/first_ratio_max", static_cast<double>(batch_.first_ratio_max));
+  metrics.set("val/num_eos_tokens", ended);
+  metrics.set("response_length/mean", length.mean());
+  metrics.set("response_length/clip_ratio", cut.mean());
+  if (uses_critic()) metrics.set("critic/vf_explained_var", explained_variance(batch_.values, batch_.returns));
+}
+
+void PpoRun::train(Metrics& metrics) {
+  ppo_->train(batch_, state_.iteration, options_.objective_kl.beta, metrics);
+  if (!batch_.ref_logprobs.empty()) options_.reward_kl.update(mean_kl(), static_cast<std::uint64_t>(size()));
+  if (options_.ppo.objective == Objective::kKl) {
+    metrics.set("policy/kl_beta", options_.objective_kl.beta);
+    const double kl = ppo_->current_kl(batch_);
+    metrics.set("policy/kl_old_new", kl);
+    options_.objective_kl.update(kl, static_cast<std::uint64_t>(size()));
+    state_.objective_beta = options_.objective_kl.beta;
+  }
+  state_.reward_beta = options_.reward_kl.beta;
+  metrics.set("lr", options_.ppo.rate);
+  ++state_.iteration;
+  state_.episodes += size();
+  state_.steps = adam_->steps();
+  if (uses_critic()) state_.critic_steps = critic_adam_ ? critic_adam_->steps() : 0;
+}
+
+void PpoRun::save(RunFolder& folder) const {
+  save_model(*policy_, folder.temporary());
+  adam_->save(folder.trainer() + "/optimizer.safetensors");
+  write_file(folder.trainer() + "/state.json", state_.json());
+  const std::string critic = folder.temporary() + "/critic";
+  if (critic_) {
+    fs::create_directory(critic);
+    save_model(*critic_, critic);
+    critic_adam_->save(folder.trainer() + "/critic-optimizer.safetensors");
+  } else if (policy_->config().shared_value) {
+    fs::create_directory(critic);
+    const TensorInfo& t = *policy_->transformer.layout().find("score.weight");
+    const TensorView head{t.name, t.shape, policy_->transformer.values() + t.offset};
+    write_safetensors(critic + "/shared.safetensors", {&head, 1});
+  } else if (fs::exists(options_.policy + "/critic")) {
+    // An iteration that needs no critic hands on the one that is there.
+    fs::copy(options_.policy + "/critic", critic, fs::copy_options::recursive);
+    const std::string moments = options_.policy + "/trainer/critic-optimizer.safetensors";
+    if (fs::exists(moments)) fs::copy_file(moments, folder.trainer() + "/critic-optimizer.safetensors");
+  }
+}
+
+std::vector<Record> PpoRun::annotated() {
+  const PolicyTerms terms = ppo_->terms(batch_, batch_.new_logprobs, options_.objective_kl.beta);
+  std::vector<Record> records = records_;
+  for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
+    Record& r = records[static_cast<std::size_t>(batch_.trajectories[i] - trajectories_.data())];
+    const auto part = [&](const std::vector<float>& v) {
+      return std::span(v).subspan(batch_.begin[i], batch_.size(i));
+    };
+    if (!batch_.values.empty()) r.set_reals("values", part(batch_.values));
+    r.set_reals("token_rewards", part(batch_.rewards));
+    r.set_reals("advantages", part(batch_.advantages));
+    r.set_reals("returns", part(batch_.returns));
+    r.set_reals("ratio", part(terms.ratio));
+    r.set_reals("policy_loss", part(terms.loss));
+  }
+  return records;
+}
+
+}  // namespace nudge

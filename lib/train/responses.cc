@@ -1,0 +1,90 @@
+#include "lib/train/responses.h"
+
+#include "lib/train/minibatch.h"
+
+namespace nudge {
+
+void lay_out(const ResponseView& r, bool whole, Batch& batch, Targets& targets) {
+  const std::int64_t begin = batch.size();
+  std::vector<std::int32_t> tokens(r.prompt.begin(), r.prompt.end());
+  tokens.insert(tokens.end(), r.response.begin(), r.response.end());
+  const auto prompt = static_cast<std::int64_t>(r.prompt.size());
+  for (auto t = static_cast<std::size_t>(prompt == 0); t < r.response.size(); ++t)
+    targets.add(begin + prompt + static_cast<std::int64_t>(t) - 1, r.response[t], r.temperature);
+  if (!whole && tokens.size() > 1) tokens.pop_back();
+  batch.add(tokens);
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const ResponseView> responses,
+                                                                  std::int64_t limit) {
+  std::vector<std::int64_t> sizes;
+  for (const ResponseView& r : responses) sizes.push_back(r.tokens());
+  return runs_within(sizes, limit);
+}
+
+std::vector<ResponseStats> ResponseEvaluator::stats(const Transformer& model, std::span<const ResponseView> responses,
+                                                    const Transformer* old) {
+  std::vector<ResponseStats> all(responses.size());
+  for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+    Batch batch;
+    Targets targets;
+    for (auto i = begin; i < end; ++i) lay_out(responses[static_cast<std::size_t>(i)], false, batch, targets);
+    model.forward(batch, trace_);
+    OldPolicy before;
+    if (old != nullptr) {
+      old->forward(batch, old_trace_);
+      before = {old, old_trace_.final.data()};
+    }
+    std::vector<RowStats> rows(targets.rows.size());
+    std::vector<float> kl(targets.rows.size());
+    head_.evaluate(model, trace_.final.data(), targets, rows.data(), before, kl.data());
+    std::size_t row = 0;
+    for (auto i = begin; i < end; ++i) {
+      ResponseStats& s = all[static_cast<std::size_t>(i)];
+      for (std::int64_t t = responses[static_cast<std::size_t>(i)].predicted(); t > 0; --t, ++row) {
+        s.logprobs.push_back(rows[row].logprob);
+        s.entropies.push_back(rows[row].entropy);
+        if (old != nullptr) s.kl.push_back(kl[row]);
+      }
+    }
+  }
+  return all;
+}
+
+std::vector<float> ResponseEvaluator::end_scores(const Transformer& model, std::span<const ResponseView> responses) {
+  std::vector<float> all(responses.size());
+  for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+    Batch batch;
+    Targets unused;
+    std::vector<std::int64_t> last;
+    for (auto i = begin; i < end; ++i) {
+      lay_out(responses[static_cast<std::size_t>(i)], true, batch, unused);
+      last.push_back(batch.size() - 1);
+    }
+    model.forward(batch, trace_);
+    model.scores(trace_.final.data(), last, all.data() + begin);
+  }
+  return all;
+}
+
+std::vector<std::vector<float>> ResponseEvaluator::token_scores(const Transformer& model,
+                                                                std::span<const ResponseView> responses) {
+  std::vector<std::vector<float>> all(responses.size());
+  for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+    Batch batch;
+    Targets targets;
+    for (auto i = begin; i < end; ++i) lay_out(responses[static_cast<std::size_t>(i)], false, batch, targets);
+    model.forward(batch, trace_);
+    std::vector<float> values(targets.rows.size());
+    model.scores(trace_.final.data(), targets.rows, values.data());
+    auto at = values.begin();
+    for (auto i = begin; i < end; ++i) {
+      const std::int64_t n = responses[static_cast<std::size_t>(i)].predicted();
+      all[static_cast<std::size_t>(i)].assign(at, at + n);
+      at += n;
+    }
+  }
+  return all;
+}
+
+}  // namespace nudge

@@ -1,0 +1,129 @@
+#include "lib/train/reward_model.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "lib/kernels/kernels.h"
+#include "lib/base/parallel.h"
+#include "lib/train/minibatch.h"
+
+namespace nudge {
+
+RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens)
+    : model_(model),
+      loss_(loss),
+      adam_(model.transformer.layout(), adam),
+      micro_tokens_(micro_tokens),
+      gradients_(model.config(), model.transformer.layout()),
+      evaluator_(micro_tokens) {
+  model_.transformer.pack(true);
+}
+
+void RewardTrainer::ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,
+                                 RewardFigures& figures, std::int64_t& pairs) const {
+  std::vector<float> better, worse, margin;
+  std::vector<std::pair<std::size_t, std::size_t>> who;
+  for (std::size_t i = 0; i < score.size(); ++i)
+    for (std::size_t j = i + 1; j < score.size(); ++j) {
+      better.push_back(score[i]);
+      worse.push_back(score[j]);
+      margin.push_back(loss_.margin_weight * r.margin);
+      who.emplace_back(i, j);
+    }
+  const std::size_t n = who.size();
+  std::vector<float> loss(n), dbetter(n);
+  parallel_for(1, [&](std::int64_t) {
+    kernels().bradley_terry(better.data(), worse.data(), margin.data(), static_cast<std::int64_t>(n), loss.data(),
+                            dbetter.data());
+  });
+  const float each = weight / static_cast<float>(n);
+  double sum = 0;
+  for (std::size_t p = 0; p < n; ++p) {
+    const float both = better[p] + worse[p], pull = 2 * loss_.centering * both;
+    sum += static_cast<double>(loss[p]) +
+           static_cast<double>(loss_.centering) * static_cast<double>(both) * static_cast<double>(both);
+    dscore[who[p].first] += each * (dbetter[p] + pull);
+    dscore[who[p].second] += each * (pull - dbetter[p]);
+    const float difference = better[p] - worse[p];
+    figures.accuracy += difference > 0 ? 1.0 : difference == 0 ? 0.5 : 0.0;
+    figures.margin += static_cast<double>(difference);
+  }
+  figures.loss += sum / static_cast<double>(n);
+  pairs += static_cast<std::int64_t>(n);
+}
+
+RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatch) {
+  RewardFigures f;
+  f.min_reward = std::numeric_limits<double>::infinity();
+  f.max_reward = -f.min_reward;
+  const float weight = 1.0f / static_cast<float>(minibatch.size());
+  std::vector<std::int64_t> sizes;
+  for (const Ranking* r : minibatch) {
+    std::int64_t n = 0;
+    for (std::size_t a = 0; a < r->answers.size(); ++a) n += r->view(a).tokens();
+    sizes.push_back(n);
+    f.tokens += n;
+  }
+  std::int64_t pairs = 0, answers = 0;
+  gradients_.zero();
+  for (const auto& [begin, end] : runs_within(sizes, micro_tokens_)) {
+    Batch batch;
+    Targets unused;
+    std::vector<std::int64_t> last;
+    for (auto i = begin; i < end; ++i)
+      for (std::size_t a = 0; a < minibatch[static_cast<std::size_t>(i)]->answers.size(); ++a) {
+        lay_out(minibatch[static_cast<std::size_t>(i)]->view(a), true, batch, unused);
+        last.push_back(batch.size() - 1);
+      }
+    model_.transformer.forward(batch, trace_);
+    std::vector<float> score(last.size()), dscore(last.size());
+    model_.transformer.scores(trace_.final.data(), last, score.data());
+    std::size_t at = 0;
+    for (auto i = begin; i < end; ++i) {
+      const Ranking& r = *minibatch[static_cast<std::size_t>(i)];
+      ranking_loss(r, std::span(score).subspan(at, r.answers.size()), weight,
+                   std::span(dscore).subspan(at, r.answers.size()), f, pairs);
+      at += r.answers.size();
+    }
+    for (float s : score) {
+      f.mean_reward += static_cast<double>(s);
+      f.min_reward = std::min(f.min_reward, static_cast<double>(s));
+      f.max_reward = std::max(f.max_reward, static_cast<double>(s));
+    }
+    answers += static_cast<std::int64_t>(score.size());
+    dfinal_.reserve(batch.size() * model_.config().width);
+    dfinal_.zero();
+    model_.transformer.scores_backward(dscore.data(), trace_.final.data(), last, dfinal_.data(), gradients_);
+    model_.transformer.backward(batch, trace_, dfinal_.data(), gradients_);
+  }
+  gradients_.finish();
+  f.loss /= static_cast<double>(minibatch.size());
+  f.accuracy /= static_cast<double>(pairs);
+  f.margin /= static_cast<double>(pairs);
+  f.mean_reward /= static_cast<double>(answers);
+  return f;
+}
+
+double RewardTrainer::step(float rate) {
+  const Buffer<float>* gradient = &gradients_.values();
+  const double norm = gradient_norm({&gradient, 1});
+  adam_.step(model_.transformer, *gradient, rate, clip_coefficient(norm, adam_.options().max_norm));
+  return norm;
+}
+
+std::vector<std::vector<float>> RewardTrainer::scores(std::span<const Ranking> rankings) {
+  std::vector<ResponseView> views;
+  for (const Ranking& r : rankings)
+    for (std::size_t a = 0; a < r.answers.size(); ++a) views.push_back(r.view(a));
+  const std::vector<float> flat = scores(std::span<const ResponseView>(views));
+  std::vector<std::vector<float>> all;
+  auto at = flat.begin();
+  for (const Ranking& r : rankings) {
+    const auto n = static_cast<std::ptrdiff_t>(r.answers.size());
+    all.emplace_back(at, at + n);
+    at += n;
+  }
+  return all;
+}
+
+}  // namespace nudge

@@ -1,0 +1,78 @@
+#include "lib/train/rollout.h"
+
+#include "lib/base/error.h"
+#include "lib/train/trajectory.h"
+
+namespace nudge {
+
+Rollout::Rollout(Model& model, RolloutOptions options)
+    : model_(model),
+      options_(std::move(options)),
+      generator_(model, options_.generate),
+      policy_digest_(model_digest(model.transformer)) {
+  model_.transformer.pack(false);
+}
+
+void Rollout::add(const Record& prompt, std::int64_t number) {
+  const std::string group = prompt.find_text("id").value_or(std::to_string(number));
+  if (!groups_.insert(group).second) bad_input(prompt.where() + ": the id \"" + group + "\" was there before");
+  SampleRequest request;
+  try {
+    request.prompt = model_.tokenizer.encode(prompt.text("prompt"));
+  } catch (const Error& e) {
+    if (std::string(e.what()).rfind(prompt.where(), 0) == 0) throw;
+    prompt.fail("prompt", e.what());
+  }
+  const auto tokens = static_cast<std::int64_t>(request.prompt.size());
+  if (tokens == 0) bad_input(prompt.where() + ": prompt is empty", "give it at least one token, such as a line end");
+  if (tokens >= model_.config().context)
+    bad_input(prompt.where() + ": prompt has " + std::to_string(tokens) +
+              " tokens, which leaves no room in the context of " + std::to_string(model_.config().context));
+  for (std::int64_t k = 0; k < options_.samples; ++k) {
+    request.id = group + "/" + std::to_string(k);
+    requests_.push_back(request);
+  }
+  prompts_.push_back(prompt);
+}
+
+void Rollout::sample(RecordWriter& out, const std::function<void(std::int64_t)>& progress) {
+  const std::int64_t before = tally_.tokens;
+  const auto responses = generator_.run(requests_, [&](std::int64_t tokens) {
+    if (progress) progress(before + tokens);
+  });
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    out.write(trajectory(prompts_[i / static_cast<std::size_t>(options_.samples)], requests_[i], responses[i]));
+    ++tally_.trajectories;
+    tally_.tokens += static_cast<std::int64_t>(responses[i].ids.size());
+    tally_.stopped += responses[i].stopped;
+  }
+  prompts_.clear();
+  requests_.clear();
+}
+
+Record Rollout::trajectory(const Record& prompt, const SampleRequest& request, const SampledResponse& response) const {
+  const GenerateOptions& g = options_.generate;
+  Record r(prompt.where());
+  r.set_text("schema", "trajectory/1");
+  r.set_text("id", request.id);
+  r.set_text("group", request.id.substr(0, request.id.rfind('/')));
+  r.set_text("prompt", prompt.text("prompt"));
+  r.set_text("response", model_.tokenizer.decode(response.ids, true));
+  r.set_ids("prompt_ids", request.prompt);
+  r.set_ids("response_ids", response.ids);
+  r.set_text("finish", response.stopped ? "stop" : "length");
+  r.set_text("policy", policy_digest_);
+  r.set_text("tokenizer", model_.tokenizer.digest());
+  r.set_text("dtype", kDtype);
+  r.set_integer("arith", kArithmetic);
+  r.set_integer("seed", static_cast<std::int64_t>(g.seed));
+  r.set_real("temperature", g.sampling.temperature);
+  r.set_integer("top_k", g.sampling.top_k);
+  r.set_real("top_p", g.sampling.top_p);
+  r.set_reals("logprobs", response.logprobs);
+  for (const Record::Field& f : prompt.fields())
+    if (!r.has(f.key)) r.set_raw(f.key, f.raw);
+  return r;
+}
+
+}  // namespace nudge

@@ -1,0 +1,65 @@
+#include "lib/train/run_folder.h"
+
+#include <simdjson.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "lib/base/error.h"
+#include "lib/io/json.h"
+
+namespace nudge {
+
+namespace fs = std::filesystem;
+
+RunFolder::RunFolder(std::string path, std::string program, bool force)
+    : path_(std::move(path)), program_(std::move(program)), force_(force) {
+  while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
+  if (path_.empty() || path_ == "-") usage_error("-o FOLDER is missing", "a model is written as a folder");
+  const fs::path parent = fs::absolute(path_).parent_path();
+  if (!fs::is_directory(parent) || access(parent.c_str(), W_OK) != 0)
+    throw Error(Exit::kCannotCreate, path_ + ": " + parent.string() + " is no folder that can be written");
+  if (fs::exists(path_) && !force_ && recorded_provenance().empty())
+    throw Error(Exit::kCannotCreate, path_ + ": exists already", "name another folder, or replace it with --force");
+}
+
+std::string RunFolder::recorded_provenance() const {
+  const std::string file = path_ + "/trainer/provenance.json";
+  if (!fs::exists(file)) return {};
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view text;
+  if (parser.parse(simdjson::padded_string(read_file(file))).get(root) != simdjson::SUCCESS ||
+      root["provenance"].get(text) != simdjson::SUCCESS)
+    return {};
+  return std::string(text);
+}
+
+bool RunFolder::made_already(const std::string& provenance) {
+  provenance_ = provenance;
+  if (fs::exists(path_)) {
+    if (recorded_provenance() == provenance) return true;
+    if (!force_)
+      throw Error(Exit::kCannotCreate, path_ + ": exists already, made from other input or options",
+                  "name another folder, or replace it with --force");
+  }
+  output_ = std::make_unique<OutputFolder>(path_, force_);
+  return false;
+}
+
+const std::string& RunFolder::trainer() {
+  if (trainer_.empty()) {
+    trainer_ = temporary() + "/trainer";
+    fs::create_directory(trainer_);
+  }
+  return trainer_;
+}
+
+void RunFolder::publish() {
+  JsonWriter w(2);
+  w.begin_object().field("program", program_).field("provenance", provenance_).end_object();
+  write_file(trainer() + "/provenance.json", w.text() + "\n");
+  output_->publish();
+}
+
+}  // namespace nudge

@@ -1,0 +1,57 @@
+// Adds rewards and reference log-probs to records.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/io/record.h"
+#include "lib/model/folder.h"
+#include "lib/train/preference.h"
+#include "lib/train/trajectory.h"
+
+namespace nudge {
+
+// What becomes of the score of a response that did not end by itself (docs/mathematics.md, 16).
+enum class MissingEnd { kKeep, kReplace, kSubtract };
+
+struct ScoringOptions {
+  MissingEnd missing_end = MissingEnd::kKeep;
+  float missing_end_value = -1;      // what the score is replaced by, or the penalty that is subtracted
+  std::int64_t micro_tokens = 4096;  // changes no bit
+};
+
+class Scorer {
+ public:
+  // Either folder may be empty, not both.
+  Scorer(const std::string& reward_model, const std::string& reference, ScoringOptions options);
+
+  // Adds fields in place: trajectories get "reward" and "ref_logprobs", preference pairs "chosen_reward" and
+  // "rejected_reward". `numbers`: the records' in the whole input. Errors: kBadInput naming the record.
+  void score(std::span<Record> records, std::span<const std::int64_t> numbers);
+
+  // Of all pairs so far.
+  const std::vector<float>& chosen() const { return chosen_; }
+  const std::vector<float>& rejected() const { return rejected_; }
+  std::int64_t trajectories() const { return trajectories_; }
+  double mean_reward() const { return trajectories_ == 0 ? 0 : reward_sum_ / static_cast<double>(trajectories_); }
+  std::string digest() const;  // of both models
+
+ private:
+  void score_trajectories(std::span<Record* const> records);
+  void score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers);
+  float reward_of(float score) const;
+  void check_tokenizer(const Record& record, const Model& model, const char* what) const;
+
+  std::unique_ptr<Model> reward_model_, reference_;
+  ScoringOptions options_;
+  ResponseEvaluator evaluator_;
+  std::vector<float> chosen_, rejected_;
+  std::int64_t trajectories_ = 0;
+  double reward_sum_ = 0;
+};
+
+}  // namespace nudge

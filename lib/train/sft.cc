@@ -1,0 +1,145 @@
+#include "lib/train/sft.h"
+
+#include <algorithm>
+
+#include "lib/base/error.h"
+#include "lib/train/minibatch.h"
+
+namespace nudge {
+namespace {
+
+std::vector<std::int32_t> encode(const Record& record, const char* key, const Tokenizer& tokenizer) {
+  try {
+    return tokenizer.encode(record.text(key));
+  } catch (const Error& e) {
+    if (std::string(e.what()).rfind(record.where(), 0) == 0) throw;
+    record.fail(key, e.what());
+  }
+}
+
+void append_pieces(const std::vector<std::int32_t>& tokens, const std::string& id, std::int64_t context,
+                   std::vector<SftExample>& examples) {
+  const auto length = static_cast<std::size_t>(context);
+  // A piece ends with the token that the next one starts with, so that every token but the first is predicted.
+  for (std::size_t begin = 0, piece = 0; begin + 1 < tokens.size(); begin += length, ++piece) {
+    const std::size_t end = std::min(tokens.size(), begin + length + 1);
+    SftExample e;
+    e.id = id + "/" + std::to_string(piece);
+    e.tokens.assign(tokens.data() + begin, tokens.data() + end);
+    examples.push_back(std::move(e));
+  }
+}
+
+// Sequences without their last token, which predicts nothing here, and what each of the rest predicts.
+void lay_out(std::span<const SftExample* const> examples, Batch& batch, Targets& targets) {
+  for (const SftExample* e : examples) {
+    const std::int64_t begin = batch.size();
+    batch.add(std::span(e->tokens).first(e->tokens.size() - 1));
+    for (auto t = static_cast<std::size_t>(e->first); t < e->tokens.size(); ++t)
+      targets.add(begin + static_cast<std::int64_t>(t) - 1, e->tokens[t]);
+  }
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const SftExample* const> examples,
+                                                                  std::int64_t limit) {
+  std::vector<std::int64_t> sizes;
+  for (const SftExample* e : examples) sizes.push_back(static_cast<std::int64_t>(e->tokens.size()) - 1);
+  return runs_within(sizes, limit);
+}
+
+}  // namespace
+
+std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
+                                     bool loss_on_all) {
+  std::vector<SftExample> examples;
+  if (record.has("text") == record.has("completion"))
+    bad_input(record.where() + ": has to have either \"text\" or \"prompt\" and \"completion\"");
+  if (record.has("text")) {
+    auto tokens = encode(record, "text", model.tokenizer);
+    if (!model.eos.empty()) tokens.push_back(model.eos.front());
+    append_pieces(tokens, id, model.config().context, examples);
+    return examples;
+  }
+  SftExample e;
+  e.id = id + "/0";
+  e.tokens = encode(record, "prompt", model.tokenizer);
+  const auto prompt = static_cast<std::int64_t>(e.tokens.size());
+  const auto completion = encode(record, "completion", model.tokenizer);
+  e.tokens.insert(e.tokens.end(), completion.begin(), completion.end());
+  if (!model.eos.empty()) e.tokens.push_back(model.eos.front());
+  e.first = loss_on_all ? 1 : std::max<std::int64_t>(1, prompt);
+  if (e.targets() > 0) examples.push_back(std::move(e));
+  return examples;
+}
+
+bool fits(const SftExample& example, const ModelConfig& config) {
+  return static_cast<std::int64_t>(example.tokens.size()) <= config.context + 1;
+}
+
+SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens)
+    : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens),
+      gradients_(model.config(), model.transformer.layout()) {
+  model_.transformer.pack(true);
+}
+
+SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {
+  std::vector<const SftExample*> all;
+  for (const SftExample& e : examples) all.push_back(&e);
+  SftFigures figures;
+  std::vector<RowStats> stats;
+  for (const auto& [begin, end] : micro_batches(all, micro_tokens_)) {
+    Batch batch;
+    Targets targets;
+    lay_out(std::span(all).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), batch,
+            targets);
+    model_.transformer.forward(batch, light_);
+    stats.resize(targets.rows.size());
+    head_.evaluate(model_.transformer, light_.final.data(), targets, stats.data());
+    for (const RowStats& s : stats) figures.loss -= static_cast<double>(s.logprob);
+    figures.tokens += targets.size();
+  }
+  if (figures.tokens > 0) figures.loss /= static_cast<double>(figures.tokens);
+  return figures;
+}
+
+SftFigures SftTrainer::accumulate(std::span<const SftExample* const> minibatch) {
+  SftFigures figures;
+  for (const SftExample* e : minibatch) figures.tokens += e->targets();
+  const float weight = -1.0f / static_cast<float>(figures.tokens);
+  gradients_.zero();
+  for (const auto& [begin, end] : micro_batches(minibatch, micro_tokens_)) {
+    Batch batch;
+    Targets targets;
+    lay_out(minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), batch, targets);
+    model_.transformer.forward(batch, trace_);
+    dfinal_.reserve(batch.size() * model_.config().width);
+    dfinal_.zero();
+    head_.train(model_.transformer, trace_.final.data(), targets,
+                [&](std::int64_t b, std::int64_t e, const RowStats* stats, const float*, RowGradient* gradient) {
+                  for (std::int64_t i = 0; i < e - b; ++i) {
+                    figures.loss -= static_cast<double>(stats[i].logprob);
+                    gradient[i] = {weight, 0, 0};
+                  }
+                },
+                dfinal_.data(), gradients_);
+    model_.transformer.backward(batch, trace_, dfinal_.data(), gradients_);
+  }
+  figures.loss /= static_cast<double>(figures.tokens);
+  gradients_.finish();
+  return figures;
+}
+
+double SftTrainer::step(float rate) {
+  const Buffer<float>* gradient = &gradients_.values();
+  const double norm = gradient_norm({&gradient, 1});
+  adam_.step(model_.transformer, *gradient, rate, clip_coefficient(norm, adam_.options().max_norm));
+  return norm;
+}
+
+SftFigures SftTrainer::train(std::span<const SftExample* const> minibatch, float rate, double& norm) {
+  const SftFigures figures = accumulate(minibatch);
+  norm = step(rate);
+  return figures;
+}
+
+}  // namespace nudge

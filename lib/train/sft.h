@@ -1,0 +1,62 @@
+// Supervised fine-tuning: -log p of the completion's tokens, mean over those of the minibatch.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/io/record.h"
+#include "lib/model/folder.h"
+#include "lib/model/head.h"
+#include "lib/train/optimizer.h"
+
+namespace nudge {
+
+struct SftExample {
+  std::string id;                    // the record's id or its number, then "/" and the piece's number
+  std::vector<std::int32_t> tokens;  // at least 2
+  std::int64_t first = 1;            // the first token whose prediction counts, >= 1
+  std::int64_t targets() const { return static_cast<std::int64_t>(tokens.size()) - first; }
+};
+
+// The examples of a record: {"text"} (all its tokens and an ending token, cut into consecutive pieces of the context)
+// or {"prompt","completion"} (encoded separately, an ending token behind; the completion's tokens count, or with
+// `loss_on_all` the prompt's too). `id`: the record's, or its number. None where there is nothing to predict. Errors:
+// kBadInput naming the record.
+std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
+                                     bool loss_on_all);
+
+// Whether prompt and completion fit the context, which doesn't need to hold the last token.
+bool fits(const SftExample& example, const ModelConfig& config);
+
+struct SftFigures {
+  double loss = 0;            // nats a token
+  std::int64_t tokens = 0;    // that count
+};
+
+class SftTrainer {
+ public:
+  SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens);
+
+  // The mean loss, nothing trained.
+  SftFigures evaluate(std::span<const SftExample> examples);
+  // The mean loss and its gradient over a minibatch.
+  SftFigures accumulate(std::span<const SftExample* const> minibatch);
+  const Buffer<float>& gradient() const { return gradients_.values(); }
+  // A step along what accumulate left. Returns the gradient's norm before clipping.
+  double step(float rate);
+  // accumulate and step. `norm` receives the gradient's norm.
+  SftFigures train(std::span<const SftExample* const> minibatch, float rate, double& norm);
+
+ private:
+  Model& model_;
+  Adam adam_;
+  std::int64_t micro_tokens_;
+  Gradients gradients_;
+  Trace trace_{true}, light_{false};
+  LanguageHead head_;
+  Buffer<float> dfinal_;
+};
+
+}  // namespace nudge

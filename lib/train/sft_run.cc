@@ -1,0 +1,103 @@
+#include "lib/train/sft_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "lib/base/error.h"
+#include "lib/base/scalar_math.h"
+#include "lib/train/minibatch.h"
+
+namespace nudge {
+
+SftData sft_data(const std::vector<Record>& records, const Model& model, const SftRunOptions& options,
+                 const std::string& what) {
+  SftData data;
+  const std::vector<std::string> ids = unique_ids(records);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    auto examples = sft_examples(records[i], ids[i], model, options.loss_on_all);
+    ++data.records;
+    if (!examples.empty() && !fits(examples.front(), model.config())) {
+      if (!options.training.skip_long)
+        bad_input(records[i].where() + ": prompt and completion have " +
+                      std::to_string(examples.front().tokens.size()) + " tokens, more than the context of " +
+                      std::to_string(model.config().context) + " can predict",
+                  "leave such records out with --too-long skip, or give them as \"text\", which is cut into pieces");
+      ++data.skipped;
+      continue;
+    }
+    for (SftExample& e : examples) data.examples.push_back(std::move(e));
+  }
+  if (data.examples.empty()) bad_input(what + ": holds no token to predict");
+  std::stable_sort(data.examples.begin(), data.examples.end(),
+                   [](const SftExample& a, const SftExample& b) { return id_less(a.id, b.id); });
+  return data;
+}
+
+namespace {
+
+double held_out_loss(SftTrainer& trainer, const SftData& held_out, std::int64_t step, std::int64_t steps,
+                     const OnFigures& on_figures) {
+  const double loss = trainer.evaluate(held_out.examples).loss;
+  Metrics figures;
+  figures.set("step", static_cast<double>(step));
+  at_step(step, [&] { figures.set("held_out/loss", loss); });
+  const double perplexity = det_exp(loss);
+  figures.set("held_out/perplexity", std::isfinite(perplexity) ? std::optional(perplexity) : std::nullopt);
+  on_figures(step, steps, figures);
+  return loss;
+}
+
+}  // namespace
+
+SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, const SftRunOptions& options,
+                  const OnFigures& on_figures) {
+  EpochPlan plan(static_cast<std::int64_t>(data.examples.size()), options.training, "sft");
+  const Schedule schedule = plan.schedule();
+  SftTrainer trainer(model, options.training.adam, options.training.micro_tokens);
+  SftReport report;
+  report.steps = plan.steps();
+  if (held_out) report.held_out_before = held_out_loss(trainer, *held_out, 0, plan.steps(), on_figures);
+  for (std::int64_t s = 0; s < plan.steps(); ++s) {
+    std::vector<const SftExample*> minibatch;
+    for (std::int64_t i : plan.step(s)) minibatch.push_back(&data.examples[static_cast<std::size_t>(i)]);
+    const float rate = schedule.rate(static_cast<std::uint64_t>(s));
+    const SftFigures done = trainer.accumulate(minibatch);
+    const double norm = trainer.step(rate);
+    Metrics figures;
+    at_step(s + 1, [&] {
+      figures.set("step", static_cast<double>(s + 1));
+      figures.set("epoch", plan.epochs_after(s));
+      figures.set("loss/train", done.loss);
+      figures.set("lr", static_cast<double>(rate));
+      figures.set("grad_norm", norm);
+      figures.set("tokens", static_cast<double>(done.tokens));
+    });
+    report.tokens += done.tokens;
+    if (s == 0) report.first_loss = done.loss;
+    report.last_loss = done.loss;
+    on_figures(s + 1, plan.steps(), figures);
+  }
+  check_finite(model.transformer);
+  if (held_out && plan.steps() > 0)
+    report.held_out_after = held_out_loss(trainer, *held_out, plan.steps(), plan.steps(), on_figures);
+  return report;
+}
+
+std::string summary(const SftReport& r) {
+  const auto figure = [](double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.4g", x);
+    return std::string(text);
+  };
+  const auto change = [&](const std::string& name, std::optional<double> from, std::optional<double> to) {
+    if (!from) return std::string();
+    return name + " " + figure(*from) + (to ? " to " + figure(*to) : "");
+  };
+  std::string text = change("loss", r.first_loss, r.last_loss);
+  if (!r.held_out_before) return text;
+  text += (text.empty() ? "" : ", ") + change("held-out loss", r.held_out_before, r.held_out_after);
+  return text + " (perplexity " + figure(det_exp(r.held_out_after.value_or(*r.held_out_before))) + ")";
+}
+
+}  // namespace nudge

@@ -1,0 +1,110 @@
+#include "lib/train/training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/base/rng.h"
+#include "lib/train/minibatch.h"
+
+namespace nudge {
+
+void training_options(Tool& tool, TrainingOptions& o, const std::string& examples) {
+  tool.group("Training");
+  tool.option("--epochs", o.epochs, "passes over the input; 0 trains nothing").at_least(0).at_most(1e6);
+  tool.option("--batch", o.batch, examples + " of a step").at_least(1).at_most(1e9);
+  tool.option("--lr", o.schedule.peak, "learning rate, at its peak").at_least(0).at_most(1e3);
+  tool.choice("--schedule", o.schedule.decay,
+              {{"constant", Decay::kConstant}, {"linear", Decay::kLinear}, {"cosine", Decay::kCosine}},
+              "how the learning rate falls after the warm-up");
+  tool.option("--warmup", o.schedule.warmup, "steps in which the learning rate rises").at_most(1e9);
+  tool.option("--min-lr", o.schedule.min_fraction, "what the learning rate falls to, as a fraction of --lr")
+      .at_least(0).at_most(1);
+  tool.option("--beta1", o.adam.beta1, "AdamW: decay of the mean gradient").at_least(0).below(1);
+  tool.option("--beta2", o.adam.beta2, "AdamW: decay of the mean square").at_least(0).below(1);
+  tool.option("--eps", o.adam.eps, "AdamW: added to the root of the mean square").above(0);
+  tool.option("--weight-decay", o.adam.weight_decay, "AdamW: decay of the weights, times the learning rate")
+      .at_least(0);
+  tool.option("--max-norm", o.adam.max_norm, "gradients are scaled down to this norm; 0 doesn't").at_least(0);
+  tool.choice("--too-long", o.skip_long, {{"fail", false}, {"skip", true}},
+              "what to do about " + examples + " longer than the model's context");
+  tool.option("--micro-batch", o.micro_tokens, "tokens that go through the model at a time; changes no bit")
+      .at_least(1).neutral();
+}
+
+EpochPlan::EpochPlan(std::int64_t n, const TrainingOptions& options, std::string_view stream)
+    : n_(n), batch_(std::min(options.batch, n)), per_epoch_((n + batch_ - 1) / batch_), seed_(options.seed),
+      stream_(stream), schedule_(options.schedule) {
+  total_ = std::llround(options.epochs * static_cast<double>(n));
+  if (options.epochs > 0) total_ = std::max<std::int64_t>(1, total_);
+  steps_ = total_ / n * per_epoch_ + (total_ % n + batch_ - 1) / batch_;
+}
+
+std::int64_t EpochPlan::end_of(std::int64_t s) const {
+  return std::min({total_, (s / per_epoch_ + 1) * n_, begin_of(s) + batch_});
+}
+
+const std::vector<std::int64_t>& EpochPlan::step(std::int64_t s) {
+  const std::int64_t epoch = s / per_epoch_, first = epoch * n_;
+  if (epoch != epoch_) order_ = permutation(n_, seed_, stream_of(stream_ + "/" + std::to_string(epoch)));
+  epoch_ = epoch;
+  minibatch_.assign(order_.begin() + (begin_of(s) - first), order_.begin() + (end_of(s) - first));
+  return minibatch_;
+}
+
+double EpochPlan::epochs_after(std::int64_t s) const {
+  return static_cast<double>(end_of(s)) / static_cast<double>(n_);
+}
+
+Schedule EpochPlan::schedule() const {
+  Schedule s = schedule_;
+  s.steps = static_cast<std::uint64_t>(steps_);
+  if (steps_ > 0) s.check();
+  return s;
+}
+
+std::vector<Record> read_all(RecordReader& reader) {
+  std::vector<Record> records;
+  Record record;
+  while (reader.next(record)) records.push_back(record);
+  return records;
+}
+
+std::vector<std::string> unique_ids(const std::vector<Record>& records) {
+  std::vector<std::string> ids;
+  std::set<std::string_view> given;
+  ids.reserve(records.size());
+  for (const Record& r : records) {
+    const auto id = r.find_text("id");
+    ids.push_back(id.value_or(std::to_string(ids.size())));
+    if (id && !given.insert(ids.back()).second) bad_input(r.where() + ": the id \"" + *id + "\" was there before");
+  }
+  return ids;
+}
+
+std::string folder_digest(const Model& model) {
+  Digest digest;
+  digest.text(model_digest(model.transformer)).text(model.config().json());
+  digest.text(model.tokenizer.json()).text(model.tokenizer.config_json()).text(model.generation_config);
+  return digest.hex();
+}
+
+void at_step(std::int64_t step, const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    throw Error(e.status(), "step " + std::to_string(step) + ": training has diverged: " + e.what(),
+                "try a lower --lr, a longer --warmup or a lower --max-norm");
+  }
+}
+
+void check_finite(const Transformer& transformer) {
+  for (const TensorInfo& t : transformer.layout().tensors)
+    for (std::int64_t i = 0; i < t.size; ++i)
+      if (!std::isfinite(transformer.values()[t.offset + i]))
+        bad_input("training has diverged: " + t.name + " is not finite", "try a lower --lr");
+}
+
+}  // namespace nudge

@@ -1,0 +1,70 @@
+#include "lib/train/trajectory.h"
+
+#include "lib/base/error.h"
+
+namespace nudge {
+namespace {
+
+void check_tokens(const Record& record, const char* key, const std::vector<std::int32_t>& ids, std::int64_t vocab) {
+  for (std::int32_t id : ids)
+    if (id >= vocab)
+      record.fail(key, "holds token " + std::to_string(id) + ", the model's vocabulary has " + std::to_string(vocab));
+}
+
+std::vector<float> per_token(const Record& record, const char* key, std::int64_t n) {
+  if (!record.has(key)) return {};
+  std::vector<float> values = record.reals(key);
+  if (static_cast<std::int64_t>(values.size()) != n)
+    record.fail(key, "has " + std::to_string(values.size()) + " numbers for " + std::to_string(n) + " tokens");
+  return values;
+}
+
+}  // namespace
+
+Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
+  Trajectory t;
+  t.where = record.where();
+  t.id = record.text("id");
+  t.prompt_ids = record.ids("prompt_ids");
+  t.response_ids = record.ids("response_ids");
+  check_tokens(record, "prompt_ids", t.prompt_ids, config.vocab);
+  check_tokens(record, "response_ids", t.response_ids, config.vocab);
+  const ResponseView view = t.view();
+  if (view.predicted() < 1) record.fail("response_ids", "has no token to learn from");
+  if (view.tokens() > config.context)
+    bad_input(t.where + ": prompt and response have " + std::to_string(view.tokens()) +
+              " tokens, more than the model's context of " + std::to_string(config.context));
+  t.logprobs = per_token(record, "logprobs", view.predicted());
+  t.ref_logprobs = per_token(record, "ref_logprobs", view.predicted());
+  t.token_rewards = per_token(record, "rewards", view.predicted());
+  t.reward = record.find_real("reward");
+  t.temperature = record.find_real("temperature").value_or(1.0f);
+  if (t.temperature < 0) record.fail("temperature", "is negative");
+  t.truncated_sampling =
+      record.find_integer("top_k").value_or(0) > 0 || record.find_real("top_p").value_or(1.0f) < 1.0f;
+  t.stopped = record.find_text("finish").value_or("stop") == "stop";
+  t.policy = record.find_text("policy").value_or("");
+  t.dtype = record.find_text("dtype").value_or(kDtype);
+  t.arithmetic = record.find_integer("arith").value_or(kArithmetic);
+  return t;
+}
+
+void check_sampled_by(const Trajectory& t, const std::string& policy_digest, bool off_policy, bool allow_truncated) {
+  if (t.temperature == 0)
+    bad_input(t.where + ": was sampled at temperature 0, which has no log-probs to learn from",
+              "sample with rollout --temperature 1");
+  if (t.truncated_sampling && !allow_truncated)
+    bad_input(t.where + ": was sampled with top-k or top-p, its log-probs are not those it was drawn with",
+              "sample without them, or accept the bias with --allow-truncated");
+  if (off_policy) return;
+  if (t.policy != policy_digest)
+    bad_input(t.where + ": was sampled by policy " + (t.policy.empty() ? "(unnamed)" : t.policy) + ", this one is " +
+                  policy_digest,
+              "give the policy that sampled it, or accept it with --off-policy");
+  if (t.dtype != kDtype || t.arithmetic != kArithmetic)
+    bad_input(t.where + ": was sampled in dtype " + t.dtype + " and arithmetic " + std::to_string(t.arithmetic) +
+                  ", this program has " + kDtype + " and " + std::to_string(kArithmetic),
+              "sample again with this version, or accept it with --off-policy");
+}
+
+}  // namespace nudge

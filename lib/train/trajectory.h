@@ -1,0 +1,43 @@
+// Trajectories as programs need them: read from records with every field checked (docs/formats.md).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/io/record.h"
+#include "lib/model/config.h"
+#include "lib/train/responses.h"
+
+namespace nudge {
+
+// Raised whenever the order of a sum or a polynomial changes: log-probs of another arithmetic are other numbers.
+inline constexpr int kArithmetic = 1;
+inline constexpr const char* kDtype = "f32";
+
+struct Trajectory {
+  std::string id, policy, where;
+  std::vector<std::int32_t> prompt_ids, response_ids;
+  std::vector<float> logprobs;              // a number for each predicted token
+  std::vector<float> ref_logprobs;          // empty where the record has none
+  std::vector<float> token_rewards;         // "rewards", added to the per-token reward; empty where there are none
+  std::optional<float> reward;
+  float temperature = 1;
+  bool truncated_sampling = false;          // top-k or top-p
+  bool stopped = true;                      // finish is "stop"
+  std::string dtype;
+  std::int64_t arithmetic = 0;
+
+  ResponseView view() const { return {prompt_ids, response_ids, temperature}; }
+};
+
+// Reads and checks a record against a model's vocabulary and context. Errors: kBadInput naming the record: no
+// response tokens, tokens beyond the vocabulary, longer than the context, lists of different lengths.
+Trajectory read_trajectory(const Record& record, const ModelConfig& config);
+
+// Refuses what a trainer cannot use, each with what to do: another policy's samples (unless `off_policy`), another
+// dtype or arithmetic, temperature 0, truncated sampling (unless `allow_truncated`).
+void check_sampled_by(const Trajectory& t, const std::string& policy_digest, bool off_policy, bool allow_truncated);
+
+}  // namespace nudge

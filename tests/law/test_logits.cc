@@ -1,0 +1,263 @@
+// The law's first sentence: the logits at a position are the same bits however it was reached.
+#include "tests/law/shapes.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+// Extends a slot by chunks of these sizes, again and again, until the tokens are used up; the logits of all.
+Floats in_chunks(const Subject& s, const std::vector<std::int64_t>& sizes, KvCache& cache, std::int64_t slot) {
+  Floats all;
+  Trace trace;
+  const auto n = static_cast<std::int64_t>(s.tokens.size());
+  std::size_t k = 0;
+  for (std::int64_t at = 0; at < n; ++k) {
+    const std::int64_t take = std::min(sizes[std::min(k, sizes.size() - 1)], n - at);
+    Batch batch;
+    batch.add(part(s.tokens, at, take));
+    s.model.extend(batch, {&slot, 1}, cache, trace);
+    const Floats logits = logits_of(s.model, trace, 0, take);
+    all.insert(all.end(), logits.begin(), logits.end());
+    at += take;
+  }
+  CHECK(cache.length(slot) == n);
+  return all;
+}
+
+KvCache cache_of(const Subject& s, std::int64_t slots) {
+  return KvCache(s.model.config().layers, s.model.config(), slots, s.model.config().context);
+}
+
+// Not-a-numbers everywhere in the cache: whoever reads what is not there yet, shows.
+KvCache poisoned_cache(const Subject& s, std::int64_t slots) {
+  KvCache cache = cache_of(s, slots);
+  const std::int64_t floats = 2 * cache.capacity() * s.model.config().head_dim();
+  for (std::int64_t l = 0; l < s.model.config().layers; ++l)
+    for (std::int64_t slot = 0; slot < slots; ++slot)
+      for (std::int64_t h = 0; h < s.model.config().heads; ++h) std::fill_n(cache.keys(l, slot, h), floats, NAN);
+  return cache;
+}
+
+// The sequence's logits in a batch with sequences of these lengths before and behind it.
+Floats among(const Subject& s, const std::vector<std::int64_t>& before, const std::vector<std::int64_t>& behind) {
+  Batch batch;
+  std::uint64_t seed = 100;
+  for (std::int64_t n : before) batch.add(random_tokens(n, s.model.config().vocab, ++seed));
+  const std::int64_t begin = batch.size();
+  batch.add(s.tokens);
+  for (std::int64_t n : behind) batch.add(random_tokens(n, s.model.config().vocab, ++seed));
+  Trace trace;
+  s.model.forward(batch, trace);
+  return logits_of(s.model, trace, begin, static_cast<std::int64_t>(s.tokens.size()));
+}
+
+void check_batches(const Subject& s) {
+  const Floats expected = alone(s.model, s.tokens);
+  at_every_setting([&] {
+    CHECK(same_bits(among(s, {1}, {}), expected));
+    CHECK(same_bits(among(s, {}, {7}), expected));
+    CHECK(same_bits(among(s, {3, 1, 17}, {31, 1}), expected));
+    CHECK(same_bits(among(s, {49, 16, 2, 11}, {1, 64}), expected));
+  });
+}
+
+void check_chunks(const Subject& s, const std::vector<std::vector<std::int64_t>>& ways) {
+  const Floats expected = alone(s.model, s.tokens);
+  at_every_setting([&] {
+    for (const auto& sizes : ways) {
+      KvCache cache = cache_of(s, 1);
+      INFO("chunks of " << sizes.front() << ", then " << sizes.back());
+      CHECK(same_bits(in_chunks(s, sizes, cache, 0), expected));
+    }
+  });
+}
+
+}  // namespace
+
+TEST_CASE("the processor has both levels, so that the tests here compare them") {
+  if (kernels_of_level("v4") == nullptr) return skip("the processor has no AVX-512");
+  CHECK(kernels_of_level("v3") != nullptr);
+}
+
+TEST_CASE("a wide model's logits are the same bits at every level and number of threads") {
+  const Subject& s = wide_subject();
+  same_everywhere([&] { return alone(s.model, s.tokens); });
+}
+
+TEST_CASE("a long sequence's logits are the same bits at every level and number of threads") {
+  const Subject& s = long_subject();
+  same_everywhere([&] { return alone(s.model, s.tokens); });
+}
+
+TEST_CASE("packing gives the same bits at every level and number of threads") {
+  const Transformer& m = wide_subject().model;
+  same_everywhere([&] {
+    Buffer<float> values(m.layout().size);
+    std::copy_n(m.values(), values.size(), values.data());
+    Transformer again(m.config(), std::move(values));
+    again.pack(false);
+    return alone(again, wide_subject().tokens);
+  });
+}
+
+TEST_CASE("a wide model's logits are the same bits in any batch and at any place of it") { check_batches(wide_subject()); }
+TEST_CASE("a long sequence's logits are the same bits in any batch and at any place of it") { check_batches(long_subject()); }
+
+TEST_CASE("a wide model's prefill is the same bits in chunks of any size") {
+  check_chunks(wide_subject(), {{113}, {50}, {1, 112}, {13}, {16, 17, 31}});
+}
+TEST_CASE("a long sequence's prefill is the same bits in chunks of any size") {
+  check_chunks(long_subject(), {{545}, {256, 1, 255}, {200}, {17}, {530, 1}});
+}
+
+TEST_CASE("decoding token by token gives the bits of the prefill, with a wide model") {
+  check_chunks(wide_subject(), {{70, 1}});
+  KeepSettings keep;
+  set_thread_count(1);
+  const Subject& s = wide_subject();
+  KvCache cache = cache_of(s, 1);
+  CHECK(same_bits(in_chunks(s, {1}, cache, 0), alone(s.model, s.tokens)));
+}
+TEST_CASE("decoding token by token gives the bits of the prefill, with a long sequence") {
+  KeepSettings keep;
+  set_thread_count(1);
+  const Subject& s = long_subject();
+  for (const char* name : {"v3", "v4"}) {
+    if (kernels_of_level(name) == nullptr) continue;
+    use_kernels(*kernels_of_level(name));
+    KvCache cache = cache_of(s, 1);
+    CHECK(same_bits(in_chunks(s, {1}, cache, 0), alone(s.model, s.tokens)));
+  }
+}
+
+TEST_CASE("what lies in the cache behind a sequence is never read") {
+  for (const Subject* s : {&wide_subject(), &long_subject()}) {
+    const Floats expected = alone(s->model, s->tokens);
+    at_every_setting([&] {
+      KvCache cache = poisoned_cache(*s, 2);
+      CHECK(same_bits(in_chunks(*s, {37}, cache, 1), expected));
+    });
+  }
+}
+
+TEST_CASE("slots that decode together give the bits of each alone, whatever their lengths") {
+  const Subject& s = wide_subject();
+  std::vector<std::vector<std::int32_t>> sequences;
+  std::vector<Floats> expected;
+  for (std::int64_t i = 0; i < 5; ++i) {
+    sequences.push_back(random_tokens(19 + 13 * i, s.model.config().vocab, 50 + static_cast<std::uint64_t>(i)));
+    expected.push_back(alone(s.model, sequences.back()));
+  }
+  at_every_setting([&] {
+    KvCache cache = poisoned_cache(s, 5);
+    Trace trace;
+    std::vector<Floats> logits(5);
+    for (std::int64_t step = 0;; ++step) {  // slot i enters with its prompt at step i and takes 1 .. 3 tokens a step
+      Batch batch;
+      std::vector<std::int64_t> slots;
+      std::vector<std::size_t> who;
+      for (std::int64_t i = std::min<std::int64_t>(step, 4); i >= 0; --i) {  // not in the order of the slots
+        const auto& tokens = sequences[static_cast<std::size_t>(i)];
+        const std::int64_t slot = (i * 2) % 5, at = cache.length(slot), left = static_cast<std::int64_t>(tokens.size()) - at;
+        const std::int64_t take = std::min(left, at == 0 ? 11 + i : 1 + (step + i) % 3 * 5);
+        if (take <= 0) continue;
+        batch.add(part(tokens, at, take));
+        slots.push_back(slot);
+        who.push_back(static_cast<std::size_t>(i));
+      }
+      if (slots.empty()) break;
+      s.model.extend(batch, slots, cache, trace);
+      for (std::size_t r = 0; r < who.size(); ++r) {
+        const Floats l = logits_of(s.model, trace, batch.begin[r], batch.begin[r + 1] - batch.begin[r]);
+        logits[who[r]].insert(logits[who[r]].end(), l.begin(), l.end());
+      }
+    }
+    for (std::size_t i = 0; i < 5; ++i) CHECK(same_bits(logits[i], expected[i]));
+  });
+}
+
+TEST_CASE("a copied slot goes on with the bits of the one that it was copied from") {
+  const Subject& s = long_subject();
+  const Floats expected = alone(s.model, s.tokens);
+  const auto V = static_cast<std::size_t>(s.model.config().vocab);
+  at_every_setting([&] {
+    KvCache cache = poisoned_cache(s, 3);
+    Trace trace;
+    Batch first;
+    first.add(part(s.tokens, 0, 301));
+    std::int64_t slot = 2;
+    s.model.extend(first, {&slot, 1}, cache, trace);
+    cache.copy(2, 0);
+    CHECK(cache.length(0) == 301);
+    // What the original does next must not touch the copy.
+    Batch other;
+    other.add(random_tokens(40, s.model.config().vocab, 5));
+    s.model.extend(other, {&slot, 1}, cache, trace);
+    Batch rest;
+    rest.add(part(s.tokens, 301, 244));
+    slot = 0;
+    s.model.extend(rest, {&slot, 1}, cache, trace);
+    const Floats logits = logits_of(s.model, trace, 0, 244);
+    CHECK(same_bits(logits.data(), expected.data() + 301 * V, logits.size()));
+  });
+}
+
+TEST_CASE("a slot that is used again gives the bits of a fresh one") {
+  const Subject& s = wide_subject();
+  const Floats expected = alone(s.model, s.tokens);
+  KvCache cache = cache_of(s, 1);
+  const Subject other{random_transformer(s.model.config(), 99, 1.5, false), random_tokens(100, 2083, 98)};
+  in_chunks(other, {100}, cache, 0);
+  cache.set_length(0, 0);
+  CHECK(same_bits(in_chunks(s, {13}, cache, 0), expected));
+}
+
+TEST_CASE("working memory left by another batch or by a model of another shape changes no bit") {
+  const Subject &s = wide_subject(), &other = long_subject();
+  const Floats expected = alone(s.model, s.tokens);
+  for (bool keep : {false, true}) {
+    Trace trace{keep};
+    Batch large, batch;
+    for (int i = 0; i < 9; ++i) large.add(random_tokens(60, 67, static_cast<std::uint64_t>(i)));
+    batch.add(s.tokens);
+    other.model.forward(large, trace);
+    s.model.forward(batch, trace);
+    CHECK(same_bits(logits_of(s.model, trace, 0, batch.size()), expected));
+    s.model.forward(batch, trace);
+    CHECK(same_bits(logits_of(s.model, trace, 0, batch.size()), expected));
+  }
+}
+
+TEST_CASE("a model with wider heads can follow one with narrower heads in the same working memory") {
+  const ModelConfig narrow = shape_of(1, 4, 3, 9, 29, 40), wide = shape_of(1, 2, 31, 9, 29, 40);
+  const Transformer first = random_transformer(narrow, 1, 1, false), second = random_transformer(wide, 2, 1, false);
+  Batch batch;
+  for (int i = 0; i < 3; ++i) batch.add(random_tokens(33, 29, static_cast<std::uint64_t>(i)));
+  Trace fresh, used;
+  second.forward(batch, fresh);
+  first.forward(batch, used);
+  second.forward(batch, used);
+  CHECK(same_bits(logits_of(second, used, 0, 99), logits_of(second, fresh, 0, 99)));
+}
+
+TEST_CASE("logits of a row are the same bits for any rows beside it") {
+  const Subject& s = wide_subject();
+  Batch batch;
+  batch.add(s.tokens);
+  Trace trace;
+  s.model.forward(batch, trace);
+  const auto V = static_cast<std::size_t>(s.model.config().vocab);
+  const Floats all = logits_of(s.model, trace, 0, batch.size());
+  at_every_setting([&] {
+    for (std::int64_t n : {1, 2, 5, 12, 13, 25, 64}) {
+      for (std::int64_t begin : {std::int64_t{0}, std::int64_t{3}, batch.size() - n}) {
+        const Floats some = logits_of(s.model, trace, begin, n);
+        CHECK(same_bits(some.data(), all.data() + static_cast<std::size_t>(begin) * V, some.size()));
+      }
+    }
+  });
+}

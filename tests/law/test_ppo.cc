@@ -1,0 +1,172 @@
+// ppo-step's part of the law: what is prepared, every objective's gradient, and the weights after all epochs are the
+// same bits for any micro-batch, level, number of threads and order of the records.
+#include "tests/law/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+
+#include "lib/base/error.h"
+#include "lib/train/ppo.h"
+#include "tests/law/shapes.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+struct Setup {
+  Objective objective = Objective::kClip;
+  bool shared = false, wide_critic = false, kl_estimate = false;
+  double c2 = 0.01, kl_loss = 0;
+  float temperature = 1;
+};
+
+Model policy_of(const Setup& s) {
+  Model language = sampler(4);
+  ModelConfig config = language.config();
+  config.shared_value = s.shared;
+  return Model{random_transformer(config, 51, 0.4, true), std::move(language.tokenizer), "", language.eos};
+}
+
+Model critic_of(const Setup& s) {
+  Model language = sampler(4);
+  ModelConfig config = s.wide_critic ? shape_of(3, 1, 50, 70, 257, 90) : language.config();
+  config.head = HeadKind::kScore;
+  return Model{random_transformer(config, 52, 0.6, true), std::move(language.tokenizer), "", {}};
+}
+
+// Sampled by the policy, with a reference's log-probs and rewards.
+std::vector<Trajectory> sample(const Setup& s) {
+  KeepSettings keep;
+  set_thread_count(1);
+  const Model policy = policy_of(s);
+  const auto asked = requests();
+  const auto sampled = Generator(policy, options_with(s.temperature, 4, 14)).run(asked);
+  const Transformer reference = random_transformer(sampler(4).config(), 53, 0.4, false);
+  std::vector<Trajectory> all;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Trajectory t;
+    t.id = asked[i].id;
+    t.where = "records: record " + std::to_string(i);
+    t.prompt_ids = asked[i].prompt;
+    t.response_ids = sampled[i].ids;
+    t.logprobs = sampled[i].logprobs;
+    t.temperature = s.temperature;
+    t.reward = static_cast<float>(normal(8, 1, i));
+    if (i % 3 == 1) t.token_rewards.assign(t.response_ids.size(), 0.05f);
+    all.push_back(t);
+  }
+  for (Trajectory& t : all) {
+    const ResponseView view = t.view();
+    t.ref_logprobs = ResponseEvaluator(1).stats(reference, {&view, 1})[0].logprobs;
+  }
+  return all;
+}
+
+// Those of a setup, sampled once: how is test_sampling's matter.
+std::vector<Trajectory> trajectories(const Setup& s) {
+  static std::map<std::pair<bool, float>, std::vector<Trajectory>> known;
+  auto& found = known[{s.shared, s.temperature}];
+  if (found.empty()) found = sample(s);
+  return found;
+}
+
+void append(Floats& to, std::span<const float> from) { to.insert(to.end(), from.begin(), from.end()); }
+
+PpoOptions options_of(const Setup& s, std::int64_t micro) {
+  PpoOptions o;
+  o.objective = s.objective;
+  o.kl_estimate = s.kl_estimate;
+  o.c2 = s.c2;
+  o.kl_loss = s.kl_loss;
+  o.micro_tokens = micro;
+  o.epochs = 2;
+  o.minibatch = 4;
+  o.rate = o.critic_rate = 1e-3;
+  return o;
+}
+
+// All that one iteration computes: the batch, the gradient of a minibatch when the policy has moved away from the one
+// that sampled, and weights and metrics after all epochs. `order` puts the records into another order.
+Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(std::vector<Trajectory>&)>& order = {}) {
+  Model policy = policy_of(s), critic = critic_of(s);
+  auto records = trajectories(s);
+  if (order) order(records);
+  Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
+  const bool own = !s.shared && s.objective != Objective::kReinforce;
+  Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr, options_of(s, micro));
+  const PpoBatch batch = ppo.prepare(records, 0.1, false);
+  CHECK(batch.first_ratio_min == 1.0f);
+  CHECK(batch.first_ratio_max == 1.0f);
+  Floats numbers;
+  for (const Floats* v : {&batch.new_logprobs, &batch.entropies, &batch.values, &batch.rewards, &batch.advantages, &batch.returns})
+    append(numbers, *v);
+  Metrics metrics;
+  ppo.train(batch, 0, 0.2, metrics);
+  const std::vector<std::int64_t> minibatch{7, 0, 3, 9, 4, 1};
+  const Ppo::Figures f = ppo.accumulate(batch, minibatch, 0.2);
+  for (double x : {f.policy_loss, f.value_loss, f.entropy, f.approxkl, f.ratio, f.kl, f.kl_loss, f.loss})
+    numbers.push_back(static_cast<float>(x));
+  CHECK(f.ratio != 1);
+  append(numbers, ppo.policy_gradient().span());
+  if (own) append(numbers, ppo.critic_gradient().span());
+  append(numbers, {policy.transformer.values(), static_cast<std::size_t>(policy.transformer.layout().size)});
+  if (own) append(numbers, {critic.transformer.values(), static_cast<std::size_t>(critic.transformer.layout().size)});
+  for (char c : metrics.json()) numbers.push_back(static_cast<float>(c));
+  return numbers;
+}
+
+void check(const Setup& s) {
+  const std::int64_t limits[] = {1, 7, 64, 1 << 20};
+  const Floats expected = iteration(s, 64);
+  std::size_t n = 0;
+  at_every_setting([&] {  // with micro-batches that change from one setting to the next
+    const std::int64_t micro = limits[n++ % 4];
+    INFO("at most " << micro << " tokens");
+    CHECK(same_bits(iteration(s, micro), expected));
+  });
+  CHECK(same_bits(iteration(s, 64, [](auto& r) { std::reverse(r.begin(), r.end()); }), expected));
+  CHECK(same_bits(iteration(s, 30, [](auto& r) { std::rotate(r.begin(), r.begin() + 3, r.end()); }), expected));
+}
+
+}  // namespace
+
+TEST_CASE("the clipped objective obeys the law") { check({}); }
+TEST_CASE("the clipped objective with a shared critic obeys the law") { check({Objective::kClip, true}); }
+TEST_CASE("the clipped objective with a critic of another shape obeys the law") { check({Objective::kClip, false, true}); }
+TEST_CASE("the clipped objective with a KL term in the loss obeys the law, at temperature 0.7") {
+  check({Objective::kClip, false, false, false, 0.01, 0.3, 0.7f});
+}
+TEST_CASE("the objective with the exact KL obeys the law") { check({Objective::kKl}); }
+TEST_CASE("the objective with the exact KL and a shared critic obeys the law") { check({Objective::kKl, true}); }
+TEST_CASE("the objective with the estimated KL obeys the law") { check({Objective::kKl, false, false, true}); }
+TEST_CASE("importance sampling obeys the law") { check({Objective::kIs}); }
+TEST_CASE("reinforce obeys the law") { check({Objective::kReinforce}); }
+
+TEST_CASE("the objectives of these tests give different gradients") {
+  std::vector<Floats> all;
+  for (const Setup& s : {Setup{}, Setup{Objective::kKl}, Setup{Objective::kKl, false, false, true}, Setup{Objective::kIs},
+                         Setup{Objective::kReinforce}, Setup{Objective::kClip, true}}) {
+    const Floats found = iteration(s, 64);
+    for (const Floats& other : all) CHECK_FALSE(same_bits(found, other));
+    all.push_back(found);
+  }
+}
+
+TEST_CASE("a log-prob that is off by one bit is refused, or kept as the ratio's denominator") {
+  const Setup s;
+  Model policy = policy_of(s), critic = critic_of(s);
+  auto records = trajectories(s);
+  Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
+  Ppo ppo(policy, &critic, adam, &critic_adam, options_of(s, 64));
+  float& changed = records[4].logprobs[2];
+  changed = std::nextafter(changed, -1000.0f);
+  CHECK_THROWS_WITH_AS(ppo.prepare(records, 0.1, false),
+                       "records: record 4: the log-prob of response token 2 is not the one that this policy gives", Error);
+  changed -= 0.01f;
+  const PpoBatch batch = ppo.prepare(records, 0.1, true);
+  CHECK(batch.first_ratio_max == doctest::Approx(std::exp(0.01)).epsilon(1e-5));
+  CHECK(batch.first_ratio_min == 1.0f);
+}

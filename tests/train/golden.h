@@ -1,0 +1,40 @@
+// What the double-precision oracle says of a PPO batch, read from <oracle>/model/dev/<family>/golden.json.
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "tests/harness/harness.h"
+
+namespace nudge::test {
+
+struct GoldenSample {
+  double score;
+  std::vector<float> old_logprobs, ref_logprobs, old_values, new_logprobs, values;
+  std::vector<float> entropy, kl_exact_new_ref, kl_exact_old_new;
+  std::vector<double> k1, k2, k3;  // of old and new
+  std::vector<double> rewards, advantages, returns, advantages_whitened;
+};
+
+struct Golden {
+  double gamma, lambda, kl_beta;
+  std::vector<GoldenSample> samples;
+  // Of the whole batch.
+  double ratio_min, ratio_max, approx_kl_k1, approx_kl_half_square, entropy, explained_variance;
+  double new_ref_k1, new_ref_k2, new_ref_k3, new_ref_exact;
+  // Of the reward model's pairs.
+  double bt_loss, bt_accuracy;
+  std::vector<float> chosen, rejected;
+};
+
+// The families that have such a file, in the order of their names.
+std::vector<std::string> golden_families(const std::string& oracle);
+Golden read_golden(const std::string& oracle, const std::string& family);
+
+inline bool near(double a, double b, double tolerance) { return std::fabs(a - b) <= tolerance; }
+
+// Log-ratios a - b, rounded to float once.
+std::vector<float> difference(const std::vector<float>& a, const std::vector<float>& b);
+
+}  // namespace nudge::test
