@@ -1,0 +1,72 @@
+# What the system refuses while an output is written: the status tells, and nothing half-made is left. label
+# stands for every program that writes records.
+needs label strace
+strace -qq -o /dev/null true 2> /dev/null || skip "strace is not allowed here"
+
+for i in 0 1 2; do
+  echo "{\"id\":\"g$i/0\",\"group\":\"g$i\",\"prompt\":\"p\",\"response\":\"a\",\"reward\":1}"
+  echo "{\"id\":\"g$i/1\",\"group\":\"g$i\",\"prompt\":\"p\",\"response\":\"b\",\"reward\":2}"
+done > in.jsonl
+label --by reward in.jsonl -o whole.zst 2> err
+
+# inject CALL ERROR N: the Nth such call fails; sets $status. Afterwards the output is whole or absent.
+inject() {
+  rm -rf folder && mkdir folder
+  status=0
+  strace -f -qq -o trace -e trace="$1" -e inject="$1:error=$2:when=$3" \
+    label --by reward in.jsonl -o folder/out.zst > out 2> err || status=$?
+  if [ "$status" = 0 ]; then
+    cmp folder/out.zst whole.zst && [ "$(ls -A folder)" = out.zst ]
+  else
+    [ -z "$(ls -A folder)" ] || { ls -A folder; return 1; }
+  fi
+}
+# Fails every call in turn, until the run is over before the Nth; wants STATUS, and that some call was reached.
+each() {
+  n=1
+  while inject "$1" "$2" $n && grep -q INJECTED trace; do
+    [ "$status" = "$3" ] || { echo "call $n: status $status"; cat err; return 1; }
+    n=$((n + 1))
+  done
+  [ "$status" = 0 ] || { echo "call $n left something: status $status"; return 1; }
+  [ $n -gt 1 ] || { echo "$1 was never called"; return 1; }
+}
+syncing_a_file() {
+  inject fsync EIO 1
+  [ "$status" = 74 ]
+  expect_stderr '^label: error: folder/out.zst: syncing failed: Input/output error$'
+}
+# A program that is interrupted at every other call ends in the same bytes.
+interrupted() {
+  strace -f -qq -o trace -e trace=pwrite64 -e inject=pwrite64:error=EINTR:when=1+2 \
+    label --by reward in.jsonl -o written.zst 2> err
+  grep -q INJECTED trace
+  expect_same written.zst whole.zst
+  # Of reads only those of the input: the loader, which reads the libraries, does not try again.
+  strace -qq -o trace -P "$PWD/in.jsonl" -e trace=read -e inject=read:error=EINTR:when=1+2 \
+    label --by reward in.jsonl -o read.zst 2> err
+  grep -q INJECTED trace
+  expect_same read.zst whole.zst
+}
+output_is_closed() {
+  # The output's close is the one after its fsync; the others belong to the loader and the input.
+  rm -rf folder && mkdir folder
+  strace -f -qq -o trace -e trace=close,fsync label --by reward in.jsonl -o folder/out.zst 2> err
+  n=$(awk '/close/ { n++ } /fsync/ { print n + 1; exit }' trace)
+  inject close EIO "$n"
+  [ "$status" = 74 ]
+  expect_stderr 'folder/out.zst: closing failed: Input/output error$'
+}
+reading() {
+  strace -qq -o trace -P "$PWD/in.jsonl" -e trace=read -e inject=read:error=EIO:when=1 \
+    label --by reward in.jsonl -o folder.zst > out 2> err && return 1
+  [ ! -e folder.zst ]
+  expect_stderr '^label: error: in.jsonl: reading failed: Input/output error$'
+}
+
+ok "a disk that is full at any write gives 74 and no file" each pwrite64 ENOSPC 74
+ok "a rename that fails gives 73 and no file" each rename EXDEV 73
+ok "a sync that fails gives 74 and no file" syncing_a_file
+ok "a close that fails gives 74 and no file" output_is_closed
+ok "interrupted calls change nothing" interrupted
+ok "a read that fails gives no file" reading

@@ -1,0 +1,64 @@
+# make install and uninstall, from the tree as it is built.
+. "$ROOT/tests/cli/make/make.inc"
+# Installing from a tree that isn't up to date would build here what another make may be building.
+in_tree -q all || skip "the tree is not built to the end"
+sanitized() { case "${CXXFLAGS:-}" in *-fsanitize*) return 0 ;; *) return 1 ;; esac; }
+install_at() { in_tree V=1 install "DESTDIR=$PWD/$1" PREFIX=/usr > log 2>&1 || { tail -n 5 log; return 1; }; }
+usr=$PWD/root/usr
+
+ls -l --time-style=full-iso "$BUILD/libnudge.so.0" "$BIN" > before
+ok "make install succeeds" install_at root
+rebuilds_nothing() {
+  ls -l --time-style=full-iso "$BUILD/libnudge.so.0" "$BIN" | cmp - before
+  ! grep -E ' -c | -o ' log || return 1
+}
+ok "it builds nothing that is there already" rebuilds_nothing
+programs_run() {
+  [ "$(ls "$usr/bin")" = "$(programs)" ]
+  for p in $(programs); do "$usr/bin/$p" --version | cmp - "$p.version"; done
+}
+for p in $(programs); do "$p" --version > "$p.version"; done
+ok "all programs are there and run" programs_run
+pages() {
+  for p in $(programs); do "$p" --man | cmp - "$usr/share/man/man1/$p.1"; done
+  [ "$(ls "$usr/share/man/man1" | wc -l)" = "$(programs | wc -l)" ]
+}
+ok "all man pages are there" pages
+headers() { (cd "$ROOT" && ls lib/*/*.h) > expected; (cd "$usr/include/nudge" && ls lib/*/*.h) | cmp - expected; }
+ok "the library's headers are there under their paths" headers
+modes() { [ -z "$(find "$usr" -type f ! -perm -a=r)$(find "$usr/bin" -type f ! -perm -a=x)" ]; }
+ok "everybody may read the files and run the programs" modes
+small() { [ "$(du -sk "$usr" | cut -f 1)" -lt 10240 ] || { du -sh "$usr"/*; return 1; }; }
+sanitized || ok "all of it is less than 10 MB" small
+builds_against() {
+  needs pkg-config
+  cat > use.cc <<'END'
+#include <cstdio>
+#include "lib/io/record.h"
+#include "lib/kernels/kernels.h"
+int main() {
+  const nudge::Record r = nudge::Record::parse("{\"x\":[3,4]}", "here");
+  std::printf("%g\n", static_cast<double>(nudge::kernels().sum_squares(r.reals("x").data(), 2)));
+}
+END
+  # shellcheck disable=SC2046,SC2086
+  ${CXX:-g++} -std=c++20 ${CXXFLAGS:-} -I"$usr/include/nudge" use.cc -L"$usr/lib" -lnudge -pthread \
+    $(pkg-config --libs libzstd simdjson libpcre2-8 libutf8proc libxxhash) ${LDFLAGS:-} -o use
+  [ "$(LD_LIBRARY_PATH="$usr/lib" ./use)" = 25 ]
+}
+ok "a program builds against the installed library and runs" builds_against
+
+uninstalls() {
+  in_tree uninstall "DESTDIR=$PWD/root" PREFIX=/usr
+  [ -z "$(find root -type f -o -type l)" ] || { find root -type f -o -type l; return 1; }
+  [ ! -e root/usr/include/nudge ]
+}
+ok "make uninstall leaves nothing" uninstalls
+spares_others() {
+  install_at again
+  echo mine > again/usr/bin/mine
+  echo mine > again/usr/include/mine.h
+  in_tree uninstall "DESTDIR=$PWD/again" PREFIX=/usr
+  [ "$(find again -type f -o -type l | sort)" = "$(printf 'again/usr/bin/mine\nagain/usr/include/mine.h')" ]
+}
+ok "make uninstall leaves what others put there" spares_others

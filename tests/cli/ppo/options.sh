@@ -1,0 +1,130 @@
+# Every option that is a number or a word changes the outcome: a table of what must differ from which base.
+. "$ROOT/tests/cli/tiny.inc"
+in=$TINY/scored.jsonl
+step() {
+  ppo-step -q --policy "$TINY/p0" --critic-init "$TINY/rm" --lr 3e-3 --critic-lr 3e-3 --epochs 2 --minibatch 10 "$@"
+}
+# part FOLDER WHAT: prints the digest of its policy, critic or state.
+part() {
+  case $2 in
+    policy) md5sum < "$1/model.safetensors" ;;
+    critic) md5sum < "$1/critic/model.safetensors" ;;
+    state) md5sum < "$1/trainer/state.json" ;;
+  esac
+}
+# changes WHAT BASE OPTION...: with the options of BASE, a quoted list, the further options change WHAT.
+changes() {
+  changes_what=$1 changes_base=$2
+  shift 2
+  changes_folder=base.$(echo "$changes_base" | tr -cd 'a-z0-9.-')
+  # shellcheck disable=SC2086
+  [ -d "$changes_folder" ] || step $changes_base "$in" -o "$changes_folder"
+  rm -rf with
+  # shellcheck disable=SC2086
+  step $changes_base "$@" "$in" -o with
+  part "$changes_folder" "$changes_what" > x
+  part with "$changes_what" > y
+  differ x y
+}
+while read -r what base options; do
+  [ -n "$what" ] || continue
+  base=$(echo "$base" | tr '_' ' ' | sed 's/^none$//')
+  # shellcheck disable=SC2086
+  ok "${base:+$base: }$options changes the $what" changes "$what" "$base" $options
+done <<'EOF'
+policy none --objective kl
+policy none --objective is
+policy none --objective reinforce
+policy --objective_kl --objective is
+policy none --clip 0.01
+policy none --clip-high 0.01
+critic none --c1 0.5
+policy none --c2 0.1
+critic none --value-clip 0.001
+critic none --value-clip -1
+policy none --kl-loss 0.5
+policy --objective_kl --policy-kl k3
+policy --objective_kl --policy-beta 5
+state --objective_kl --policy-kl-control halving
+state --objective_kl_--policy-kl-control_halving --policy-kl-target 100
+policy --objective_reinforce --baseline
+policy none --kl-beta 0.7
+state none --kl-control adaptive
+state --kl-control_adaptive --kl-target 2
+state --kl-control_adaptive --kl-horizon 77
+policy none --gamma 0.7
+critic none --gamma 0.7
+policy none --lambda 0.3
+critic none --lambda 0.3
+policy none --no-whiten
+policy none --whiten-rewards
+policy none --epochs 3
+critic none --epochs 3
+policy none --minibatch 24
+policy none --lr 1e-3
+critic none --critic-lr 1e-3
+policy none --beta1 0.5
+critic none --beta1 0.5
+policy none --beta2 0.9
+critic none --beta2 0.9
+policy none --eps 1e-2
+critic none --eps 1e-2
+policy none --weight-decay 0.1
+critic none --weight-decay 0.1
+policy none --max-norm 0.01
+policy none --max-norm 0
+policy none --target-kl 1e-9
+policy none --seed 1
+policy none --critic shared
+EOF
+first=$(ls -d base.* | head -n 1)
+mv "$first" all
+
+still() { cmp "$TINY/p0/model.safetensors" still/model.safetensors; }
+lr_0() { step --lr 0 "$in" -o still; still; }
+ok "--lr 0 leaves the policy as it is" lr_0
+critic_lr_0() {
+  step --critic-lr 0 "$in" -o c1
+  step --critic-lr 0 --epochs 1 "$in" -o c2
+  cmp c1/critic/model.safetensors c2/critic/model.safetensors
+}
+ok "--critic-lr 0 leaves the critic as it is" critic_lr_0
+one_pass() {
+  step --objective reinforce --epochs 1 "$in" -o r1
+  step --objective reinforce --epochs 5 "$in" -o r5
+  cmp r1/model.safetensors r5/model.safetensors
+}
+ok "reinforce is one pass whatever --epochs says" one_pass
+no_critic() { ppo-step -q --policy "$TINY/p0" --objective reinforce "$in" -o rn; [ ! -e rn/critic ]; }
+ok "reinforce needs no critic and makes none" no_critic
+unclipped() {
+  step --clip 0.999999 --clip-high 1e20 "$in" -o wide
+  step --objective is "$in" -o is
+  cmp wide/model.safetensors is/model.safetensors
+}
+ok "a clip that binds nothing is plain importance sampling" unclipped
+no_penalty() {
+  step --objective kl --policy-beta 0 --policy-kl k3 "$in" -o free
+  cmp free/model.safetensors is/model.safetensors
+}
+ok "a penalty of weight 0 is plain importance sampling" no_penalty
+beta_0() {
+  jq -c 'del(.ref_logprobs)' "$in" > noref.jsonl
+  step --kl-beta 0 noref.jsonl -o k0
+  step --kl-beta 0 "$in" -o k1
+  cmp k0/model.safetensors k1/model.safetensors
+}
+ok "--kl-beta 0 works without ref_logprobs, and does not use them" beta_0
+early() {
+  step --target-kl 1e-9 --metrics m.jsonl "$in" -o early
+  holds m.jsonl '.[0]["ppo/stopped_early"] == 1 and .[0]["ppo/updates"] < 6'
+  step --target-kl 1e9 --metrics n.jsonl "$in" -o late
+  holds n.jsonl '.[0]["ppo/stopped_early"] == 0 and .[0]["ppo/updates"] == 6'
+}
+ok "--target-kl stops the passes early" early
+shared_beats_own() {
+  expect_status 64 ppo-step --policy "$TINY/p0" --objective trpo "$in" -o x
+  expect_misuse
+  expect_stderr 'clip.*kl.*is.*reinforce'
+}
+ok "an objective of another name is misuse" shared_beats_own

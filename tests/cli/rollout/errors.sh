@@ -1,0 +1,122 @@
+# Every way in which prompts and policies can be wrong: the status, and a message that names place and cause.
+. "$ROOT/tests/cli/tiny.inc"
+p0=$TINY/p0
+# bad NAME STATUS PATTERN LINE...: the lines, one after a good prompt, are refused.
+bad() {
+  bad_pattern=$1
+  printf '{"prompt":"the film was"}\n' > bad.jsonl
+  printf '%b\n' "$2" >> bad.jsonl
+  refused 65 "^rollout: error: bad.jsonl: record 2: $bad_pattern" rollout --policy "$p0" --max-tokens 2 bad.jsonl
+}
+ok "a prompt is missing" bad 'field "prompt" is missing' '{"id":"x"}'
+ok "a prompt is a number" bad 'field "prompt" .*(text|string)' '{"prompt":7}'
+ok "a prompt is null" bad 'field "prompt" .*(text|string)' '{"prompt":null}'
+ok "a prompt is empty" bad 'prompt is empty' '{"prompt":""}'
+long_prompt() {
+  bad 'prompt has [0-9]+ tokens, which leaves no room in the context of 64' \
+    "{\"prompt\":\"$(printf 'zq%.0s' $(seq 40))\"}"
+}
+ok "a prompt is too long for the context" long_prompt
+ok "a prompt is no UTF-8" bad '.*UTF-8' '{"prompt":"a\0377b"}'
+ok "a record is not JSON" bad '.*' '{"prompt":"x"'
+ok "a record is no object" bad '.*object' '["prompt"]'
+ok "a field is NaN" bad '.*' '{"prompt":"x","own":NaN}'
+ok "a field is there twice" bad '.*prompt' '{"prompt":"x","prompt":"y"}'
+ok "an id is a number" bad 'field "id" .*(text|string)' '{"id":5,"prompt":"x"}'
+id_twice() {
+  printf '{"id":"a","prompt":"x"}\n{"id":"b","prompt":"x"}\n{"id":"a","prompt":"y"}\n' > twice.jsonl
+  refused 65 'twice.jsonl: record 3: the id "a" was there before' rollout --policy "$p0" twice.jsonl
+}
+ok "an id is there twice" id_twice
+number_is_taken() {
+  printf '{"id":"1","prompt":"x"}\n{"prompt":"y"}\n' > taken.jsonl
+  refused 65 'record 2: the id "1" was there before' rollout --policy "$p0" taken.jsonl
+}
+ok "an id is another prompt's number" number_is_taken
+empty() {
+  : > empty.jsonl
+  refused 65 'empty.jsonl.*empty' rollout --policy "$p0" empty.jsonl
+}
+ok "the input is empty" empty
+empty_pipe() { refused 65 'stdin.*empty' rollout --policy "$p0"; }
+ok "standard input is empty" empty_pipe
+truncated() {
+  awk 'BEGIN { for (i = 0; i < 400; ++i) printf "{\"prompt\":\"a %d %d\"}\n", i, i * i * 7919 % 10007 }' |
+    zstd -q > cut.zst
+  head -c 900 cut.zst > cut
+  refused 65 'cut.*cut within a frame' rollout --policy "$p0" --max-tokens 1 cut -o cut.out
+  [ ! -e cut.out ]
+}
+ok "compressed input is cut" truncated
+unfinished() {
+  rollout -qz --policy "$p0" -n 50 --max-tokens 2 "$TINY/prompts.jsonl" > whole.zst
+  head -c $(($(wc -c < whole.zst) - 20)) whole.zst > part.zst
+  refused 65 'part.zst' score --ref "$TINY/base" part.zst
+}
+ok "a stream of ours lacks its end" unfinished
+salvaged() {
+  printf '{"id":"a","prompt":"x"}\n' | zstd -q --no-check > good.zst
+  { cat good.zst; printf '{"id":"b","prompt":"y"}\n' | zstd -q | head -c 20; } > damaged.zst
+  refused 65 'damaged' rollout --policy "$p0" --max-tokens 2 damaged.zst
+  expect_status 0 rollout --salvage --policy "$p0" --max-tokens 2 damaged.zst
+  holds out 'map(.id) == ["a/0"]'
+  expect_stderr '^rollout: warning: .*damaged'
+}
+ok "--salvage takes what is whole, and says what was lost" salvaged
+no_input() { refused 66 'none.jsonl' rollout --policy "$p0" none.jsonl; }
+ok "an input is missing" no_input
+folder_as_input() { refused 66 "base" rollout --policy "$p0" "$TINY/base"; }
+ok "an input is a folder" folder_as_input
+no_policy() { refused 66 '^rollout: error: nowhere' rollout --policy nowhere "$TINY/prompts.jsonl"; }
+ok "the policy is missing" no_policy
+not_a_model() {
+  mkdir -p hollow
+  refused 66 'hollow.*config.json' rollout --policy hollow "$TINY/prompts.jsonl"
+}
+ok "the policy is no model folder" not_a_model
+no_weights() {
+  cp -r "$p0" weightless
+  rm weightless/model.safetensors
+  refused 66 'weightless.*safetensors' rollout --policy weightless "$TINY/prompts.jsonl"
+}
+ok "the policy has no weights" no_weights
+no_tokenizer() {
+  cp -r "$p0" mute
+  rm mute/tokenizer.json
+  refused 66 'mute.*tokenizer.json' rollout --policy mute "$TINY/prompts.jsonl"
+}
+ok "the policy has no tokenizer" no_tokenizer
+cut_weights() {
+  cp -r "$p0" short
+  head -c 5000 "$p0/model.safetensors" > short/model.safetensors
+  refused 65 'short/model.safetensors' rollout --policy short "$TINY/prompts.jsonl"
+}
+ok "the policy's weights are cut" cut_weights
+reward_model() { refused 65 'rm.*(ForSequenceClassification|language)' rollout --policy "$TINY/rm" \
+  "$TINY/prompts.jsonl"; }
+ok "the policy is a reward model" reward_model
+no_policy_option() {
+  expect_status 64 rollout "$TINY/prompts.jsonl"
+  expect_misuse
+  expect_stderr 'policy'
+}
+ok "--policy is left out" no_policy_option
+dtype() {
+  expect_status 64 rollout --policy "$p0" --dtype bf16 "$TINY/prompts.jsonl"
+  expect_misuse
+  expect_stderr "dtype.*bf16"
+}
+ok "the dtype is unknown" dtype
+empty_stop() {
+  expect_status 64 rollout --policy "$p0" --stop '' "$TINY/prompts.jsonl"
+  expect_misuse
+  expect_stderr 'stop.*empty'
+}
+ok "a stop text is empty" empty_stop
+bad_shard() {
+  for shard in 3/3 -1/3 1 1/0 a/b 1/2/3; do
+    expect_status 64 rollout --policy "$p0" "--shard=$shard" "$TINY/prompts.jsonl"
+    expect_misuse
+  done
+}
+ok "a shard is none" bad_shard

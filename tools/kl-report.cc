@@ -1,0 +1,108 @@
+// How far policies are from each other and from the reference, from trajectories and the policies themselves.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include "lib/cli/common_options.h"
+#include "lib/io/stream.h"
+#include "lib/kernels/kernels.h"
+#include "lib/train/report_html.h"
+#include "lib/train/report_json.h"
+#include "lib/train/report_text.h"
+
+using namespace nudge;
+
+namespace {
+
+FileReport read_report(Tool& tool, const std::string& file, const ReportPolicies& policies, bool salvage,
+                       Progress& progress, std::int64_t& responses) {
+  RecordReader in({file}, {.salvage = salvage});
+  FileReporter reporter(file == "-" ? "stdin" : file, policies);
+  for (Record record; in.next(record); progress.update(++responses)) reporter.add(record);
+  if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+  return reporter.finish();
+}
+
+void warn_of_bias(Tool& tool, const FileReport& r) {
+  const auto warn = [&](std::int64_t n, const std::string& why) {
+    if (n == 0) return;
+    tool.warn(r.name + ": " + std::to_string(n) + " of " + std::to_string(r.responses) + " responses " + why);
+  };
+  warn(r.greedy, "were sampled at temperature 0, taken as 1 here: k1, k2, k3 and the entropy estimate are biased");
+  warn(r.truncated, "were sampled with top-k or top-p: k1, k2, k3 and the entropy estimate are biased");
+  warn(r.foreign, "were sampled by another policy than the old one: k1, k2, k3 are biased");
+}
+
+void write_page(RecordWriter& out, const std::string& html) {
+  for (std::size_t begin = 0; begin < html.size();) {
+    const std::size_t end = html.find('\n', begin);
+    out.write_line(std::string_view(html).substr(begin, end - begin));
+    begin = end + 1;
+  }
+  out.finish();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::optional<std::string> old_folder, new_folder, page;
+  std::string dtype;
+  std::vector<std::string> files;
+  double clip = 0.2;
+  bool json = false, plot = false, no_plot = false, ascii = false, force = false, salvage = false;
+
+  Tool tool({.name = "kl-report",
+             .summary = "report KL, ratios, entropy and clipping",
+             .description = "Reads trajectories. From what they hold: reward, length, and KL(policy || ref) by the "
+                            "estimators k1, k2 and k3. With --old and --new: both policies are evaluated on the files' "
+                            "tokens, KL is exact over the vocabulary, and the ratio new/old is described. With --new "
+                            "alone the recorded log-probs are the old ones. For the exact KL to a reference, give it "
+                            "as --new. Errors (after +-) are standard errors by responses. Several files are "
+                            "iterations: a row each. docs/kl-report.md lists the keys of --json.",
+             .examples = {{"How far the last iteration went.", "kl-report --old p0 --new p1 scored.jsonl.zst"},
+                          {"Reward and KL over a run.", "kl-report --html run.html iteration-*.jsonl.zst"}},
+             .kernel_level = [] { return std::string(kernels().name); }});
+  input_files(tool, files);
+  tool.group("Policies");
+  tool.option("--old", old_folder, "model folder of the policy that sampled").placeholder("FOLDER").needs("--new");
+  tool.option("--new", new_folder, "model folder of the policy to compare with it").placeholder("FOLDER");
+  tool.option("--clip", clip, "count ratios outside 1 - EPS to 1 + EPS").placeholder("EPS").at_least(0);
+  tool.group("Output");
+  tool.option("--json", json, "JSON on stdout in place of tables");
+  tool.option("--html", page, "write a page with tables and plots as well").placeholder("FILE").neutral();
+  tool.option("--plot", plot, "plots below the tables; without this only on a terminal")
+      .excludes("--no-plot").excludes("--json");
+  tool.option("--no-plot", no_plot, "no plots below the tables").excludes("--json");
+  tool.option("--ascii", ascii, "tables and plots in ASCII, as where the locale isn't UTF-8").excludes("--json");
+  force_option(tool, force);
+  salvage_option(tool, salvage);
+  tool.group("Running");
+  dtype_option(tool, dtype);
+  threads_option(tool);
+
+  return tool.run(argc, argv, [&] {
+    if (page && (page->empty() || *page == "-")) usage_error("--html: stdout holds the table", "name a file");
+    refuse_same_file(files, page.value_or("-"));
+    std::optional<RecordWriter> page_out;
+    if (page) page_out.emplace(WriterOptions{.path = *page, .force = force, .digest = {}, .program = "kl-report"});
+    const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder);
+    if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
+    if (files.empty()) files = {"-"};
+    std::vector<FileReport> reports;
+    std::int64_t responses = 0;
+    {
+      Progress progress = tool.progress("responses");
+      for (const std::string& file : files)
+        reports.push_back(read_report(tool, file, policies, salvage, progress, responses));
+    }
+    for (const FileReport& r : reports) warn_of_bias(tool, r);
+    const std::vector<ReportSection> sections = report_sections(reports, clip);
+    const bool unicode = !ascii && locale_is_utf8(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"));
+    const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);
+    print(json ? report_json(reports, policies, clip) : report_text(sections[0], {.plots = plots, .unicode = unicode}));
+    flush_stdout();
+    if (page_out) write_page(*page_out, report_html(sections));
+    tool.tally({{responses, "response"}, {static_cast<std::int64_t>(files.size()), "file"}});
+  });
+}

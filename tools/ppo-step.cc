@@ -1,0 +1,164 @@
+// One iteration of PPO: scored trajectories and the policy that sampled them in, the next policy out.
+#include <chrono>
+#include <cstdio>
+
+#include "lib/cli/common_options.h"
+#include "lib/io/stream.h"
+#include "lib/kernels/kernels.h"
+#include "lib/train/ppo_run.h"
+
+using namespace nudge;
+
+namespace {
+
+void objective_options(Tool& tool, PpoRunOptions& o) {
+  PpoOptions& p = o.ppo;
+  tool.group("Objective");
+  tool.choice("--objective", p.objective,
+              {{"clip", Objective::kClip},
+               {"kl", Objective::kKl},
+               {"is", Objective::kIs},
+               {"reinforce", Objective::kReinforce}},
+              "clipped surrogate, penalty on KL(old||new), plain importance sampling, or the policy gradient "
+              "(no critic, one pass)");
+  tool.option("--clip", p.clip_low, "the ratio is clipped to 1 - this ...").at_least(0).below(1);
+  tool.option("--clip-high", p.clip_high, "... and 1 + this").at_least(0);
+  tool.option("--c1", p.c1, "weight of the value loss mean (V - R)^2").at_least(0);
+  tool.option("--c2", p.c2, "weight of the entropy bonus").at_least(0);
+  tool.option("--value-clip", p.value_clip, "values move at most this far from the old ones; negative: any way");
+  tool.option("--kl-loss", p.kl_loss, "weight of the mean of k3(new, ref) in the loss").at_least(0);
+  tool.choice("--policy-kl", p.kl_estimate, {{"exact", false}, {"k3", true}},
+              "KL(old||new) of --objective kl: over the vocabulary, or from the samples");
+  tool.option("--policy-beta", o.objective_kl.beta, "its weight, at the beginning where it adapts").at_least(0);
+  tool.choice("--policy-kl-control", o.objective_kl.kind,
+              {{"fixed", KlControl::kFixed}, {"halving", KlControl::kHalving}},
+              "halving: half below target/1.5, double above 1.5 target");
+  tool.option("--policy-kl-target", o.objective_kl.target, "its target, nats per token").above(0);
+  tool.option("--baseline", p.baseline, "reinforce: subtract the mean return");
+}
+
+void reward_options(Tool& tool, PpoRunOptions& o) {
+  PpoOptions& p = o.ppo;
+  tool.group("Rewards and advantages");
+  tool.option("--kl-beta", o.reward_kl.beta, "weight of the KL penalty in the reward, at the beginning where it adapts")
+      .at_least(0);
+  tool.choice("--kl-control", o.reward_kl.kind, {{"fixed", KlControl::kFixed}, {"adaptive", KlControl::kAdaptive}},
+              "adaptive: beta (1 + clip(KL/target - 1, 0.2) n/horizon)");
+  tool.option("--kl-target", o.reward_kl.target, "its target, nats per sequence").above(0);
+  tool.option("--kl-horizon", o.reward_kl.horizon, "its horizon, sequences").above(0);
+  tool.option("--gamma", p.gamma, "discount per token").at_least(0).at_most(1);
+  tool.option("--lambda", p.lambda, "GAE's; 1 is the plain discounted return").at_least(0).at_most(1);
+  tool.option("--no-whiten", p.whiten, "leave the advantages as they are");
+  tool.option("--whiten-rewards", p.whiten_rewards, "scale the per-token rewards to unit variance");
+}
+
+void training_options(Tool& tool, PpoRunOptions& o) {
+  PpoOptions& p = o.ppo;
+  tool.group("Training");
+  tool.option("--epochs", p.epochs, "passes over the trajectories").at_least(1);
+  tool.option("--minibatch", p.minibatch, "sequences per update").at_least(1);
+  tool.option("--lr", p.rate, "the policy's learning rate").at_least(0);
+  tool.option("--critic-lr", p.critic_rate, "the critic's").at_least(0);
+  tool.option("--beta1", o.adam.beta1, "AdamW").at_least(0).below(1);
+  tool.option("--beta2", o.adam.beta2, "AdamW").at_least(0).below(1);
+  tool.option("--eps", o.adam.eps, "AdamW").above(0);
+  tool.option("--weight-decay", o.adam.weight_decay, "AdamW").at_least(0);
+  tool.option("--max-norm", p.max_norm, "norm that the gradient of policy and critic is clipped to; 0: not")
+      .at_least(0);
+  tool.option("--target-kl", p.target_kl, "stop when a minibatch's approxkl exceeds this; 0: never").at_least(0);
+  seed_option(tool, p.seed);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  PpoRunOptions options;
+  std::string output, dtype = "f32";
+  std::vector<std::string> files;
+  bool compress = false, force = false, salvage = false, dry_run = false;
+  MetricsFile metrics_file;
+
+  Tool tool({.name = "ppo-step",
+             .summary = "one iteration of PPO over scored trajectories",
+             .description =
+                 "Reads trajectories with \"reward\" and \"ref_logprobs\" and the policy that sampled them, and writes "
+                 "the next policy's folder, with critic/ and trainer/ (optimizer, KL controllers, counters) in "
+                 "it. Recomputes the log-probs and finds the sampler's bits: the first ratio is exactly 1. The "
+                 "order of the records, --micro-batch and --threads change no byte of the output.",
+             .examples = {{"One iteration of PPO.",
+                           "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
+                           "ppo-step --policy p0 --critic-init rm -o p1"}},
+             .kernel_level = [] { return std::string(kernels().name); }});
+  input_files(tool, files);
+  tool.group("Models");
+  tool.option("--policy", options.policy, "folder of the policy that sampled the trajectories")
+      .required()
+      .placeholder("FOLDER")
+      .neutral();
+  tool.option("--critic-init", options.critic_init,
+              "what the critic starts from where the policy has none yet: the reward model")
+      .placeholder("FOLDER")
+      .neutral();
+  tool.choice("--critic", options.critic, {{"own", CriticKind::kOwn}, {"shared", CriticKind::kShared}},
+              "a network of its own, or a value head on the policy's trunk");
+  tool.option("--off-policy", options.off_policy,
+              "accept another policy's trajectories; the recorded log-probs are the ratio's denominator");
+  tool.option("--allow-truncated", options.allow_truncated, "accept top-k and top-p samples");
+  tool.option("--records", options.records, "number of records that the input has to have").at_least(1).neutral();
+  objective_options(tool, options);
+  reward_options(tool, options);
+  training_options(tool, options);
+  tool.group("Output");
+  output_option(tool, output).shown_default("none; stdout with --dry-run");
+  force_option(tool, force);
+  compress_option(tool, compress);
+  tool.option("--dry-run", dry_run,
+              "write the records back with values, advantages, returns, ratio and loss; train nothing");
+  metrics_option(tool, metrics_file);
+  salvage_option(tool, salvage);
+  tool.group("Running");
+  tool.option("--micro-batch", options.ppo.micro_tokens, "tokens that go through the model together; changes no bit")
+      .at_least(1)
+      .neutral();
+  dtype_option(tool, dtype);
+  threads_option(tool);
+
+  return tool.run(argc, argv, [&] {
+    const auto begin = std::chrono::steady_clock::now();
+    std::unique_ptr<RunFolder> folder;
+    if (dry_run)
+      refuse_same_file(files, output);
+    else
+      folder = std::make_unique<RunFolder>(output, "ppo-step", force);
+    PpoRun run(options);
+    RecordReader in(files, {.salvage = salvage});
+    for (Record record; in.next(record);) run.add(record);
+    if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+    Metrics metrics;
+    const Provenance provenance =
+        Provenance(tool.provenance()).input("policy", run.policy_digest()).input("records", run.input_digest());
+    if (folder && folder->made_already(provenance.text())) {
+      tool.note(output + ": is there already, from the same records and options");
+      return;
+    }
+    run.prepare(metrics);
+    char ratio[64];
+    std::snprintf(ratio, sizeof ratio, "first ratio min %.9g max %.9g", static_cast<double>(run.first_ratio_min()),
+                  static_cast<double>(run.first_ratio_max()));
+    if (dry_run) {
+      RecordWriter out(
+          {.path = output, .zstd = compress, .force = force, .digest = provenance.digest(), .program = "ppo-step"});
+      for (const Record& r : run.annotated()) out.write(r);
+      out.finish();
+    } else {
+      run.train(metrics);
+      run.save(*folder);
+      folder->publish();
+    }
+    // Episodes per second stand in the metrics alone: no output holds a time.
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    metrics.set("eps", static_cast<double>(run.size()) / elapsed.count());
+    metrics_file.write(metrics.json());
+    tool.tally({{run.size(), "trajectory", "trajectories"}}, ratio);
+  });
+}

@@ -1,0 +1,110 @@
+// Trains a reward model on preferences.
+#include "lib/cli/common_options.h"
+#include "lib/kernels/kernels.h"
+#include "lib/train/rm_run.h"
+#include "lib/train/run_folder.h"
+
+using namespace nudge;
+
+namespace {
+
+std::string init, output, held_out, normalize_on, dtype;
+RewardRunOptions options;
+std::vector<std::string> files;
+bool force = false, salvage = false;
+MetricsFile metrics;
+
+void register_options(Tool& tool) {
+  input_files(tool, files);
+  tool.group("Model and data");
+  tool.option("--init", init, "language model or reward model to start from").required()
+      .placeholder("FOLDER").neutral();
+  tool.option("--held-out", held_out, "preferences to measure accuracy and calibration on")
+      .placeholder("FILE").neutral();
+  tool.option("--margin", options.loss.margin_weight, "weight of the records' margins in the loss").at_least(0);
+  tool.option("--centering", options.loss.centering, "weight of the pairs' squared sums of rewards in the loss")
+      .at_least(0);
+  training_options(tool, options.training, "rankings");
+  seed_option(tool, options.training.seed);
+  tool.group("Rewards");
+  tool.option("--normalize-on", normalize_on, "trajectories whose rewards get mean 0 and standard deviation 1")
+      .placeholder("FILE").shown_default("mean 0 over the training answers").neutral();
+  tool.option("--normalize-std", options.normalize_std, "standard deviation 1 over the training answers, too")
+      .excludes("--normalize-on");
+  tool.option("--no-normalize", options.normalize, "leave rewards as they come")
+      .excludes("--normalize-on").excludes("--normalize-std");
+  tool.group("Output");
+  tool.option("-o,--output", output, "model folder to write; appears when complete").required()
+      .placeholder("FOLDER").neutral();
+  force_option(tool, force);
+  metrics_option(tool, metrics);
+  salvage_option(tool, salvage);
+  tool.group("Running");
+  dtype_option(tool, dtype);
+  threads_option(tool);
+}
+
+std::vector<Record> records_of(Tool& tool, const std::vector<std::string>& paths, std::string& digest) {
+  RecordReader in(paths, {.salvage = salvage});
+  std::vector<Record> records = read_all(in);
+  if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+  digest = in.digest();
+  return records;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  options.training.schedule.peak = 1e-5;
+  Tool tool({.name = "rm-train",
+             .summary = "train a reward model on preferences",
+             .description = "Reads {\"prompt\",\"chosen\",\"rejected\"} pairs or {\"prompt\",\"responses\"} rankings, "
+                            "best first, and writes a reward model: a model folder whose head gives one number for "
+                            "an answer (Bradley and Terry's model). A language model gets a fresh head.",
+             .examples = {{"Train on most pairs, measure on the rest.",
+                           "rm-train --init base --held-out test.jsonl.zst train.jsonl.zst -o rm"}},
+             .kernel_level = [] { return std::string(kernels().name); }});
+  register_options(tool);
+
+  return tool.run(argc, argv, [&] {
+    RunFolder folder(output, "rm-train", force);
+    Model model = load_as_score_model(init, options.training.seed);
+    Provenance provenance(tool.provenance());
+    provenance.input("init", folder_digest(model));
+    std::string digest;
+    const std::vector<Record> records = records_of(tool, files, digest);
+    provenance.input("preferences", digest);
+    std::optional<std::vector<RewardSample>> samples;
+    if (!normalize_on.empty()) {
+      const auto trajectories = records_of(tool, {normalize_on}, digest);
+      samples = reward_samples(trajectories, model, options.training.skip_long, normalize_on);
+      provenance.input("normalize-on", digest);
+    }
+    if (folder.made_already(provenance.text()))
+      return tool.note(folder.path() + " is there already, made by this very run");
+
+    const RewardData data = reward_data(records, model, options.training.skip_long, "the input");
+    std::optional<RewardData> unseen;
+    if (!held_out.empty())
+      unseen = reward_data(records_of(tool, {held_out}, digest), model, options.training.skip_long, held_out);
+    std::optional<Progress> progress;
+    const RewardReport report = run_rm(model, data, unseen ? &*unseen : nullptr, samples ? &*samples : nullptr, options,
+                                       [&](std::int64_t step, std::int64_t steps, const Metrics& figures) {
+      metrics.write(figures.json());
+      if (!progress) progress.emplace(tool.console(), "steps", steps);
+      if (const auto loss = figures.get("loss"))
+        progress->update(step, "loss " + number_text(static_cast<float>(*loss)));
+    });
+    progress.reset();
+    save_model(model, folder.temporary());
+    folder.publish();
+    if (data.skipped > 0)
+      tool.warn(std::to_string(data.skipped) + " of " + std::to_string(data.records) +
+                " records are too long and were left out");
+    if (report.held_out)
+      for (const std::string& line : report_lines(*report.held_out)) tool.note(line);
+    const auto rankings = static_cast<std::int64_t>(data.rankings.size());
+    tool.tally({{rankings, "ranking"}, {report.steps, "step"}, {report.tokens, "token"}},
+               "reward mean " + number_text(report.mean) + ", std " + number_text(report.std));
+  });
+}

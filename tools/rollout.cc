@@ -1,0 +1,86 @@
+// Samples answers to prompts: trajectories with their tokens and log-probs.
+#include "lib/cli/common_options.h"
+#include "lib/kernels/kernels.h"
+#include "lib/train/rollout.h"
+#include "lib/train/run_folder.h"
+
+using namespace nudge;
+
+int main(int argc, char** argv) {
+  std::string policy, output, dtype = "f32";
+  RolloutOptions options;
+  GenerateOptions& g = options.generate;
+  std::vector<std::string> files;
+  bool compress = false, force = false, salvage = false;
+  Shard shard;
+
+  Tool tool({.name = "rollout",
+             .summary = "sample answers to prompts",
+             .description =
+                 "Reads prompts ({\"prompt\"}, optionally with \"id\") and writes a trajectory for each sample: prompt "
+                 "and response as text and tokens, and the log-prob of each response token over the whole "
+                 "vocabulary at the sampling temperature. A sample is a function of the policy, the prompt, "
+                 "the seed and its id alone: batch, threads and shard change nothing.",
+             .examples = {{"One iteration of PPO.",
+                           "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
+                           "ppo-step --policy p0 --critic-init rm -o p1"}},
+             .kernel_level = [] { return std::string(kernels().name); }});
+  input_files(tool, files);
+  tool.group("Sampling");
+  tool.option("--policy", policy, "model folder to sample from").required().placeholder("FOLDER").neutral();
+  tool.option("-n,--samples", options.samples, "samples per prompt").at_least(1);
+  tool.option("--temperature", g.sampling.temperature, "logits are divided by this; 0 takes the most probable token")
+      .at_least(0)
+      .at_most(100);
+  tool.option("--top-k", g.sampling.top_k, "sample from the k most probable tokens; 0: from all").at_least(0);
+  tool.option("--top-p", g.sampling.top_p, "sample from the most probable tokens that make up this probability")
+      .above(0)
+      .at_most(1);
+  tool.option("--max-tokens", g.max_tokens, "longest response").at_least(1);
+  tool.option("--stop", g.stop, "text that ends a response, which keeps it; may be given several times")
+      .placeholder("TEXT");
+  tool.after_parsing([&g] {
+    for (const std::string& text : g.stop)
+      if (text.empty()) usage_error("--stop: the text is empty", "every response would end with its first token");
+  });
+  seed_option(tool, g.seed);
+  shard_option(tool, shard);
+  tool.group("Output");
+  output_option(tool, output);
+  compress_option(tool, compress);
+  force_option(tool, force);
+  salvage_option(tool, salvage);
+  tool.group("Running");
+  tool.option("--slots", g.slots, "sequences sampled at a time; changes no bit").at_least(1).at_most(65536).neutral();
+  dtype_option(tool, dtype);
+  threads_option(tool);
+
+  return tool.run(argc, argv, [&] {
+    refuse_same_file(files, output);
+    Model model = load_model(policy, HeadKind::kLanguage);
+    Rollout rollout(model, options);
+    const std::string digest = Provenance(tool.provenance()).input("policy", rollout.policy_digest()).digest();
+    RecordWriter out({.path = output,
+                      .zstd = compress,
+                      .force = force,
+                      .shard = static_cast<int>(shard.index),
+                      .shards = static_cast<int>(shard.count),
+                      .digest = digest,
+                      .program = "rollout"});
+    RecordReader in(files, {.salvage = salvage});
+    Progress progress = tool.progress("tokens");
+    const auto show = [&](std::int64_t tokens) { progress.update(tokens); };
+    Record prompt;
+    for (std::int64_t number = 0; in.next(prompt); ++number) {
+      if (!shard.takes(number)) continue;
+      rollout.add(prompt, number);
+      if (rollout.window_full()) rollout.sample(out, show);
+    }
+    rollout.sample(out, show);
+    out.finish();
+    if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+    const auto& t = rollout.tally();
+    tool.tally(
+        {{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}});
+  });
+}

@@ -1,0 +1,96 @@
+// Adds rewards and reference log-probs to trajectories, both rewards to preference pairs.
+#include <cstdio>
+
+#include "lib/cli/common_options.h"
+#include "lib/io/stream.h"
+#include "lib/kernels/kernels.h"
+#include "lib/train/calibration.h"
+#include "lib/train/run_folder.h"
+#include "lib/train/scoring.h"
+
+using namespace nudge;
+
+int main(int argc, char** argv) {
+  std::string reward_model, reference, output, dtype = "f32";
+  ScoringOptions options;
+  std::vector<std::string> files;
+  bool compress = false, force = false, salvage = false;
+  Shard shard;
+
+  Tool tool({.name = "score",
+             .summary = "add rewards and reference log-probs to records",
+             .description =
+                 "Reads trajectories and writes them with \"reward\" (--reward-model) and \"ref_logprobs\" (--ref), or "
+                 "preference pairs with \"chosen_reward\" and \"rejected_reward\", ending with the accuracy "
+                 "and its standard error. All other fields pass through.",
+             .examples = {{"One iteration of PPO.",
+                           "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
+                           "ppo-step --policy p0 --critic-init rm -o p1"}},
+             .kernel_level = [] { return std::string(kernels().name); }});
+  input_files(tool, files);
+  tool.group("Models");
+  tool.option("--reward-model", reward_model, "folder of the reward model").placeholder("FOLDER").neutral();
+  tool.option("--ref", reference, "folder of the reference policy, for ref_logprobs").placeholder("FOLDER").neutral();
+  tool.choice("--missing-end", options.missing_end,
+              {{"keep", MissingEnd::kKeep}, {"replace", MissingEnd::kReplace}, {"subtract", MissingEnd::kSubtract}},
+              "what becomes of the score of a response cut by its length: kept, replaced by --missing-end-value, or "
+              "that subtracted");
+  tool.option("--missing-end-value", options.missing_end_value, "the score or the penalty");
+  shard_option(tool, shard);
+  tool.group("Output");
+  output_option(tool, output);
+  compress_option(tool, compress);
+  force_option(tool, force);
+  salvage_option(tool, salvage);
+  tool.group("Running");
+  tool.option("--micro-batch", options.micro_tokens, "tokens forwarded together; changes no bit").at_least(1).neutral();
+  dtype_option(tool, dtype);
+  threads_option(tool);
+
+  return tool.run(argc, argv, [&] {
+    refuse_same_file(files, output);
+    Scorer scorer(reward_model, reference, options);
+    const std::string digest = Provenance(tool.provenance()).input("models", scorer.digest()).digest();
+    RecordWriter out({.path = output,
+                      .zstd = compress,
+                      .force = force,
+                      .shard = static_cast<int>(shard.index),
+                      .shards = static_cast<int>(shard.count),
+                      .digest = digest,
+                      .program = "score"});
+    RecordReader in(files, {.salvage = salvage});
+    Progress progress = tool.progress("records");
+    constexpr std::size_t kWindow = 256;
+    std::vector<Record> window;
+    std::vector<std::int64_t> numbers;
+    const auto flush = [&] {
+      scorer.score(window, numbers);
+      for (const Record& r : window) out.write(r);
+      progress.update(out.records());
+      window.clear();
+      numbers.clear();
+    };
+    Record record;
+    for (std::int64_t number = 0; in.next(record); ++number) {
+      if (!shard.takes(number)) continue;
+      window.push_back(std::move(record));
+      numbers.push_back(number);
+      if (window.size() == kWindow) flush();
+    }
+    flush();
+    out.finish();
+    if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+    std::string more;
+    if (const Calibration c = calibrate(scorer.chosen(), scorer.rejected()); c.pairs > 0) {
+      char text[96];
+      std::snprintf(text, sizeof text, "accuracy %.4f +- %.4f on %zu pairs", c.accuracy.mean.value_or(0),
+                    c.accuracy.standard_error.value_or(0), c.pairs);
+      more = text;
+    } else if (!reward_model.empty()) {
+      char text[64];
+      std::snprintf(text, sizeof text, "mean reward %.4f", scorer.mean_reward());
+      more = text;
+    }
+    tool.tally({{out.records(), "record"}}, more);
+  });
+}

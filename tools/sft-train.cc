@@ -1,0 +1,106 @@
+// Supervised fine-tuning of a language model, or the training of a new one.
+#include "lib/cli/common_options.h"
+#include "lib/kernels/kernels.h"
+#include "lib/train/new_model.h"
+#include "lib/train/run_folder.h"
+#include "lib/train/sft_run.h"
+
+using namespace nudge;
+
+namespace {
+
+std::string init, output, held_out, dtype;
+SftRunOptions options;
+NewModelOptions sizes;
+std::vector<std::string> files;
+bool force = false, salvage = false;
+MetricsFile metrics;
+
+void new_model_options(Tool& tool) {
+  tool.group("A new model");
+  std::vector<const Option*> given = {
+      &tool.option("--layers", sizes.layers, "blocks of attention and feed-forward").at_least(1).at_most(1000),
+      &tool.option("--width", sizes.width, "channels").at_least(1).at_most(65536),
+      &tool.option("--heads", sizes.heads, "attention heads; they divide the width").at_least(1).at_most(1024),
+      &tool.option("--context", sizes.context, "tokens that it sees at most").at_least(2).at_most(1 << 20),
+      &tool.option("--vocab", sizes.vocab, "tokens of its vocabulary, at most").at_least(257).at_most(1 << 20)};
+  tool.after_parsing([given] {
+    for (const Option* o : given)
+      if (o->given() && init != "new")
+        usage_error(o->shown_name() + " is for a new model; the one in --init has its sizes",
+                    "leave it out, or give --init new");
+    sizes.check();
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  options.training.schedule.peak = 1e-4;
+  Tool tool({.name = "sft-train",
+             .summary = "fine-tune a language model on text, or train a new one",
+             .description = "Reads {\"text\"} or {\"prompt\",\"completion\"} records and writes a model folder that "
+                            "has learnt to predict their tokens, after a prompt only those of the completion. With "
+                            "--init new it makes the model and learns a tokenizer from the texts first.",
+             .examples = {{"A new model from text, then one that answers.",
+                           "sft-train --init new --lr 1e-3 --epochs 3 text.jsonl -o base && "
+                           "sft-train --init base answers.jsonl -o p0"}},
+             .kernel_level = [] { return std::string(kernels().name); }});
+  input_files(tool, files);
+  tool.group("Model and data");
+  tool.option("--init", init, "model folder to start from; new: a new model").required()
+      .placeholder("FOLDER").neutral();
+  tool.choice("--loss-on", options.loss_on_all, {{"completion", false}, {"all", true}},
+              "tokens that are learnt of a prompt and its completion");
+  tool.option("--held-out", held_out, "records to measure the loss on, before and after")
+      .placeholder("FILE").neutral();
+  training_options(tool, options.training, "sequences");
+  seed_option(tool, options.training.seed);
+  new_model_options(tool);
+  tool.group("Output");
+  tool.option("-o,--output", output, "model folder to write; appears when complete").required()
+      .placeholder("FOLDER").neutral();
+  force_option(tool, force);
+  metrics_option(tool, metrics);
+  salvage_option(tool, salvage);
+  tool.group("Running");
+  dtype_option(tool, dtype);
+  threads_option(tool);
+
+  return tool.run(argc, argv, [&] {
+    RunFolder folder(output, "sft-train", force);
+    std::optional<Model> model;
+    if (init != "new") model = load_model(init, HeadKind::kLanguage);
+    RecordReader in(files, {.salvage = salvage});
+    const std::vector<Record> records = read_all(in);
+    if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+    const std::string origin = model ? folder_digest(*model) : "new";
+    if (folder.made_already(Provenance(tool.provenance()).input("text", in.digest()).input("init", origin).text()))
+      return tool.note(folder.path() + " is there already, made by this very run");
+
+    if (!model) model = new_model(sizes, records, options.training.seed);
+    const SftData data = sft_data(records, *model, options, "the input");
+    std::optional<SftData> unseen;
+    if (!held_out.empty()) {
+      RecordReader more({held_out}, {.salvage = salvage});
+      unseen = sft_data(read_all(more), *model, options, held_out);
+      if (const std::string lost = more.salvage_report(); !lost.empty()) tool.warn(lost);
+    }
+    std::optional<Progress> progress;
+    const SftReport report = run_sft(*model, data, unseen ? &*unseen : nullptr, options,
+                                     [&](std::int64_t step, std::int64_t steps, const Metrics& figures) {
+      metrics.write(figures.json());
+      if (!progress) progress.emplace(tool.console(), "steps", steps);
+      if (const auto loss = figures.get("loss/train"))
+        progress->update(step, "loss " + number_text(static_cast<float>(*loss)));
+    });
+    progress.reset();
+    save_model(*model, folder.temporary());
+    folder.publish();
+    if (data.skipped > 0)
+      tool.warn(std::to_string(data.skipped) + " of " + std::to_string(data.records) +
+                " records are too long and were left out");
+    const auto sequences = static_cast<std::int64_t>(data.examples.size());
+    tool.tally({{sequences, "sequence"}, {report.steps, "step"}, {report.tokens, "token"}}, summary(report));
+  });
+}
