@@ -1,0 +1,58 @@
+# Commands in README.md and docs/*.md: blocks marked sh are run, those marked console are known.
+. "$ROOT/tests/cli/docs/set.inc"
+
+mkdir blocks
+extract() {
+  for page in "$ROOT"/README.md "$ROOT"/docs/*.md; do
+    name=${page##*/}
+    awk -v to="blocks/${name%.md}" -f "$ROOT/tests/cli/docs/extract.awk" "$page"
+  done
+}
+ok "every block of commands is marked sh or console" extract
+[ -n "$(find blocks -name 'README-*.sh')" ]
+for block in blocks/*.sh; do ok "${block#blocks/} (its line) runs" in_set "$PWD/$block"; done
+
+# Commands in the documents that no test runs, and why.
+cat > known <<'END'
+make demo	minutes; tests/cli/demo runs its parts, make check-long its control
+make check	runs this test
+g++ -std=c++20 -I/usr/local/include/nudge use.cc -lnudge -pthread $(pkg-config --libs libzstd simdjson libpcre2-8 libutf8proc libxxhash)	after make install; tests/cli/make/install.sh does it in a folder
+make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
+make && sh tests/cli/run.sh $(make -s print-build) 'ppo/*'	builds
+END
+cut -f 1 known > left_out
+not_run() {
+  cat blocks/*.console > console
+  grep -vxFf left_out console && { echo "is neither run nor known to be left out"; return 1; }
+  grep -vxFf console left_out && { echo "is in no document any more"; return 1; }
+  return 0
+}
+ok "what isn't run is left out on purpose" not_run
+targets() {
+  for target in $(sed -nE 's/^make ([a-z-]+)$/\1/p' left_out); do grep -q "^$target:" "$ROOT/Makefile"; done
+}
+ok "the make targets among it exist" targets
+links() {
+  for page in "$ROOT"/README.md "$ROOT"/docs/*.md; do
+    for file in $(grep -oE '\]\([^)#:]+\)' "$page" | tr -d '])(') $(grep -oE '\b[a-z-]+\.md\b' "$page"); do
+      [ -e "$ROOT/$file" ] || [ -e "$ROOT/docs/$file" ] || { echo "${page##*/}: no file $file"; return 1; }
+    done
+  done
+}
+ok "documents that are named exist" links
+places() {
+  grep -ohE '`(lib|tests|tools|docs)/[a-zA-Z0-9_/.-]+`' "$ROOT"/README.md "$ROOT"/docs/*.md | tr -d '`' > named
+  while read -r file; do
+    case $file in *[A-Z][A-Z]*) continue ;; esac  # a pattern such as AREA/NAME
+    [ -e "$ROOT/$file" ] || { echo "no file or folder $file"; return 1; }
+  done < named
+}
+ok "files and folders that are named exist" places
+sections() {  # "docs/mathematics.md, 4 to 6" in the code: such sections exist
+  grep -rhoE 'mathematics\.md, [0-9]+( to [0-9]+|(, [0-9]+)*)' "$ROOT/lib" "$ROOT/tools" "$ROOT/docs" > named
+  for n in $(sed 's/.*md, //' named | grep -oE '[0-9]+' | sort -un); do
+    grep -q "^## $n\. " "$ROOT/docs/mathematics.md" || { echo "no section $n"; return 1; }
+  done
+  [ "$(wc -l < named)" -ge 10 ]
+}
+ok "sections of the mathematics that the code names exist" sections
