@@ -41,6 +41,9 @@ else
   say = @printf '  %-5s %s\n'
 endif
 
+# Targets that build and then do something use all processors, unless -j was given.
+jobs      := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 .DEFAULT_GOAL := all
 .PHONY: all deps check check-long check-layers asan bench demo install uninstall clean help test-programs print-build
 
@@ -101,11 +104,11 @@ $(build)/%: $(build)/tests/bench/%.o $(library)
 test-programs: $(bin) $(test_bins)
 
 check: deps check-layers  ## set up, build and run all tests (minutes)
-	@$(MAKE) --no-print-directory all test-programs
+	@$(MAKE) --no-print-directory $(jobs) all test-programs
 	@sh tests/run.sh $(build)
 
 check-long: deps  ## the tests that take longer: every float32, the demo's control
-	@$(MAKE) --no-print-directory all test-programs
+	@$(MAKE) --no-print-directory $(jobs) all test-programs
 	@NUDGE_CHECK_LONG=1 sh tests/run.sh $(build)
 
 asan: deps  ## the whole suite under the address and undefined-behaviour sanitizers
@@ -118,7 +121,7 @@ bench: $(benches)  ## measure the kernels against the machine's limits
 	@for b in $(benches); do $$b || exit 1; done
 
 demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(jobs) all
 	@PATH="$(CURDIR)/$(build)/bin:$$PATH" bash docs/demo.sh
 
 install: all  ## install programs, library, headers and man pages under $(DESTDIR)$(PREFIX)
