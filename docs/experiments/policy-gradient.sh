@@ -213,17 +213,21 @@ rate_table() {
         printf "\n"}}' grid
 }
 
+# file ARM SEED NAME: of the compared run.
+file() { echo "run-$1-$(best "$1")-$2/$3"; }
+
 # The worst fall: how far a round's mean score lies below the best round's before it, at most.
 result_table() {
-  { cat base-result; for arm in $PG_ARMS; do cat run-"$arm"-*-[1-9]*/result; done
+  { cat base-result
     for arm in $PG_ARMS; do for seed in $PG_SEEDS; do
+      cat "$(file "$arm" "$seed" result)"
       awk -v arm="$arm" -v seed="$seed" '{sum[$1] += $2; ++n[$1]; last = $1}
         END {
           for (r = 0; r <= last; ++r) {
             x = sum[r]/n[r]
             if (r == 0 || x > top) top = x
             if (top - x > fall) fall = top - x}
-          print "fall", arm, seed, fall + 0}' run-"$arm"-*-"$seed"/curve
+          print "fall", arm, seed, fall + 0}' "$(file "$arm" "$seed" curve)"
     done; done; } | awk '
     $1 == "fall" {add($2, 9, $4); next}
     {if (!($1 in rate)) {rate[$1] = $2; order[++arms] = $1}; ++n[$1]; for (k = 4; k <= 8; ++k) add($1, k, $k)}
@@ -244,7 +248,7 @@ result_table() {
 curve_table() {
   for arm in $PG_ARMS; do for seed in $PG_SEEDS; do
     awk -v arm="$arm" -v k="$1" '{sum[$1] += $k; ++n[$1]} END {for (r in sum) print arm, r, sum[r]/n[r]}' \
-      run-"$arm"-*-"$seed"/curve
+      "$(file "$arm" "$seed" curve)"
   done; done | awk -v arms="$PG_ARMS" -v rounds="$PG_ROUNDS" -v each=$((PG_PROMPTS * 6)) -v title="$2" '
     {sum[$1, $2] += $3; square[$1, $2] += $3*$3; ++n[$1, $2]}
     function m(a, r) {return sum[a, r]/n[a, r]}

@@ -35,7 +35,8 @@ ok "the make targets among it exist" targets
 links() {
   for page in "$ROOT"/README.md "$ROOT"/docs/*.md; do
     for file in $(grep -oE '\]\([^)#:]+\)' "$page" | tr -d '])(') $(grep -oE '\b[a-z-]+\.md\b' "$page"); do
-      [ -e "$ROOT/$file" ] || [ -e "$ROOT/docs/$file" ] || { echo "${page##*/}: no file $file"; return 1; }
+      [ -e "$ROOT/$file" ] || [ -e "$ROOT/docs/$file" ] || [ -e "$ROOT/docs/experiments/$file" ] || {
+        echo "${page##*/}: no file $file"; return 1; }
     done
   done
 }

@@ -19,6 +19,14 @@ results() {
   expect_stdout "^\| reinforce \| 1e-3 \|( $figure \|){6}$"
   expect_stdout "^\| clip \| 1e-3 \|( $figure \|){6}$"
 }
+# Of seeds 1 and 2 alone: the run of seed 0, which chose the rate, is not among them.
+means() {
+  for arm in reinforce clip; do
+    mean=$(cat work/run-$arm-1e-3-1/result work/run-$arm-1e-3-2/result | awk '
+      {sum += $4; d = $4 - d} END {printf "%.2f ± %.2f", sum / 2, (d < 0 ? -d : d) / 2}')
+    expect_stdout "^\| $arm \| 1e-3 \| $mean \|"
+  done
+}
 rounds() {
   [ "$(grep -Ec "^\| (1-60|61-120) \|( $figure \|){2}$" out)" = 4 ]
   [ "$(grep -c 'R reinforce  C clip' out)" = 2 ]
@@ -38,6 +46,7 @@ used_folder() {
 }
 ok "the gradients' table has figures for both policies and all three estimators" gradients
 ok "the results' table has figures for the base and each arm" results
+ok "the results are means over the seeds, with their standard errors" means
 ok "the rounds' tables and plots are there, for the reward and for the judge" rounds
 ok "the metrics' norm is that of the gradient in the optimizer's first moment" moments
 ok "a folder in use is refused" used_folder
