@@ -4,10 +4,10 @@
 in_tree -q all || skip "the tree is not built to the end"
 sanitized() { case "${CXXFLAGS:-}" in *-fsanitize*) return 0 ;; *) return 1 ;; esac; }
 install_at() { in_tree V=1 install "DESTDIR=$PWD/$1" PREFIX=/usr > log 2>&1 || { tail -n 5 log; return 1; }; }
-usr=$PWD/root/usr
+usr=$PWD/dest/usr
 
 ls -l --time-style=full-iso "$BUILD/libnudge.so.0" "$BIN" > before
-ok "make install succeeds" install_at root
+ok "make install succeeds" install_at dest
 rebuilds_nothing() {
   ls -l --time-style=full-iso "$BUILD/libnudge.so.0" "$BIN" | cmp - before
   ! grep -E ' -c | -o ' log || return 1
@@ -49,9 +49,9 @@ END
 ok "a program builds against the installed library and runs" builds_against
 
 uninstalls() {
-  in_tree uninstall "DESTDIR=$PWD/root" PREFIX=/usr
-  [ -z "$(find root -type f -o -type l)" ] || { find root -type f -o -type l; return 1; }
-  [ ! -e root/usr/include/nudge ]
+  in_tree uninstall "DESTDIR=$PWD/dest" PREFIX=/usr
+  [ -z "$(find dest -type f -o -type l)" ] || { find dest -type f -o -type l; return 1; }
+  [ ! -e dest/usr/include/nudge ]
 }
 ok "make uninstall leaves nothing" uninstalls
 spares_others() {
