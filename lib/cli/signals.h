@@ -1,14 +1,18 @@
 // What a program does about signals: see DESIGN's exit statuses.
 #pragma once
 
+#include <csignal>
+
 namespace nudge {
+
+inline constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGUSR1};
 
 // SIGXFSZ is ignored, so that a file-size limit is a failed write (exit 74) and no death; SIGPIPE kills
 // quietly, also where the parent ignored it; closed standard descriptors are taken by /dev/null, so that
 // no output of ours lands on them by accident and writing to a closed stdout still fails.
 void prepare_process();
 
-// From now on SIGTERM, SIGINT and SIGUSR1 set the flag that stop_requested() reads, once each: a second
+// From now on the stop signals set the flag that stop_requested() reads, once each: a second
 // one of the same kind ends the program at once. System calls are interrupted (EINTR), so a program that waits for
 // input sees the flag too.
 void catch_stops();

@@ -1,6 +1,7 @@
 #include "lib/cli/terminal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <utf8proc.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 
 #include "lib/base/error.h"
+#include "lib/cli/signals.h"
 
 namespace nudge {
 namespace {
@@ -89,8 +91,16 @@ Terminal::~Terminal() {
 }
 
 int Terminal::key() {
+  // Signals are let in by ppoll alone: one that came just before a read would be noticed only after it.
+  sigset_t stops, before;
+  sigemptyset(&stops);
+  for (const int signal : kStopSignals) sigaddset(&stops, signal);
+  pthread_sigmask(SIG_BLOCK, &stops, &before);
+  pollfd input = {fd_, POLLIN, 0};
+  const bool ready = !stop_requested() && ::ppoll(&input, 1, nullptr, &before) == 1;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   unsigned char byte = 0;
-  if (::read(fd_, &byte, 1) != 1) return kEnd;
+  if (!ready || ::read(fd_, &byte, 1) != 1) return kEnd;
   // Control-D; typed before the mode was changed, the kernel hands it on as 0.
   return byte == 4 || byte == 0 ? kEnd : byte;
 }

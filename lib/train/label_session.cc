@@ -37,7 +37,10 @@ void write_and_sync(int fd, std::string_view text, const std::string& path) {
     text.remove_prefix(static_cast<std::size_t>(n));
   }
   // A device or a pipe can't be synced, and needs not be.
-  if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) failed(Exit::kIo, path);
+  while (::fsync(fd) != 0) {
+    if (errno == EINVAL || errno == EROFS) return;
+    if (errno != EINTR) failed(Exit::kIo, path);
+  }
 }
 
 }  // namespace

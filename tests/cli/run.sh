@@ -9,7 +9,8 @@ BIN=$(cd "$1" && pwd)/bin
 pattern=${2:-*}
 PATH=$BIN:$PATH
 LC_ALL=C.UTF-8
-export ROOT BIN PATH LC_ALL
+SHELL=/bin/sh
+export ROOT BIN PATH LC_ALL SHELL
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 75' INT TERM

@@ -13,7 +13,7 @@ play() {
   keys=$1
   shift
   status=0
-  printf %s "$keys" | TERM=xterm timeout 60 script -qec "label $*" /dev/null > screen || status=$?
+  printf %s "$keys" | TERM=xterm timeout 60 script -qec "exec label $*" /dev/null > screen || status=$?
 }
 expect_played() {  # STATUS KEYS WORDS...
   wanted=$1
@@ -93,9 +93,10 @@ reads_a_pipe() {
   [ "$(jq -r .labeler pipe.jsonl | sort -u)" = kim ]
 }
 control_c_stops() {
-  # Typed once the first decision is saved: before, the terminal itself would take it.
+  # Typed once the first decision is saved: before, the terminal itself would take it. A shell that stayed in the
+  # foreground (no exec) would die of the signal first.
   { printf l; n=0; while [ ! -s c.jsonl ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done; printf '\003'; } |
-    TERM=xterm script -qec 'label -o c.jsonl in.jsonl' /dev/null > screen || status=$?
+    TERM=xterm script -qec 'exec label -o c.jsonl in.jsonl' /dev/null > screen || status=$?
   [ "$status" = 75 ]
   [ "$(ids c.jsonl)" = "0/0-1 " ]
 }
