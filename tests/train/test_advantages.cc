@@ -5,7 +5,7 @@
 #include <string>
 
 #include "lib/base/error.h"
-#include "tests/train/golden.h"
+#include "tests/train/golden_batch.h"
 
 using namespace nudge;
 using namespace nudge::test;
@@ -22,7 +22,7 @@ std::string message_of(std::span<const TrajectoryView> batch, const AdvantageOpt
   return "";
 }
 
-std::vector<TrajectoryView> views(const Golden& g) {
+std::vector<TrajectoryView> views(const GoldenBatch& g) {
   std::vector<TrajectoryView> batch;
   for (const GoldenSample& s : g.samples) batch.push_back({s.old_logprobs, s.ref_logprobs, s.old_values, s.score});
   return batch;
@@ -46,7 +46,7 @@ TEST_CASE("rewards, advantages and returns are the oracle's, for every family") 
   NEED_ORACLE(oracle);
   for (const std::string& family : golden_families(oracle)) {
     CAPTURE(family);
-    const Golden g = read_golden(oracle, family);
+    const GoldenBatch g = read_golden_batch(oracle, family);
     const AdvantageOptions options{
         .kl_beta = g.kl_beta, .gamma = g.gamma, .lambda = g.lambda, .whiten_advantages = false};
     const TokenSignals signals = token_signals(views(g), options);
@@ -62,7 +62,7 @@ TEST_CASE("whitened advantages are the oracle's with the biased variance, and re
   NEED_ORACLE(oracle);
   for (const std::string& family : golden_families(oracle)) {
     CAPTURE(family);
-    const Golden g = read_golden(oracle, family);
+    const GoldenBatch g = read_golden_batch(oracle, family);
     const TokenSignals signals =
         token_signals(views(g), {.kl_beta = g.kl_beta, .gamma = g.gamma, .lambda = g.lambda});
     for (std::size_t i = 0; i < g.samples.size(); ++i) {

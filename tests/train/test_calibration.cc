@@ -5,7 +5,7 @@
 #include <random>
 
 #include "lib/base/error.h"
-#include "tests/train/golden.h"
+#include "tests/train/golden_batch.h"
 
 using namespace nudge;
 using namespace nudge::test;
@@ -18,7 +18,7 @@ TEST_CASE("accuracy and loss of the reward model's pairs are the oracle's") {
   NEED_ORACLE(oracle);
   for (const std::string& family : golden_families(oracle)) {
     CAPTURE(family);
-    const Golden g = read_golden(oracle, family);
+    const GoldenBatch g = read_golden_batch(oracle, family);
     const Calibration c = calibrate(g.chosen, g.rejected);
     CHECK(near(*c.accuracy.mean, g.bt_accuracy, 1e-12));
     CHECK(near(*c.log_loss.mean, g.bt_loss, 1e-5));

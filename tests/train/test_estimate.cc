@@ -4,7 +4,7 @@
 #include <random>
 
 #include "lib/base/error.h"
-#include "tests/train/golden.h"
+#include "tests/train/golden_batch.h"
 
 using namespace nudge;
 using nudge::test::near;

@@ -10,7 +10,7 @@
 #include <random>
 
 #include "lib/base/error.h"
-#include "tests/train/golden.h"
+#include "tests/train/golden_batch.h"
 
 using namespace nudge;
 using namespace nudge::test;
@@ -141,7 +141,7 @@ TEST_CASE("explained variance of the old values is the oracle's") {
   NEED_ORACLE(oracle);
   for (const std::string& family : golden_families(oracle)) {
     CAPTURE(family);
-    const Golden g = read_golden(oracle, family);
+    const GoldenBatch g = read_golden_batch(oracle, family);
     std::vector<float> values, returns;
     for (const GoldenSample& s : g.samples) {
       values.insert(values.end(), s.old_values.begin(), s.old_values.end());

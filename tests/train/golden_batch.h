@@ -17,7 +17,7 @@ struct GoldenSample {
   std::vector<double> rewards, advantages, returns, advantages_whitened;
 };
 
-struct Golden {
+struct GoldenBatch {
   double gamma, lambda, kl_beta;
   std::vector<GoldenSample> samples;
   // Of the whole batch.
@@ -30,7 +30,7 @@ struct Golden {
 
 // The families that have such a file, in the order of their names.
 std::vector<std::string> golden_families(const std::string& oracle);
-Golden read_golden(const std::string& oracle, const std::string& family);
+GoldenBatch read_golden_batch(const std::string& oracle, const std::string& family);
 
 inline bool near(double a, double b, double tolerance) { return std::fabs(a - b) <= tolerance; }
 

@@ -1,4 +1,4 @@
-#include "tests/train/golden.h"
+#include "tests/train/golden_batch.h"
 
 #include <simdjson.h>
 
@@ -52,11 +52,11 @@ std::vector<std::string> golden_families(const std::string& oracle) {
   return families;
 }
 
-Golden read_golden(const std::string& oracle, const std::string& family) {
+GoldenBatch read_golden_batch(const std::string& oracle, const std::string& family) {
   simdjson::dom::parser parser;
   const Element root = parser.load(oracle + "/model/dev/" + family + "/golden.json");
   const Element hyper = root["hyper"], ppo = root["ppo"], bt = root["bt"];
-  Golden g;
+  GoldenBatch g;
   g.gamma = double(hyper["gamma"]), g.lambda = double(hyper["lam"]), g.kl_beta = double(hyper["kl_coef"]);
   for (const Element s : simdjson::dom::array(root["ppo_samples"])) g.samples.push_back(sample(s));
   g.ratio_min = double(ppo["ratio_min"]), g.ratio_max = double(ppo["ratio_max"]);
