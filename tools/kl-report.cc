@@ -4,12 +4,11 @@
 #include <cstdlib>
 #include <optional>
 
-#include "lib/cli/common_options.h"
-#include "lib/io/stream.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/report_html.h"
 #include "lib/train/report_json.h"
 #include "lib/train/report_text.h"
+#include "lib/train/streams.h"
 
 using namespace nudge;
 
@@ -20,7 +19,7 @@ FileReport read_report(Tool& tool, const std::string& file, const ReportPolicies
   RecordReader in({file}, {.salvage = salvage});
   FileReporter reporter(file == "-" ? "stdin" : file, policies);
   for (Record record; in.next(record); progress.update(++responses)) reporter.add(record);
-  if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+  warn_of_losses(tool, in);
   return reporter.finish();
 }
 

@@ -4,11 +4,10 @@
 #include <vector>
 
 #include "lib/base/digest.h"
-#include "lib/cli/common_options.h"
 #include "lib/cli/signals.h"
 #include "lib/cli/terminal.h"
-#include "lib/io/stream.h"
 #include "lib/train/label_session.h"
+#include "lib/train/streams.h"
 
 using namespace nudge;
 
@@ -17,10 +16,9 @@ namespace {
 struct Options {
   std::optional<std::string> by, pairs;
   float min_margin = 0;
-  std::string labeler = "human", output;
+  std::string labeler = "human";
   std::uint64_t seed = 0;
-  bool zstd = false, force = false, salvage = false;
-  std::vector<std::string> files;
+  StreamOptions streams;
   bool all_pairs() const { return pairs == "all"; }
 };
 
@@ -53,11 +51,7 @@ AnswerGroups read_groups(const Options& o, RecordReader& reader) {
 }
 
 void label_by(Tool& tool, const Options& o, AnswerGroups& groups, const std::string& input_digest) {
-  RecordWriter writer({.path = o.output,
-                       .zstd = o.zstd,
-                       .force = o.force,
-                       .digest = Digest().text(tool.provenance()).text(input_digest).hex(),
-                       .program = "label"});
+  RecordWriter writer = open_output(tool, o.streams, Digest().text(tool.provenance()).text(input_digest).hex());
   const FigureOptions figure{*o.by, o.all_pairs() ? Pairing::kAll : Pairing::kBestWorst, o.min_margin};
   LabelCounts counts;
   for (const AnswerGroup& group : groups.sorted()) {
@@ -110,14 +104,14 @@ void label_at_terminal(Tool& tool, const Options& o, AnswerGroups& groups) {
   LabelCounts counts;
   const auto questions = make_questions(groups.sorted(), o.all_pairs(), o.seed, counts);
   std::optional<Terminal> terminal(std::in_place);  // before the journal: without one, no file appears
-  LabelJournal journal(o.output);
+  LabelJournal journal(o.streams.output);
   catch_stops();
   const auto ask = [&](const Question& q, std::size_t n) { return ask_at(*terminal, q, n, questions.size()); };
   const auto complete = [&] { return all_decided(*terminal, questions.size()); };
   const bool done = run_label_session(questions, journal, o.labeler, ask, complete);
   terminal->add("\n");
   terminal.reset();
-  if (journal.repaired()) tool.warn(o.output + ": the last line was cut off, and its pair was asked again");
+  if (journal.repaired()) tool.warn(o.streams.output + ": the last line was cut off, and its pair was asked again");
   const std::string so_far = std::to_string(journal.preferences()) + " pairs and " + std::to_string(journal.notes()) +
                              " ties and skips of " + std::to_string(questions.size()) + " are saved";
   if (!done) throw Error(Exit::kStopped, "stopped: " + so_far);
@@ -132,7 +126,7 @@ void label_at_terminal(Tool& tool, const Options& o, AnswerGroups& groups) {
 int main(int argc, char** argv) {
   Tool tool(about());
   Options o;
-  input_files(tool, o.files);
+  input_files(tool, o.streams.files);
   tool.group("Pairs");
   tool.option("--by", o.by, "the number in each record by which the better answer is told").placeholder("FIELD");
   tool.option("--pairs", o.pairs, "the pairs of a group: the best and the worst alone, or all")
@@ -143,24 +137,25 @@ int main(int argc, char** argv) {
   tool.option("--labeler", o.labeler, "who decides, for the records").excludes("--by");
   seed_option(tool, o.seed).excludes("--by");
   tool.group("Input and output");
-  output_option(tool, o.output);
-  compress_option(tool, o.zstd).needs("--by");
-  force_option(tool, o.force).needs("--by");
-  salvage_option(tool, o.salvage);
+  output_option(tool, o.streams.output);
+  compress_option(tool, o.streams.zstd).needs("--by");
+  force_option(tool, o.streams.force).needs("--by");
+  salvage_option(tool, o.streams.salvage);
   return tool.run(argc, argv, [&] {
-    refuse_same_file(o.files, o.output);
-    if (!o.by && (o.output == "-" || o.output.empty())) {
+    const std::string& output = o.streams.output;
+    refuse_same_file(o.streams.files, output);
+    if (!o.by && (output == "-" || output.empty())) {
       usage_error("-o FILE is required to keep a human's decisions", "--by FIELD chooses without a human");
     }
     if (!o.by && o.pairs == "best-worst") {
       usage_error("--pairs best-worst needs --by", "--pairs all asks about every pair");
     }
-    if (!o.by && o.output.ends_with(".zst")) {
+    if (!o.by && output.ends_with(".zst")) {
       usage_error("a human's decisions are kept as plain lines: no .zst", "name a .jsonl");
     }
-    RecordReader reader(o.files, {.salvage = o.salvage});
+    RecordReader reader(o.streams.files, {.salvage = o.streams.salvage});
     AnswerGroups groups = read_groups(o, reader);
-    if (const std::string lost = reader.salvage_report(); !lost.empty()) tool.warn(lost);
+    warn_of_losses(tool, reader);
     if (o.by) {
       label_by(tool, o, groups, reader.digest());
     } else {

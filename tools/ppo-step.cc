@@ -2,10 +2,9 @@
 #include <chrono>
 #include <cstdio>
 
-#include "lib/cli/common_options.h"
-#include "lib/io/stream.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/ppo_run.h"
+#include "lib/train/streams.h"
 
 using namespace nudge;
 
@@ -73,9 +72,9 @@ void training_options(Tool& tool, PpoRunOptions& o) {
 
 int main(int argc, char** argv) {
   PpoRunOptions options;
-  std::string output, dtype = "f32";
-  std::vector<std::string> files;
-  bool compress = false, force = false, salvage = false, dry_run = false;
+  std::string dtype;
+  StreamOptions streams;
+  bool dry_run = false;
   MetricsFile metrics_file;
 
   Tool tool({.name = "ppo-step",
@@ -89,7 +88,7 @@ int main(int argc, char** argv) {
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
                            "ppo-step --policy p0 --critic-init rm -o p1"}},
              .kernel_level = [] { return std::string(kernels().name); }});
-  input_files(tool, files);
+  input_files(tool, streams.files);
   tool.group("Models");
   tool.option("--policy", options.policy, "folder of the policy that sampled the trajectories")
       .required()
@@ -109,13 +108,13 @@ int main(int argc, char** argv) {
   reward_options(tool, options);
   training_options(tool, options);
   tool.group("Output");
-  output_option(tool, output).shown_default("none; stdout with --dry-run");
-  force_option(tool, force);
-  compress_option(tool, compress);
+  output_option(tool, streams.output).shown_default("none; stdout with --dry-run");
+  force_option(tool, streams.force);
+  compress_option(tool, streams.zstd);
   tool.option("--dry-run", dry_run,
               "write the records back with values, advantages, returns, ratio and loss; train nothing");
   metrics_option(tool, metrics_file);
-  salvage_option(tool, salvage);
+  salvage_option(tool, streams.salvage);
   tool.group("Running");
   tool.option("--micro-batch", options.ppo.micro_tokens, "tokens that go through the model together; changes no bit")
       .at_least(1)
@@ -127,18 +126,18 @@ int main(int argc, char** argv) {
     const auto begin = std::chrono::steady_clock::now();
     std::unique_ptr<RunFolder> folder;
     if (dry_run)
-      refuse_same_file(files, output);
+      refuse_same_file(streams.files, streams.output);
     else
-      folder = std::make_unique<RunFolder>(output, "ppo-step", force);
+      folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
     PpoRun run(options);
-    RecordReader in(files, {.salvage = salvage});
+    RecordReader in(streams.files, {.salvage = streams.salvage});
     for (Record record; in.next(record);) run.add(record);
-    if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+    warn_of_losses(tool, in);
     Metrics metrics;
     const Provenance provenance =
         Provenance(tool.provenance()).input("policy", run.policy_digest()).input("records", run.input_digest());
     if (folder && folder->made_already(provenance.text())) {
-      tool.note(output + ": is there already, from the same records and options");
+      tool.note(folder->path() + ": is there already, from the same records and options");
       return;
     }
     run.prepare(metrics);
@@ -146,8 +145,7 @@ int main(int argc, char** argv) {
     std::snprintf(ratio, sizeof ratio, "first ratio min %.9g max %.9g", static_cast<double>(run.first_ratio_min()),
                   static_cast<double>(run.first_ratio_max()));
     if (dry_run) {
-      RecordWriter out(
-          {.path = output, .zstd = compress, .force = force, .digest = provenance.digest(), .program = "ppo-step"});
+      RecordWriter out = open_output(tool, streams, provenance.digest());
       for (const Record& r : run.annotated()) out.write(r);
       out.finish();
     } else {

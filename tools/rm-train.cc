@@ -1,8 +1,8 @@
 // Trains a reward model on preferences.
-#include "lib/cli/common_options.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/rm_run.h"
 #include "lib/train/run_folder.h"
+#include "lib/train/streams.h"
 
 using namespace nudge;
 
@@ -44,14 +44,6 @@ void register_options(Tool& tool) {
   threads_option(tool);
 }
 
-std::vector<Record> records_of(Tool& tool, const std::vector<std::string>& paths, std::string& digest) {
-  RecordReader in(paths, {.salvage = salvage});
-  std::vector<Record> records = read_all(in);
-  if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
-  digest = in.digest();
-  return records;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -71,36 +63,32 @@ int main(int argc, char** argv) {
     Model model = load_as_score_model(init, options.training.seed);
     Provenance provenance(tool.provenance());
     provenance.input("init", folder_digest(model));
-    std::string digest;
-    const std::vector<Record> records = records_of(tool, files, digest);
-    provenance.input("preferences", digest);
+    const LoadedRecords preferences = load_records(tool, files, salvage);
+    provenance.input("preferences", preferences.digest);
     std::optional<std::vector<RewardSample>> samples;
     if (!normalize_on.empty()) {
-      const auto trajectories = records_of(tool, {normalize_on}, digest);
-      samples = reward_samples(trajectories, model, options.training.skip_long, normalize_on);
-      provenance.input("normalize-on", digest);
+      const LoadedRecords trajectories = load_records(tool, {normalize_on}, salvage);
+      samples = reward_samples(trajectories.records, model, options.training.skip_long, normalize_on);
+      warn_of_skipped(tool, std::ssize(trajectories.records) - std::ssize(*samples), std::ssize(trajectories.records),
+                      normalize_on);
+      provenance.input("normalize-on", trajectories.digest);
     }
     if (folder.made_already(provenance.text()))
-      return tool.note(folder.path() + " is there already, made by this very run");
+      return tool.note(folder.path() + " is there already, made by this very run" +
+                       (held_out.empty() ? "" : "; to measure it: score --reward-model " + folder.path()));
 
-    const RewardData data = reward_data(records, model, options.training.skip_long, "the input");
+    const RewardData data = reward_data(preferences.records, model, options.training.skip_long, "the input");
+    warn_of_skipped(tool, data.skipped, data.records, "the input");
     std::optional<RewardData> unseen;
-    if (!held_out.empty())
-      unseen = reward_data(records_of(tool, {held_out}, digest), model, options.training.skip_long, held_out);
-    std::optional<Progress> progress;
+    if (!held_out.empty()) {
+      unseen = reward_data(load_records(tool, {held_out}, salvage).records, model, options.training.skip_long, held_out);
+      warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
+    }
+    StepReport steps(tool, metrics, "loss");
     const RewardReport report = run_rm(model, data, unseen ? &*unseen : nullptr, samples ? &*samples : nullptr, options,
-                                       [&](std::int64_t step, std::int64_t steps, const Metrics& figures) {
-      metrics.write(figures.json());
-      if (!progress) progress.emplace(tool.console(), "steps", steps);
-      if (const auto loss = figures.get("loss"))
-        progress->update(step, "loss " + number_text(static_cast<float>(*loss)));
-    });
-    progress.reset();
+                                       steps.on_figures());
     save_model(model, folder.temporary());
     folder.publish();
-    if (data.skipped > 0)
-      tool.warn(std::to_string(data.skipped) + " of " + std::to_string(data.records) +
-                " records are too long and were left out");
     if (report.held_out)
       for (const std::string& line : report_lines(*report.held_out)) tool.note(line);
     const auto rankings = static_cast<std::int64_t>(data.rankings.size());

@@ -1,18 +1,16 @@
 // Samples answers to prompts: trajectories with their tokens and log-probs.
-#include "lib/cli/common_options.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/rollout.h"
 #include "lib/train/run_folder.h"
+#include "lib/train/streams.h"
 
 using namespace nudge;
 
 int main(int argc, char** argv) {
-  std::string policy, output, dtype = "f32";
+  std::string policy, dtype;
   RolloutOptions options;
   GenerateOptions& g = options.generate;
-  std::vector<std::string> files;
-  bool compress = false, force = false, salvage = false;
-  Shard shard;
+  StreamOptions streams;
 
   Tool tool({.name = "rollout",
              .summary = "sample answers to prompts",
@@ -25,7 +23,7 @@ int main(int argc, char** argv) {
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
                            "ppo-step --policy p0 --critic-init rm -o p1"}},
              .kernel_level = [] { return std::string(kernels().name); }});
-  input_files(tool, files);
+  input_files(tool, streams.files);
   tool.group("Sampling");
   tool.option("--policy", policy, "model folder to sample from").required().placeholder("FOLDER").neutral();
   tool.option("-n,--samples", options.samples, "samples per prompt").at_least(1);
@@ -44,41 +42,31 @@ int main(int argc, char** argv) {
       if (text.empty()) usage_error("--stop: the text is empty", "every response would end with its first token");
   });
   seed_option(tool, g.seed);
-  shard_option(tool, shard);
-  tool.group("Output");
-  output_option(tool, output);
-  compress_option(tool, compress);
-  force_option(tool, force);
-  salvage_option(tool, salvage);
+  shard_option(tool, streams.shard);
+  output_options(tool, streams);
   tool.group("Running");
   tool.option("--slots", g.slots, "sequences sampled at a time; changes no bit").at_least(1).at_most(65536).neutral();
   dtype_option(tool, dtype);
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
-    refuse_same_file(files, output);
+    refuse_same_file(streams.files, streams.output);
     Model model = load_model(policy, HeadKind::kLanguage);
     Rollout rollout(model, options);
     const std::string digest = Provenance(tool.provenance()).input("policy", rollout.policy_digest()).digest();
-    RecordWriter out({.path = output,
-                      .zstd = compress,
-                      .force = force,
-                      .shard = static_cast<int>(shard.index),
-                      .shards = static_cast<int>(shard.count),
-                      .digest = digest,
-                      .program = "rollout"});
-    RecordReader in(files, {.salvage = salvage});
+    RecordWriter out = open_output(tool, streams, digest);
+    RecordReader in(streams.files, {.salvage = streams.salvage});
     Progress progress = tool.progress("tokens");
     const auto show = [&](std::int64_t tokens) { progress.update(tokens); };
     Record prompt;
     for (std::int64_t number = 0; in.next(prompt); ++number) {
-      if (!shard.takes(number)) continue;
+      if (!streams.shard.takes(number)) continue;
       rollout.add(prompt, number);
       if (rollout.window_full()) rollout.sample(out, show);
     }
     rollout.sample(out, show);
     out.finish();
-    if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+    warn_of_losses(tool, in);
     const auto& t = rollout.tally();
     tool.tally(
         {{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}});

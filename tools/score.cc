@@ -1,21 +1,18 @@
 // Adds rewards and reference log-probs to trajectories, both rewards to preference pairs.
 #include <cstdio>
 
-#include "lib/cli/common_options.h"
-#include "lib/io/stream.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/calibration.h"
 #include "lib/train/run_folder.h"
 #include "lib/train/scoring.h"
+#include "lib/train/streams.h"
 
 using namespace nudge;
 
 int main(int argc, char** argv) {
-  std::string reward_model, reference, output, dtype = "f32";
+  std::string reward_model, reference, dtype;
   ScoringOptions options;
-  std::vector<std::string> files;
-  bool compress = false, force = false, salvage = false;
-  Shard shard;
+  StreamOptions streams;
 
   Tool tool({.name = "score",
              .summary = "add rewards and reference log-probs to records",
@@ -27,7 +24,7 @@ int main(int argc, char** argv) {
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
                            "ppo-step --policy p0 --critic-init rm -o p1"}},
              .kernel_level = [] { return std::string(kernels().name); }});
-  input_files(tool, files);
+  input_files(tool, streams.files);
   tool.group("Models");
   tool.option("--reward-model", reward_model, "folder of the reward model").placeholder("FOLDER").neutral();
   tool.option("--ref", reference, "folder of the reference policy, for ref_logprobs").placeholder("FOLDER").neutral();
@@ -36,29 +33,19 @@ int main(int argc, char** argv) {
               "what becomes of the score of a response cut by its length: kept, replaced by --missing-end-value, or "
               "that subtracted");
   tool.option("--missing-end-value", options.missing_end_value, "the score or the penalty");
-  shard_option(tool, shard);
-  tool.group("Output");
-  output_option(tool, output);
-  compress_option(tool, compress);
-  force_option(tool, force);
-  salvage_option(tool, salvage);
+  shard_option(tool, streams.shard);
+  output_options(tool, streams);
   tool.group("Running");
   tool.option("--micro-batch", options.micro_tokens, "tokens forwarded together; changes no bit").at_least(1).neutral();
   dtype_option(tool, dtype);
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
-    refuse_same_file(files, output);
+    refuse_same_file(streams.files, streams.output);
     Scorer scorer(reward_model, reference, options);
     const std::string digest = Provenance(tool.provenance()).input("models", scorer.digest()).digest();
-    RecordWriter out({.path = output,
-                      .zstd = compress,
-                      .force = force,
-                      .shard = static_cast<int>(shard.index),
-                      .shards = static_cast<int>(shard.count),
-                      .digest = digest,
-                      .program = "score"});
-    RecordReader in(files, {.salvage = salvage});
+    RecordWriter out = open_output(tool, streams, digest);
+    RecordReader in(streams.files, {.salvage = streams.salvage});
     Progress progress = tool.progress("records");
     constexpr std::size_t kWindow = 256;
     std::vector<Record> window;
@@ -72,14 +59,14 @@ int main(int argc, char** argv) {
     };
     Record record;
     for (std::int64_t number = 0; in.next(record); ++number) {
-      if (!shard.takes(number)) continue;
+      if (!streams.shard.takes(number)) continue;
       window.push_back(std::move(record));
       numbers.push_back(number);
       if (window.size() == kWindow) flush();
     }
     flush();
     out.finish();
-    if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+    warn_of_losses(tool, in);
     std::string more;
     if (const Calibration c = calibrate(scorer.chosen(), scorer.rejected()); c.pairs > 0) {
       char text[96];

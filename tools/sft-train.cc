@@ -1,9 +1,9 @@
 // Supervised fine-tuning of a language model, or the training of a new one.
-#include "lib/cli/common_options.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/new_model.h"
 #include "lib/train/run_folder.h"
 #include "lib/train/sft_run.h"
+#include "lib/train/streams.h"
 
 using namespace nudge;
 
@@ -71,35 +71,24 @@ int main(int argc, char** argv) {
     RunFolder folder(output, "sft-train", force);
     std::optional<Model> model;
     if (init != "new") model = load_model(init, HeadKind::kLanguage);
-    RecordReader in(files, {.salvage = salvage});
-    const std::vector<Record> records = read_all(in);
-    if (const std::string lost = in.salvage_report(); !lost.empty()) tool.warn(lost);
+    const LoadedRecords text = load_records(tool, files, salvage);
     const std::string origin = model ? folder_digest(*model) : "new";
-    if (folder.made_already(Provenance(tool.provenance()).input("text", in.digest()).input("init", origin).text()))
-      return tool.note(folder.path() + " is there already, made by this very run");
+    if (folder.made_already(Provenance(tool.provenance()).input("text", text.digest).input("init", origin).text()))
+      return tool.note(folder.path() + " is there already, made by this very run" +
+                       (held_out.empty() ? "" : "; to measure it: sft-train --epochs 0 --init " + folder.path()));
 
-    if (!model) model = new_model(sizes, records, options.training.seed);
-    const SftData data = sft_data(records, *model, options, "the input");
+    if (!model) model = new_model(sizes, text.records, options.training.seed);
+    const SftData data = sft_data(text.records, *model, options, "the input");
+    warn_of_skipped(tool, data.skipped, data.records, "the input");
     std::optional<SftData> unseen;
     if (!held_out.empty()) {
-      RecordReader more({held_out}, {.salvage = salvage});
-      unseen = sft_data(read_all(more), *model, options, held_out);
-      if (const std::string lost = more.salvage_report(); !lost.empty()) tool.warn(lost);
+      unseen = sft_data(load_records(tool, {held_out}, salvage).records, *model, options, held_out);
+      warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
     }
-    std::optional<Progress> progress;
-    const SftReport report = run_sft(*model, data, unseen ? &*unseen : nullptr, options,
-                                     [&](std::int64_t step, std::int64_t steps, const Metrics& figures) {
-      metrics.write(figures.json());
-      if (!progress) progress.emplace(tool.console(), "steps", steps);
-      if (const auto loss = figures.get("loss/train"))
-        progress->update(step, "loss " + number_text(static_cast<float>(*loss)));
-    });
-    progress.reset();
+    StepReport steps(tool, metrics, "loss/train");
+    const SftReport report = run_sft(*model, data, unseen ? &*unseen : nullptr, options, steps.on_figures());
     save_model(*model, folder.temporary());
     folder.publish();
-    if (data.skipped > 0)
-      tool.warn(std::to_string(data.skipped) + " of " + std::to_string(data.records) +
-                " records are too long and were left out");
     const auto sequences = static_cast<std::int64_t>(data.examples.size());
     tool.tally({{sequences, "sequence"}, {report.steps, "step"}, {report.tokens, "token"}}, summary(report));
   });

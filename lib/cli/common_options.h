@@ -28,7 +28,7 @@ Option& compress_option(Tool& tool, bool& compress);
 Option& force_option(Tool& tool, bool& force);
 Option& salvage_option(Tool& tool, bool& salvage);
 
-// Threads of the process, set before the body runs; 0 leaves it to OpenMP.
+// Threads of the process, set before the body runs; 0 leaves it to thread_count() (lib/base/parallel.h).
 Option& threads_option(Tool& tool);
 Option& seed_option(Tool& tool, std::uint64_t& seed);
 Option& dtype_option(Tool& tool, std::string& dtype);

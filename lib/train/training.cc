@@ -65,11 +65,19 @@ Schedule EpochPlan::schedule() const {
   return s;
 }
 
-std::vector<Record> read_all(RecordReader& reader) {
-  std::vector<Record> records;
-  Record record;
-  while (reader.next(record)) records.push_back(record);
-  return records;
+void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, const std::string& what) {
+  if (skipped == 0) return;
+  tool.warn(what + ": " + std::to_string(skipped) + " of " + std::to_string(records) +
+            " records are too long and were left out");
+}
+
+OnFigures StepReport::on_figures() {
+  return [this](std::int64_t step, std::int64_t steps, const Metrics& figures) {
+    metrics_.write(figures.json());
+    if (!progress_) progress_.emplace(tool_.console(), "steps", steps);
+    if (const auto loss = figures.get(loss_))
+      progress_->update(step, "loss " + number_text(static_cast<float>(*loss)));
+  };
 }
 
 std::vector<std::string> unique_ids(const std::vector<Record>& records) {

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lib/cli/metrics.h"
 #include "lib/cli/tool.h"
-#include "lib/io/stream.h"
+#include "lib/io/record.h"
 #include "lib/model/folder.h"
 #include "lib/train/metrics.h"
 #include "lib/train/optimizer.h"
@@ -56,11 +58,25 @@ class EpochPlan {
   std::vector<std::int64_t> order_, minibatch_;
 };
 
+// Warns where --too-long skip left examples of `what` out.
+void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, const std::string& what);
+
 // What a run tells of itself: after step `step` of `steps`, or 0 before the first.
 using OnFigures = std::function<void(std::int64_t step, std::int64_t steps, const Metrics& figures)>;
 
-// All records of the files, to their end.
-std::vector<Record> read_all(RecordReader& reader);
+// Writes a run's figures to `metrics` and shows them on the way: the step, and the figure called `loss`.
+class StepReport {
+ public:
+  StepReport(Tool& tool, MetricsFile& metrics, std::string loss)
+      : tool_(tool), metrics_(metrics), loss_(std::move(loss)) {}
+  OnFigures on_figures();
+
+ private:
+  Tool& tool_;
+  MetricsFile& metrics_;
+  std::string loss_;
+  std::optional<Progress> progress_;
+};
 
 // The records' ids, a record's number (from 0) where it has none. Error kBadInput: an id is there twice.
 std::vector<std::string> unique_ids(const std::vector<Record>& records);

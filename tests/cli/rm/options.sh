@@ -70,8 +70,17 @@ too_long_is_skipped() {
   expect_stderr '^rm-train: hint: .*--too-long skip'
   absent long
   expect_status 0 rm-train --init base $fast --too-long skip long.jsonl -o long
-  expect_stderr 'warning: 1 of 49 records are too long'
+  expect_stderr 'warning: the input: 1 of 49 records are too long'
   weights long plain
+  expect_status 65 rm-train --init base $fast --held-out long.jsonl train.jsonl -o unseen
+  expect_status 0 rm-train --init base $fast --too-long skip --held-out long.jsonl train.jsonl -o unseen
+  expect_stderr 'warning: long.jsonl: 1 of 49 records are too long'
+  expect_stderr 'held-out: 48 pairs'
+  { for i in 1 2; do echo "{\"prompt_ids\":[70,71],\"response_ids\":[$i,5]}"; done
+    jq -nc '{prompt_ids: [70], response_ids: [range(60)]}'; } > wordy.jsonl
+  expect_status 65 rm-train --init base $fast --normalize-on wordy.jsonl train.jsonl -o wordy
+  expect_status 0 rm-train --init base $fast --too-long skip --normalize-on wordy.jsonl train.jsonl -o wordy
+  expect_stderr 'warning: wordy.jsonl: 1 of 3 records are too long'
 }
 salvage_takes_what_is_whole() {
   { cat train.jsonl; printf '{"id": "cut o'; } > cut.jsonl

@@ -20,7 +20,9 @@ arrival_changes_nothing() {
 held_out_changes_nothing() { train h --held-out unseen.jsonl train.jsonl; diff -r one h; }
 again_is_there_already() {
   expect_status 0 rm-train --init base $fast train.jsonl -o one
-  expect_stderr '^rm-train: one is there already'
+  expect_stderr '^rm-train: one is there already, made by this very run$'
+  expect_status 0 rm-train --init base $fast --held-out unseen.jsonl train.jsonl -o one
+  expect_stderr '^rm-train: one is there already, made by this very run; to measure it: score --reward-model one$'
   expect_status 73 rm-train --init base $fast --seed 3 train.jsonl -o one
   expect_stderr '^rm-train: error: one: exists already, made from other input or options$'
   expect_status 73 rm-train --init base $fast unseen.jsonl -o one

@@ -54,9 +54,11 @@ too_long_is_skipped() {
   expect_stderr '^sft-train: hint: .*--too-long skip'
   absent long
   expect_status 0 sft-train --init base --too-long skip long.jsonl -o long
-  expect_stderr '^sft-train: warning: 1 of 61 records are too long'
+  expect_stderr '^sft-train: warning: the input: 1 of 61 records are too long'
   sft-train -q --init base qa.jsonl -o short
   weights long short
+  expect_status 0 sft-train --init base --too-long skip --held-out long.jsonl qa.jsonl -o unseen
+  expect_stderr '^sft-train: warning: long.jsonl: 1 of 61 records are too long'
 }
 salvage_takes_what_is_whole() {
   { cat unseen.jsonl; printf '{"text": "cut o'; } > plain.jsonl

@@ -1,0 +1,36 @@
+#include "lib/train/streams.h"
+
+namespace nudge {
+
+void output_options(Tool& tool, StreamOptions& o) {
+  tool.group("Output");
+  output_option(tool, o.output);
+  compress_option(tool, o.zstd);
+  force_option(tool, o.force);
+  salvage_option(tool, o.salvage);
+}
+
+RecordWriter open_output(const Tool& tool, const StreamOptions& o, std::string digest) {
+  return RecordWriter({.path = o.output,
+                       .zstd = o.zstd,
+                       .force = o.force,
+                       .shard = static_cast<int>(o.shard.index),
+                       .shards = static_cast<int>(o.shard.count),
+                       .digest = std::move(digest),
+                       .program = tool.about().name});
+}
+
+void warn_of_losses(Tool& tool, const RecordReader& reader) {
+  if (const std::string lost = reader.salvage_report(); !lost.empty()) tool.warn(lost);
+}
+
+LoadedRecords load_records(Tool& tool, const std::vector<std::string>& files, bool salvage) {
+  RecordReader in(files, {.salvage = salvage});
+  LoadedRecords loaded;
+  for (Record record; in.next(record);) loaded.records.push_back(record);
+  warn_of_losses(tool, in);
+  loaded.digest = in.digest();
+  return loaded;
+}
+
+}  // namespace nudge

@@ -1,0 +1,36 @@
+// Records in and out of a program, as its options name them (lib/cli/common_options.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/cli/common_options.h"
+#include "lib/io/stream.h"
+
+namespace nudge {
+
+struct StreamOptions {
+  std::vector<std::string> files;
+  std::string output;
+  bool zstd = false, force = false, salvage = false;
+  Shard shard;
+};
+
+// Registers -o, -z, --force and --salvage under "Output".
+void output_options(Tool& tool, StreamOptions& options);
+
+// Opens the output; `digest` names input and options. Errors: RecordWriter's.
+RecordWriter open_output(const Tool& tool, const StreamOptions& options, std::string digest);
+
+// Warns of what --salvage left out. To be called at the input's end.
+void warn_of_losses(Tool& tool, const RecordReader& reader);
+
+struct LoadedRecords {
+  std::vector<Record> records;
+  std::string digest;  // of the files' text
+};
+
+// All records of the files. Errors: RecordReader's.
+LoadedRecords load_records(Tool& tool, const std::vector<std::string>& files, bool salvage);
+
+}  // namespace nudge
