@@ -81,7 +81,8 @@ int main(int argc, char** argv) {
     warn_of_skipped(tool, data.skipped, data.records, "the input");
     std::optional<RewardData> unseen;
     if (!held_out.empty()) {
-      unseen = reward_data(load_records(tool, {held_out}, salvage).records, model, options.training.skip_long, held_out);
+      const LoadedRecords more = load_records(tool, {held_out}, salvage);
+      unseen = reward_data(more.records, model, options.training.skip_long, held_out);
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
     }
     StepReport steps(tool, metrics, "loss");

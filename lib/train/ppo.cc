@@ -32,8 +32,8 @@ std::vector<ResponseView> views_of(std::span<const Trajectory* const> trajectori
 
 void order_by_id(std::span<const Trajectory> trajectories, PpoBatch& batch) {
   for (const Trajectory& t : trajectories) batch.trajectories.push_back(&t);
-  std::sort(batch.trajectories.begin(), batch.trajectories.end(),
-            [](const Trajectory* a, const Trajectory* b) { return id_less(a->id, b->id); });
+  std::stable_sort(batch.trajectories.begin(), batch.trajectories.end(),
+                   [](const Trajectory* a, const Trajectory* b) { return id_less(a->id, b->id); });
   batch.begin.push_back(0);
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
     const Trajectory& t = *batch.trajectories[i];

@@ -79,8 +79,8 @@ std::string axes(const ReportPlot& plot, const Frame& frame) {
   for (const double share : {0.0, 0.5, 1.0}) {
     const double v = frame.low * (1 - share) + frame.high * share;
     const std::string y = number(frame.y(v));
-    svg += "<line class=\"grid\" x1=\"" + number(kLeft) + "\" x2=\"" + number(kRight) + "\" y1=\"" + y + "\" y2=\"" + y +
-           "\"/>\n" + label(kLeft - 6, frame.y(v) + 4, "end", number(v, 4));
+    svg += "<line class=\"grid\" x1=\"" + number(kLeft) + "\" x2=\"" + number(kRight) + "\" y1=\"" + y +
+           "\" y2=\"" + y + "\"/>\n" + label(kLeft - 6, frame.y(v) + 4, "end", number(v, 4));
   }
   svg += "<path class=\"axis\" d=\"M" + number(kLeft) + " " + number(kTop) + "V" + number(kBottom) + "H" +
          number(kRight) + "\"/>\n" + label(kLeft, kBottom + 16, "middle", "0");

@@ -38,6 +38,8 @@ void Scorer::score(std::span<Record> records, std::span<const std::int64_t> numb
   std::vector<Record*> trajectories, pairs;
   std::vector<std::int64_t> pair_numbers;
   for (std::size_t i = 0; i < records.size(); ++i) {
+    if (const auto id = records[i].find_text("id"); id && !ids_.insert(*id).second)
+      bad_input(records[i].where() + ": the id \"" + *id + "\" was there before");
     if (records[i].has("response_ids")) {
       trajectories.push_back(&records[i]);
     } else if (records[i].has("chosen")) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "lib/io/record.h"
@@ -30,7 +31,8 @@ class Scorer {
   Scorer(const std::string& reward_model, const std::string& reference, ScoringOptions options);
 
   // Adds fields in place: trajectories get "reward" and "ref_logprobs", preference pairs "chosen_reward" and
-  // "rejected_reward". `numbers`: the records' in the whole input. Errors: kBadInput naming the record.
+  // "rejected_reward". `numbers`: the records' in the whole input. Errors: kBadInput naming the record, also where its
+  // id was there before: a shard that came twice.
   void score(std::span<Record> records, std::span<const std::int64_t> numbers);
 
   // Of all pairs so far.
@@ -49,6 +51,7 @@ class Scorer {
   std::unique_ptr<Model> reward_model_, reference_;
   ScoringOptions options_;
   ResponseEvaluator evaluator_;
+  std::unordered_set<std::string> ids_;
   std::vector<float> chosen_, rejected_;
   std::int64_t trajectories_ = 0;
   double reward_sum_ = 0;

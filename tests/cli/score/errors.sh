@@ -83,7 +83,7 @@ ok "-o does not overwrite without --force" exists
 full_disk() { refused 74 'No space' sh -c 'score -q --ref "$0" "$1" > /dev/full' "$TINY/base" "$s"; }
 [ ! -e /dev/full ] || ok "a full disk is 74" full_disk
 closed_pipe() {
-  for i in $(seq 40); do cat "$s"; done > many.jsonl
+  for i in $(seq 40); do sed "s/\"id\":\"/&$i-/" "$s"; done > many.jsonl
   { { score --ref "$TINY/base" many.jsonl 2> err; echo $? > code; } | head -n 1 > /dev/null; } || true
   [ "$(cat code)" = 141 ]
   [ ! -s err ]
