@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole loop on a small task, in plain pipelines: teach a model to go on with film reviews, have answers
-# judged, train a reward model on the pairs, and let PPO make the reviews kinder. Two minutes on two cores.
+# judged, train a reward model on the pairs, and let PPO make the reviews kinder. About a minute on two cores.
 #
 #   docs/demo.sh [FOLDER]      every intermediate file stays in FOLDER (build/demo)
 #

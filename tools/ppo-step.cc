@@ -10,6 +10,12 @@ using namespace nudge;
 
 namespace {
 
+// Options that an objective, or a fixed controller, would leave unread.
+void refuse_unread(const std::vector<const Option*>& options, bool unread, const std::string& why) {
+  for (const Option* option : options)
+    if (unread && option->given()) usage_error(option->shown_name() + ": " + why, "leave it out");
+}
+
 void objective_options(Tool& tool, PpoRunOptions& o) {
   PpoOptions& p = o.ppo;
   tool.group("Objective");
@@ -20,20 +26,31 @@ void objective_options(Tool& tool, PpoRunOptions& o) {
                {"reinforce", Objective::kReinforce}},
               "clipped surrogate, penalty on KL(old||new), plain importance sampling, or the policy gradient "
               "(no critic, one pass)");
-  tool.option("--clip", p.clip_low, "the ratio is clipped to 1 - this ...").at_least(0).below(1);
-  tool.option("--clip-high", p.clip_high, "... and 1 + this").at_least(0);
-  tool.option("--c1", p.c1, "weight of the value loss mean (V - R)^2").at_least(0);
+  const Option& clip = tool.option("--clip", p.clip_low, "the ratio is clipped to 1 - this ...").at_least(0).below(1);
+  const Option& clip_high = tool.option("--clip-high", p.clip_high, "... and 1 + this").at_least(0);
+  const Option& c1 = tool.option("--c1", p.c1, "weight of the value loss mean (V - R)^2").at_least(0);
   tool.option("--c2", p.c2, "weight of the entropy bonus").at_least(0);
-  tool.option("--value-clip", p.value_clip, "values move at most this far from the old ones; negative: any way");
+  const Option& value_clip =
+      tool.option("--value-clip", p.value_clip, "values move at most this far from the old ones; negative: any way");
   tool.option("--kl-loss", p.kl_loss, "weight of the mean of k3(new, ref) in the loss").at_least(0);
-  tool.choice("--policy-kl", p.kl_estimate, {{"exact", false}, {"k3", true}},
-              "KL(old||new) of --objective kl: over the vocabulary, or from the samples");
-  tool.option("--policy-beta", o.objective_kl.beta, "its weight, at the beginning where it adapts").at_least(0);
-  tool.choice("--policy-kl-control", o.objective_kl.kind,
-              {{"fixed", KlControl::kFixed}, {"halving", KlControl::kHalving}},
-              "halving: half below target/1.5, double above 1.5 target");
-  tool.option("--policy-kl-target", o.objective_kl.target, "its target, nats per token").above(0);
-  tool.option("--baseline", p.baseline, "reinforce: subtract the mean return");
+  const Option& kl = tool.choice("--policy-kl", p.kl_estimate, {{"exact", false}, {"k3", true}},
+                                 "KL(old||new) of --objective kl: over the vocabulary, or from the samples");
+  const Option& beta =
+      tool.option("--policy-beta", o.objective_kl.beta, "its weight, at the beginning where it adapts").at_least(0);
+  const Option& control = tool.choice("--policy-kl-control", o.objective_kl.kind,
+                                      {{"fixed", KlControl::kFixed}, {"halving", KlControl::kHalving}},
+                                      "halving: half below target/1.5, double above 1.5 target");
+  const Option& target =
+      tool.option("--policy-kl-target", o.objective_kl.target, "its target, nats per token").above(0);
+  const Option& baseline = tool.option("--baseline", p.baseline, "reinforce: subtract the mean return");
+  tool.after_parsing([&] {
+    const bool reinforce = p.objective == Objective::kReinforce;
+    refuse_unread({&clip, &clip_high}, p.objective != Objective::kClip, "only --objective clip clips");
+    refuse_unread({&kl, &beta, &control, &target}, p.objective != Objective::kKl, "is of --objective kl");
+    refuse_unread({&target}, o.objective_kl.kind == KlControl::kFixed, "only --policy-kl-control halving has one");
+    refuse_unread({&c1, &value_clip}, reinforce, "--objective reinforce has no critic");
+    refuse_unread({&baseline}, !reinforce, "is of --objective reinforce");
+  });
 }
 
 void reward_options(Tool& tool, PpoRunOptions& o) {
@@ -54,13 +71,13 @@ void reward_options(Tool& tool, PpoRunOptions& o) {
 void training_options(Tool& tool, PpoRunOptions& o) {
   PpoOptions& p = o.ppo;
   tool.group("Training");
-  tool.option("--epochs", p.epochs, "passes over the trajectories").at_least(1);
-  tool.option("--minibatch", p.minibatch, "sequences per update").at_least(1);
-  tool.option("--lr", p.rate, "the policy's learning rate").at_least(0);
-  tool.option("--critic-lr", p.critic_rate, "the critic's").at_least(0);
-  tool.option("--beta1", o.adam.beta1, "AdamW").at_least(0).below(1);
-  tool.option("--beta2", o.adam.beta2, "AdamW").at_least(0).below(1);
-  tool.option("--eps", o.adam.eps, "AdamW").above(0);
+  tool.option("--epochs", p.epochs, "passes over the trajectories; reinforce makes one update of all").at_least(1);
+  tool.option("--minibatch", p.minibatch, "sequences per update; reinforce takes all").at_least(1);
+  tool.option("--lr", p.rate, "the policy's learning rate").at_least(0).at_most(1e3);
+  tool.option("--critic-lr", p.critic_rate, "the critic's").at_least(0).at_most(1e3);
+  tool.option("--beta1", o.adam.beta1, "AdamW").at_least(0).at_most(kMostBeta);
+  tool.option("--beta2", o.adam.beta2, "AdamW").at_least(0).at_most(kMostBeta);
+  tool.option("--eps", o.adam.eps, "AdamW").at_least(kLeastEps);
   tool.option("--weight-decay", o.adam.weight_decay, "AdamW").at_least(0);
   tool.option("--max-norm", p.max_norm, "norm that the gradient of policy and critic is clipped to; 0: not")
       .at_least(0);
@@ -94,12 +111,16 @@ int main(int argc, char** argv) {
       .required()
       .placeholder("FOLDER")
       .neutral();
-  tool.option("--critic-init", options.critic_init,
-              "what the critic starts from where the policy has none yet: the reward model")
-      .placeholder("FOLDER")
-      .neutral();
+  const Option& critic_init =
+      tool.option("--critic-init", options.critic_init,
+                  "what the critic starts from where the policy has none yet: the reward model")
+          .placeholder("FOLDER")
+          .neutral();
   tool.choice("--critic", options.critic, {{"own", CriticKind::kOwn}, {"shared", CriticKind::kShared}},
               "a network of its own, or a value head on the policy's trunk");
+  tool.after_parsing([&] {
+    refuse_unread({&critic_init}, options.critic == CriticKind::kShared, "a shared critic starts from the policy");
+  });
   tool.option("--off-policy", options.off_policy,
               "accept another policy's trajectories; the recorded log-probs are the ratio's denominator");
   tool.option("--allow-truncated", options.allow_truncated, "accept top-k and top-p samples");

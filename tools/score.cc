@@ -32,7 +32,16 @@ int main(int argc, char** argv) {
               {{"keep", MissingEnd::kKeep}, {"replace", MissingEnd::kReplace}, {"subtract", MissingEnd::kSubtract}},
               "what becomes of the score of a response cut by its length: kept, replaced by --missing-end-value, or "
               "that subtracted");
-  tool.option("--missing-end-value", options.missing_end_value, "the score or the penalty");
+  Option& value = tool.option("--missing-end-value", options.missing_end_value, "the score that replaces, or the penalty")
+                      .needs("--missing-end").shown_default("replace: -1; subtract: 1");
+  tool.after_parsing([&] {
+    const bool subtract = options.missing_end == MissingEnd::kSubtract;
+    if (!value.given()) options.missing_end_value = subtract ? 1.0f : -1.0f;
+    if (value.given() && options.missing_end == MissingEnd::kKeep)
+      usage_error("--missing-end-value: scores are kept", "give --missing-end replace or subtract");
+    if (subtract && options.missing_end_value < 0)
+      usage_error("--missing-end-value: a penalty below 0 would reward what it is to deter");
+  });
   shard_option(tool, streams.shard);
   output_options(tool, streams);
   tool.group("Running");

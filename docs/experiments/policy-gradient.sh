@@ -57,8 +57,8 @@ train() {
   local arm=$1 rate=$2 seed=$3 out=run-$1-$2-$3 options=() batches=1 i=0 steps=$PG_ROUNDS
   local quarter=$((PG_PROMPTS * 6 / 4))
   case $arm in
-    reinforce) options=(--objective reinforce --minibatch 100000) batches=5 ;;
-    baseline) options=(--objective reinforce --baseline --minibatch 100000) batches=5 ;;
+    reinforce) options=(--objective reinforce) batches=5 ;;
+    baseline) options=(--objective reinforce --baseline) batches=5 ;;
     once) options=(--objective clip --epochs 1 --minibatch "$quarter") ;;
     unclipped) options=(--objective is --epochs 4 --minibatch "$quarter") ;;
     clip) options=(--objective clip --epochs 4 --minibatch "$quarter") ;;
@@ -74,7 +74,7 @@ train() {
       --seed "$seed" --metrics "$out/metrics.jsonl" "$out/samples.zst" -o "$out/p$((i + 1))"
     zstdcat "$out/samples.zst" | judge | jq -r '[.reward, .gold] | @tsv' |
       awk -v OFS='\t' -v round=$((i / batches)) '{print round, $0}' >> "$out/curve"
-    if [ $((2 * i)) = "$steps" ]; then mv "$out/p$i" "$out/half" 2> "$out/log" || cp -r base "$out/half"
+    if [ $i = $((steps / 2)) ]; then mv "$out/p$i" "$out/half" 2> "$out/log" || cp -r base "$out/half"
     elif [ $i -gt 0 ]; then rm -rf "$out/p$i"; fi
     policy=$out/p$((i + 1))
   done

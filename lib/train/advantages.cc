@@ -1,5 +1,6 @@
 #include "lib/train/advantages.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -8,30 +9,24 @@
 namespace nudge {
 namespace {
 
-void expect_length(std::size_t sequence, const char* what, std::size_t given, std::size_t tokens) {
-  if (given == tokens) return;
-  bad_input("sequence " + std::to_string(sequence) + ": " + std::to_string(given) + " " + what + " for " +
-            std::to_string(tokens) + " response tokens");
+// One number a token, all finite.
+void expect_sound(const std::string& where, const char* what, std::span<const float> numbers, std::size_t tokens) {
+  if (numbers.size() != tokens)
+    bad_input(where + ": " + std::to_string(numbers.size()) + " " + what + "s for " + std::to_string(tokens) +
+              " response tokens");
+  for (std::size_t t = 0; t < tokens; ++t)
+    if (!std::isfinite(numbers[t]))
+      bad_input(where + ": " + what + " of token " + std::to_string(t) + " is not finite");
 }
 
-void expect_finite(std::size_t sequence, const char* what, std::span<const float> numbers) {
-  for (std::size_t t = 0; t < numbers.size(); ++t) {
-    if (std::isfinite(numbers[t])) continue;
-    bad_input("sequence " + std::to_string(sequence) + ": " + what + " of token " + std::to_string(t) +
-              " is not finite");
-  }
-}
-
-void expect_sound(std::size_t i, const TrajectoryView& view, double kl_beta) {
+void expect_sound(std::size_t i, const TrajectoryView& view, const AdvantageOptions& options) {
+  const std::string where = view.where.empty() ? "sequence " + std::to_string(i) : view.where;
   const std::size_t tokens = view.logprobs.size();
-  expect_length(i, "values", view.values.size(), tokens);
-  expect_finite(i, "log-prob", view.logprobs);
-  expect_finite(i, "value", view.values);
-  if (kl_beta != 0) {
-    expect_length(i, "reference log-probs", view.ref_logprobs.size(), tokens);
-    expect_finite(i, "reference log-prob", view.ref_logprobs);
-  }
-  if (!std::isfinite(view.score)) bad_input("sequence " + std::to_string(i) + ": the score is not finite");
+  expect_sound(where, "log-prob", view.logprobs, tokens);
+  if (!options.reinforce) expect_sound(where, "value", view.values, tokens);
+  if (options.kl_beta != 0) expect_sound(where, "reference log-prob", view.ref_logprobs, tokens);
+  if (!view.token_rewards.empty()) expect_sound(where, "reward", view.token_rewards, tokens);
+  if (!std::isfinite(view.score)) bad_input(where + ": the score is not finite");
 }
 
 }  // namespace
@@ -79,7 +74,7 @@ TokenSignals token_signals(std::span<const TrajectoryView> batch, const Advantag
   TokenSignals out;
   out.begin.push_back(0);
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    expect_sound(i, batch[i], options.kl_beta);
+    expect_sound(i, batch[i], options);
     out.begin.push_back(out.begin.back() + batch[i].logprobs.size());
   }
   const std::size_t N = out.begin.back();
@@ -87,9 +82,22 @@ TokenSignals token_signals(std::span<const TrajectoryView> batch, const Advantag
   const auto part = [&out](std::vector<float>& all, std::size_t i) {
     return std::span<float>(all).subspan(out.begin[i], out.begin[i + 1] - out.begin[i]);
   };
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    token_rewards(batch[i].logprobs, batch[i].ref_logprobs, options.kl_beta, batch[i].score, part(out.rewards, i));
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto rewards = part(out.rewards, i);
+    token_rewards(batch[i].logprobs, batch[i].ref_logprobs, options.kl_beta, batch[i].score, rewards);
+    for (std::size_t t = 0; t < batch[i].token_rewards.size(); ++t) rewards[t] += batch[i].token_rewards[t];
+    out.totals.push_back(trajectory_return(rewards, 1));
+  }
   if (options.whiten_rewards) whiten(out.rewards, false);
+  if (options.reinforce) {
+    std::vector<double> returns;
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      returns.push_back(trajectory_return(part(out.rewards, i), options.gamma));
+    const auto weights = reinforce_weights(returns, options.baseline);
+    for (std::size_t i = 0; i < batch.size(); ++i) std::ranges::fill(part(out.advantages, i), weights[i]);
+    out.returns = out.advantages;
+    return out;
+  }
   for (std::size_t i = 0; i < batch.size(); ++i)
     gae(part(out.rewards, i), batch[i].values, options.gamma, options.lambda, part(out.advantages, i),
         part(out.returns, i));

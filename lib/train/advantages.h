@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace nudge {
@@ -15,8 +16,10 @@ namespace nudge {
 struct TrajectoryView {
   std::span<const float> logprobs;      // (T) log pi_old(token), nats
   std::span<const float> ref_logprobs;  // (T) log pi_ref(token); may be empty where kl_beta is 0
-  std::span<const float> values;        // (T) V before the token is seen
+  std::span<const float> values;        // (T) V before the token is seen; may be empty for REINFORCE
   double score = 0;                     // of the whole response, given at its last token
+  std::span<const float> token_rewards = {};  // (T) given besides, from other programs; may be empty
+  std::string where = {};                     // named in errors; its index in the batch where empty
 };
 
 struct AdvantageOptions {
@@ -24,15 +27,18 @@ struct AdvantageOptions {
   double gamma = 1.0;              // discount per token, 0 to 1
   double lambda = 0.95;            // GAE's, 0 to 1; 1 is the plain discounted return
   bool whiten_rewards = false;     // per-token rewards over the batch, without shifting the mean
-  bool whiten_advantages = true;   // over the batch
+  bool whiten_advantages = true;   // over the batch; not for REINFORCE
+  bool reinforce = false;          // no critic: each token's advantage is its trajectory's return
+  bool baseline = false;           // REINFORCE: less the batch's mean return
 };
 
 // The per-token signals of a batch, its sequences back to back.
 struct TokenSignals {
   std::vector<std::size_t> begin;  // (sequences + 1) where each sequence starts
+  std::vector<double> totals;      // (sequences) sum of the rewards, neither discounted nor whitened
   std::vector<float> rewards;      // as GAE read them
   std::vector<float> advantages;
-  std::vector<float> returns;      // before the advantages are whitened
+  std::vector<float> returns;      // before the advantages are whitened; REINFORCE's advantages
 
   std::span<const float> rewards_of(std::size_t i) const { return part(rewards, i); }
   std::span<const float> advantages_of(std::size_t i) const { return part(advantages, i); }
@@ -45,8 +51,7 @@ struct TokenSignals {
 };
 
 // All of the below in their order for a batch. Its order is the caller's (the law asks for the order of ids:
-// whitening sums in it). Throws kBadInput naming the sequence by its index where lengths differ or a number
-// is not finite.
+// whitening sums in it). Throws kBadInput naming the sequence where lengths differ or a number is not finite.
 TokenSignals token_signals(std::span<const TrajectoryView> batch, const AdvantageOptions& options);
 
 // r_t = -kl_beta (logprobs_t - ref_logprobs_t) + [t = T-1] score, into out (T). With kl_beta 0 the reference

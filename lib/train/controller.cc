@@ -10,24 +10,8 @@ namespace nudge {
 namespace {
 constexpr double kMaxError = 0.2;      // Ziegler's clip
 constexpr double kMargin = 1.5;        // Schulman's: no change within target/1.5 to 1.5 target
-constexpr KlControl kKinds[] = {KlControl::kFixed, KlControl::kAdaptive, KlControl::kHalving};
 bool positive(double x) { return std::isfinite(x) && x > 0; }
 }  // namespace
-
-std::string_view kl_control_name(KlControl kind) {
-  switch (kind) {
-    case KlControl::kFixed: return "fixed";
-    case KlControl::kAdaptive: return "adaptive";
-    case KlControl::kHalving: return "halving";
-  }
-  throw Error(Exit::kInternal, "a KL controller of no kind");
-}
-
-std::optional<KlControl> kl_control_by_name(std::string_view name) {
-  for (const KlControl kind : kKinds)
-    if (kl_control_name(kind) == name) return kind;
-  return std::nullopt;
-}
 
 void KlController::check() const {
   if (kind == KlControl::kFixed) {

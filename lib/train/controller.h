@@ -16,8 +16,6 @@ enum class KlControl {
   kHalving,   // beta/2 below target/1.5, 2 beta above 1.5 target: PPO's with an adaptive penalty
 };
 
-std::string_view kl_control_name(KlControl kind);                     // "fixed", "adaptive", "halving"
-std::optional<KlControl> kl_control_by_name(std::string_view name);  // nothing for another name
 
 // All of its state: what a checkpoint must keep.
 struct KlController {

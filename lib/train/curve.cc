@@ -165,19 +165,4 @@ std::string plot(std::span<const Series> series, const PlotStyle& style) {
   return text + '\n' + x_axis(style, longest, room + 2) + legend(series, glyphs, room + 2);
 }
 
-std::string sparkline(std::span<const double> values, std::size_t width, bool unicode) {
-  static constexpr const char* kBlocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  static constexpr const char* kDigits[] = {"0", "1", "2", "3", "4", "5", "6", "7"};
-  if (width == 0) usage_error("a sparkline needs at least 1 column");
-  const std::vector<double> points = squeeze({values.begin(), values.end()}, values.size(), width);
-  Range range;
-  for (const double v : points) range.take(v);
-  std::string text;
-  for (const double v : points) {
-    const std::size_t level = range.flat() ? 3 : std::isfinite(v) ? rounded(range.place(v) * 7) : 0;
-    text += !std::isfinite(v) ? " " : (unicode ? kBlocks : kDigits)[level];
-  }
-  return text;
-}
-
 }  // namespace nudge

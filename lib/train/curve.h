@@ -27,8 +27,4 @@ struct PlotStyle {
 // Throws kUsage for a canvas too small or too many series. Without a finite number: one line saying so.
 std::string plot(std::span<const Series> series, const PlotStyle& style);
 
-// One row of blocks of eight heights, least to greatest, at most `width` columns (means, as above); ASCII: a
-// digit 0 to 7 for each. What is not finite is a blank; numbers all equal stand at half height.
-std::string sparkline(std::span<const double> values, std::size_t width, bool unicode = true);
-
 }  // namespace nudge

@@ -13,14 +13,6 @@ void SequenceValues::append(std::span<const float> sequence) {
   begin_.push_back(values_.size());
 }
 
-void SequenceValues::append(const SequenceValues& later) {
-  const std::size_t n = later.sequences();  // read once: `later` may be *this
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::vector<float> copy(later[i].begin(), later[i].end());
-    append(std::span<const float>(copy));
-  }
-}
-
 std::size_t SequenceValues::longest() const {
   std::size_t most = 0;
   for (std::size_t i = 0; i < sequences(); ++i) most = std::max(most, begin_[i + 1] - begin_[i]);

@@ -25,7 +25,6 @@ struct TwoUnits {
 class SequenceValues {
  public:
   void append(std::span<const float> sequence);
-  void append(const SequenceValues& later);  // its sequences after ours
 
   std::size_t sequences() const { return begin_.size() - 1; }
   std::size_t tokens() const { return values_.size(); }

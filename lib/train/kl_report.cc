@@ -53,6 +53,11 @@ ReportPolicies ReportPolicies::load(const std::optional<std::string>& old_folder
   return {model(old_folder), model(new_folder)};
 }
 
+void ReportPolicies::check_tokenizers(const Record& record) const {
+  if (old_) check_tokenizer(record, old_->tokenizer.digest(), "old policy");
+  if (fresh_) check_tokenizer(record, fresh_->tokenizer.digest(), "new policy");
+}
+
 bool ReportPolicies::tokenizers_differ() const {
   return old_ && fresh_ && old_->tokenizer.digest() != fresh_->tokenizer.digest();
 }
@@ -88,6 +93,7 @@ FileReporter::FileReporter(std::string name, const ReportPolicies& policies, std
 
 void FileReporter::add(const Record& record) {
   Trajectory t = read_trajectory(record, limits_);
+  policies_.check_tokenizers(record);
   if (!ids_.insert(t.id).second) bad_input(t.where + ": the id \"" + t.id + "\" was there before");
   if (t.logprobs.empty() && policies_.old_policy() == nullptr) record.fail("logprobs", "is missing");
   if (t.temperature == 0) {

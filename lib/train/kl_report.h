@@ -31,6 +31,8 @@ class ReportPolicies {
   const Transformer* fresh() const { return fresh_ ? &fresh_->transformer : nullptr; }
   const std::string& old_digest() const { return old_digest_; }      // "" where there is none
   const std::string& fresh_digest() const { return fresh_digest_; }
+  // Error kBadInput where the record names another tokenizer than a policy's.
+  void check_tokenizers(const Record& record) const;
   bool tokenizers_differ() const;  // the same ids may then be other texts
   // The vocabulary and context that records have to keep to; without policies nothing is too large.
   ModelConfig limits() const;

@@ -69,13 +69,6 @@ void KlStatistics::add(std::span<const float> log_ratios, std::span<const float>
   entropy_.append(entropy);
 }
 
-void KlStatistics::merge(const KlStatistics& later) {
-  if (later.tokens() > 0) settle_kind(later.has_exact_, later.has_entropy_);
-  log_ratios_.append(later.log_ratios_);
-  exact_.append(later.exact_);
-  entropy_.append(later.entropy_);
-}
-
 TwoUnits KlStatistics::exact() const { return has_exact_ ? estimate(exact_, as_is) : TwoUnits{}; }
 TwoUnits KlStatistics::entropy() const { return has_entropy_ ? estimate(entropy_, as_is) : TwoUnits{}; }
 std::vector<PositionMean> KlStatistics::exact_by_position() const { return by_position(exact_, as_is); }

@@ -27,9 +27,6 @@ class KlStatistics {
   void add(std::span<const float> log_ratios, std::span<const float> exact_kl = {},
            std::span<const float> entropy = {});
 
-  // The sequences of another part after ours: parts merged in their order give the bits of the whole.
-  void merge(const KlStatistics& later);
-
   std::size_t sequences() const { return log_ratios_.sequences(); }
   std::size_t tokens() const { return log_ratios_.tokens(); }
 

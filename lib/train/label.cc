@@ -4,13 +4,10 @@
 #include <cmath>
 
 #include "lib/base/error.h"
+#include "lib/train/minibatch.h"
 
 namespace nudge {
 namespace {
-
-bool id_before(const std::string& a, const std::string& b) {
-  return a.size() != b.size() ? a.size() < b.size() : a < b;
-}
 
 // Keeps what a pair can need; log-probs and the like would be most of the memory.
 Record pared(const Record& trajectory, std::string_view figure) {
@@ -69,7 +66,7 @@ void AnswerGroups::add(const Record& trajectory, std::string_view figure) {
 std::deque<AnswerGroup>& AnswerGroups::sorted() {
   for (AnswerGroup& group : groups_) {
     std::sort(group.answers.begin(), group.answers.end(),
-              [](const Record& a, const Record& b) { return id_before(a.text("id"), b.text("id")); });
+              [](const Record& a, const Record& b) { return id_less(a.text("id"), b.text("id")); });
   }
   return groups_;
 }

@@ -41,8 +41,6 @@ std::string Metrics::json() const {
 }
 
 void Moments::add(double value, double weight) {
-  least_ = count_ == 0 ? value : std::min(least_, value);
-  greatest_ = count_ == 0 ? value : std::max(greatest_, value);
   ++count_;
   weight_ += weight;
   const double from_old = value - mean_;
@@ -52,8 +50,6 @@ void Moments::add(double value, double weight) {
 
 std::optional<double> Moments::mean() const { return count_ ? std::optional(mean_) : std::nullopt; }
 std::optional<double> Moments::variance() const { return count_ ? std::optional(squares_ / weight_) : std::nullopt; }
-std::optional<double> Moments::least() const { return count_ ? std::optional(least_) : std::nullopt; }
-std::optional<double> Moments::greatest() const { return count_ ? std::optional(greatest_) : std::nullopt; }
 
 std::optional<double> explained_variance(std::span<const float> values, std::span<const float> returns) {
   if (values.size() != returns.size()) throw Error(Exit::kInternal, "values and returns differ in number");

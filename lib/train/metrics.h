@@ -31,20 +31,17 @@ class Metrics {
   std::vector<std::pair<std::string, std::optional<double>>> entries_;
 };
 
-// Weighted mean, variance and extremes of a stream, in the order of its numbers (Welford).
+// Weighted mean and variance of a stream, in the order of its numbers (Welford).
 class Moments {
  public:
   void add(double value, double weight = 1);  // weight > 0: tokens of a sequence, say
   std::size_t count() const { return count_; }
-  double weight() const { return weight_; }
   std::optional<double> mean() const;      // nothing where nothing was added, as all of these
   std::optional<double> variance() const;  // biased
-  std::optional<double> least() const;
-  std::optional<double> greatest() const;
 
  private:
   std::size_t count_ = 0;
-  double weight_ = 0, mean_ = 0, squares_ = 0, least_ = 0, greatest_ = 0;
+  double weight_ = 0, mean_ = 0, squares_ = 0;
 };
 
 // 1 - var(returns - values)/var(returns), for critic/vf_explained_var: 1 is a perfect critic, 0 is no better

@@ -11,9 +11,12 @@
 
 namespace nudge {
 
+// What stays below 1, and above 0 with denormals flushed, as the float32 that a step computes with.
+inline constexpr double kMostBeta = 0.9999999, kLeastEps = 1e-30;
+
 struct AdamOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  double max_norm = 1;  // of the gradient; 0 doesn't clip
+  double max_norm = 1;  // of the gradient, where it is of one model; 0 doesn't clip
 };
 
 // The norm of several gradients taken as one vector: squares in runs of 4,096, the runs added in order.

@@ -44,12 +44,14 @@ void order_by_id(std::span<const Trajectory> trajectories, PpoBatch& batch) {
 }
 
 void gather_recorded(PpoBatch& batch, bool needs_ref) {
+  const bool all_have = std::all_of(batch.trajectories.begin(), batch.trajectories.end(),
+                                    [](const Trajectory* t) { return !t->ref_logprobs.empty(); });
   for (const Trajectory* t : batch.trajectories) {
     if (t->logprobs.empty()) bad_input(t->where + ": field \"logprobs\" is missing", "rollout writes it");
     if (!t->reward && t->token_rewards.empty())
       bad_input(t->where + ": field \"reward\" is missing", "add it with score --reward-model or a program of yours");
     batch.old_logprobs.insert(batch.old_logprobs.end(), t->logprobs.begin(), t->logprobs.end());
-    if (!needs_ref) continue;
+    if (!needs_ref && !all_have) continue;
     if (t->ref_logprobs.empty())
       bad_input(t->where + ": field \"ref_logprobs\" is missing, which the KL penalty needs",
                 "add it with score --ref, or set --kl-beta 0");
@@ -64,13 +66,18 @@ void compare_with_recorded(PpoBatch& batch, bool off_policy) {
   on_one_thread([&] { kernels().exp(ratio.data(), ratio.data(), static_cast<std::int64_t>(n)); });
   batch.first_ratio_min = *std::min_element(ratio.begin(), ratio.end());
   batch.first_ratio_max = *std::max_element(ratio.begin(), ratio.end());
-  if (off_policy) return;
+  const auto refuse = [&](std::size_t i, std::size_t k, const char* why, const char* advice) {
+    bad_input(batch.trajectories[i]->where + ": the log-prob of response token " + std::to_string(k - batch.begin[i]) +
+                  " is " + why, advice);
+  };
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i)
-    for (std::size_t k = batch.begin[i]; k < batch.begin[i + 1]; ++k)
-      if (batch.new_logprobs[k] != batch.old_logprobs[k])
-        bad_input(batch.trajectories[i]->where + ": the log-prob of response token " +
-                      std::to_string(k - batch.begin[i]) + " is not the one that this policy gives",
-                  "the record was changed after it was sampled; --off-policy takes it as it is");
+    for (std::size_t k = batch.begin[i]; k < batch.begin[i + 1]; ++k) {
+      if (!off_policy && batch.new_logprobs[k] != batch.old_logprobs[k])
+        refuse(i, k, "not the one that this policy gives",
+               "the record was changed after it was sampled; --off-policy takes it as it is");
+      if (!std::isfinite(ratio[k]))
+        refuse(i, k, "so far from this policy's that their ratio is beyond float32", "leave such records out");
+    }
 }
 
 }  // namespace
@@ -114,34 +121,26 @@ PpoBatch Ppo::prepare(std::span<const Trajectory> trajectories, double beta, boo
   compare_with_recorded(batch, off_policy);
   if (has_values()) evaluate_values(batch, views);
 
-  batch.rewards.resize(batch.old_logprobs.size());
+  std::vector<TrajectoryView> sequences;
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
     const Trajectory& t = *batch.trajectories[i];
-    const auto part = [&](std::vector<float>& v) {
-      return v.empty() ? std::span<float>() : std::span(v).subspan(batch.begin[i], batch.size(i));
+    const auto part = [&](const std::vector<float>& v) {
+      return v.empty() ? std::span<const float>() : std::span(v).subspan(batch.begin[i], batch.size(i));
     };
-    const auto rewards = part(batch.rewards);
-    token_rewards(part(batch.old_logprobs), part(batch.ref_logprobs), beta, d(t.reward.value_or(0.0f)), rewards);
-    for (std::size_t k = 0; k < t.token_rewards.size(); ++k) rewards[k] += t.token_rewards[k];
+    sequences.push_back({part(batch.old_logprobs), part(batch.ref_logprobs), part(batch.values),
+                         d(t.reward.value_or(0.0f)), t.token_rewards, t.where});
   }
-  if (options_.whiten_rewards) whiten(batch.rewards, false);
-  batch.advantages.resize(batch.rewards.size());
-  batch.returns.resize(batch.rewards.size());
-  for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
-    const auto part = [&](std::vector<float>& v) { return std::span(v).subspan(batch.begin[i], batch.size(i)); };
-    batch.trajectory_returns.push_back(trajectory_return(part(batch.rewards), options_.gamma));
-    if (has_values())
-      gae(part(batch.rewards), part(batch.values), options_.gamma, options_.lambda, part(batch.advantages),
-          part(batch.returns));
-  }
-  if (!has_values()) {
-    const auto weights = reinforce_weights(batch.trajectory_returns, options_.baseline);
-    for (std::size_t i = 0; i < weights.size(); ++i)
-      std::fill_n(batch.advantages.begin() + static_cast<std::ptrdiff_t>(batch.begin[i]), batch.size(i), weights[i]);
-    batch.returns = batch.advantages;
-  } else if (options_.whiten) {
-    whiten(batch.advantages, true);
-  }
+  TokenSignals signals = token_signals(sequences, {.kl_beta = beta,
+                                                   .gamma = options_.gamma,
+                                                   .lambda = options_.lambda,
+                                                   .whiten_rewards = options_.whiten_rewards,
+                                                   .whiten_advantages = options_.whiten,
+                                                   .reinforce = !has_values(),
+                                                   .baseline = options_.baseline});
+  batch.totals = std::move(signals.totals);
+  batch.rewards = std::move(signals.rewards);
+  batch.advantages = std::move(signals.advantages);
+  batch.returns = std::move(signals.returns);
   return batch;
 }
 
@@ -168,12 +167,9 @@ void Ppo::policy_terms(const PpoBatch& batch, std::span<const std::size_t> token
     }
   }
   if (options_.objective == Objective::kKl && options_.kl_estimate) {
-    // k3 of KL(old || new) with r = new/old: r - 1 - log r, whose derivative by log r is r - 1.
+    // k3 of KL(old || new) with r = new/old: the derivative of r - 1 - log r by log r is r - 1.
     const auto beta = static_cast<float>(policy_beta);
-    for (std::size_t i = 0; i < n; ++i) {
-      t.loss[i] += beta * ((t.ratio[i] - 1) - (logprobs[i] - old[i]));
-      t.dlogprob[i] += beta * (t.ratio[i] - 1);
-    }
+    for (std::size_t i = 0; i < n; ++i) t.dlogprob[i] += beta * (t.ratio[i] - 1);
   }
 }
 
@@ -265,7 +261,7 @@ void Ppo::policy_pass(const PpoBatch& batch, std::span<const std::int64_t> membe
     for (std::size_t i = 0; i < n; ++i) {
       float dlogprob = t.dlogprob[i];
       if (options_.kl_loss > 0) {
-        f.kl_loss += d(reverse[i]) - 1 - (d(batch.ref_logprobs[chunk[i]]) - d(logprobs[i]));
+        f.kl_loss += k3_of_log_ratio(d(batch.ref_logprobs[chunk[i]]) - d(logprobs[i]));
         dlogprob += static_cast<float>(options_.kl_loss) * (1 - reverse[i]);
       }
       g[i] = common;
@@ -276,7 +272,7 @@ void Ppo::policy_pass(const PpoBatch& batch, std::span<const std::int64_t> membe
       f.ratio += d(t.ratio[i]);
       f.ratio_square += d(t.ratio[i]) * d(t.ratio[i]);
       f.approxkl += 0.5 * difference * difference;
-      f.kl += kl != nullptr ? d(kl[i]) : d(t.ratio[i]) - 1 - difference;
+      f.kl += kl != nullptr ? d(kl[i]) : k3_of_log_ratio(difference);
       f.entropy += d(stats[i].entropy);
     }
   };
@@ -328,7 +324,7 @@ Ppo::Figures Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64_t
                     &f.ratio_square, &f.kl_loss, &f.kl})
     *x /= n;
   f.loss = f.policy_loss + options_.c1 * f.value_loss - options_.c2 * f.entropy + options_.kl_loss * f.kl_loss +
-           (old_ ? policy_beta * f.kl : 0);
+           (options_.objective == Objective::kKl ? policy_beta * f.kl : 0);
   return f;
 }
 
@@ -349,15 +345,17 @@ double Ppo::step() {
 
 void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics) {
   const auto n = static_cast<std::int64_t>(batch.trajectories.size());
-  const std::int64_t epochs = options_.objective == Objective::kReinforce ? 1 : options_.epochs;
+  // The policy gradient holds for samples of the policy that it changes: one update of all of them.
+  const bool once = options_.objective == Objective::kReinforce;
+  const std::int64_t epochs = once ? 1 : options_.epochs, size = once ? n : options_.minibatch;
   Moments policy_loss, value_loss, loss, entropy, approxkl, clipfrac, value_clipfrac, ratio, ratio_variance, kl, norms;
   bool stopped = false;
   for (std::int64_t epoch = 0; epoch < epochs && !stopped; ++epoch) {
     const auto order =
         permutation(n, options_.seed, stream_of("ppo/" + std::to_string(iteration) + "/" + std::to_string(epoch)));
-    for (std::int64_t begin = 0; begin < n && !stopped; begin += options_.minibatch) {
+    for (std::int64_t begin = 0; begin < n && !stopped; begin += size) {
       const auto members = std::span(order).subspan(static_cast<std::size_t>(begin),
-                                                    static_cast<std::size_t>(std::min(options_.minibatch, n - begin)));
+                                                    static_cast<std::size_t>(std::min(size, n - begin)));
       const Figures f = accumulate(batch, members, policy_beta);
       approxkl.add(f.approxkl);
       stopped = options_.target_kl > 0 && f.approxkl > options_.target_kl;
@@ -368,6 +366,9 @@ void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_bet
       ratio_variance.add(std::max(0.0, f.ratio_square - f.ratio * f.ratio));
     }
   }
+  if (norms.count() == 0)
+    bad_input("approxkl is beyond --target-kl before the first update: the policy would stay as it is",
+              "sample with this policy, or raise --target-kl");
   metrics.set("policy/approxkl_avg", approxkl.mean());
   metrics.set("policy/clipfrac_avg", clipfrac.mean());
   metrics.set("policy/entropy_avg", entropy.mean());

@@ -53,9 +53,9 @@ struct PpoOptions {
 struct PpoBatch {
   std::vector<const Trajectory*> trajectories;  // ordered by id
   std::vector<std::size_t> begin;
-  std::vector<float> old_logprobs, ref_logprobs;  // ref: empty where no penalty or loss needs it
+  std::vector<float> old_logprobs, ref_logprobs;  // ref: empty where nothing needs it and some record has none
   std::vector<float> values, rewards, advantages, returns;
-  std::vector<double> trajectory_returns;
+  std::vector<double> totals;  // of each trajectory: the sum of its rewards, neither discounted nor whitened
   std::vector<float> new_logprobs;  // before any update; recomputed
   std::vector<float> entropies;
   float first_ratio_min = 1, first_ratio_max = 1;
@@ -65,7 +65,7 @@ struct PpoBatch {
 
 // The terms of the loss of some tokens (row-parallel arrays): what `--dry-run` writes and training descends.
 struct PolicyTerms {
-  std::vector<float> ratio, loss, dlogprob, clipped;  // loss: of the policy term alone
+  std::vector<float> ratio, loss, dlogprob, clipped;  // loss: without the penalty, dlogprob with k3's
 };
 
 class Ppo {

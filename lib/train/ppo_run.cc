@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/io/json.h"
 #include "lib/io/safetensors.h"
 #include "lib/train/minibatch.h"
+#include "lib/train/training.h"
 
 namespace nudge {
 
@@ -30,9 +32,11 @@ TrainerState TrainerState::read(const std::string& folder) {
     return n;
   };
   const auto beta = [&](const char* key) -> std::optional<double> {
+    simdjson::dom::element value;
+    if (root[key].get(value) != simdjson::SUCCESS) return std::nullopt;
     double x;
-    if (root[key].get(x) != simdjson::SUCCESS) return std::nullopt;
-    if (!(x >= 0)) bad_input(path + ": \"" + std::string(key) + "\" is negative");
+    if (value.get(x) != simdjson::SUCCESS || !(x > 0))
+      bad_input(path + ": \"" + std::string(key) + "\" is no number above 0");
     return x;
   };
   s.iteration = counter("iteration");
@@ -65,24 +69,47 @@ void load_moments(Adam& adam, const std::string& file, std::int64_t steps) {
   }
 }
 
+void add_file(Digest& d, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> piece(1 << 20);
+  while (file) {
+    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    d.bytes(piece.data(), static_cast<std::size_t>(file.gcount()));
+  }
+  if (!file.eof()) throw Error(Exit::kIo, path + ": reading failed");
+}
+
 }  // namespace
 
 PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
-  options_.reward_kl.check();
-  if (options_.ppo.objective == Objective::kKl) options_.objective_kl.check();
   policy_ = std::make_unique<Model>(load_model(options_.policy, HeadKind::kLanguage));
   digest_ = model_digest(policy_->transformer);
+  folder_digest_ = folder_digest(*policy_);
   state_ = TrainerState::read(options_.policy);
+  take_over_controllers();
   if (uses_critic()) options_.critic == CriticKind::kShared ? load_shared_critic() : load_critic();
   load_trainer();
   ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo);
 }
 
+// An adapted beta goes on from where the last iteration left it.
+void PpoRun::take_over_controllers() {
+  if (options_.reward_kl.kind != KlControl::kFixed && state_.reward_beta)
+    options_.reward_kl.beta = *state_.reward_beta;
+  options_.reward_kl.check();
+  if (options_.ppo.objective != Objective::kKl) return;
+  if (options_.objective_kl.kind != KlControl::kFixed && state_.objective_beta)
+    options_.objective_kl.beta = *state_.objective_beta;
+  options_.objective_kl.check();
+}
+
+bool PpoRun::stored_critic() const { return fs::exists(options_.policy + "/critic"); }
+
 void PpoRun::load_critic() {
   const std::string own = options_.policy + "/critic";
   if (fs::exists(own + "/shared.safetensors"))
     bad_input(own + ": the policy has a shared critic", "go on with --critic shared, or remove that folder");
-  if (fs::exists(own)) {
+  if (stored_critic()) {
     critic_ = std::make_unique<Model>(load_model(own, HeadKind::kScore));
   } else if (!options_.critic_init.empty()) {
     critic_ = std::make_unique<Model>(load_as_score_model(options_.critic_init, options_.ppo.seed));
@@ -98,14 +125,14 @@ void PpoRun::load_critic() {
               "give it one with --critic-init FOLDER (the reward model), or take --critic shared");
   }
   if (critic_->tokenizer.digest() != policy_->tokenizer.digest())
-    bad_input((fs::exists(own) ? own : options_.critic_init) + ": the critic has another tokenizer than the policy");
+    bad_input((stored_critic() ? own : options_.critic_init) + ": the critic has another tokenizer than the policy");
   if (critic_->config().context < policy_->config().context)
-    bad_input((fs::exists(own) ? own : options_.critic_init) + ": the critic's context is shorter than the policy's");
+    bad_input((stored_critic() ? own : options_.critic_init) + ": the critic's context is shorter than the policy's");
 }
 
 void PpoRun::load_shared_critic() {
   const std::string folder = options_.policy + "/critic", file = folder + "/shared.safetensors";
-  if (fs::exists(folder) && !fs::exists(file))
+  if (stored_critic() && !fs::exists(file))
     bad_input(folder + ": the policy has a critic of its own", "go on without --critic shared, or remove that folder");
   // The policy again, in a layout that has a place for the value head.
   ModelConfig config = policy_->config();
@@ -131,14 +158,33 @@ void PpoRun::load_trainer() {
   load_moments(*adam_, trainer + "optimizer.safetensors", state_.steps);
   if (!critic_) return;
   critic_adam_ = std::make_unique<Adam>(critic_->transformer.layout(), options_.adam);
-  load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
+  // Moments belong to the critic they were made with.
+  if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
 }
 
 void PpoRun::add(const Record& record) {
   Trajectory t = read_trajectory(record, policy_->config());
+  check_tokenizer(record, policy_->tokenizer.digest(), "policy");
   check_sampled_by(t, digest_, options_.off_policy, options_.allow_truncated);
   trajectories_.push_back(std::move(t));
   records_.push_back(record);
+}
+
+// Of the critic with its moments: those that learn, or the stored files that an iteration without one hands on.
+std::string PpoRun::critic_digest() const {
+  if (critic_) return folder_digest(*critic_) + critic_adam_->digest();
+  if (uses_critic() || !stored_critic()) return "";
+  std::vector<std::string> files = {options_.policy + "/trainer/critic-optimizer.safetensors"};
+  for (const auto& entry : fs::recursive_directory_iterator(options_.policy + "/critic"))
+    files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  Digest d;
+  for (const std::string& path : files) {
+    if (!fs::is_regular_file(path)) continue;
+    d.text(fs::relative(path, options_.policy).string());
+    add_file(d, path);
+  }
+  return d.hex();
 }
 
 std::string PpoRun::input_digest() const {
@@ -147,7 +193,7 @@ std::string PpoRun::input_digest() const {
   std::sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return id_less(a.first, b.first); });
   Digest d;
   for (const auto& [id, line] : lines) d.text(line);
-  d.text(critic_ ? model_digest(critic_->transformer) : "").text(critic_adam_ ? critic_adam_->digest() : "");
+  d.text(critic_digest());
   const Transformer& policy = policy_->transformer;
   if (policy_->config().shared_value)  // the policy's digest is without the value head
     d.bytes(policy.values() + policy.layout().score, static_cast<std::size_t>(policy_->config().width) * sizeof(float));
@@ -169,10 +215,6 @@ void PpoRun::prepare(Metrics& metrics) {
                   " of --records",
               "look at the programs before this one in the pipeline");
   if (trajectories_.empty()) bad_input("the input has no trajectories");
-  if (options_.reward_kl.kind == KlControl::kAdaptive && state_.reward_beta)
-    options_.reward_kl.beta = *state_.reward_beta;
-  if (options_.objective_kl.kind == KlControl::kHalving && state_.objective_beta)
-    options_.objective_kl.beta = *state_.objective_beta;
   batch_ = ppo_->prepare(trajectories_, options_.reward_kl.beta, options_.off_policy);
   // What the controller refuses, it refuses before any training.
   if (!batch_.ref_logprobs.empty())
@@ -183,7 +225,7 @@ void PpoRun::prepare(Metrics& metrics) {
   for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
     const Trajectory& t = *batch_.trajectories[i];
     score.add(static_cast<double>(t.reward.value_or(0.0f)));
-    total.add(batch_.trajectory_returns[i]);
+    total.add(batch_.totals[i]);
     length.add(static_cast<double>(batch_.size(i)));
     cut.add(t.stopped ? 0 : 1);
     ended += t.stopped;
@@ -209,15 +251,17 @@ void PpoRun::prepare(Metrics& metrics) {
 
 void PpoRun::train(Metrics& metrics) {
   ppo_->train(batch_, state_.iteration, options_.objective_kl.beta, metrics);
+  check_finite(policy_->transformer);
+  if (critic_) check_finite(critic_->transformer);
   if (!batch_.ref_logprobs.empty()) options_.reward_kl.update(mean_kl(), static_cast<std::uint64_t>(size()));
   if (options_.ppo.objective == Objective::kKl) {
     metrics.set("policy/kl_beta", options_.objective_kl.beta);
     const double kl = ppo_->current_kl(batch_);
     metrics.set("policy/kl_old_new", kl);
     options_.objective_kl.update(kl, static_cast<std::uint64_t>(size()));
-    state_.objective_beta = options_.objective_kl.beta;
+    if (options_.objective_kl.kind != KlControl::kFixed) state_.objective_beta = options_.objective_kl.beta;
   }
-  state_.reward_beta = options_.reward_kl.beta;
+  if (options_.reward_kl.kind != KlControl::kFixed) state_.reward_beta = options_.reward_kl.beta;
   metrics.set("lr", options_.ppo.rate);
   ++state_.iteration;
   state_.episodes += size();

@@ -45,15 +45,16 @@ class PpoRun {
   void add(const Record& record);
   std::int64_t size() const { return static_cast<std::int64_t>(records_.size()); }
 
-  // Names the policy with its critic and state, and the input whatever its order.
-  std::string policy_digest() const { return digest_; }
+  // Names the policy's folder with its critic and state, and the input whatever its order.
+  std::string policy_digest() const { return folder_digest_; }
   std::string input_digest() const;
 
-  // Recomputes log-probs, values, advantages. Sets the objective/, val/, critic/ ... metrics.
+  // Recomputes log-probs, values, advantages. Sets the objective/, val/, critic/ ... metrics. Errors: kBadInput,
+  // kUsage for a controller that can't go on.
   void prepare(Metrics& metrics);
   float first_ratio_min() const { return batch_.first_ratio_min; }
   float first_ratio_max() const { return batch_.first_ratio_max; }
-  // All updates, and the controllers' step.
+  // All updates, and the controllers' step. Errors: kBadInput where training diverges.
   void train(Metrics& metrics);
   // Writes policy, critic and trainer's state.
   void save(RunFolder& folder) const;
@@ -65,6 +66,9 @@ class PpoRun {
   void load_critic();
   void load_shared_critic();
   void load_trainer();
+  std::string critic_digest() const;
+  bool stored_critic() const;  // whether the policy's folder has one
+  void take_over_controllers();
   bool uses_critic() const { return options_.ppo.objective != Objective::kReinforce; }
   double mean_kl() const;  // sum of log pi - log ref over a sequence, mean over sequences
 
@@ -73,7 +77,7 @@ class PpoRun {
   std::unique_ptr<Adam> adam_, critic_adam_;
   std::unique_ptr<Ppo> ppo_;
   TrainerState state_;
-  std::string digest_;
+  std::string digest_, folder_digest_;  // of what samples, and of all that the output takes over
   std::vector<Record> records_;
   std::vector<Trajectory> trajectories_;
   PpoBatch batch_;

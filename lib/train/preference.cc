@@ -47,6 +47,8 @@ Ranking read_ranking(const Record& record, std::int64_t number, const Model& mod
   Ranking r;
   r.where = record.where();
   r.id = record.find_text("id").value_or(std::to_string(number));
+  if (record.has("responses") && record.has("chosen"))
+    bad_input(r.where + ": has both \"chosen\" and \"responses\": a pair or a ranking?");
   if (record.has("responses")) {
     r.pair = false;
     r.prompt = encode(record, "prompt", record.text("prompt"), model);

@@ -11,7 +11,8 @@ namespace {
 using Cells = std::vector<std::string>;
 
 std::string digits(double x, int n) {
-  if (!std::isfinite(x)) return x > 0 ? "inf" : "-inf";
+  if (std::isnan(x)) return "?";
+  if (std::isinf(x)) return x > 0 ? "inf" : "-inf";
   char text[32];
   return std::string(text, std::to_chars(text, text + sizeof text, x, std::chars_format::general, n).ptr);
 }

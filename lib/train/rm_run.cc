@@ -6,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/train/minibatch.h"
+#include "lib/train/trajectory.h"
 
 namespace nudge {
 namespace {
@@ -105,8 +106,7 @@ std::vector<RewardSample> reward_samples(const std::vector<Record>& records, con
   const std::vector<std::string> ids = unique_ids(records);
   for (std::size_t i = 0; i < records.size(); ++i) {
     const Record& r = records[i];
-    if (r.find_text("tokenizer").value_or(model.tokenizer.digest()) != model.tokenizer.digest())
-      r.fail("tokenizer", "names another tokenizer than the reward model's");
+    check_tokenizer(r, model.tokenizer.digest(), "reward model");
     RewardSample s{ids[i], r.ids("prompt_ids"), r.ids("response_ids")};
     if (s.response.empty()) r.fail("response_ids", "is empty");
     for (const auto& [key, tokens] : {std::pair{"prompt_ids", &s.prompt}, {"response_ids", &s.response}})

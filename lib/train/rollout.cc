@@ -1,5 +1,7 @@
 #include "lib/train/rollout.h"
 
+#include <algorithm>
+
 #include "lib/base/error.h"
 #include "lib/train/trajectory.h"
 
@@ -70,8 +72,11 @@ Record Rollout::trajectory(const Record& prompt, const SampleRequest& request, c
   r.set_integer("top_k", g.sampling.top_k);
   r.set_real("top_p", g.sampling.top_p);
   r.set_reals("logprobs", response.logprobs);
+  // What later programs add is of a response that the prompt's record had, not of this one.
+  constexpr std::string_view kOfResponses[] = {"reward",     "rewards", "ref_logprobs",  "values", "advantages",
+                                               "returns",    "ratio",   "token_rewards", "policy_loss"};
   for (const Record::Field& f : prompt.fields())
-    if (!r.has(f.key)) r.set_raw(f.key, f.raw);
+    if (!r.has(f.key) && std::ranges::find(kOfResponses, f.key) == std::end(kOfResponses)) r.set_raw(f.key, f.raw);
   return r;
 }
 

@@ -28,9 +28,10 @@ std::string RunFolder::recorded_provenance() const {
   if (!fs::exists(file)) return {};
   simdjson::dom::parser parser;
   simdjson::dom::element root;
-  std::string_view text;
+  std::string_view text, program;
   if (parser.parse(simdjson::padded_string(read_file(file))).get(root) != simdjson::SUCCESS ||
-      root["provenance"].get(text) != simdjson::SUCCESS)
+      root["provenance"].get(text) != simdjson::SUCCESS || root["program"].get(program) != simdjson::SUCCESS ||
+      program != program_)
     return {};
   return std::string(text);
 }

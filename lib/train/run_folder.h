@@ -27,7 +27,7 @@ class RunFolder {
   void publish();
 
  private:
-  std::string recorded_provenance() const;
+  std::string recorded_provenance() const;  // "" where no run of this program made the folder
 
   std::string path_, program_, provenance_, trainer_;
   bool force_;

@@ -7,21 +7,6 @@
 
 namespace nudge {
 
-std::string_view decay_name(Decay decay) {
-  switch (decay) {
-    case Decay::kConstant: return "constant";
-    case Decay::kLinear: return "linear";
-    case Decay::kCosine: return "cosine";
-  }
-  throw Error(Exit::kInternal, "a learning-rate schedule of no kind");
-}
-
-std::optional<Decay> decay_by_name(std::string_view name) {
-  for (const Decay decay : {Decay::kConstant, Decay::kLinear, Decay::kCosine})
-    if (decay_name(decay) == name) return decay;
-  return std::nullopt;
-}
-
 void Schedule::check() const {
   if (!std::isfinite(peak) || peak < 0) usage_error("the learning rate must be a number of 0 or more");
   if (!(min_fraction >= 0 && min_fraction <= 1)) usage_error("the least learning rate must be 0 to 1 of the peak");

@@ -9,8 +9,6 @@ namespace nudge {
 
 enum class Decay { kConstant, kLinear, kCosine };
 
-std::string_view decay_name(Decay decay);                   // "constant", "linear", "cosine"
-std::optional<Decay> decay_by_name(std::string_view name);  // nothing for another name
 
 // Step s counts from 0. While s < warmup the rate is peak (s + 1)/(warmup + 1): no step is wasted on a rate of
 // 0, and step `warmup` is the first at the peak. From there it falls over the steps left,

@@ -27,13 +27,6 @@ float Scorer::reward_of(float score) const {
   return static_cast<float>((static_cast<double>(score) - c.reward_mean) / c.reward_std);
 }
 
-void Scorer::check_tokenizer(const Record& record, const Model& model, const char* what) const {
-  const auto digest = record.find_text("tokenizer");
-  if (digest && *digest != model.tokenizer.digest())
-    bad_input(record.where() + ": was tokenised by another tokenizer (" + *digest + ") than the " + what + "'s (" +
-              model.tokenizer.digest() + ")");
-}
-
 void Scorer::score(std::span<Record> records, std::span<const std::int64_t> numbers) {
   std::vector<Record*> trajectories, pairs;
   std::vector<std::int64_t> pair_numbers;
@@ -57,8 +50,8 @@ void Scorer::score_trajectories(std::span<Record* const> records) {
   if (records.empty()) return;
   std::vector<Trajectory> all;
   for (Record* r : records) {
-    if (reward_model_) check_tokenizer(*r, *reward_model_, "reward model");
-    if (reference_) check_tokenizer(*r, *reference_, "reference");
+    if (reward_model_) check_tokenizer(*r, reward_model_->tokenizer.digest(), "reward model");
+    if (reference_) check_tokenizer(*r, reference_->tokenizer.digest(), "reference");
     all.push_back(read_trajectory(*r, (reward_model_ ? *reward_model_ : *reference_).config()));
     if (reward_model_ && reference_) read_trajectory(*r, reference_->config());
     if (all.back().temperature == 0) all.back().temperature = 1;  // as rollout's log-probs are

@@ -21,7 +21,7 @@ enum class MissingEnd { kKeep, kReplace, kSubtract };
 
 struct ScoringOptions {
   MissingEnd missing_end = MissingEnd::kKeep;
-  float missing_end_value = -1;      // what the score is replaced by, or the penalty that is subtracted
+  float missing_end_value = -1;      // kReplace: the score; kSubtract: the penalty, 0 or more
   std::int64_t micro_tokens = 4096;  // changes no bit
 };
 
@@ -46,7 +46,6 @@ class Scorer {
   void score_trajectories(std::span<Record* const> records);
   void score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers);
   float reward_of(float score) const;
-  void check_tokenizer(const Record& record, const Model& model, const char* what) const;
 
   std::unique_ptr<Model> reward_model_, reference_;
   ScoringOptions options_;

@@ -136,10 +136,4 @@ double SftTrainer::step(float rate) {
   return norm;
 }
 
-SftFigures SftTrainer::train(std::span<const SftExample* const> minibatch, float rate, double& norm) {
-  const SftFigures figures = accumulate(minibatch);
-  norm = step(rate);
-  return figures;
-}
-
 }  // namespace nudge

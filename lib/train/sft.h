@@ -47,7 +47,6 @@ class SftTrainer {
   // A step along what accumulate left. Returns the gradient's norm before clipping.
   double step(float rate);
   // accumulate and step. `norm` receives the gradient's norm.
-  SftFigures train(std::span<const SftExample* const> minibatch, float rate, double& norm);
 
  private:
   Model& model_;

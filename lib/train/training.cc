@@ -22,9 +22,9 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
   tool.option("--warmup", o.schedule.warmup, "steps in which the learning rate rises").at_most(1e9);
   tool.option("--min-lr", o.schedule.min_fraction, "what the learning rate falls to, as a fraction of --lr")
       .at_least(0).at_most(1);
-  tool.option("--beta1", o.adam.beta1, "AdamW: decay of the mean gradient").at_least(0).below(1);
-  tool.option("--beta2", o.adam.beta2, "AdamW: decay of the mean square").at_least(0).below(1);
-  tool.option("--eps", o.adam.eps, "AdamW: added to the root of the mean square").above(0);
+  tool.option("--beta1", o.adam.beta1, "AdamW: decay of the mean gradient").at_least(0).at_most(kMostBeta);
+  tool.option("--beta2", o.adam.beta2, "AdamW: decay of the mean square").at_least(0).at_most(kMostBeta);
+  tool.option("--eps", o.adam.eps, "AdamW: added to the root of the mean square").at_least(kLeastEps);
   tool.option("--weight-decay", o.adam.weight_decay, "AdamW: decay of the weights, times the learning rate")
       .at_least(0);
   tool.option("--max-norm", o.adam.max_norm, "gradients are scaled down to this norm; 0 doesn't").at_least(0);

@@ -42,11 +42,20 @@ Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   if (t.temperature < 0) record.fail("temperature", "is negative");
   t.truncated_sampling =
       record.find_integer("top_k").value_or(0) > 0 || record.find_real("top_p").value_or(1.0f) < 1.0f;
-  t.stopped = record.find_text("finish").value_or("stop") == "stop";
+  const std::string finish = record.find_text("finish").value_or("stop");
+  if (finish != "stop" && finish != "length") record.fail("finish", "is neither \"stop\" nor \"length\"");
+  t.stopped = finish == "stop";
   t.policy = record.find_text("policy").value_or("");
   t.dtype = record.find_text("dtype").value_or(kDtype);
   t.arithmetic = record.find_integer("arith").value_or(kArithmetic);
   return t;
+}
+
+void check_tokenizer(const Record& record, const std::string& digest, const std::string& what) {
+  const auto named = record.find_text("tokenizer");
+  if (named && *named != digest)
+    bad_input(record.where() + ": was tokenised by another tokenizer (" + *named + ") than the " + what + "'s (" +
+              digest + ")");
 }
 
 void check_sampled_by(const Trajectory& t, const std::string& policy_digest, bool off_policy, bool allow_truncated) {

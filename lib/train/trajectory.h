@@ -36,6 +36,9 @@ struct Trajectory {
 // response tokens, tokens beyond the vocabulary, longer than the context, lists of different lengths.
 Trajectory read_trajectory(const Record& record, const ModelConfig& config);
 
+// Error kBadInput where the record names a tokenizer of another digest than that of `what` ("reward model").
+void check_tokenizer(const Record& record, const std::string& digest, const std::string& what);
+
 // Refuses what a trainer cannot use, each with what to do: another policy's samples (unless `off_policy`), another
 // dtype or arithmetic, temperature 0, truncated sampling (unless `allow_truncated`).
 void check_sampled_by(const Trajectory& t, const std::string& policy_digest, bool off_policy, bool allow_truncated);

@@ -81,9 +81,8 @@ Floats sft(std::int64_t limit, bool reversed = false) {
   Floats numbers = floats(trainer.gradient());
   numbers.push_back(static_cast<float>(loss));
   for (int step = 0; step < 2; ++step) {
-    double norm;
-    trainer.train(minibatch, 1e-3f, norm);
-    numbers.push_back(static_cast<float>(norm));
+    trainer.accumulate(minibatch);
+    numbers.push_back(static_cast<float>(trainer.step(1e-3f)));
   }
   numbers.push_back(static_cast<float>(trainer.evaluate(all).loss));
   const Floats w = weights(model);

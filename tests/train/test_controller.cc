@@ -111,12 +111,3 @@ TEST_CASE("settings out of bounds are refused, where they are read") {
   CHECK(refusal({KlControl::kAdaptive, 1, 6, 0}) == "the KL horizon must be above 0 sequences");
   CHECK(refusal({KlControl::kHalving, 1, 6, 0}) == "");
 }
-
-TEST_CASE("controllers go by their names") {
-  for (const KlControl kind : {KlControl::kFixed, KlControl::kAdaptive, KlControl::kHalving})
-    CHECK(kl_control_by_name(kl_control_name(kind)) == kind);
-  CHECK(kl_control_name(KlControl::kAdaptive) == "adaptive");
-  CHECK(kl_control_name(KlControl::kHalving) == "halving");
-  CHECK(kl_control_name(KlControl::kFixed) == "fixed");
-  CHECK_FALSE(kl_control_by_name("ziegler").has_value());
-}

@@ -14,9 +14,6 @@ std::string ascii(std::vector<Series> series, std::size_t width, std::size_t hei
   return plot(series, {.width = width, .height = height, .unicode = false});
 }
 
-std::string spark(std::vector<double> values, std::size_t width, bool unicode = false) {
-  return sparkline(values, width, unicode);
-}
 }  // namespace
 
 TEST_CASE("a rising line: points, what lies between, axes and labels") {
@@ -142,22 +139,4 @@ TEST_CASE("a canvas too small and a seventh series are refused") {
   CHECK_THROWS_AS(ascii({}, 5, 1), Error);
   CHECK_NOTHROW(ascii(std::vector<Series>(6), 5, 5));
   CHECK_THROWS_WITH_AS(ascii(std::vector<Series>(7), 5, 5), "a plot holds at most 6 series", Error);
-}
-
-TEST_CASE("a sparkline maps least to greatest on eight heights") {
-  CHECK(spark({0, 1, 2, 3, 4, 5, 6, 7}, 8) == "01234567");
-  CHECK(spark({0, 1, 2, 3, 4, 5, 6, 7}, 8, true) == "▁▂▃▄▅▆▇█");
-  CHECK(spark({-1, 1, 0}, 60) == "074");
-}
-
-TEST_CASE("a sparkline narrower than its values shows means") {
-  CHECK(spark({0, 2, 7, 9, 15, 15}, 3) == "047");  // 1, 8, 15
-}
-
-TEST_CASE("a sparkline of equal values is at half height, gaps are blank, no values are no text") {
-  CHECK(spark({5, 5}, 9) == "33");
-  CHECK(spark({0, kNan, 1}, 9) == "0 7");
-  CHECK(spark({kNan}, 9) == " ");
-  CHECK(spark({}, 9) == "");
-  CHECK_THROWS_AS(spark({1}, 0), Error);
 }

@@ -132,23 +132,6 @@ TEST_CASE("sequences without tokens count per sequence and not per token") {
   CHECK(estimate(values, same).per_sequence.mean == 3.0);
 }
 
-TEST_CASE("parts appended in order are the whole, and a store may be appended to itself") {
-  SequenceValues whole, first, second;
-  first.append(std::vector<float>{1, 2});
-  second.append(std::vector<float>{});
-  second.append(std::vector<float>{3});
-  first.append(second);
-  CHECK(first.sequences() == 3);
-  CHECK(first.tokens() == 3);
-  CHECK(first.longest() == 2);
-  CHECK(first[1].empty());
-  CHECK(first[2][0] == 3.0f);
-  first.append(first);
-  CHECK(first.sequences() == 6);
-  CHECK(first[3][1] == 2.0f);
-  CHECK(whole.longest() == 0);
-}
-
 TEST_CASE("means by position are over the sequences that reach it") {
   SequenceValues values;
   values.append(std::vector<float>{1, 10, 100});

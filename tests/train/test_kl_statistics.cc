@@ -233,35 +233,13 @@ TEST_CASE("the effective size survives weights beyond the range of a double") {
   CHECK(near(*kl.effective_tokens(), 4, 1e-12));
 }
 
-TEST_CASE("parts merged in order give the bits of the whole") {
-  std::mt19937 random(4);
-  std::normal_distribution<float> normal;
-  KlStatistics whole, merged;
-  for (int part = 0; part < 5; ++part) {
-    KlStatistics one;
-    for (int i = 0; i < part; ++i) {
-      std::vector<float> a(static_cast<std::size_t>(1 + i)), b(a.size()), c(a.size());
-      for (std::size_t t = 0; t < a.size(); ++t) a[t] = normal(random), b[t] = normal(random), c[t] = normal(random);
-      one.add(a, b, c), whole.add(a, b, c);
-    }
-    merged.merge(one);
-  }
-  CHECK(merged.sequences() == 10);
-  CHECK(merged.k3().per_token.mean == whole.k3().per_token.mean);
-  CHECK(merged.k3().per_token.standard_error == whole.k3().per_token.standard_error);
-  CHECK(merged.exact().per_sequence.standard_error == whole.exact().per_sequence.standard_error);
-  CHECK(merged.entropy().per_token.mean == whole.entropy().per_token.mean);
-  CHECK(merged.effective_sequences() == whole.effective_sequences());
-}
-
-TEST_CASE("exact values for some sequences only are an error, added or merged") {
+TEST_CASE("exact values for some sequences only are an error") {
   const std::vector<float> x = {0.5f};
   KlStatistics with, without;
   with.add(x, x, x);
   without.add(x);
   CHECK_THROWS_WITH_AS(with.add(x, {}, x), "an exact KL is given for some sequences only", Error);
   CHECK_THROWS_WITH_AS(with.add(x, x), "an entropy is given for some sequences only", Error);
-  CHECK_THROWS_WITH_AS(without.merge(with), "an exact KL is given for some sequences only", Error);
   CHECK(without.sequences() == 1);
   CHECK_NOTHROW(with.add({}));
   CHECK_NOTHROW(with.add(x, x, x));

@@ -91,11 +91,8 @@ TEST_CASE("moments are those of the numbers") {
   Moments m;
   for (const double x : {1.0, 2.0, 6.0}) m.add(x);
   CHECK(m.count() == 3);
-  CHECK(m.weight() == 3.0);
   CHECK(near(*m.mean(), 3, 1e-15));
   CHECK(near(*m.variance(), 14.0 / 3, 1e-14));
-  CHECK(m.least() == 1.0);
-  CHECK(m.greatest() == 6.0);
 }
 
 TEST_CASE("moments follow weights as if a number came that many times") {
@@ -104,7 +101,6 @@ TEST_CASE("moments follow weights as if a number came that many times") {
   for (const double x : {2.0, 2.0, 2.0, -1.0, 5.0, 5.0}) repeated.add(x);
   CHECK(near(*weighted.mean(), *repeated.mean(), 1e-15));
   CHECK(near(*weighted.variance(), *repeated.variance(), 1e-14));
-  CHECK(weighted.weight() == 6.0);
   CHECK(weighted.count() == 3);
 }
 
@@ -118,8 +114,6 @@ TEST_CASE("moments of nothing are absent") {
   const Moments m;
   CHECK_FALSE(m.mean().has_value());
   CHECK_FALSE(m.variance().has_value());
-  CHECK_FALSE(m.least().has_value());
-  CHECK_FALSE(m.greatest().has_value());
 }
 
 TEST_CASE("explained variance: 1 for the returns, 0 for their mean, below 0 for worse") {

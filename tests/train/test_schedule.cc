@@ -86,12 +86,3 @@ TEST_CASE("schedules out of bounds are refused") {
   CHECK(refusal({Decay::kConstant, 1, 4, 5, 0}) == "");
   CHECK(refusal({Decay::kCosine, 1, 4, 4, 1}) == "");
 }
-
-TEST_CASE("schedules go by their names") {
-  for (const Decay decay : {Decay::kConstant, Decay::kLinear, Decay::kCosine})
-    CHECK(decay_by_name(decay_name(decay)) == decay);
-  CHECK(decay_name(Decay::kConstant) == "constant");
-  CHECK(decay_name(Decay::kLinear) == "linear");
-  CHECK(decay_name(Decay::kCosine) == "cosine");
-  CHECK_FALSE(decay_by_name("step").has_value());
-}

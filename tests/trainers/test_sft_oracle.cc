@@ -81,8 +81,8 @@ TEST_CASE("twenty clipped AdamW steps go down the oracle's curve of losses and n
   const simdjson::dom::element losses = golden.json["adam"]["losses"], norms = golden.json["adam"]["grad_norms"];
   for (std::size_t step = 0; step < 20; ++step) {
     INFO("step " << step);
-    double norm = 0;
-    const SftFigures f = trainer.train(all_of(examples), rate, norm);
+    const SftFigures f = trainer.accumulate(all_of(examples));
+    const double norm = trainer.step(rate);
     CHECK(std::abs(f.loss - double(losses.at(step))) <= golden.tolerance("loss_curve_max_abs"));
     CHECK(std::abs(norm - double(norms.at(step))) <= 2e-5 * double(norms.at(step)));
   }
@@ -96,8 +96,10 @@ TEST_CASE("the weights after three AdamW steps are the oracle's") {
   SftTrainer trainer(model, golden_adam(golden), 4096);
   const auto examples = golden_examples(golden, false);
   const float rate = static_cast<float>(double(golden.json["adam"]["hyper"]["lr"]));
-  double norm = 0;
-  for (int step = 0; step < 3; ++step) trainer.train(all_of(examples), rate, norm);
+  for (int step = 0; step < 3; ++step) {
+    trainer.accumulate(all_of(examples));
+    trainer.step(rate);
+  }
 
   // The third entry of the list is the worst tensor apart from the key biases, whose gradient is zero but for noise.
   const SafetensorsFile after(golden.folder + "/adamw3.safetensors");

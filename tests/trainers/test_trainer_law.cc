@@ -27,8 +27,8 @@ Outcome train_sft(std::int64_t micro_tokens) {
   for (std::size_t step = 0; step < 2; ++step) {
     std::vector<const SftExample*> minibatch;
     for (std::size_t i = step; i < examples.size(); i += step + 1) minibatch.push_back(&examples[i]);
-    double norm = 0;
-    const SftFigures f = trainer.train(minibatch, 0.01f, norm);
+    const SftFigures f = trainer.accumulate(minibatch);
+    const double norm = trainer.step(0.01f);
     append(out, trainer.gradient().data(), trainer.gradient().size());
     for (double x : {f.loss, norm, trainer.evaluate(examples).loss}) {
       float bits[2];

@@ -86,6 +86,17 @@ own_critic() {
   differ p2/critic/model.safetensors out5/critic/model.safetensors
 }
 ok "without critic/ it begins anew, from --critic-init" own_critic
+stale_moments() {  # moments of a critic that is gone
+  cp -r p1 c10
+  rm -r c10/critic
+  cp -r c10 c12
+  rm c12/trainer/critic-optimizer.safetensors
+  for c in c10 c12; do
+    ppo-step -q --policy $c --critic-init "$TINY/rm" --lr 3e-3 --critic-lr 3e-3 --epochs 1 p2.zst -o $c.next
+  done
+  cmp c10.next/critic/model.safetensors c12.next/critic/model.safetensors
+}
+ok "a new critic does not take the old one's moments" stale_moments
 critic_init_is_idle() {
   rm -rf out6
   ppo-step -q --policy p1 --critic-init "$TINY/base" --lr 3e-3 --critic-lr 3e-3 --epochs 2 --minibatch 9 --kl-control \
@@ -101,6 +112,26 @@ damaged_state() {
   refused 65 'c7/trainer/state.json: "iteration" is missing or no count' ppo-step --policy c7 p2.zst -o out7
 }
 ok "a damaged state is refused" damaged_state
+bad_beta() {
+  rm -rf c13 && cp -r p1 c13
+  for beta in '"0.7"' 0 -1 null; do
+    jq ".reward_kl_beta = $beta" p1/trainer/state.json > c13/trainer/state.json
+    refused 65 'c13/trainer/state.json: "reward_kl_beta" is no number above 0' ppo-step --policy c13 p2.zst -o out13
+  done
+}
+ok "a stored beta of another kind is refused" bad_beta
+fixed_then_adaptive() {  # a fixed beta is not the controller's state
+  step="ppo-step -q --critic-init $TINY/rm --lr 1e-4 --epochs 1"
+  $step --policy "$TINY/p0" --kl-beta 0 --objective kl --policy-beta 0 "$TINY/scored.jsonl" -o f1
+  jq -e 'has("reward_kl_beta") or has("objective_kl_beta") | not' f1/trainer/state.json
+  rollout -q --policy f1 -n 4 --max-tokens 8 "$TINY/prompts.jsonl" | score -q --reward-model "$TINY/rm" --ref \
+    "$TINY/base" > f1.jsonl
+  $step --policy f1 --kl-control adaptive --kl-beta 0.05 --objective kl --policy-kl-control halving --policy-beta 3 \
+    --metrics f.jsonl f1.jsonl -o f2
+  holds f.jsonl '.[0] | .["objective/kl_beta"] == 0.05 and .["policy/kl_beta"] == 3'
+  jq -e '.reward_kl_beta > 0 and .objective_kl_beta > 0' f2/trainer/state.json
+}
+ok "a beta that was fixed at 0 does not stop one that adapts" fixed_then_adaptive
 damaged_moments() {
   cp -r p1 c8
   head -c 3000 p1/trainer/optimizer.safetensors > c8/trainer/optimizer.safetensors
@@ -146,6 +177,15 @@ reinforce_hands_on() {
   diff -r s1/critic rs2/critic
 }
 ok "reinforce hands on a critic that it doesn't need" reinforce_hands_on
+idle_critic_counts() {
+  cp -r p1 c14
+  cp p2/critic/model.safetensors c14/critic/model.safetensors
+  refused 73 'made from other input' ppo-step -q --policy c14 --objective reinforce p2.zst -o r2
+  cp -r p1 c15
+  jq '.eos_token_id = 5' p1/generation_config.json > c15/generation_config.json
+  refused 73 'made from other input' ppo-step -q --policy c15 --objective reinforce p2.zst -o r2
+}
+ok "a critic that is handed on and generation settings are part of the run" idle_critic_counts
 own_to_shared() {
   cp -r p1 c9
   rm -r c9/critic

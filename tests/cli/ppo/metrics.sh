@@ -29,6 +29,16 @@ ok "objective/kl is the mean over sequences of the summed log-ratio" figure obje
   "\$s | map((.logprobs | add) - (.ref_logprobs | add)) | $mean" 1e-5
 ok "objective/non_score_reward is -beta KL" figure objective/non_score_reward \
   "-0.05 * (\$s | map((.logprobs | add) - (.ref_logprobs | add)) | $mean)" 1e-5
+undiscounted() {
+  step --kl-beta 0 --gamma 0.9 --whiten-rewards --metrics g.jsonl "$in" -o g1
+  holds g.jsonl '.[0] | (.["objective/non_score_reward"] | fabs) < 1e-9 and (.["objective/kl"] | type) == "number"'
+}
+ok "without a penalty non_score_reward is 0, whatever the discount, and the KL is told all the same" undiscounted
+small() {
+  step --lr 1e-6 --metrics k.jsonl "$in" -o k1
+  holds k.jsonl '.[0] | .["policy/kl_old_new_avg"] > 0 and .["policy/kl_old_new_avg"] < 1e-4'
+}
+ok "a small KL is not lost in rounding" small
 ok "objective/rlhf_reward is both" figure objective/rlhf_reward "\$d | map(.token_rewards | add) | $mean" 1e-5
 ok "val/num_eos_tokens counts the responses that ended" figure val/num_eos_tokens '$s |
   map(select(.finish == "stop")) | length' 0

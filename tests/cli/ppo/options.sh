@@ -75,11 +75,15 @@ policy none --max-norm 0.01
 policy none --max-norm 0
 policy none --target-kl 1e-9
 policy none --seed 1
-policy none --critic shared
 EOF
 first=$(ls -d base.* | head -n 1)
 mv "$first" all
 
+shared() {
+  ppo-step -q --policy "$TINY/p0" --critic shared --lr 3e-3 --epochs 2 --minibatch 10 "$in" -o shared
+  differ shared/model.safetensors all/model.safetensors
+}
+ok "--critic shared changes the policy" shared
 still() { cmp "$TINY/p0/model.safetensors" still/model.safetensors; }
 lr_0() { step --lr 0 "$in" -o still; still; }
 ok "--lr 0 leaves the policy as it is" lr_0
@@ -95,6 +99,12 @@ one_pass() {
   cmp r1/model.safetensors r5/model.safetensors
 }
 ok "reinforce is one pass whatever --epochs says" one_pass
+one_update() {
+  step --objective reinforce --minibatch 4 --metrics u.jsonl "$in" -o u4
+  cmp r1/model.safetensors u4/model.safetensors
+  holds u.jsonl '.[0] | .["ppo/updates"] == 1 and .["val/ratio"] == 1'
+}
+ok "reinforce is one update whatever --minibatch says" one_update
 no_critic() { ppo-step -q --policy "$TINY/p0" --objective reinforce "$in" -o rn; [ ! -e rn/critic ]; }
 ok "reinforce needs no critic and makes none" no_critic
 unclipped() {
@@ -122,6 +132,36 @@ early() {
   holds n.jsonl '.[0]["ppo/stopped_early"] == 0 and .[0]["ppo/updates"] == 6'
 }
 ok "--target-kl stops the passes early" early
+too_early() {
+  jq -c '.logprobs |= map(. - 1)' "$in" > far.jsonl
+  refused 65 'approxkl is beyond --target-kl before the first update' step --off-policy --target-kl 0.1 far.jsonl -o far
+  [ ! -e far ]
+}
+ok "--target-kl before the first update is an error" too_early
+# unread WORD OPTION...: these options together are misuse, and the first line names the one without effect.
+unread() {
+  unread_word=$1
+  shift
+  expect_status 64 ppo-step --policy "$TINY/p0" "$@" "$in" -o unread
+  expect_misuse
+  expect_stderr "^ppo-step: error: $unread_word: "
+  [ ! -e unread ]
+}
+while read -r word options; do
+  # shellcheck disable=SC2086
+  ok "$options: $word would be unread" unread "$word" $options
+done <<'EOF'
+--baseline --baseline
+--clip --objective kl --clip 0.1
+--clip-high --objective is --clip-high 0.1
+--policy-kl --policy-kl k3
+--policy-beta --policy-beta 2
+--policy-kl-control --policy-kl-control halving
+--policy-kl-target --objective kl --policy-kl-target 0.1
+--c1 --objective reinforce --c1 0.1
+--value-clip --objective reinforce --value-clip 0.1
+--critic-init --critic shared --critic-init rm
+EOF
 shared_beats_own() {
   expect_status 64 ppo-step --policy "$TINY/p0" --objective trpo "$in" -o x
   expect_misuse

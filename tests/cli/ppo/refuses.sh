@@ -115,8 +115,17 @@ halving_0() {
 }
 ok "so does the objective's" halving_0
 diverged() {
-  refused 65 'the gradient is not finite' step --lr 1e30 --epochs 3 --minibatch 4 "$in" -o bad
+  refused 65 'the gradient is not finite' step --lr 1e3 --weight-decay 1e30 --epochs 9 --minibatch 4 "$in" -o bad
   expect_stderr 'hint: lower --lr'
   [ ! -e bad ]
 }
 ok "training diverges" diverged
+infinite() {
+  refused 65 'training has diverged: .* is not finite' step --lr 1e3 --weight-decay 1e38 --minibatch 99 "$in" -o bad
+  [ ! -e bad ]
+}
+ok "training diverges in its last update" infinite
+ok "it was tokenised by another tokenizer" bad 'was tokenised by another tokenizer' '.tokenizer = "00"' --off-policy
+ok "its finish is no word of ours" bad 'field "finish" is neither' '.finish = "STOP"'
+far_off() { bad 'the log-prob of response token 0 is so far' '.logprobs[0] = -200' --off-policy; }
+ok "its log-probs are beyond any ratio" far_off

@@ -57,7 +57,7 @@ both() {
 ok "both models at once give what each gives alone" both
 
 norm 0 1
-kept() { score -q --reward-model rm --missing-end keep --missing-end-value 7 "$s" | cmp - raw.jsonl; }
+kept() { score -q --reward-model rm --missing-end keep "$s" | cmp - raw.jsonl; }
 ok "--missing-end keep keeps the score of a cut response" kept
 replaced() {
   score -q --reward-model rm --missing-end replace --missing-end-value -3 "$s" > r.jsonl
@@ -77,6 +77,21 @@ default_is_minus_one() {
   holds r1.jsonl 'map(select(.finish == "length").reward) | all(. == -1)'
 }
 ok "--missing-end-value is -1 by default" default_is_minus_one
+penalty_is_one() {
+  score -q --reward-model rm --missing-end subtract "$s" > t1.jsonl
+  score -q --reward-model rm --missing-end subtract --missing-end-value 1 "$s" | cmp - t1.jsonl
+}
+ok "the penalty of --missing-end subtract is 1 by default" penalty_is_one
+value_misuse() {
+  for words in "--missing-end-value 2" "--missing-end keep --missing-end-value 2" \
+               "--missing-end subtract --missing-end-value -1"; do
+    # shellcheck disable=SC2086
+    expect_status 64 score --reward-model rm $words "$s"
+    expect_misuse
+    expect_stderr '--missing-end'
+  done
+}
+ok "a value without use and a penalty that rewards are misuse" value_misuse
 tally() {
   expect_status 0 score --reward-model rm "$s"
   mean=$(jq -s 'map(.reward) | add / length | . * 1e4 | round / 1e4' raw.jsonl)
