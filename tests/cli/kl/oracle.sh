@@ -88,6 +88,11 @@ vocabulary() {
   expect_status 65 kl-report --new "$G/policy" --old "$G/old" beyond.jsonl
   expect_stderr '^kl-report: error: beyond.jsonl: record 6: field "response_ids" holds token 999999'
 }
+another_tokenizer() {
+  jq -c '.tokenizer = "00"' all.jsonl > other.jsonl
+  expect_status 65 kl-report --new "$G/policy" --old "$G/old" other.jsonl
+  expect_stderr '^kl-report: error: other.jsonl: record 1: was tokenised by another tokenizer \(00\) than the old policy'
+}
 not_a_language_model() { expect_status 65 kl-report --new "$G/rm" all.jsonl; expect_stderr 'rm/config.json'; }
 recorded_needed() {
   expect_status 65 kl-report --new "$G/policy" all.jsonl
@@ -102,5 +107,6 @@ ok "a policy finds the log-probs it recorded; another's samples are warned of" s
 ok "--clip moves the clip fraction" clip_counts
 ok "the tables and the page show them" tables
 ok "tokens beyond the vocabulary are refused" vocabulary
+ok "tokens of another tokenizer are refused" another_tokenizer
 ok "a reward model is no policy" not_a_language_model
 ok "--new alone needs recorded log-probs" recorded_needed

@@ -125,6 +125,14 @@ twice() {
   expect_stderr '^kl-report: error: twice.jsonl: record 3: the id "1/0" was there before'
   expect_status 0 kl-report a.jsonl a.jsonl
 }
+beyond_exp() {  # k3 of a log-ratio of 893 is infinite, and its error is no number
+  for i in 1 2; do
+    echo "{\"id\":\"$i\",\"prompt_ids\":[1],\"response_ids\":[2],\"logprobs\":[-900],\"ref_logprobs\":[-7]}"
+  done > far.jsonl
+  expect_status 0 kl-report --ascii --no-plot far.jsonl
+  expect_stdout '^  k3 +inf \+- \?  '
+  kl-report --json far.jsonl | jq -e . > parsed
+}
 no_file() { expect_status 66 kl-report missing.jsonl; expect_stderr '^kl-report: error: missing.jsonl'; }
 no_policy() {
   expect_status 66 kl-report --new missing a.jsonl
@@ -182,6 +190,7 @@ ok "NaN: refused" not_a_number
 ok "a log-prob beyond float: refused" beyond_float
 ok "reference log-probs of null: refused" null_reference
 ok "an id twice in a file: refused; in two files it may be" twice
+ok "a ratio beyond exp is infinite, its error unknown" beyond_exp
 ok "a missing file is no input" no_file
 ok "a missing policy is no input" no_policy
 ok "--old alone is misuse" old_alone

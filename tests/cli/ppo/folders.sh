@@ -74,6 +74,12 @@ foreign() {
   [ "$(cat mine/file)" = precious ]
 }
 ok "a folder of something else is not touched" foreign
+another_program() {  # refused before the input is read
+  rm -rf made && cp -r "$TINY/rm" made
+  refused 73 'made: exists already$' step none.jsonl -o made
+  diff -r "$TINY/rm" made
+}
+ok "nor is a folder that another program made" another_program
 slash() { step "$in" -o slashed/; [ -f slashed/config.json ]; }
 ok "-o may end in a slash" slash
 ok "the parent of -o is missing" refused 73 'no/such' step "$in" -o no/such/p1

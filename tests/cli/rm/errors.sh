@@ -15,6 +15,9 @@ not_a_number() { echo '{"prompt":"a","chosen":"b","rejected":"c","margin":NaN}' 
 huge_margin() { echo '{"prompt":"a","chosen":"b","rejected":"c","margin":1e300}' | refused 'record 1: field "margin"'; }
 one_answer() { echo '{"prompt":"a","responses":["b"]}' | refused 'record 1: field "responses" has fewer than two answers'; }
 ranking_without_prompt() { echo '{"responses":["b","c"]}' | refused 'record 1: field "prompt" is missing'; }
+pair_and_ranking() {
+  echo '{"prompt":"a","chosen":"b","rejected":"c","responses":["c","b"]}' | refused 'record 1: has both "chosen" and "responses"'
+}
 answers_no_list() { echo '{"prompt":"a","responses":"b"}' | refused 'record 1: field "responses"'; }
 empty_input() { : | refused 'stdin'; }
 bad_utf8() { printf '{"prompt":"a\377","chosen":"b","rejected":"c"}\n' | refused 'record 1'; }
@@ -77,6 +80,7 @@ ok "NaN is no JSON" not_a_number
 ok "a margin beyond float32" huge_margin
 ok "a ranking of one answer" one_answer
 ok "a ranking without a prompt" ranking_without_prompt
+ok "a record that is a pair and a ranking" pair_and_ranking
 ok "answers that are no list" answers_no_list
 ok "an empty input" empty_input
 ok "text that is not UTF-8" bad_utf8

@@ -20,6 +20,11 @@ accuracy() {
   jq -en "($shown - $want | fabs) < 6e-5"
 }
 ok "the tally ends with the accuracy" accuracy
+also_a_ranking() {
+  jq -c '.responses = [.rejected, .chosen]' "$pairs" > both.jsonl
+  refused 65 'record 1: has both "chosen" and "responses"' score --reward-model "$TINY/rm" both.jsonl
+}
+ok "a pair that is a ranking, too, is refused" also_a_ranking
 standard_error() {  # sqrt(p (1 - p) / n) or with n - 1: both within the digits of a fifth
   score --reward-model "$TINY/rm" mixed.jsonl > out 2> err
   jq -s 'map(if .chosen_reward > .rejected_reward then 1 else 0 end) | length as $n | add / $n | . * (1 - .) / $n |
