@@ -50,6 +50,16 @@ NUDGE_INLINE f32x16 gelu_erf_derivative(f32x16 x) {
   return fma(with_sign(a, x), density, normal_cdf(x));
 }
 
+struct Silu {
+  f32x16 value, slope;
+};
+NUDGE_INLINE Silu silu_and_slope(f32x16 x) {
+  const f32x16 one = broadcast(1.0f), e = exp(negate(abs(x))), d = one / (one + e);
+  const f32x16 s = select(x < broadcast(0.0f), e, one) * d;
+  const f32x16 a = with_sign(min(broadcast(100.0f), abs(x)), x);  // beyond, the sigmoid is flat, as in GELU's
+  return {x * s, fma(a, e * d * d, s)};
+}
+
 }  // namespace
 
 void exp(const float* x, float* y, int64_t n) {
@@ -91,6 +101,19 @@ void gelu_erf(const float* x, float* y, int64_t n) {
 }
 void gelu_erf_backward(const float* x, const float* dy, float* dx, int64_t n) {
   map2(x, dy, dx, n, [](f32x16 a, f32x16 d) { return d * gelu_erf_derivative(a); });
+}
+
+void silu_gate(const float* g, const float* u, float* y, int64_t n) {
+  map2(g, u, y, n, [](f32x16 a, f32x16 b) { return a * sigmoid(a) * b; });
+}
+void silu_gate_backward(const float* g, const float* u, const float* dy, float* dg, float* du, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t lanes = n - i < kLanes ? n - i : kLanes;
+    const Silu s = silu_and_slope(load_first(g + i, lanes));
+    const f32x16 d = load_first(dy + i, lanes), up = load_first(u + i, lanes);
+    store_first(dg + i, d * up * s.slope, lanes);
+    store_first(du + i, d * s.value, lanes);
+  }
 }
 
 }  // namespace nudge::NUDGE_LEVEL

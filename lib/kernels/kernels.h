@@ -55,6 +55,10 @@ struct Kernels {
   void (*gelu_tanh_backward)(const float* x, const float* dy, float* dx, int64_t n);
   void (*gelu_erf)(const float* x, float* y, int64_t n);
   void (*gelu_erf_backward)(const float* x, const float* dy, float* dx, int64_t n);
+  // The gated product of SwiGLU (15): y = silu(g) u with silu(g) = g sigmoid(g); y may be g or u.
+  // Backward: dg = dy u silu'(g), du = dy silu(g); dg may be g or dy, du may be u.
+  void (*silu_gate)(const float* g, const float* u, float* y, int64_t n);
+  void (*silu_gate_backward)(const float* g, const float* u, const float* dy, float* dg, float* du, int64_t n);
 
   // --- sums ---
   float (*sum_squares)(const float* x, int64_t n);
@@ -97,6 +101,19 @@ struct Kernels {
   // dgain[c] += sum over rows of dy x-hat, dbias[c] += sum of dy, row after row, for c in [begin, end).
   void (*layer_norm_parameters)(const float* dy, const float* x, const float* mean, const float* rstd, int64_t T,
                                 int64_t C, int64_t begin, int64_t end, float* dgain, float* dbias);
+
+  // --- RMS norm (15): y = x rstd gain, rstd = 1 / sqrt(mean of x^2 + eps); as layer norm in all else ---
+  void (*rms_norm)(const float* x, const float* gain, int64_t T, int64_t C, float eps, float* y, float* rstd);
+  void (*rms_norm_backward)(const float* dy, const float* x, const float* gain, const float* rstd, int64_t T,
+                            int64_t C, float* dx);
+  void (*rms_norm_parameters)(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t begin,
+                              int64_t end, float* dgain);
+
+  // --- rotary positions (15), in place: channels i and half + i of each head become
+  // (a cos_i - b sin_i, b cos_i + a sin_i) for i in [0, half). Head h begins at x + h step; channels from 2 half on
+  // stay. cosine, sine [half] are those of the row's position. `back` turns by the opposite angle: the gradient.
+  void (*rotary)(float* x, int64_t heads, int64_t step, const float* cosine, const float* sine, int64_t half,
+                 bool back);
 
   // --- matrix product ---
   // B[k, n] at b[k * row + n * column] is packed into panels of 32 columns: packed_size(K, N) floats,

@@ -25,6 +25,8 @@ void gelu_tanh(const float* x, float* y, int64_t n);
 void gelu_tanh_backward(const float* x, const float* dy, float* dx, int64_t n);
 void gelu_erf(const float* x, float* y, int64_t n);
 void gelu_erf_backward(const float* x, const float* dy, float* dx, int64_t n);
+void silu_gate(const float* g, const float* u, float* y, int64_t n);
+void silu_gate_backward(const float* g, const float* u, const float* dy, float* dg, float* du, int64_t n);
 
 // sums.cc
 float sum_squares(const float* x, int64_t n);
@@ -53,6 +55,16 @@ void layer_norm_backward(const float* dy, const float* x, const float* gain, con
                          int64_t T, int64_t C, float* dx);
 void layer_norm_parameters(const float* dy, const float* x, const float* mean, const float* rstd, int64_t T, int64_t C,
                            int64_t begin, int64_t end, float* dgain, float* dbias);
+
+// rms_norm.cc
+void rms_norm(const float* x, const float* gain, int64_t T, int64_t C, float eps, float* y, float* rstd);
+void rms_norm_backward(const float* dy, const float* x, const float* gain, const float* rstd, int64_t T, int64_t C,
+                       float* dx);
+void rms_norm_parameters(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t begin,
+                         int64_t end, float* dgain);
+
+// rotary.cc
+void rotary(float* x, int64_t heads, int64_t step, const float* cosine, const float* sine, int64_t half, bool back);
 
 // matrix.cc
 int64_t packed_size(int64_t K, int64_t N);

@@ -121,6 +121,31 @@ TEST_CASE("v3 and v4: layer norm and its gradients") {
   });
 }
 
+TEST_CASE("v3 and v4: RMS norm and its gradients") {
+  same_at_both([](const Kernels& k, std::int64_t n) {
+    const std::int64_t C = n + 1, T = 3;
+    const Floats x = normals(T * C, 9, 3), gain = normals(C, 10), dy = normals(T * C, 12);
+    Floats y = room(T * C), rstd = room(T), dx = normals(T * C, 13), dgain = room(C);
+    k.rms_norm(x.data(), gain.data(), T, C, 1e-5f, y.data(), rstd.data());
+    k.rms_norm_backward(dy.data(), x.data(), gain.data(), rstd.data(), T, C, dx.data());
+    k.rms_norm_parameters(dy.data(), x.data(), rstd.data(), T, C, 0, C, dgain.data());
+    return joined({y, rstd, dx, dgain});
+  });
+}
+
+TEST_CASE("v3 and v4: rotary positions and the gated product") {
+  same_at_both([](const Kernels& k, std::int64_t n) {
+    Floats x = normals(4 * n, 18), back = x;
+    const Floats cosine = normals(n, 19), sine = normals(n, 20), g = wild(n, 21), u = normals(n, 22);
+    Floats y = room(n), dg = room(n), du = room(n);
+    k.rotary(x.data(), 2, 2 * n, cosine.data(), sine.data(), n, false);
+    k.rotary(back.data(), 2, 2 * n, cosine.data(), sine.data(), n, true);
+    k.silu_gate(g.data(), u.data(), y.data(), n);
+    k.silu_gate_backward(g.data(), u.data(), y.data(), dg.data(), du.data(), n);
+    return joined({x, back, y, dg, du});
+  });
+}
+
 TEST_CASE("v3 and v4: AdamW") {
   same_at_both([](const Kernels& k, std::int64_t n) {
     Floats p = normals(n, 14), m = normals(n, 15, 1e-3), v = normals(n, 16, 1e-3);
