@@ -2,7 +2,10 @@
 
 #include <simdjson.h>
 
+#include <functional>
+#include <map>
 #include <sstream>
+#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/io/json.h"
@@ -13,26 +16,34 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
+// With these bounds no sum of products of sizes overflows, and a list of layers is no danger to memory.
+constexpr std::int64_t kLongest = std::int64_t{1} << 31, kWidest = 1 << 20, kMostLayers = 1 << 14;
+
 // Reads keys of one config.json; every complaint names the file and the key.
 class Keys {
  public:
-  Keys(object json, const std::string& where) : json_(json), where_(where) {}
+  Keys(object json, const std::string& where, std::string path = "")
+      : json_(json), where_(where), path_(std::move(path)) {}
 
   [[noreturn]] void refuse(const std::string& key, const std::string& why) const {
-    bad_input(where_ + ": \"" + key + "\" " + why);
+    bad_input(where_ + ": \"" + path_ + key + "\" " + why);
   }
   // The value, or nothing where the key is absent or null.
   bool find(const char* key, element& value) const {
     return json_[key].get(value) == simdjson::SUCCESS && !value.is_null();
   }
-  std::int64_t size(const char* key, std::int64_t fallback = -1) const {
+  bool has(const char* key) const {
+    element value;
+    return json_[key].get(value) == simdjson::SUCCESS;
+  }
+  std::int64_t size(const char* key, std::int64_t fallback = -1, std::int64_t most = kLongest) const {
     element value;
     if (!find(key, value)) {
       if (fallback < 0) refuse(key, "is missing");
       return fallback;
     }
     std::int64_t n;
-    if (value.get(n) != simdjson::SUCCESS || n < 1 || n > (std::int64_t{1} << 31)) refuse(key, "is no sensible size");
+    if (value.get(n) != simdjson::SUCCESS || n < 1 || n > most) refuse(key, "is no sensible size");
     return n;
   }
   double number(const char* key, double fallback) const {
@@ -41,6 +52,15 @@ class Keys {
     double x;
     if (value.get(x) != simdjson::SUCCESS) refuse(key, "is no number");
     return x;
+  }
+  double positive(const char* key, double fallback) const {
+    const double x = number(key, fallback);
+    if (!(x > 0)) refuse(key, "is not positive");
+    return x;
+  }
+  double needed(const char* key) const {
+    if (element value; !find(key, value)) refuse(key, "is missing");
+    return positive(key, 0);
   }
   bool flag(const char* key, bool fallback) const {
     element value;
@@ -56,38 +76,78 @@ class Keys {
     if (value.get(s) != simdjson::SUCCESS) refuse(key, "is no string");
     return std::string(s);
   }
-  std::int32_t token(const char* key, std::int64_t vocab) const {
+  // One token or a list; the family's own where the key is absent and the vocabulary has it, none where it is null.
+  std::vector<std::int32_t> tokens(const char* key, std::int64_t vocab, std::int32_t fallback) const {
     element value;
-    if (!find(key, value)) return -1;
+    if (!find(key, value)) {
+      if (has(key) || fallback < 0 || fallback >= vocab) return {};
+      return {fallback};
+    }
+    std::vector<std::int32_t> ids;
+    const auto take = [&](element e) {
+      std::int64_t id;
+      if (e.get(id) != simdjson::SUCCESS || id < 0 || id >= vocab) refuse(key, "is no token of the vocabulary");
+      ids.push_back(static_cast<std::int32_t>(id));
+    };
     simdjson::dom::array list;
-    if (value.get(list) == simdjson::SUCCESS && list.size() > 0) value = list.at(0).value_unsafe();
-    std::int64_t id;
-    if (value.get(id) != simdjson::SUCCESS || id < 0 || id >= vocab) refuse(key, "is no token of the vocabulary");
-    return static_cast<std::int32_t>(id);
+    if (value.get(list) != simdjson::SUCCESS) {
+      take(value);
+    } else {
+      for (element e : list) take(e);
+      if (ids.empty()) refuse(key, "is no token of the vocabulary");
+    }
+    return ids;
+  }
+  // The members of an object, whose complaints say "key.member".
+  Keys members(const char* key) const {
+    element value;
+    object inner;
+    if (!find(key, value) || value.get(inner) != simdjson::SUCCESS) refuse(key, "is no object");
+    return Keys(inner, where_, path_ + key + ".");
   }
 
  private:
   object json_;
   const std::string& where_;
+  std::string path_;
 };
 
-HeadKind head_of(const Keys& keys) {
+HeadKind head_of(const Keys& keys, const Family::Architectures& known) {
   element list;
   simdjson::dom::array names;
   std::string_view name;
   if (!keys.find("architectures", list)) return HeadKind::kLanguage;
   if (list.get(names) != simdjson::SUCCESS || names.size() != 1 || names.at(0).get(name) != simdjson::SUCCESS)
     keys.refuse("architectures", "is no list of one name");
-  if (name == "GPT2LMHeadModel" || name == "GPT2Model") return HeadKind::kLanguage;
-  if (name == "GPT2ForSequenceClassification") return HeadKind::kScore;
+  if (name == known.language || name == known.trunk) return HeadKind::kLanguage;
+  if (name == known.score) return HeadKind::kScore;
   keys.refuse("architectures", "names " + std::string(name) + ", which is not supported");
 }
 
-Activation activation_of(const Keys& keys) {
-  const std::string name = keys.text("activation_function", "gelu_new");
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
-  if (name == "gelu") return Activation::kGeluErf;
-  keys.refuse("activation_function", "is " + name + ", which is not supported");
+// What a feed-forward part of that kind may have.
+Activation activation_of(const Keys& keys, const Family& family) {
+  const char* key = family.keys.activation;
+  const std::string name = keys.text(key, family.defaults.activation);
+  if (family.block.gated) {
+    if (name == "silu" || name == "swish") return Activation::kSilu;
+  } else {
+    for (const char* tanh_form : {"gelu_new", "gelu_pytorch_tanh", "gelu_fast"})
+      if (name == tanh_form) return Activation::kGeluTanh;
+    if (name == "gelu") return Activation::kGeluErf;
+  }
+  keys.refuse(key, "is " + name + ", which is not supported");
+}
+
+// Whether a value is what a key means where it is absent: false, an empty list or object, or the number 1 of a factor.
+bool is_nothing(element value) {
+  bool b;
+  double x;
+  object members;
+  simdjson::dom::array list;
+  if (value.get(b) == simdjson::SUCCESS) return !b;
+  if (value.get(members) == simdjson::SUCCESS) return members.size() == 0;
+  if (value.get(list) == simdjson::SUCCESS) return list.size() == 0;
+  return value.get(x) == simdjson::SUCCESS && x == 1;
 }
 
 // Keys that change the mathematics: anything but their default is refused rather than ignored.
@@ -96,14 +156,124 @@ void refuse_unsupported(const Keys& keys) {
   for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder"})
     if (keys.flag(key, false)) keys.refuse(key, "true is not supported");
   element value;
-  for (const char* key : {"quantization_config", "rope_scaling", "rope_parameters", "sliding_window", "pruned_heads"}) {
-    object members;
-    if (keys.find(key, value) && !(value.get(members) == simdjson::SUCCESS && members.size() == 0))
-      keys.refuse(key, "is not supported");
+  for (const char* key : {"quantization_config", "pruned_heads", "attention_multiplier", "embedding_multiplier",
+                          "residual_multiplier", "logits_scaling", "logit_scale", "attn_logit_softcapping",
+                          "final_logit_softcapping", "query_pre_attn_scalar", "clip_qkv", "alibi", "no_rope_layers",
+                          "attention_chunk_size", "mlp_only_layers", "num_local_experts", "num_experts"})
+    if (keys.find(key, value) && !is_nothing(value)) keys.refuse(key, "is not supported");
+}
+
+// A window of attention that is shorter than the context would hide keys, which attention here never does.
+void refuse_windows(const Keys& keys, const Family& family, std::int64_t layers, std::int64_t context) {
+  element value;
+  simdjson::dom::array kinds;
+  if (keys.find("layer_types", value)) {
+    if (value.get(kinds) != simdjson::SUCCESS) keys.refuse("layer_types", "is no list");
+    for (element kind : kinds) {
+      std::string_view name;
+      if (kind.get(name) != simdjson::SUCCESS || name != "full_attention")
+        keys.refuse("layer_types", "names another kind than full_attention, which is not supported");
+    }
+  }
+  const Family::Defaults& usual = family.defaults;
+  if (usual.window_flag) {
+    if (!keys.flag("use_sliding_window", false)) return;
+    if (keys.size("max_window_layers", 28) >= layers) return;  // the layers before have no window
+  }
+  bool window = true;
+  if (keys.has("sliding_window") ? !keys.find("sliding_window", value) : usual.window == 0) return;
+  if (keys.has("sliding_window") && value.get(window) == simdjson::SUCCESS && !window) return;
+  if (keys.size("sliding_window", usual.window) < context)
+    keys.refuse("sliding_window", "is shorter than the context, which is not supported");
+}
+
+void read_scaling(const Keys& scaling, Rotary& rotary) {
+  const std::string type = scaling.text("rope_type", scaling.text("type", "default"));
+  if (type == "default") return;
+  if (type == "linear") {
+    rotary.scaling = RopeScaling::kLinear;
+    rotary.factor = scaling.needed("factor");
+  } else if (type == "llama3") {
+    rotary.scaling = RopeScaling::kLlama3;
+    rotary.factor = scaling.needed("factor");
+    rotary.low_factor = scaling.needed("low_freq_factor");
+    rotary.high_factor = scaling.needed("high_freq_factor");
+    rotary.original_context = scaling.size("original_max_position_embeddings");
+    if (!(rotary.low_factor < rotary.high_factor)) scaling.refuse("high_freq_factor", "is not above low_freq_factor");
+  } else {
+    scaling.refuse(scaling.has("rope_type") ? "rope_type" : "type", "is " + type + ", which is not supported");
+  }
+}
+
+// The old form (rope_theta, rope_scaling; rotary_emb_base, rotary_pct) and the new one (rope_parameters).
+Rotary rotary_of(const Keys& keys, const Family& family, std::int64_t head_dim) {
+  const char* share_key = family.keys.rotary_share;
+  Rotary r;
+  r.theta = keys.positive("rope_theta", family.defaults.theta);
+  if (keys.has(family.keys.theta)) r.theta = keys.positive(family.keys.theta, r.theta);
+  r.share = keys.positive("partial_rotary_factor", family.defaults.rotary_share);
+  if (keys.has(share_key)) r.share = keys.positive(share_key, r.share);
+  element value;
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    if (!keys.find(key, value)) continue;
+    const Keys members = keys.members(key);
+    for (const char* layers : {"full_attention", "sliding_attention"})
+      if (members.has(layers)) members.refuse(layers, "is not supported: one rotation serves all layers");
+    r.theta = members.positive("rope_theta", r.theta);
+    r.share = members.positive("partial_rotary_factor", r.share);
+    read_scaling(members, r);
+  }
+  r.dims = r.share <= 1 ? static_cast<std::int64_t>(static_cast<double>(head_dim) * r.share) : 0;
+  const char* blamed = *share_key != 0 ? share_key : "partial_rotary_factor";
+  if (*share_key == 0 && r.share != 1) keys.refuse(blamed, "is not supported");
+  if (r.dims < 2 || r.dims % 2 != 0) keys.refuse(blamed, "leaves no even number of a head's channels to turn");
+  if (!(r.theta > 1)) keys.refuse(family.keys.theta, "is not above 1");
+  return r;
+}
+
+void refuse_rotary(const Keys& keys) {
+  element value;
+  for (const char* key : {"rope_scaling", "rope_parameters"})
+    if (keys.find(key, value) && !is_nothing(value)) keys.refuse(key, "is not supported");
+}
+
+void read_heads(const Keys& keys, const Family& family, ModelConfig& c) {
+  const Family::Keys& names = family.keys;
+  if (*names.head_dim != 0) {
+    c.head_size = keys.size(names.head_dim, family.defaults.head_dim, kWidest);
+    if (c.head_size > kWidest / c.heads) keys.refuse(names.head_dim, "is no sensible size");
+  }
+  if (c.head_size == 0 && c.width % c.heads != 0)
+    keys.refuse(names.heads, "does not divide " + std::string(names.width));
+  if (*names.kv_heads != 0) {
+    c.groups = keys.size(names.kv_heads, family.defaults.kv_heads == 0 ? c.heads : family.defaults.kv_heads);
+    if (c.heads % c.groups != 0) keys.refuse(names.kv_heads, "does not divide " + std::string(names.heads));
   }
 }
 
 }  // namespace
+
+ModelConfig ModelConfig::usual(std::string_view family) {
+  const Family& f = family_of(family);
+  ModelConfig c;
+  c.family = f.model_type;
+  c.norm = f.block.norm;
+  c.norm_eps = f.defaults.eps;
+  c.positions = f.block.positions;
+  c.rotary.theta = f.defaults.theta;
+  c.rotary.share = f.defaults.rotary_share;
+  c.gated = f.block.gated;
+  c.activation = f.block.gated ? Activation::kSilu
+                 : std::string_view(f.defaults.activation) == "gelu" ? Activation::kGeluErf
+                                                                      : Activation::kGeluTanh;
+  c.qk_norm = f.block.qk_norm;
+  c.parallel = f.defaults.parallel;
+  c.qkv_bias = f.qkv_bias.fallback;
+  c.proj_bias = f.proj_bias.fallback;
+  c.inner_bias = f.inner_bias.fallback;
+  c.tied = f.defaults.tied;
+  return c;
+}
 
 ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) {
   simdjson::dom::parser parser;
@@ -111,62 +281,124 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   if (const auto error = parser.parse(simdjson::padded_string(json)).get(root); error != simdjson::SUCCESS)
     bad_input(where + ": is no JSON object: " + simdjson::error_message(error));
   const Keys keys(root, where);
-  ModelConfig c;
-  c.family = keys.text("model_type", "");
-  if (c.family != "gpt2") keys.refuse("model_type", "is \"" + c.family + "\"; supported: gpt2");
+  const std::string type = keys.text("model_type", "");
+  const Family* family = find_family(type);
+  if (family == nullptr) keys.refuse("model_type", "is \"" + type + "\"; supported: " + family_names());
+  const Family::Keys& names = family->keys;
+  const Family::Defaults& defaults = family->defaults;
+  ModelConfig c = usual(type);
   refuse_unsupported(keys);
-  c.head = head_of(keys);
-  c.layers = keys.size("n_layer");
-  c.width = keys.size("n_embd");
-  c.heads = keys.size("n_head");
-  c.context = keys.size("n_positions", keys.size("n_ctx", 1024));
+  c.head = head_of(keys, family->architectures);
+  c.layers = keys.size(names.layers, -1, kMostLayers);
+  c.width = keys.size(names.width, -1, kWidest);
+  c.heads = keys.size(names.heads, -1, kWidest);
+  c.context = keys.size(names.context, *names.context_copy != 0 ? keys.size(names.context_copy, defaults.context)
+                                                                 : defaults.context);
   c.vocab = keys.size("vocab_size");
-  c.inner = keys.size("n_inner", 4 * c.width);
-  if (c.width % c.heads != 0) keys.refuse("n_head", "does not divide n_embd");
-  c.norm_eps = keys.number("layer_norm_epsilon", 1e-5);
-  if (!(c.norm_eps > 0)) keys.refuse("layer_norm_epsilon", "is not positive");
-  c.activation = activation_of(keys);
-  c.tied = keys.flag("tie_word_embeddings", true);
-  c.bos = keys.token("bos_token_id", c.vocab);
-  c.eos = keys.token("eos_token_id", c.vocab);
-  c.pad = keys.token("pad_token_id", c.vocab);
+  c.inner = keys.size(names.inner, defaults.inner > 0 ? defaults.inner : 4 * c.width, kWidest);
+  read_heads(keys, *family, c);
+  c.norm_eps = keys.positive(names.eps, defaults.eps);
+  c.activation = activation_of(keys, *family);
+  if (c.positions == PositionKind::kRotary)
+    c.rotary = rotary_of(keys, *family, c.head_dim());
+  else
+    refuse_rotary(keys);
+  refuse_windows(keys, *family, c.layers, c.context);
+  const auto bias = [&](const Family::Bias& b) { return *b.key != 0 ? keys.flag(b.key, b.fallback) : b.fallback; };
+  c.qkv_bias = bias(family->qkv_bias);
+  c.proj_bias = bias(family->proj_bias);
+  c.inner_bias = bias(family->inner_bias);
+  if (*names.parallel != 0) c.parallel = keys.flag(names.parallel, defaults.parallel);
+  c.tied = keys.flag("tie_word_embeddings", defaults.tied);
+  const auto first = [](const std::vector<std::int32_t>& ids) { return ids.empty() ? -1 : ids.front(); };
+  const auto eos = keys.tokens("eos_token_id", c.vocab, defaults.eos);
+  c.bos = first(keys.tokens("bos_token_id", c.vocab, defaults.bos));
+  c.eos = first(eos);
+  if (eos.size() > 1) c.more_eos.assign(eos.begin() + 1, eos.end());
+  c.pad = first(keys.tokens("pad_token_id", c.vocab, -1));
   c.reward_mean = keys.number("reward_mean", 0);
-  c.reward_std = keys.number("reward_std", 1);
-  if (!(c.reward_std > 0)) keys.refuse("reward_std", "is not positive");
+  c.reward_std = keys.positive("reward_std", 1);
   return c;
 }
 
+namespace {
+
+const char* name_of(Activation a) {
+  return a == Activation::kSilu ? "silu" : a == Activation::kGeluErf ? "gelu" : "gelu_new";
+}
+
+void write_scaling(JsonWriter& w, const Rotary& r) {
+  if (r.scaling == RopeScaling::kNone) {
+    w.null();
+    return;
+  }
+  const bool llama3 = r.scaling == RopeScaling::kLlama3;
+  w.begin_object().field("factor", r.factor);
+  if (llama3) {
+    w.field("high_freq_factor", r.high_factor).field("low_freq_factor", r.low_factor);
+    w.field("original_max_position_embeddings", r.original_context);
+  }
+  w.field("rope_type", llama3 ? "llama3" : "linear");
+  if (!llama3) w.field("type", "linear");  // what software before Llama 3 reads
+  w.end_object();
+}
+
+}  // namespace
+
+// The old form: software that reads the new one reads it too.
 std::string ModelConfig::json() const {
+  const Family& f = family_of(family);
   const bool score = head == HeadKind::kScore;
+  std::map<std::string, std::function<void(JsonWriter&)>> keys;  // in the order of their names
+  const auto put = [&keys](const std::string& key, auto value) {
+    if (!key.empty()) keys[key] = [value](JsonWriter& w) { w.value(value); };
+  };
+  put("model_type", f.model_type);
+  keys["architectures"] = [&](JsonWriter& w) {
+    w.begin_array().value(score ? f.architectures.score : f.architectures.language).end_array();
+  };
+  put(f.keys.layers, layers), put(f.keys.width, width), put(f.keys.heads, heads), put(f.keys.inner, inner);
+  put(f.keys.context, context), put(f.keys.context_copy, context), put("vocab_size", vocab);
+  put(f.keys.kv_heads, kv_heads());
+  if (f.defaults.head_dim > 0 || head_dim() * heads != width) put(f.keys.head_dim, head_dim());
+  put(f.keys.eps, norm_eps);
+  put(f.keys.activation, name_of(activation));
+  for (const char* dropout : f.keys.dropouts) put(dropout, 0.0);
+  for (const auto& [bias, value] : {std::pair{f.qkv_bias, qkv_bias}, {f.proj_bias, proj_bias},
+                                    {f.inner_bias, inner_bias}})
+    put(bias.key, value);
+  put(f.keys.parallel, parallel);
+  if (positions == PositionKind::kRotary) {
+    put(f.keys.theta, rotary.theta);
+    put(f.keys.rotary_share, rotary.share);
+    keys["rope_scaling"] = [this](JsonWriter& w) { write_scaling(w, rotary); };
+  }
+  if (f.defaults.window_flag) put("use_sliding_window", false);
+  if (f.defaults.window > 0) keys["sliding_window"] = [](JsonWriter& w) { w.null(); };
+  put("tie_word_embeddings", tied);
+  put("torch_dtype", "float32");
+  // Where there is none, null says so: an absent key means the family's own token.
+  const auto token = [&](const char* key, std::int32_t id, std::int32_t fallback) {
+    if (id >= 0) put(key, std::int64_t{id});
+    else if (fallback >= 0 && fallback < vocab) keys[key] = [](JsonWriter& w) { w.null(); };
+  };
+  token("bos_token_id", bos, f.defaults.bos), token("eos_token_id", eos, f.defaults.eos);
+  token("pad_token_id", pad, -1);
+  if (!more_eos.empty()) {
+    keys["eos_token_id"] = [this](JsonWriter& w) {
+      w.begin_array().value(eos);
+      for (std::int32_t id : more_eos) w.value(id);
+      w.end_array();
+    };
+  }
+  if (score) {
+    keys["id2label"] = [](JsonWriter& w) { w.begin_object().key("0").value("LABEL_0").end_object(); };
+    keys["label2id"] = [](JsonWriter& w) { w.begin_object().key("LABEL_0").value(0).end_object(); };
+    put("reward_mean", reward_mean), put("reward_std", reward_std);
+  }
   JsonWriter w(2);
   w.begin_object();
-  w.key("activation_function").value(activation == Activation::kGeluTanh ? "gelu_new" : "gelu");
-  w.key("architectures").begin_array().value(score ? "GPT2ForSequenceClassification" : "GPT2LMHeadModel").end_array();
-  w.key("attn_pdrop").value(0.0);
-  if (bos >= 0) w.key("bos_token_id").value(bos);
-  w.key("embd_pdrop").value(0.0);
-  if (eos >= 0) w.key("eos_token_id").value(eos);
-  if (score) {
-    w.key("id2label").begin_object().key("0").value("LABEL_0").end_object();
-    w.key("label2id").begin_object().key("LABEL_0").value(0).end_object();
-  }
-  w.key("layer_norm_epsilon").value(norm_eps);
-  w.key("model_type").value("gpt2");
-  w.key("n_ctx").value(context);
-  w.key("n_embd").value(width);
-  w.key("n_head").value(heads);
-  w.key("n_inner").value(inner);
-  w.key("n_layer").value(layers);
-  w.key("n_positions").value(context);
-  if (pad >= 0) w.key("pad_token_id").value(pad);
-  w.key("resid_pdrop").value(0.0);
-  if (score) {
-    w.key("reward_mean").value(reward_mean);
-    w.key("reward_std").value(reward_std);
-  }
-  w.key("tie_word_embeddings").value(tied);
-  w.key("torch_dtype").value("float32");
-  w.key("vocab_size").value(vocab);
+  for (const auto& [key, write] : keys) write(w.key(key));
   w.end_object();
   return w.text() + "\n";
 }
@@ -176,6 +408,26 @@ std::string ModelConfig::mathematics() const {
   s << family << ' ' << layers << ' ' << width << ' ' << heads << ' ' << inner << ' ' << context << ' ' << vocab << ' '
     << json_number(norm_eps) << ' ' << static_cast<int>(activation) << ' ' << tied << ' ' << static_cast<int>(head);
   if (head == HeadKind::kScore) s << ' ' << json_number(reward_mean) << ' ' << json_number(reward_std);
+  // What GPT-2 has not is named where it is there, so that its digests are what they were.
+  const auto note = [&s](const char* key, const auto& value, const auto& usually) {
+    if (value != usually) s << ' ' << key << '=' << value;
+  };
+  note("kv_heads", kv_heads(), heads);
+  note("head_dim", head_dim(), width / heads);
+  note("rms", norm == NormKind::kRms, false);
+  note("gated", gated, false);
+  note("qk_norm", qk_norm, false);
+  note("parallel", parallel, false);
+  note("qkv_bias", qkv_bias, true);
+  note("proj_bias", proj_bias, true);
+  note("inner_bias", inner_bias, true);
+  if (positions == PositionKind::kRotary) {
+    s << " rotary=" << rotary.dims << ' ' << json_number(rotary.theta) << ' ' << static_cast<int>(rotary.scaling);
+    if (rotary.scaling != RopeScaling::kNone) s << ' ' << json_number(rotary.factor);
+    if (rotary.scaling == RopeScaling::kLlama3)
+      s << ' ' << json_number(rotary.low_factor) << ' ' << json_number(rotary.high_factor) << ' '
+        << rotary.original_context;
+  }
   return s.str();
 }
 

@@ -1,36 +1,63 @@
 // What a model is, read from a Hugging Face config.json and written as one. Letters used throughout
-// lib/model: B sequences, T tokens, C width (channels), H heads, D = C / H channels of a head, F inner
-// width of the feed-forward part, V vocabulary, L layers.
+// lib/model: B sequences, T tokens, C width (channels), H heads, G heads of keys and values (H / G query heads
+// share one), D channels of a head, F inner width of the feed-forward part, V vocabulary, L layers.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "lib/model/family.h"
 
 namespace nudge {
 
-enum class Activation { kGeluTanh, kGeluErf };
+enum class Activation { kGeluTanh, kGeluErf, kSilu };
+
+// Rotary positions (docs/mathematics.md, 15): the first `dims` channels of a head turn, pair by pair.
+enum class RopeScaling { kNone, kLinear, kLlama3 };
+struct Rotary {
+  std::int64_t dims = 0;  // even
+  double share = 1;       // of a head's channels, as the configuration says it: dims = floor(D share)
+  double theta = 10000;
+  RopeScaling scaling = RopeScaling::kNone;
+  double factor = 1, low_factor = 1, high_factor = 4;
+  std::int64_t original_context = 0;
+};
 
 // What stands on the trunk: a language model's logits, or one number a token (`score.weight`), which is
 // a reward model read at the last token and a critic read at every token.
 enum class HeadKind { kLanguage, kScore };
 
 struct ModelConfig {
-  std::string family = "gpt2";
+  std::string family = "gpt2";  // its table in family.h: names of tensors and keys
   std::int64_t layers = 0, width = 0, heads = 0, inner = 0, context = 0, vocab = 0;
+  std::int64_t groups = 0;     // G; 0: H, each query head has keys and values of its own
+  std::int64_t head_size = 0;  // D; 0: C / H
+  NormKind norm = NormKind::kLayer;
   double norm_eps = 1e-5;
+  PositionKind positions = PositionKind::kLearned;
+  Rotary rotary;
   Activation activation = Activation::kGeluTanh;
+  bool gated = false;     // activation(gate) * up
+  bool qk_norm = false;   // RMS norm of each head's queries and keys, before they turn
+  bool parallel = false;  // attention and feed-forward both read the block's input
+  bool qkv_bias = true, proj_bias = true, inner_bias = true;
   bool tied = true;  // the head's matrix is the embedding's
   HeadKind head = HeadKind::kLanguage;
   // A language model whose trunk also carries a value head (`--critic shared`). It is no part of the
   // language model's folder or digest.
   bool shared_value = false;
   std::int32_t bos = -1, eos = -1, pad = -1;  // -1 where there is none
+  std::vector<std::int32_t> more_eos;         // where "eos_token_id" is a list: those after the first
   // Of a reward model: reward = (score - mean) / std (docs/mathematics.md, 3). Other software sees the score.
   double reward_mean = 0, reward_std = 1;
 
-  std::int64_t head_dim() const { return width / heads; }
+  std::int64_t head_dim() const { return head_size > 0 ? head_size : width / heads; }
+  std::int64_t kv_heads() const { return groups > 0 ? groups : heads; }
 
+  // What all models of a family share, sizes and rotary dims left open. Error kInternal for one without a table.
+  static ModelConfig usual(std::string_view family);
   // Throws kBadInput naming `where` and the key: unknown architectures, keys that change the mathematics
   // and are not supported, sizes that make no sense.
   static ModelConfig parse(std::string_view json, const std::string& where);

@@ -4,30 +4,38 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/io/files.h"
+#include "lib/io/json.h"
 #include "lib/io/safetensors.h"
+#include "lib/model/json_reader.h"
 
 namespace nudge {
 namespace {
+
+constexpr const char* kScoreName = "score.weight";
 
 bool ends_with(const std::string& s, std::string_view end) {
   return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
 }
 
-// The name a tensor has in our layout: the hub's GPT-2 files leave the prefix out.
-std::string usual_name(const std::string& name) {
-  for (const char* start : {"transformer.", "lm_head.", "score."})
-    if (name.rfind(start, 0) == 0) return name;
-  return "transformer." + name;
+// The name a tensor has in our layout: some of the hub's files leave the prefix out.
+std::string usual_name(const std::string& name, const Family::Tensors& names) {
+  const std::string prefix = names.prefix;
+  return name.rfind(prefix, 0) == 0 || name == names.head || name == kScoreName ? name : prefix + name;
 }
 
-// Causal masks that old checkpoints store beside the parameters.
-bool is_mask(const std::string& name) { return ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias"); }
+// Causal masks and tables that old checkpoints store beside the parameters.
+bool is_ignored(const std::string& name, const Family::Tensors& names) {
+  return std::any_of(std::begin(names.ignored), std::end(names.ignored),
+                     [&](const char* end) { return *end != 0 && ends_with(name, end); });
+}
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string s = "[";
@@ -35,30 +43,95 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return s + "]";
 }
 
+// The stored tensors of a folder: one file, or shards that an index tells apart. `path` is what errors name: the file
+// or the index.
+struct Weights {
+  std::string path;
+  std::vector<SafetensorsFile> files;
+};
+
+// "weight_map" of an index: tensor name -> file name.
+std::map<std::string, std::string> read_index(const std::string& path) {
+  const JsonReader reader(read_file(path), path);
+  std::map<std::string, std::string> shard_of;
+  const auto map = reader.object(reader.need(reader.root(), "weight_map", "the index"), "weight_map");
+  for (const auto& [name, value] : map) {
+    const std::string file(reader.text(value, "the shard of tensor " + std::string(name)));
+    if (file.empty() || file[0] == '.' || file.find_first_of(std::string("/\\\0", 3)) != std::string::npos)
+      reader.fail("tensor " + std::string(name) + " is said to be in " + json_quote(file) +
+                  ", which is no file beside the index");
+    if (!shard_of.emplace(name, file).second) reader.fail("tensor " + std::string(name) + " is there twice");
+  }
+  return shard_of;
+}
+
+Weights open_weights(const std::string& folder, const Family::Tensors& names) {
+  const std::string single = folder + "/model.safetensors", index = folder + "/model.safetensors.index.json";
+  Weights weights;
+  if (std::filesystem::exists(single) || !std::filesystem::exists(index)) {
+    weights.path = single;
+    weights.files.emplace_back(single);
+    return weights;
+  }
+  weights.path = index;
+  const std::map<std::string, std::string> shard_of = read_index(index);
+  std::set<std::string> shards, seen;
+  for (const auto& [name, shard] : shard_of) shards.insert(shard);
+  for (const std::string& shard : shards) {
+    if (!std::filesystem::exists(folder + "/" + shard)) bad_input(index + ": shard " + shard + " is missing");
+    weights.files.emplace_back(folder + "/" + shard);
+    for (const auto& t : weights.files.back().tensors()) {
+      if (is_ignored(t.name, names)) continue;
+      const auto it = shard_of.find(t.name);
+      const std::string found = index + ": tensor " + t.name + " is in shard " + shard;
+      if (!seen.insert(t.name).second) bad_input(found + " and in another one");
+      if (it == shard_of.end()) bad_input(found + ", but not in the index");
+      if (it->second != shard) bad_input(found + ", not in " + it->second + " as the index says");
+    }
+  }
+  for (const auto& [name, shard] : shard_of)
+    if (!is_ignored(name, names) && seen.count(name) == 0)
+      bad_input(index + ": tensor " + name + " is missing in shard " + shard);
+  return weights;
+}
+
 // Reads every tensor of the layout but `except`. Tensors that only the other head has are left alone when
 // `heads_differ`; a stored copy of a tied head always is.
-Buffer<float> read_tensors(const std::string& path, const ModelConfig& config, const Layout& layout, bool heads_differ,
-                           std::string_view except) {
-  const SafetensorsFile file(path);
-  std::map<std::string, std::string> stored;  // usual name -> name in the file
-  for (const auto& t : file.tensors()) {
-    const std::string name = usual_name(t.name);
-    if (is_mask(name) || (name == "lm_head.weight" && (config.tied || heads_differ)) ||
-        (name == "score.weight" && heads_differ))
-      continue;
-    if (layout.find(name) == nullptr) bad_input(path + ": tensor " + t.name + " has no place in this model");
-    if (!stored.emplace(name, t.name).second) bad_input(path + ": tensor " + name + " is there twice");
+Buffer<float> read_tensors(const std::string& folder, const ModelConfig& config, const Layout& layout,
+                           bool heads_differ, std::string_view except) {
+  const Family::Tensors& names = family_of(config.family).tensors;
+  const Weights weights = open_weights(folder, names);
+  struct Stored {
+    const SafetensorsFile* file;
+    const SafetensorsFile::Tensor* tensor;
+  };
+  std::map<std::string, Stored> stored;  // by usual name
+  for (const SafetensorsFile& file : weights.files) {
+    for (const auto& t : file.tensors()) {
+      const std::string name = usual_name(t.name, names);
+      if (is_ignored(name, names) || (name == names.head && (config.tied || heads_differ)) ||
+          (name == kScoreName && heads_differ))
+        continue;
+      if (layout.find(name) == nullptr) bad_input(file.path() + ": tensor " + t.name + " has no place in this model");
+      if (!stored.emplace(name, Stored{&file, &t}).second)
+        bad_input(file.path() + ": tensor " + name + " is there twice");
+    }
+  }
+  // All shapes before any memory: the files' sizes then bound what is allocated.
+  for (const TensorInfo& t : layout.tensors) {
+    if (t.name == except) continue;
+    const auto it = stored.find(t.name);
+    if (it == stored.end()) bad_input(weights.path + ": tensor " + t.name + " is missing");
+    const auto& [file, found] = it->second;
+    if (found->shape != t.shape)
+      bad_input(file->path() + ": tensor " + found->name + " has shape " + shape_text(found->shape) + ", not " +
+                shape_text(t.shape));
   }
   Buffer<float> values(layout.size);
   for (const TensorInfo& t : layout.tensors) {
     if (t.name == except) continue;
-    const auto it = stored.find(t.name);
-    if (it == stored.end()) bad_input(path + ": tensor " + t.name + " is missing");
-    const auto& found = file.at(it->second);
-    if (found.shape != t.shape)
-      bad_input(path + ": tensor " + found.name + " has shape " + shape_text(found.shape) + ", not " +
-                shape_text(t.shape));
-    file.read_f32(found.name, values.data() + t.offset);
+    const Stored& s = stored.at(t.name);
+    s.file->read_f32(s.tensor->name, values.data() + t.offset);
   }
   return values;
 }
@@ -85,7 +158,10 @@ std::vector<std::int32_t> ending_tokens(const std::string& generation_config, co
         take(value);
     }
   }
-  if (eos.empty() && config.eos >= 0) eos.push_back(config.eos);
+  if (eos.empty() && config.eos >= 0) {
+    eos.push_back(config.eos);
+    eos.insert(eos.end(), config.more_eos.begin(), config.more_eos.end());
+  }
   return eos;
 }
 
@@ -110,7 +186,7 @@ Model assemble(const std::string& folder, ModelConfig config, Buffer<float> valu
 const char* head_name(HeadKind head) { return head == HeadKind::kLanguage ? "a language model" : "a reward model"; }
 
 // A value head that shares a language model's trunk is the trainer's, not the model's.
-bool is_own(const ModelConfig& config, const TensorInfo& t) { return !config.shared_value || t.name != "score.weight"; }
+bool is_own(const ModelConfig& config, const TensorInfo& t) { return !config.shared_value || t.name != kScoreName; }
 
 }  // namespace
 
@@ -122,7 +198,7 @@ Model load_model(const std::string& folder, HeadKind head) {
     bad_input(folder + "/config.json: \"architectures\" says that this is " + head_name(config.head) + ", not " +
               head_name(head));
   const Layout layout(config);
-  Buffer<float> values = read_tensors(folder + "/model.safetensors", config, layout, false, {});
+  Buffer<float> values = read_tensors(folder, config, layout, false, {});
   return assemble(folder, std::move(config), std::move(values));
 }
 
@@ -131,7 +207,7 @@ Model load_as_score_model(const std::string& folder, std::uint64_t seed) {
   if (config.head == HeadKind::kScore) return load_model(folder, HeadKind::kScore);
   config.head = HeadKind::kScore;
   const Layout layout(config);
-  Buffer<float> values = read_tensors(folder + "/model.safetensors", config, layout, true, "score.weight");
+  Buffer<float> values = read_tensors(folder, config, layout, true, kScoreName);
   initialise_score(config, layout, seed, values.data());
   return assemble(folder, std::move(config), std::move(values));
 }

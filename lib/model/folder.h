@@ -1,5 +1,5 @@
-// Model folders in Hugging Face's layout: config.json, model.safetensors, tokenizer.json,
-// tokenizer_config.json, generation_config.json.
+// Model folders in Hugging Face's layout: config.json, model.safetensors (or its shards and
+// model.safetensors.index.json), tokenizer.json, tokenizer_config.json, generation_config.json.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct Model {
 };
 
 // Errors: kNoInput for a missing folder or file, kBadInput naming file and tensor or key: tensors that are
-// missing, unknown or misshapen, a tokenizer with more tokens than the vocabulary, a head of the other kind.
+// missing, unknown or misshapen, an index that its shards contradict, a tokenizer with more tokens than the vocabulary, a head of the other kind.
 Model load_model(const std::string& folder, HeadKind head);
 
 // The same trunk under a fresh score head (docs/mathematics.md, 3), from a language model's folder; a folder

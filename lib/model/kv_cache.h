@@ -1,4 +1,4 @@
-// Keys and values of the tokens seen so far, per layer, slot and head, in the form the attention kernel
+// Keys and values of the tokens seen so far, per layer, slot and head of keys and values, in the form the attention kernel
 // reads: keys transposed in blocks of 16, values as rows.
 #pragma once
 
@@ -16,13 +16,13 @@ class KvCache {
   KvCache() = default;
   // `slots` sequences of at most `capacity` tokens each.
   KvCache(std::int64_t layers, const ModelConfig& config, std::int64_t slots, std::int64_t capacity)
-      : layers_(layers), heads_(config.heads), dim_(config.head_dim()), slots_(slots),
+      : layers_(layers), heads_(config.kv_heads()), dim_(config.head_dim()), slots_(slots),
         capacity_((capacity + 15) / 16 * 16), lengths_(static_cast<std::size_t>(slots)),
         data_(layers * slots * slot_size()) {}
 
   // Whether it can serve `slots` sequences of `capacity` tokens of a model with these heads.
   bool fits(const ModelConfig& config, std::int64_t slots, std::int64_t capacity) const {
-    return heads_ == config.heads && dim_ == config.head_dim() && slots <= slots_ && capacity <= capacity_;
+    return heads_ == config.kv_heads() && dim_ == config.head_dim() && slots <= slots_ && capacity <= capacity_;
   }
   std::int64_t slots() const { return slots_; }
   std::int64_t capacity() const { return capacity_; }

@@ -94,6 +94,38 @@ void layer_norm_backward(const float* dy, const float* x, const float* gain, con
   });
 }
 
+void rms_norm(const float* x, const float* gain, std::int64_t T, std::int64_t C, float eps, float* y, float* rstd) {
+  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+    kernels().rms_norm(x + begin * C, gain, end - begin, C, eps, y + begin * C, rstd + begin);
+  });
+}
+
+void rms_norm_backward(const float* dy, const float* x, const float* gain, const float* rstd, std::int64_t T,
+                       std::int64_t C, float* dx, float* dgain) {
+  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+    kernels().rms_norm_backward(dy + begin * C, x + begin * C, gain, rstd + begin, end - begin, C, dx + begin * C);
+  });
+  parallel_ranges(C, 128, [&](std::int64_t begin, std::int64_t end) {
+    kernels().rms_norm_parameters(dy, x, rstd, T, C, begin, end, dgain);
+  });
+}
+
+void silu_gate(const float* gate_up, std::int64_t T, std::int64_t F, float* y) {
+  parallel_ranges(T, 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t)
+      kernels().silu_gate(gate_up + 2 * t * F, gate_up + (2 * t + 1) * F, y + t * F, F);
+  });
+}
+
+void silu_gate_backward(const float* gate_up, const float* dy, std::int64_t T, std::int64_t F, float* dgate_up) {
+  parallel_ranges(T, 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      const std::int64_t gate = 2 * t * F, up = gate + F;
+      kernels().silu_gate_backward(gate_up + gate, gate_up + up, dy + t * F, dgate_up + gate, dgate_up + up, F);
+    }
+  });
+}
+
 void gather_rows(const float* from, const std::int64_t* rows, std::int64_t n, std::int64_t C, float* to) {
   parallel_ranges(n, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)

@@ -34,6 +34,15 @@ void layer_norm(const float* x, const float* gain, const float* bias, std::int64
 void layer_norm_backward(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
                          std::int64_t T, std::int64_t C, float* dx, float* dgain, float* dbias);
 
+// RMS norm of T rows, likewise.
+void rms_norm(const float* x, const float* gain, std::int64_t T, std::int64_t C, float eps, float* y, float* rstd);
+void rms_norm_backward(const float* dy, const float* x, const float* gain, const float* rstd, std::int64_t T,
+                       std::int64_t C, float* dx, float* dgain);
+
+// SwiGLU of T rows [gate | up] of 2F: y[T, F] = silu(gate) up, and its backward into rows of the same form.
+void silu_gate(const float* gate_up, std::int64_t T, std::int64_t F, float* y);
+void silu_gate_backward(const float* gate_up, const float* dy, std::int64_t T, std::int64_t F, float* dgate_up);
+
 // Rows of one matrix by number: to[i] = from[rows[i]], and the reverse, to[rows[i]] = from[i].
 void gather_rows(const float* from, const std::int64_t* rows, std::int64_t n, std::int64_t C, float* to);
 void scatter_rows(const float* from, const std::int64_t* rows, std::int64_t n, std::int64_t C, float* to);

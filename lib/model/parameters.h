@@ -1,5 +1,6 @@
-// All numbers of a model in one flat array, tensors in the order of their names, so that the optimizer,
-// the gradient's norm and the digest are loops over one array. Gradients and moments share the layout.
+// All numbers of a model in one flat array, so that the optimizer, the gradient's norm and the digest are loops over
+// one array. Tensors stand in the order of their names, but for those of one product (q, k and v; gate and up), which
+// stand together where the first of them would. Gradients and moments share the layout.
 #pragma once
 
 #include <cstdint>
@@ -15,22 +16,31 @@ namespace nudge {
 struct TensorInfo {
   std::string name;  // as in the family's checkpoints, with the usual prefix
   std::vector<std::int64_t> shape;
-  std::int64_t offset;  // in floats, a multiple of 16
+  std::int64_t offset;  // in floats
   std::int64_t size;
 };
 
-// A matrix [in, out] and its bias [out] as offsets; GPT-2 stores weights in this order.
+// A product of one matrix, or of several that are stored beside each other (q, k and v; gate and up), as offsets. The
+// matrices are [in, out] one after the other only where there is one; those of several are [out, in], so that their
+// rows make one [out, in] matrix. bias [out]; -1 where there is none.
 struct LinearAt {
   std::int64_t weight, bias, in, out;
+  bool stored_in_out;
 };
 struct NormAt {
-  std::int64_t gain, bias;
+  std::int64_t gain, bias;  // bias -1: RMS norm; gain -1: no norm
 };
 struct LayerAt {
   NormAt norm1;
+  NormAt q_norm, k_norm;  // gains [D]
   LinearAt qkv, proj;
   NormAt norm2;
-  LinearAt up, down;
+  LinearAt up, down;  // up: [gate | up] where gated
+};
+// Where heads stand in a row of the product qkv: query head h at q + h q_step, key and value head g at k + g kv_step
+// and v + g kv_step, D numbers each.
+struct HeadsAt {
+  std::int64_t q, k, v, q_step, kv_step, row;
 };
 
 struct Layout {
@@ -38,10 +48,12 @@ struct Layout {
 
   std::vector<TensorInfo> tensors;  // sorted by name
   std::int64_t size = 0;            // floats in all, padding included
-  std::int64_t embedding, positions;
+  std::int64_t embedding;
+  std::int64_t positions;    // [context, C]; -1 where positions are not learned
   std::int64_t unembedding;  // [V, C]; the embedding itself where tied; -1 without a language head
   std::int64_t score;        // [C]; -1 without a score head
   std::vector<LayerAt> layers;
+  HeadsAt heads;
   NormAt final_norm;
 
   const TensorInfo* find(std::string_view name) const;

@@ -11,30 +11,30 @@
 namespace nudge {
 namespace {
 
-void activate(Activation kind, const float* x, float* y, std::int64_t n) {
-  const auto f = kind == Activation::kGeluTanh ? kernels().gelu_tanh : kernels().gelu_erf;
-  parallel_ranges(n, 8192, [&](std::int64_t begin, std::int64_t end) { f(x + begin, y + begin, end - begin); });
-}
-
-void activate_backward(Activation kind, const float* x, float* dy, std::int64_t n) {
-  const auto f = kind == Activation::kGeluTanh ? kernels().gelu_tanh_backward : kernels().gelu_erf_backward;
-  parallel_ranges(n, 8192,
-                  [&](std::int64_t begin, std::int64_t end) { f(x + begin, dy + begin, dy + begin, end - begin); });
-}
-
-void reserve(BlockTrace& b, std::int64_t T, const ModelConfig& c) {
-  for (Buffer<float>* x : {&b.in, &b.norm1, &b.attention, &b.middle, &b.norm2}) x->reserve(T * c.width);
-  for (Buffer<float>* x : {&b.mean1, &b.rstd1, &b.mean2, &b.rstd2}) x->reserve(T);
-  b.qkv.reserve(T * 3 * c.width);
-  b.stats.reserve(2 * T * c.heads);
-  b.up.reserve(T * c.inner);
-  b.active.reserve(T * c.inner);
-}
-
 float* attention_scratch(std::int64_t T, std::int64_t D) {
   thread_local Buffer<float> scratch;
   scratch.reserve(kernels().attention_scratch(T, D));
   return scratch.data();
+}
+
+// n vectors of D numbers, in rows of `row` floats at start + h step for h in [0, heads), side by side; and back.
+void gather_heads(const float* rows, std::int64_t T, std::int64_t row, std::int64_t start, std::int64_t step,
+                  std::int64_t heads, std::int64_t D, float* dense) {
+  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t)
+      for (std::int64_t h = 0; h < heads; ++h)
+        std::memcpy(dense + (t * heads + h) * D, rows + t * row + start + h * step,
+                    static_cast<std::size_t>(D) * sizeof(float));
+  });
+}
+void scatter_heads(const float* dense, std::int64_t T, std::int64_t row, std::int64_t start, std::int64_t step,
+                   std::int64_t heads, std::int64_t D, float* rows) {
+  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t)
+      for (std::int64_t h = 0; h < heads; ++h)
+        std::memcpy(rows + t * row + start + h * step, dense + (t * heads + h) * D,
+                    static_cast<std::size_t>(D) * sizeof(float));
+  });
 }
 
 }  // namespace
@@ -54,14 +54,19 @@ void Gradients::finish() {
 }
 
 Transformer::Transformer(ModelConfig config, Buffer<float> values)
-    : config_(std::move(config)), layout_(config_), values_(std::move(values)) {
+    : config_(std::move(config)), layout_(config_), values_(std::move(values)), rotary_(config_) {
   if (values_.size() != layout_.size) throw Error(Exit::kInternal, "parameters of another size than the layout's");
 }
 
 void Transformer::pack(bool for_backward) {
-  const auto copy = [&](const LinearAt& l, Packed& to) { nudge::pack(at(l.weight), l.out, 1, l.in, l.out, to); };
+  // Distances of two inputs and of two outputs in the stored matrix.
+  const auto by_in = [](const LinearAt& l) { return l.stored_in_out ? l.out : 1; };
+  const auto by_out = [](const LinearAt& l) { return l.stored_in_out ? 1 : l.in; };
+  const auto copy = [&](const LinearAt& l, Packed& to) {
+    nudge::pack(at(l.weight), by_in(l), by_out(l), l.in, l.out, to);
+  };
   const auto copy_transposed = [&](const LinearAt& l, Packed& to) {
-    nudge::pack(at(l.weight), 1, l.out, l.out, l.in, to);
+    nudge::pack(at(l.weight), by_out(l), by_in(l), l.out, l.in, to);
   };
   forward_packs_.resize(layout_.layers.size());
   if (for_backward) backward_packs_.resize(layout_.layers.size());
@@ -111,75 +116,105 @@ void Transformer::extend(const Batch& batch, std::span<const std::int64_t> slots
   for (const Run& r : runs) cache.set_length(r.slot, r.first + r.count);
 }
 
+void Transformer::reserve(BlockTrace& b, std::int64_t T) const {
+  const std::int64_t C = config_.width, F = config_.inner, H = config_.heads, G = config_.kv_heads();
+  const std::int64_t D = config_.head_dim();
+  for (Buffer<float>* x : {&b.in, &b.norm1, &b.middle, &b.norm2}) x->reserve(T * C);
+  for (Buffer<float>* x : {&b.mean1, &b.rstd1, &b.mean2, &b.rstd2}) x->reserve(T);
+  if (config_.qk_norm) {
+    b.q_raw.reserve(T * H * D), b.q_rstd.reserve(T * H);
+    b.k_raw.reserve(T * G * D), b.k_rstd.reserve(T * G);
+  }
+  b.qkv.reserve(T * layout_.heads.row);
+  b.attention.reserve(T * H * D);
+  b.stats.reserve(2 * T * H);
+  b.up.reserve(T * (config_.gated ? 2 * F : F));
+  b.active.reserve(T * F);
+}
+
 void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const {
-  const std::int64_t T = batch.size(), C = config_.width, F = config_.inner;
-  const auto eps = static_cast<float>(config_.norm_eps);
+  const std::int64_t T = batch.size(), C = config_.width;
   trace.blocks.resize(trace.keep ? layout_.layers.size() : 1);
-  for (BlockTrace& b : trace.blocks) reserve(b, T, config_);
+  for (BlockTrace& b : trace.blocks) reserve(b, T);
   for (Buffer<float>* x : {&trace.last, &trace.final, &trace.branch}) x->reserve(T * C);
   trace.mean.reserve(T);
   trace.rstd.reserve(T);
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(T));
+  for (const Run& r : runs)
+    for (std::int64_t t = 0; t < r.count; ++t) positions[static_cast<std::size_t>(r.begin + t)] = r.first + t;
 
   embed(batch, runs, trace.last.data());
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
     const LayerAt& layer = layout_.layers[l];
+    const BlockPacked& packs = forward_packs_[l];
     BlockTrace& b = trace.blocks[trace.keep ? l : 0];
     const auto bytes = static_cast<std::size_t>(T * C) * sizeof(float);
     std::memcpy(b.in.data(), trace.last.data(), bytes);
-    layer_norm(b.in.data(), at(layer.norm1.gain), at(layer.norm1.bias), T, C, eps, b.norm1.data(), b.mean1.data(),
-               b.rstd1.data());
-    multiply(b.norm1.data(), T, forward_packs_[l].qkv, at(layer.qkv.bias), b.qkv.data());
+    norm(b.in.data(), layer.norm1, T, b.norm1.data(), b.mean1.data(), b.rstd1.data());
+    multiply(b.norm1.data(), T, packs.qkv, bias_at(layer.qkv), b.qkv.data());
+    place(positions, layer, b);
     attend(runs, static_cast<std::int64_t>(l), T, cache, b);
-    multiply(b.attention.data(), T, forward_packs_[l].proj, at(layer.proj.bias), trace.branch.data());
+    multiply(b.attention.data(), T, packs.proj, bias_at(layer.proj), trace.branch.data());
     std::memcpy(b.middle.data(), b.in.data(), bytes);
     add(trace.branch.data(), b.middle.data(), T * C);
-    layer_norm(b.middle.data(), at(layer.norm2.gain), at(layer.norm2.bias), T, C, eps, b.norm2.data(),
-               b.mean2.data(), b.rstd2.data());
-    multiply(b.norm2.data(), T, forward_packs_[l].up, at(layer.up.bias), b.up.data());
-    activate(config_.activation, b.up.data(), b.active.data(), T * F);
-    multiply(b.active.data(), T, forward_packs_[l].down, at(layer.down.bias), trace.branch.data());
+    const Buffer<float>& read = config_.parallel ? b.in : b.middle;
+    norm(read.data(), layer.norm2, T, b.norm2.data(), b.mean2.data(), b.rstd2.data());
+    multiply(b.norm2.data(), T, packs.up, bias_at(layer.up), b.up.data());
+    activate(b, T, b.active.data());
+    multiply(b.active.data(), T, packs.down, bias_at(layer.down), trace.branch.data());
     std::memcpy(trace.last.data(), b.middle.data(), bytes);
     add(trace.branch.data(), trace.last.data(), T * C);
   }
-  layer_norm(trace.last.data(), at(layout_.final_norm.gain), at(layout_.final_norm.bias), T, C, eps,
-             trace.final.data(), trace.mean.data(), trace.rstd.data());
+  norm(trace.last.data(), layout_.final_norm, T, trace.final.data(), trace.mean.data(), trace.rstd.data());
 }
 
 void Transformer::backward(const Batch& batch, Trace& trace, float* dfinal, Gradients& g) const {
-  const std::int64_t T = batch.size(), C = config_.width, F = config_.inner;
-  trace.scratch.reserve(T * (2 * C + std::max(F, 3 * C)));
-  float* dx = trace.scratch.data();  // the gradient by the residual stream
-  float* narrow = dx + T * C;        // [T, C]
-  float* wide = narrow + T * C;      // [T, F] or [T, 3C]
-  std::memset(dx, 0, static_cast<std::size_t>(T * C) * sizeof(float));
+  const std::int64_t T = batch.size(), C = config_.width, F = config_.inner, row = layout_.heads.row;
+  const std::int64_t narrow_width = std::max(C, config_.heads * config_.head_dim());
+  const std::int64_t wide_width = std::max(config_.gated ? 2 * F : F, row);
+  trace.scratch.reserve(T * (C + narrow_width + wide_width + (config_.gated ? F : 0)) + place_scratch(T));
+  float* dx = trace.scratch.data();         // the gradient by the residual stream
+  float* dlast = trace.branch.data();       // what it was at the block's end, where branches are parallel
+  float* narrow = dx + T * C;               // [T, C] or [T, H D]
+  float* wide = narrow + T * narrow_width;  // [T, F], [T, 2F] or [T, (H + 2G) D]
+  float* dactive = config_.gated ? wide + T * wide_width : wide;
+  float* rest = wide + T * (wide_width + (config_.gated ? F : 0));
+  const auto bytes = static_cast<std::size_t>(T * C) * sizeof(float);
+  std::memset(dx, 0, bytes);
+  std::vector<std::int64_t> positions;
+  for (std::size_t b = 0; b + 1 < batch.begin.size(); ++b)
+    for (std::int64_t t = batch.begin[b]; t < batch.begin[b + 1]; ++t) positions.push_back(t - batch.begin[b]);
 
-  const auto norm_backward = [&](const float* dy, const float* x, const NormAt& n, const float* mean,
-                                 const float* rstd) {
-    layer_norm_backward(dy, x, at(n.gain), mean, rstd, T, C, dx, g.at(n.gain), g.at(n.bias));
-  };
   const auto parameters_backward = [&](const float* x, const float* dy, const LinearAt& l) {
-    accumulate_outer(x, dy, T, l.in, l.out, g.at(l.weight));
-    accumulate_rows(dy, T, l.out, g.at(l.bias));
+    if (l.stored_in_out)
+      accumulate_outer(x, dy, T, l.in, l.out, g.at(l.weight));
+    else
+      accumulate_outer(dy, x, T, l.out, l.in, g.at(l.weight));
+    if (l.bias >= 0) accumulate_rows(dy, T, l.out, g.at(l.bias));
   };
 
-  norm_backward(dfinal, trace.last.data(), layout_.final_norm, trace.mean.data(), trace.rstd.data());
+  norm_backward(dfinal, trace.last.data(), layout_.final_norm, T, trace.mean.data(), trace.rstd.data(), dx, g);
   for (std::size_t l = layout_.layers.size(); l-- > 0;) {
     const LayerAt& layer = layout_.layers[l];
     const BlockTrace& b = trace.blocks[l];
     const BlockPacked& packs = backward_packs_[l];
+    if (config_.parallel) std::memcpy(dlast, dx, bytes);
+    const Buffer<float>& read = config_.parallel ? b.in : b.middle;
     parameters_backward(b.active.data(), dx, layer.down);
-    multiply(dx, T, packs.down, nullptr, wide);
-    activate_backward(config_.activation, b.up.data(), wide, T * F);
+    multiply(dx, T, packs.down, nullptr, dactive);
+    activate_backward(b, T, dactive, wide);
     parameters_backward(b.norm2.data(), wide, layer.up);
     multiply(wide, T, packs.up, nullptr, narrow);
-    norm_backward(narrow, b.middle.data(), layer.norm2, b.mean2.data(), b.rstd2.data());
+    norm_backward(narrow, read.data(), layer.norm2, T, b.mean2.data(), b.rstd2.data(), dx, g);
 
-    parameters_backward(b.attention.data(), dx, layer.proj);
-    multiply(dx, T, packs.proj, nullptr, narrow);
+    const float* dmiddle = config_.parallel ? dlast : dx;
+    parameters_backward(b.attention.data(), dmiddle, layer.proj);
+    multiply(dmiddle, T, packs.proj, nullptr, narrow);
     attend_backward(batch, b, narrow, wide);
+    place_backward(positions, layer, b, wide, rest, g);
     parameters_backward(b.norm1.data(), wide, layer.qkv);
     multiply(wide, T, packs.qkv, nullptr, narrow);
-    norm_backward(narrow, b.in.data(), layer.norm1, b.mean1.data(), b.rstd1.data());
+    norm_backward(narrow, b.in.data(), layer.norm1, T, b.mean1.data(), b.rstd1.data(), dx, g);
   }
   embed_backward(batch, dx, g);
 }
@@ -195,7 +230,7 @@ void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* ou
         throw Error(Exit::kInternal, "a token or position beyond the model's reached it");
       float* row = out + (r.begin + t) * C;
       std::memcpy(row, at(layout_.embedding + token * C), static_cast<std::size_t>(C) * sizeof(float));
-      kernels().add(at(layout_.positions + position * C), row, C);
+      if (layout_.positions >= 0) kernels().add(at(layout_.positions + position * C), row, C);
     }
   });
 }
@@ -210,46 +245,163 @@ void Transformer::embed_backward(const Batch& batch, const float* dx, Gradients&
         const float* row = dx + t * C + begin;
         const std::int32_t token = batch.tokens[static_cast<std::size_t>(t)];
         kernels().add(row, g.at(layout_.embedding + token * C + begin), end - begin);
+        if (layout_.positions < 0) continue;
         kernels().add(row, g.at(layout_.positions + (t - batch.begin[i]) * C + begin), end - begin);
       }
     }
   });
 }
 
-void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache,
-                         BlockTrace& block) const {
-  const std::int64_t C = config_.width, H = config_.heads, D = config_.head_dim();
-  parallel_for(static_cast<std::int64_t>(runs.size()) * H, [&](std::int64_t i) {
-    const Run& r = runs[static_cast<std::size_t>(i / H)];
-    const std::int64_t h = i % H;
-    const float* q = block.qkv.data() + r.begin * 3 * C + h * D;
-    const float *k = q + C, *v = q + 2 * C;
-    float* keys = cache.keys(layer, r.slot, h);
-    float* values = cache.values(layer, r.slot, h);
-    kernels().put_keys(k, 3 * C, r.first, r.count, D, keys);
-    for (std::int64_t t = 0; t < r.count; ++t)
-      std::memcpy(values + (r.first + t) * D, v + t * 3 * C, static_cast<std::size_t>(D) * sizeof(float));
-    kernels().attention(q, 3 * C, r.count, r.first, keys, values, D, D, attention_scale(),
-                        block.attention.data() + r.begin * C + h * D, C, block.stats.data() + 2 * (h * T + r.begin),
-                        attention_scratch(r.first + r.count, D));
+void Transformer::norm(const float* x, const NormAt& n, std::int64_t T, float* y, float* mean, float* rstd) const {
+  const auto eps = static_cast<float>(config_.norm_eps);
+  if (n.bias < 0)
+    rms_norm(x, at(n.gain), T, config_.width, eps, y, rstd);
+  else
+    layer_norm(x, at(n.gain), at(n.bias), T, config_.width, eps, y, mean, rstd);
+}
+
+void Transformer::norm_backward(const float* dy, const float* x, const NormAt& n, std::int64_t T, const float* mean,
+                                const float* rstd, float* dx, Gradients& g) const {
+  if (n.bias < 0)
+    rms_norm_backward(dy, x, at(n.gain), rstd, T, config_.width, dx, g.at(n.gain));
+  else
+    layer_norm_backward(dy, x, at(n.gain), mean, rstd, T, config_.width, dx, g.at(n.gain), g.at(n.bias));
+}
+
+void Transformer::turn(const std::vector<std::int64_t>& positions, float* qkv, bool back) const {
+  if (rotary_.half() == 0 || positions.empty()) return;
+  rotary_.reach(*std::max_element(positions.begin(), positions.end()) + 1);
+  const HeadsAt& at_row = layout_.heads;
+  parallel_ranges(static_cast<std::int64_t>(positions.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      const std::int64_t position = positions[static_cast<std::size_t>(t)];
+      const float *cosine = rotary_.cosine(position), *sine = rotary_.sine(position);
+      float* row = qkv + t * at_row.row;
+      kernels().rotary(row + at_row.q, config_.heads, at_row.q_step, cosine, sine, rotary_.half(), back);
+      kernels().rotary(row + at_row.k, config_.kv_heads(), at_row.kv_step, cosine, sine, rotary_.half(), back);
+    }
   });
 }
 
+void Transformer::place(const std::vector<std::int64_t>& positions, const LayerAt& layer, BlockTrace& b) const {
+  const auto T = static_cast<std::int64_t>(positions.size());
+  const std::int64_t D = config_.head_dim();
+  const HeadsAt& row = layout_.heads;
+  const auto norm_heads = [&](const NormAt& n, std::int64_t start, std::int64_t step, std::int64_t heads, float* raw,
+                              float* rstd) {
+    gather_heads(b.qkv.data(), T, row.row, start, step, heads, D, raw);
+    parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin * heads; i < end * heads; ++i)
+        kernels().rms_norm(raw + i * D, at(n.gain), 1, D, static_cast<float>(config_.norm_eps),
+                           b.qkv.data() + i / heads * row.row + start + i % heads * step, rstd + i);
+    });
+  };
+  if (config_.qk_norm) {
+    norm_heads(layer.q_norm, row.q, row.q_step, config_.heads, b.q_raw.data(), b.q_rstd.data());
+    norm_heads(layer.k_norm, row.k, row.kv_step, config_.kv_heads(), b.k_raw.data(), b.k_rstd.data());
+  }
+  turn(positions, b.qkv.data(), false);
+}
+
+std::int64_t Transformer::place_scratch(std::int64_t T) const {
+  return config_.qk_norm ? 2 * T * config_.heads * config_.head_dim() : 0;
+}
+
+void Transformer::place_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer,
+                                 const BlockTrace& b, float* dqkv, float* scratch, Gradients& g) const {
+  turn(positions, dqkv, true);
+  if (!config_.qk_norm) return;
+  const auto T = static_cast<std::int64_t>(positions.size());
+  const std::int64_t D = config_.head_dim();
+  const HeadsAt& row = layout_.heads;
+  const auto norm_heads_backward = [&](const NormAt& n, std::int64_t start, std::int64_t step, std::int64_t heads,
+                                       const float* raw, const float* rstd) {
+    float *dy = scratch, *dx = scratch + T * heads * D;
+    gather_heads(dqkv, T, row.row, start, step, heads, D, dy);
+    std::memset(dx, 0, static_cast<std::size_t>(T * heads * D) * sizeof(float));
+    rms_norm_backward(dy, raw, at(n.gain), rstd, T * heads, D, dx, g.at(n.gain));
+    scatter_heads(dx, T, row.row, start, step, heads, D, dqkv);
+  };
+  norm_heads_backward(layer.q_norm, row.q, row.q_step, config_.heads, b.q_raw.data(), b.q_rstd.data());
+  norm_heads_backward(layer.k_norm, row.k, row.kv_step, config_.kv_heads(), b.k_raw.data(), b.k_rstd.data());
+}
+
+void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache,
+                         BlockTrace& block) const {
+  const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
+  const HeadsAt& row = layout_.heads;
+  const auto n = static_cast<std::int64_t>(runs.size());
+  const auto put = [&](const Run& r, std::int64_t g) {
+    const float* from = block.qkv.data() + r.begin * row.row + g * row.kv_step;
+    float* values = cache.values(layer, r.slot, g);
+    kernels().put_keys(from + row.k, row.row, r.first, r.count, D, cache.keys(layer, r.slot, g));
+    for (std::int64_t t = 0; t < r.count; ++t)
+      std::memcpy(values + (r.first + t) * D, from + row.v + t * row.row, static_cast<std::size_t>(D) * sizeof(float));
+  };
+  // Where heads share keys, these have to be there before the first of them looks.
+  if (G < H) parallel_for(n * G, [&](std::int64_t i) { put(runs[static_cast<std::size_t>(i / G)], i % G); });
+  parallel_for(n * H, [&](std::int64_t i) {
+    const Run& r = runs[static_cast<std::size_t>(i / H)];
+    const std::int64_t h = i % H, g = h / (H / G);
+    if (G == H) put(r, h);
+    kernels().attention(block.qkv.data() + r.begin * row.row + row.q + h * row.q_step, row.row, r.count, r.first,
+                        cache.keys(layer, r.slot, g), cache.values(layer, r.slot, g), D, D, attention_scale(),
+                        block.attention.data() + r.begin * H * D + h * D, H * D,
+                        block.stats.data() + 2 * (h * T + r.begin), attention_scratch(r.first + r.count, D));
+  });
+}
+
+// A thread owns a head of keys and values: their gradients are those of its query heads, added one after the other.
 void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention,
                                   float* dqkv) const {
-  const std::int64_t C = config_.width, H = config_.heads, D = config_.head_dim(), T = batch.size();
-  parallel_for(batch.sequences() * H, [&](std::int64_t i) {
-    const auto b = static_cast<std::size_t>(i / H);
-    const std::int64_t h = i % H, begin = batch.begin[b], count = batch.begin[b + 1] - begin;
-    const std::int64_t at_head = begin * 3 * C + h * D, at_out = begin * C + h * D;
-    thread_local Buffer<float> keys;
+  const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim(), T = batch.size();
+  const HeadsAt& row = layout_.heads;
+  parallel_for(batch.sequences() * G, [&](std::int64_t i) {
+    const auto b = static_cast<std::size_t>(i / G);
+    const std::int64_t g = i % G, begin = batch.begin[b], count = batch.begin[b + 1] - begin, share = H / G;
+    thread_local Buffer<float> keys, partial;
     keys.reserve((count + 15) / 16 * 16 * D);
-    const float* q = block.qkv.data() + at_head;
-    kernels().put_keys(q + C, 3 * C, 0, count, D, keys.data());
-    float* dq = dqkv + at_head;
-    kernels().attention_backward(q, q + C, q + 2 * C, 3 * C, keys.data(), block.attention.data() + at_out,
-                                 dattention + at_out, C, block.stats.data() + 2 * (h * T + begin), count, D,
-                                 attention_scale(), dq, dq + C, dq + 2 * C, 3 * C, attention_scratch(count, D));
+    const float* from = block.qkv.data() + begin * row.row;
+    float* to = dqkv + begin * row.row;
+    const std::int64_t k = row.k + g * row.kv_step, v = row.v + g * row.kv_step;
+    kernels().put_keys(from + k, row.row, 0, count, D, keys.data());
+    const auto backward_of = [&](std::int64_t h, float* dq, float* dk, float* dv) {
+      const std::int64_t out = begin * H * D + h * D;
+      kernels().attention_backward(from + row.q + h * row.q_step, from + k, from + v, row.row, keys.data(),
+                                   block.attention.data() + out, dattention + out, H * D,
+                                   block.stats.data() + 2 * (h * T + begin), count, D, attention_scale(), dq, dk, dv,
+                                   row.row, attention_scratch(count, D));
+    };
+    for (std::int64_t h = g * share; h < (g + 1) * share; ++h) {
+      float* dq = to + row.q + h * row.q_step;
+      if (h == g * share) {
+        backward_of(h, dq, to + k, to + v);
+        continue;
+      }
+      partial.reserve(count * row.row);  // the first 2D of each row are written: the kernel has one distance of rows
+      backward_of(h, dq, partial.data(), partial.data() + D);
+      for (std::int64_t t = 0; t < count; ++t) {
+        kernels().add(partial.data() + t * row.row, to + k + t * row.row, D);
+        kernels().add(partial.data() + t * row.row + D, to + v + t * row.row, D);
+      }
+    }
+  });
+}
+
+void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) const {
+  if (config_.gated) return silu_gate(b.up.data(), T, config_.inner, active);
+  const auto f = config_.activation == Activation::kGeluTanh ? kernels().gelu_tanh : kernels().gelu_erf;
+  parallel_ranges(T * config_.inner, 8192, [&](std::int64_t begin, std::int64_t end) {
+    f(b.up.data() + begin, active + begin, end - begin);
+  });
+}
+
+void Transformer::activate_backward(const BlockTrace& b, std::int64_t T, const float* dactive, float* dup) const {
+  if (config_.gated) return silu_gate_backward(b.up.data(), dactive, T, config_.inner, dup);
+  const bool tanh_form = config_.activation == Activation::kGeluTanh;
+  const auto f = tanh_form ? kernels().gelu_tanh_backward : kernels().gelu_erf_backward;
+  parallel_ranges(T * config_.inner, 8192, [&](std::int64_t begin, std::int64_t end) {
+    f(b.up.data() + begin, dactive + begin, dup + begin, end - begin);
   });
 }
 

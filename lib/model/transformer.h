@@ -1,6 +1,7 @@
-// The trunk: token and position embeddings, L blocks of attention and feed-forward with their residuals,
-// a final layer norm. Each forward stands beside its backward. All of it obeys the law
-// (docs/determinism.md): what a position yields depends on the weights and the tokens before it alone.
+// The trunk: embeddings, L blocks of attention and feed-forward with their residuals, a final norm. One block serves
+// all families; what kind of norm, position, feed-forward and residual it has, the configuration says. Each forward
+// stands beside its backward. All of it obeys the law (docs/determinism.md): what a position yields depends on the
+// weights and the tokens before it alone.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "lib/model/kv_cache.h"
 #include "lib/model/ops.h"
 #include "lib/model/parameters.h"
+#include "lib/model/rotary.h"
 
 namespace nudge {
 
@@ -29,12 +31,13 @@ struct Batch {
   }
 };
 
-// What the forward keeps of a block for its backward; T rows each.
+// What the forward keeps of a block for its backward; T rows each. RMS norms leave mean1 and mean2 unused.
 struct BlockTrace {
-  Buffer<float> in, norm1, mean1, rstd1;  // [T, C], [T, C], [T], [T]
-  Buffer<float> qkv, attention, stats;    // [T, 3C], [T, C], [H, T, 2]
+  Buffer<float> in, norm1, mean1, rstd1;            // [T, C], [T, C], [T], [T]
+  Buffer<float> q_raw, q_rstd, k_raw, k_rstd;       // [T, H, D], [T, H], [T, G, D], [T, G]: before the q and k norms
+  Buffer<float> qkv, attention, stats;              // [T, (H + 2G) D] normed and turned, [T, H D], [H, T, 2]
   Buffer<float> middle, norm2, mean2, rstd2;
-  Buffer<float> up, active;               // [T, F] before and after the activation
+  Buffer<float> up, active;                         // [T, F] before ([T, 2F] where gated) and after the activation
 };
 
 // The forward's working memory. With `keep` every block has its own trace and backward can follow;
@@ -110,10 +113,25 @@ class Transformer {
 
   const float* at(std::int64_t offset) const { return values_.data() + offset; }
   void run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const;
+  const float* bias_at(const LinearAt& l) const { return l.bias < 0 ? nullptr : at(l.bias); }
+  void reserve(BlockTrace& block, std::int64_t T) const;
   void embed(const Batch& batch, std::span<const Run> runs, float* out) const;
+  void embed_backward(const Batch& batch, const float* dx, Gradients& gradients) const;
+  void norm(const float* x, const NormAt& n, std::int64_t T, float* y, float* mean, float* rstd) const;
+  void norm_backward(const float* dy, const float* x, const NormAt& n, std::int64_t T, const float* mean,
+                     const float* rstd, float* dx, Gradients& gradients) const;
+  // Norms and turns queries and keys in place in the rows of block.qkv, row t at position positions[t].
+  void place(const std::vector<std::int64_t>& positions, const LayerAt& layer, BlockTrace& block) const;
+  // scratch: place_scratch(T) floats.
+  void place_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer, const BlockTrace& block,
+                      float* dqkv, float* scratch, Gradients& gradients) const;
+  std::int64_t place_scratch(std::int64_t T) const;
+  void turn(const std::vector<std::int64_t>& positions, float* qkv, bool back) const;
   void attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache, BlockTrace& block) const;
   void attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention, float* dqkv) const;
-  void embed_backward(const Batch& batch, const float* dx, Gradients& gradients) const;
+  void activate(const BlockTrace& block, std::int64_t T, float* active) const;
+  // dactive [T, F] becomes dup, in place where nothing is gated (dup is dactive then).
+  void activate_backward(const BlockTrace& block, std::int64_t T, const float* dactive, float* dup) const;
   float attention_scale() const;
 
   ModelConfig config_;
@@ -121,6 +139,9 @@ class Transformer {
   Buffer<float> values_;
   std::vector<BlockPacked> forward_packs_, backward_packs_;
   Packed head_pack_, head_backward_pack_;
+  // Grows with the positions that are met: a context of 131,072 would cost half a second at loading. Therefore one
+  // thread at a time may call forward or extend, as it is with the kernels' shared scratch.
+  mutable RotaryTable rotary_;
 };
 
 }  // namespace nudge

@@ -19,13 +19,27 @@ inline ModelConfig shape_of(std::int64_t layers, std::int64_t heads, std::int64_
   return c;
 }
 
+// The same sizes in another family: heads that share keys, heads of a width of their own, half of the channels turning.
+inline ModelConfig family_shape(const std::string& family, const ModelConfig& sizes, std::int64_t groups,
+                                std::int64_t head_dim, std::int64_t rotary_dims) {
+  ModelConfig c = ModelConfig::usual(family);
+  c.layers = sizes.layers, c.heads = sizes.heads, c.width = sizes.width, c.inner = sizes.inner, c.vocab = sizes.vocab;
+  c.context = sizes.context;
+  c.groups = groups, c.head_size = head_dim;
+  c.rotary.dims = rotary_dims;
+  c.rotary.share = static_cast<double>(rotary_dims) / static_cast<double>(c.head_dim());
+  return c;
+}
+
 // Matrices N(0, scale / sqrt(rows)), embeddings N(0, scale), biases N(0, scale / 3), gains 1 + N(0, 0.2).
 inline Buffer<float> random_values(const Layout& layout, std::uint64_t seed, double scale) {
   Buffer<float> values(layout.size);
   for (const TensorInfo& t : layout.tensors) {
     const bool vector = t.shape.size() == 1, gain = vector && t.name.find("weight") != std::string::npos;
-    const bool table = t.name.find("wte") != std::string::npos || t.name.find("wpe") != std::string::npos;
-    const auto rows = static_cast<double>(t.name == "score.weight" || t.name == "lm_head.weight" ? t.shape[1] : t.shape[0]);
+    bool table = false;
+    for (const char* name : {"wte", "wpe", "embed_tokens", "embed_in"}) table |= t.name.find(name) != std::string::npos;
+    const bool in_out = t.name.find(".c_") != std::string::npos;  // GPT-2's; other matrices are stored [out, in]
+    const auto rows = static_cast<double>(vector || in_out ? t.shape[0] : t.shape[1]);
     const double deviation = gain ? 0.2 : vector ? scale / 3 : table ? scale : scale / std::sqrt(rows);
     for (std::int64_t i = 0; i < t.size; ++i) {
       const double x = deviation * normal(seed, stream_of(t.name), static_cast<std::uint64_t>(i));

@@ -1,5 +1,5 @@
-// GPT-2 in double precision and plain loops, as its paper's code states it, apart from all of lib/model's
-// arithmetic: only the names and places of the tensors are shared.
+// The families' forward in double precision and plain loops, as their papers and Hugging Face's code state it, apart
+// from all of lib/model's arithmetic: only the places of named tensors are shared.
 #pragma once
 
 #include <algorithm>
@@ -28,26 +28,25 @@ class Reference {
   Rows final(const std::vector<std::int32_t>& tokens) const {
     Rows x;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
-      Row row = row_of("transformer.wte.weight", tokens[t]);
-      add(row_of("transformer.wpe.weight", static_cast<std::int64_t>(t)), row);
+      Row row = row_of(embedding(), tokens[t]);
+      if (gpt2()) add(row_of("transformer.wpe.weight", static_cast<std::int64_t>(t)), row);
       x.push_back(row);
     }
     for (std::int64_t l = 0; l < config_.layers; ++l) {
-      const std::string h = "transformer.h." + std::to_string(l) + ".";
-      const Rows mixed = linear(attention(linear(norm(x, h + "ln_1"), h + "attn.c_attn")), h + "attn.c_proj");
+      const std::string n = std::to_string(l) + ".";
+      const std::string h = gpt2() ? "transformer.h." + n : neox() ? "gpt_neox.layers." + n : "model.layers." + n;
+      const Rows before = x, mixed = attention(norm(x, h + (gpt2() ? "ln_1" : "input_layernorm")), h);
       for (std::size_t t = 0; t < x.size(); ++t) add(mixed[t], x[t]);
-      Rows inner = linear(norm(x, h + "ln_2"), h + "mlp.c_fc");
-      for (Row& row : inner)
-        for (double& v : row) v = gelu(v);
-      const Rows out = linear(inner, h + "mlp.c_proj");
+      const Rows& read = config_.parallel ? before : x;
+      const Rows out = feed_forward(norm(read, h + (gpt2() ? "ln_2" : "post_attention_layernorm")), h);
       for (std::size_t t = 0; t < x.size(); ++t) add(out[t], x[t]);
     }
-    return norm(x, "transformer.ln_f");
+    return norm(x, gpt2() ? "transformer.ln_f" : neox() ? "gpt_neox.final_layer_norm" : "model.norm");
   }
 
   Row logits(const Row& state) const {
     Row out;
-    const std::string name = config_.tied ? "transformer.wte.weight" : "lm_head.weight";
+    const std::string name = config_.tied ? embedding() : neox() ? "embed_out.weight" : "lm_head.weight";
     for (std::int64_t v = 0; v < config_.vocab; ++v) out.push_back(dot(row_of(name, v), state));
     return out;
   }
@@ -64,6 +63,11 @@ class Reference {
   }
 
  private:
+  bool gpt2() const { return config_.family == "gpt2"; }
+  bool neox() const { return config_.family == "gpt_neox"; }
+  std::string embedding() const {
+    return gpt2() ? "transformer.wte.weight" : neox() ? "gpt_neox.embed_in.weight" : "model.embed_tokens.weight";
+  }
   const double* start(const std::string& name) const {
     return parameters.data() + layout_.find(name)->offset;
   }
@@ -84,50 +88,119 @@ class Reference {
     return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
   }
 
+  // Layer norm where the tensor has a bias, else RMS norm.
   Rows norm(const Rows& x, const std::string& name) const {
-    const double *gain = start(name + ".weight"), *bias = start(name + ".bias");
+    const double* gain = start(name + ".weight");
+    const double* bias = layout_.find(name + ".bias") == nullptr ? nullptr : start(name + ".bias");
     Rows out = x;
     for (Row& row : out) {
       const auto n = static_cast<double>(row.size());
       double mean = 0, variance = 0;
-      for (double v : row) mean += v / n;
+      if (bias != nullptr)
+        for (double v : row) mean += v / n;
       for (double v : row) variance += (v - mean) * (v - mean) / n;
       for (std::size_t i = 0; i < row.size(); ++i)
-        row[i] = (row[i] - mean) / std::sqrt(variance + config_.norm_eps) * gain[i] + bias[i];
+        row[i] = (row[i] - mean) / std::sqrt(variance + config_.norm_eps) * gain[i] + (bias == nullptr ? 0 : bias[i]);
     }
     return out;
   }
 
-  // x W + b, with W stored as [in, out].
+  // x W (+ b), with W stored as [in, out] in GPT-2 and as [out, in] elsewhere.
   Rows linear(const Rows& x, const std::string& name) const {
-    const auto out = static_cast<std::size_t>(layout_.find(name + ".bias")->size);
-    const double *weight = start(name + ".weight"), *bias = start(name + ".bias");
+    const TensorInfo& matrix = *layout_.find(name + ".weight");
+    const auto out = static_cast<std::size_t>(matrix.shape[gpt2() ? 1 : 0]);
+    const double *weight = start(name + ".weight");
     Rows y;
     for (const Row& row : x) {
-      Row to(bias, bias + out);
+      Row to(out, 0.0);
+      if (layout_.find(name + ".bias") != nullptr) to.assign(start(name + ".bias"), start(name + ".bias") + out);
       for (std::size_t i = 0; i < row.size(); ++i)
-        for (std::size_t o = 0; o < out; ++o) to[o] += row[i] * weight[i * out + o];
+        for (std::size_t o = 0; o < out; ++o) to[o] += row[i] * weight[gpt2() ? i * out + o : o * row.size() + i];
       y.push_back(to);
     }
     return y;
   }
 
-  // Rows hold query, key and value of all heads beside each other.
-  Rows attention(const Rows& qkv) const {
-    const auto C = static_cast<std::size_t>(config_.width), D = static_cast<std::size_t>(config_.head_dim());
-    Rows out(qkv.size(), Row(C, 0.0));
-    for (std::size_t h = 0; h < C; h += D) {
-      for (std::size_t t = 0; t < qkv.size(); ++t) {
-        Row scores(t + 1);
+  Rows feed_forward(const Rows& x, const std::string& h) const {
+    if (gpt2() || neox()) {
+      Rows inner = linear(x, h + (gpt2() ? "mlp.c_fc" : "mlp.dense_h_to_4h"));
+      for (Row& row : inner)
+        for (double& v : row) v = gelu(v);
+      return linear(inner, h + (gpt2() ? "mlp.c_proj" : "mlp.dense_4h_to_h"));
+    }
+    Rows gate = linear(x, h + "mlp.gate_proj");
+    const Rows up = linear(x, h + "mlp.up_proj");
+    for (std::size_t t = 0; t < gate.size(); ++t)
+      for (std::size_t i = 0; i < gate[t].size(); ++i) gate[t][i] *= up[t][i] / (1 + std::exp(-gate[t][i]));
+    return linear(gate, h + "mlp.down_proj");
+  }
+
+  // The rotation of RoFormer in GPT-NeoX's form: channel i pairs with channel i + dims / 2.
+  void turn(Row& head, std::size_t position) const {
+    const Rotary& r = config_.rotary;
+    const auto half = static_cast<std::size_t>(r.dims / 2);
+    for (std::size_t i = 0; i < half; ++i) {
+      double frequency = std::pow(r.theta, -static_cast<double>(2 * i) / static_cast<double>(r.dims));
+      if (r.scaling == RopeScaling::kLinear) frequency /= r.factor;
+      if (r.scaling == RopeScaling::kLlama3) {
+        const double length = static_cast<double>(r.original_context), wave = 2 * M_PI / frequency;
+        const double smooth = (length / wave - r.low_factor) / (r.high_factor - r.low_factor);
+        if (wave > length / r.low_factor) frequency /= r.factor;
+        else if (wave >= length / r.high_factor) frequency *= (1 - smooth) / r.factor + smooth;
+      }
+      const double angle = static_cast<double>(position) * frequency, a = head[i], b = head[half + i];
+      head[i] = a * std::cos(angle) - b * std::sin(angle);
+      head[half + i] = b * std::cos(angle) + a * std::sin(angle);
+    }
+  }
+
+  // Heads of queries, keys or values: [head][token][D], normed and turned.
+  std::vector<Rows> heads_of(const Rows& x, std::size_t first, std::size_t step, std::size_t n,
+                             const std::string& norm_name, bool turns) const {
+    const auto D = static_cast<std::size_t>(config_.head_dim());
+    std::vector<Rows> heads;
+    for (std::size_t h = 0; h < n; ++h) {
+      Rows rows;
+      for (const Row& row : x) {
+        const auto from = row.begin() + static_cast<std::ptrdiff_t>(first + h * step);
+        rows.emplace_back(from, from + static_cast<std::ptrdiff_t>(D));
+      }
+      if (config_.qk_norm && !norm_name.empty()) rows = norm(rows, norm_name);
+      for (std::size_t t = 0; turns && !gpt2() && t < rows.size(); ++t) turn(rows[t], t);
+      heads.push_back(std::move(rows));
+    }
+    return heads;
+  }
+
+  // The attention of a block of the already normed x, its output product included.
+  Rows attention(const Rows& x, const std::string& h) const {
+    const auto D = static_cast<std::size_t>(config_.head_dim()), H = static_cast<std::size_t>(config_.heads);
+    const auto G = static_cast<std::size_t>(config_.kv_heads());
+    std::vector<Rows> q, k, v;
+    if (gpt2() || neox()) {
+      const Rows qkv = linear(x, h + (gpt2() ? "attn.c_attn" : "attention.query_key_value"));
+      const std::size_t apart = gpt2() ? H * D : D, step = gpt2() ? D : 3 * D;
+      q = heads_of(qkv, 0, step, H, "", true);
+      k = heads_of(qkv, apart, step, H, "", true);
+      v = heads_of(qkv, 2 * apart, step, H, "", false);
+    } else {
+      q = heads_of(linear(x, h + "self_attn.q_proj"), 0, D, H, h + "self_attn.q_norm", true);
+      k = heads_of(linear(x, h + "self_attn.k_proj"), 0, D, G, h + "self_attn.k_norm", true);
+      v = heads_of(linear(x, h + "self_attn.v_proj"), 0, D, G, "", false);
+    }
+    Rows out(x.size(), Row(H * D, 0.0));
+    for (std::size_t head = 0; head < H; ++head) {
+      const Rows &keys = k[head * G / H], &values = v[head * G / H];
+      for (std::size_t t = 0; t < x.size(); ++t) {
+        Row scores;
         for (std::size_t j = 0; j <= t; ++j)
-          for (std::size_t i = 0; i < D; ++i)
-            scores[j] += qkv[t][h + i] * qkv[j][C + h + i] / std::sqrt(static_cast<double>(D));
+          scores.push_back(dot(q[head][t], keys[j]) / std::sqrt(static_cast<double>(D)));
         const Row weights = log_softmax(scores, 1);
         for (std::size_t j = 0; j <= t; ++j)
-          for (std::size_t i = 0; i < D; ++i) out[t][h + i] += std::exp(weights[j]) * qkv[j][2 * C + h + i];
+          for (std::size_t i = 0; i < D; ++i) out[t][head * D + i] += std::exp(weights[j]) * values[j][i];
       }
     }
-    return out;
+    return linear(out, h + (gpt2() ? "attn.c_proj" : neox() ? "attention.dense" : "self_attn.o_proj"));
   }
 
   ModelConfig config_;

@@ -76,6 +76,7 @@ TEST_CASE("other spellings mean the same") {
   CHECK(parsed({{"n_positions", ""}, {"n_ctx", "31"}}).context == 31);
   CHECK(parsed({{"n_positions", ""}}).context == 1024);
   CHECK(parsed({{"eos_token_id", "[5,6]"}}).eos == 5);
+  CHECK(parsed({{"eos_token_id", "[5,6]"}}).more_eos == std::vector<std::int32_t>{6});
 }
 TEST_CASE("a configuration that is written reads back as it was") {
   for (HeadKind head : {HeadKind::kLanguage, HeadKind::kScore}) {
@@ -95,9 +96,10 @@ TEST_CASE("a configuration that is written reads back as it was") {
   }
 }
 
-TEST_CASE("a model that is no GPT-2 is refused") {
-  CHECK(refusal("model_type", "\"llama\"") == "config: \"model_type\" is \"llama\"; supported: gpt2");
-  CHECK(refusal("model_type", "") == "config: \"model_type\" is \"\"; supported: gpt2");
+TEST_CASE("a model of another kind is refused") {
+  const std::string supported = "; supported: gpt2, llama, mistral, qwen2, qwen3, gpt_neox";
+  CHECK(refusal("model_type", "\"mamba\"") == "config: \"model_type\" is \"mamba\"" + supported);
+  CHECK(refusal("model_type", "") == "config: \"model_type\" is \"\"" + supported);
   CHECK(refusal("model_type", "2") == "config: \"model_type\" is no string");
   CHECK(refusal("architectures", "[\"GPT2DoubleHeadsModel\"]") ==
         "config: \"architectures\" names GPT2DoubleHeadsModel, which is not supported");
@@ -122,7 +124,7 @@ TEST_CASE("keys that change the mathematics and are not supported are refused") 
     CHECK(refusal(key, "false") == "nothing thrown");
     CHECK(refusal(key, "1") == "config: \"" + std::string(key) + "\" is neither true nor false");
   }
-  for (const char* key : {"quantization_config", "rope_scaling", "rope_parameters", "sliding_window", "pruned_heads"}) {
+  for (const char* key : {"quantization_config", "rope_scaling", "rope_parameters", "pruned_heads"}) {
     CHECK(refusal(key, "{\"a\":1}") == "config: \"" + std::string(key) + "\" is not supported");
     CHECK(refusal(key, "7") == "config: \"" + std::string(key) + "\" is not supported");
     CHECK(refusal(key, "{}") == "nothing thrown");
@@ -130,6 +132,7 @@ TEST_CASE("keys that change the mathematics and are not supported are refused") 
   }
 }
 TEST_CASE("numbers and tokens of the wrong kind are refused") {
+  CHECK(refusal("eos_token_id", "[7,100]") == "config: \"eos_token_id\" is no token of the vocabulary");
   CHECK(refusal("layer_norm_epsilon", "0") == "config: \"layer_norm_epsilon\" is not positive");
   CHECK(refusal("layer_norm_epsilon", "\"a\"") == "config: \"layer_norm_epsilon\" is no number");
   CHECK(refusal("reward_std", "0") == "config: \"reward_std\" is not positive");

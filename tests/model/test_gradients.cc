@@ -252,3 +252,47 @@ TEST_CASE("the norm's epsilon is taken from the configuration, forward and backw
   c.norm_eps = 0.5;
   check_problem(c, {3, 6}, 10);
 }
+
+// Heads that share keys and do not fill the width; every family's own kind of block.
+TEST_CASE("gradients of a Llama with two heads of keys for six of queries are central differences") {
+  check_problem(family_shape("llama", shape_of(2, 6, 4, 19, 23, 20), 2, 0, 4), {5, 1, 9}, 20);
+}
+TEST_CASE("gradients of a tied Llama with biases, one head of keys and llama3's rotary scaling are central differences") {
+  ModelConfig c = family_shape("llama", shape_of(2, 3, 7, 21, 29, 40), 1, 10, 10);
+  c.tied = c.qkv_bias = c.proj_bias = c.inner_bias = true;
+  c.rotary.theta = 100, c.rotary.scaling = RopeScaling::kLlama3, c.rotary.factor = 4, c.rotary.original_context = 16;
+  check_problem(c, {33, 2}, 21);
+}
+TEST_CASE("gradients of a Mistral with linear rotary scaling are central differences") {
+  ModelConfig c = family_shape("mistral", shape_of(1, 4, 6, 13, 21, 20), 4, 0, 6);
+  c.rotary.theta = 30, c.rotary.scaling = RopeScaling::kLinear, c.rotary.factor = 1.7;
+  check_problem(c, {12, 1, 3}, 22);
+}
+TEST_CASE("gradients of a Qwen2 with biases of queries, keys and values are central differences") {
+  check_problem(family_shape("qwen2", shape_of(2, 4, 6, 23, 31, 20), 2, 0, 6), {7, 11, 1}, 23);
+}
+TEST_CASE("gradients of a Qwen3 with norms of queries and keys and heads of their own width are central differences") {
+  check_problem(family_shape("qwen3", shape_of(2, 6, 5, 23, 31, 20), 3, 8, 8), {7, 11, 1}, 24);
+  ModelConfig wide = family_shape("qwen3", shape_of(1, 2, 9, 15, 17, 60), 1, 34, 34);
+  wide.tied = wide.qkv_bias = wide.proj_bias = true;
+  wide.norm_eps = 0.3;
+  check_problem(wide, {50, 1}, 25);
+}
+TEST_CASE("gradients of a NeoX with parallel residuals and a part of each head turning are central differences") {
+  check_problem(family_shape("gpt_neox", shape_of(2, 3, 10, 33, 27, 20), 0, 0, 4), {6, 1, 13}, 26);
+}
+TEST_CASE("gradients of a tied NeoX with residuals in sequence and gelu_new are central differences") {
+  ModelConfig c = family_shape("gpt_neox", shape_of(2, 2, 8, 17, 19, 20), 0, 0, 8);
+  c.parallel = false, c.tied = true, c.activation = Activation::kGeluTanh;
+  check_problem(c, {9, 4}, 27);
+}
+TEST_CASE("gradients of score models and shared value heads of the families are central differences") {
+  for (const char* family : {"llama", "qwen3", "gpt_neox"}) {
+    const std::int64_t groups = std::string(family) == "gpt_neox" ? 0 : 2;
+    ModelConfig c = family_shape(family, shape_of(1, 4, 6, 15, 19, 14), groups, 0, 6);
+    c.head = HeadKind::kScore;
+    check_problem(c, {8, 1, 4}, 28);
+    c.head = HeadKind::kLanguage, c.shared_value = true;
+    check_problem(c, {5, 7}, 29);
+  }
+}

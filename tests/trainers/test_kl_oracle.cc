@@ -11,8 +11,8 @@ using namespace nudge::test;
 namespace {
 
 struct KlBatch {
-  explicit KlBatch(const std::string& oracle)
-      : golden(oracle), policy(load_model(golden.folder + "/policy", HeadKind::kLanguage).transformer),
+  KlBatch(const std::string& oracle, const std::string& family)
+      : golden(oracle, family), policy(load_model(golden.folder + "/policy", HeadKind::kLanguage).transformer),
         reference(load_model(golden.folder + "/ref", HeadKind::kLanguage).transformer),
         gradients(policy.config(), policy.layout()), dfinal(0) {
     policy.pack(true);
@@ -45,8 +45,8 @@ struct KlBatch {
 };
 
 // Descends mean k(lr) over the tokens, lr = log new - log ref, whose slope by lr is given.
-void check_sampled(const std::string& oracle, const char* term, double (*slope)(double)) {
-  KlBatch k(oracle);
+void check_sampled(const std::string& oracle, const std::string& family, const char* term, double (*slope)(double)) {
+  KlBatch k(oracle, family);
   const double n = static_cast<double>(k.targets.size());
   const auto loss = [&](std::int64_t begin, std::int64_t end, const RowStats* stats, const float*, RowGradient* g) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -71,40 +71,42 @@ std::vector<double> log_softmax(const float* logits, std::int64_t V) {
 
 TEST_CASE("the gradient of k1 against the reference is the oracle's") {
   NEED_ORACLE(oracle);
-  check_sampled(oracle, "kl_k1", [](double) { return 1.0; });
+  for_each_family([&](const std::string& f) { check_sampled(oracle, f, "kl_k1", [](double) { return 1.0; }); });
 }
 
 TEST_CASE("the gradient of k2 against the reference is the oracle's") {
   NEED_ORACLE(oracle);
-  check_sampled(oracle, "kl_k2", [](double lr) { return lr; });
+  for_each_family([&](const std::string& f) { check_sampled(oracle, f, "kl_k2", [](double lr) { return lr; }); });
 }
 
 TEST_CASE("the exact KL to the reference and its gradient are the oracle's") {
   NEED_ORACLE(oracle);
-  KlBatch k(oracle);
-  const std::int64_t n = k.targets.size(), C = k.policy.config().width, V = k.policy.config().vocab;
-  Trace reference_trace;
-  k.reference.forward(k.batch, reference_trace);
-  Buffer<float> states(n * C), logits(n * V), reference_logits(n * V);
-  gather_rows(reference_trace.final.data(), k.targets.rows.data(), n, C, states.data());
-  k.reference.logits(states.data(), n, reference_logits.data());
-  gather_rows(k.trace.final.data(), k.targets.rows.data(), n, C, states.data());
-  k.policy.logits(states.data(), n, logits.data());
+  for_each_family([&](const std::string& family) {
+    KlBatch k(oracle, family);
+    const std::int64_t n = k.targets.size(), C = k.policy.config().width, V = k.policy.config().vocab;
+    Trace reference_trace;
+    k.reference.forward(k.batch, reference_trace);
+    Buffer<float> states(n * C), logits(n * V), reference_logits(n * V);
+    gather_rows(reference_trace.final.data(), k.targets.rows.data(), n, C, states.data());
+    k.reference.logits(states.data(), n, reference_logits.data());
+    gather_rows(k.trace.final.data(), k.targets.rows.data(), n, C, states.data());
+    k.policy.logits(states.data(), n, logits.data());
 
-  double mean = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto p = log_softmax(logits.data() + i * V, V), q = log_softmax(reference_logits.data() + i * V, V);
-    double kl = 0;
-    for (std::size_t v = 0; v < p.size(); ++v) kl += std::exp(p[v]) * (p[v] - q[v]);
-    mean += kl / static_cast<double>(n);
-    for (std::size_t v = 0; v < p.size(); ++v)  // d KL / d z_v = p_v (log p_v - log q_v - KL)
-      logits.data()[i * V + static_cast<std::int64_t>(v)] =
-          static_cast<float>(std::exp(p[v]) * (p[v] - q[v] - kl) / static_cast<double>(n));
-  }
-  CHECK(std::abs(mean - double(k.golden.json["ppo"]["kl_new_ref"]["exact"])) <=
-        k.golden.tolerance("loss_curve_max_abs"));
-  Buffer<float> dstates(n * C);
-  k.policy.logits_backward(logits.data(), states.data(), n, dstates.data(), k.gradients);
-  scatter_rows(dstates.data(), k.targets.rows.data(), n, C, k.dfinal.data());
-  k.check("kl_exact");
+    double mean = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto p = log_softmax(logits.data() + i * V, V), q = log_softmax(reference_logits.data() + i * V, V);
+      double kl = 0;
+      for (std::size_t v = 0; v < p.size(); ++v) kl += std::exp(p[v]) * (p[v] - q[v]);
+      mean += kl / static_cast<double>(n);
+      for (std::size_t v = 0; v < p.size(); ++v)  // d KL / d z_v = p_v (log p_v - log q_v - KL)
+        logits.data()[i * V + static_cast<std::int64_t>(v)] =
+            static_cast<float>(std::exp(p[v]) * (p[v] - q[v] - kl) / static_cast<double>(n));
+    }
+    CHECK(std::abs(mean - double(k.golden.json["ppo"]["kl_new_ref"]["exact"])) <=
+          k.golden.tolerance("loss_curve_max_abs"));
+    Buffer<float> dstates(n * C);
+    k.policy.logits_backward(logits.data(), states.data(), n, dstates.data(), k.gradients);
+    scatter_rows(dstates.data(), k.targets.rows.data(), n, C, k.dfinal.data());
+    k.check("kl_exact");
+  });
 }

@@ -91,56 +91,62 @@ void check_score_gradient(const std::vector<Ranking>& rankings, const RewardLoss
 
 TEST_CASE("the Bradley-Terry loss, accuracy and scores of pairs are the oracle's") {
   NEED_ORACLE(oracle);
-  const Golden golden(oracle);
-  Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
-  RewardTrainer trainer(model, {}, {}, 4096);
-  const auto pairs = golden_pairs(golden);
-  const simdjson::dom::element bt = golden.json["bt"];
-  const double limit = golden.tolerance("logits_max_abs");
-  const auto scores = trainer.scores(std::span<const Ranking>(pairs));
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    CHECK(std::abs(double(scores[i][0]) - double(bt["chosen"].at(i))) <= limit);
-    CHECK(std::abs(double(scores[i][1]) - double(bt["rejected"].at(i))) <= limit);
-  }
-  const RewardFigures f = trainer.accumulate(all_of(pairs));
-  CHECK(std::abs(f.loss - double(bt["loss"])) <= limit);
-  CHECK(f.accuracy == doctest::Approx(double(bt["accuracy"])));
+  for_each_family([&](const std::string& family) {
+    const Golden golden(oracle, family);
+    Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
+    RewardTrainer trainer(model, {}, {}, 4096);
+    const auto pairs = golden_pairs(golden);
+    const simdjson::dom::element bt = golden.json["bt"];
+    const double limit = golden.tolerance("logits_max_abs");
+    const auto scores = trainer.scores(std::span<const Ranking>(pairs));
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      CHECK(std::abs(double(scores[i][0]) - double(bt["chosen"].at(i))) <= limit);
+      CHECK(std::abs(double(scores[i][1]) - double(bt["rejected"].at(i))) <= limit);
+    }
+    const RewardFigures f = trainer.accumulate(all_of(pairs));
+    CHECK(std::abs(f.loss - double(bt["loss"])) <= limit);
+    CHECK(f.accuracy == doctest::Approx(double(bt["accuracy"])));
+  });
 }
 
 TEST_CASE("a minibatch's margin and its least, mean and greatest reward follow from the oracle's scores") {
   NEED_ORACLE(oracle);
-  const Golden golden(oracle);
-  Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
-  RewardTrainer trainer(model, {}, {}, 4096);
-  const auto pairs = golden_pairs(golden);
-  const RewardFigures f = trainer.accumulate(all_of(pairs));
-  double margin = 0, mean = 0, least = INFINITY, greatest = -INFINITY;
-  std::int64_t tokens = 0;
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    const double c = double(golden.json["bt"]["chosen"].at(i)), r = double(golden.json["bt"]["rejected"].at(i));
-    margin += (c - r) / double(pairs.size());
-    mean += (c + r) / double(2 * pairs.size());
-    least = std::min({least, c, r});
-    greatest = std::max({greatest, c, r});
-    for (const auto& a : pairs[i].answers) tokens += static_cast<std::int64_t>(pairs[i].prompt.size() + a.size());
-  }
-  const double limit = 2 * golden.tolerance("logits_max_abs");
-  CHECK(std::abs(f.margin - margin) <= limit);
-  CHECK(std::abs(f.mean_reward - mean) <= limit);
-  CHECK(std::abs(f.min_reward - least) <= limit);
-  CHECK(std::abs(f.max_reward - greatest) <= limit);
-  CHECK(f.tokens == tokens);
+  for_each_family([&](const std::string& family) {
+    const Golden golden(oracle, family);
+    Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
+    RewardTrainer trainer(model, {}, {}, 4096);
+    const auto pairs = golden_pairs(golden);
+    const RewardFigures f = trainer.accumulate(all_of(pairs));
+    double margin = 0, mean = 0, least = INFINITY, greatest = -INFINITY;
+    std::int64_t tokens = 0;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const double c = double(golden.json["bt"]["chosen"].at(i)), r = double(golden.json["bt"]["rejected"].at(i));
+      margin += (c - r) / double(pairs.size());
+      mean += (c + r) / double(2 * pairs.size());
+      least = std::min({least, c, r});
+      greatest = std::max({greatest, c, r});
+      for (const auto& a : pairs[i].answers) tokens += static_cast<std::int64_t>(pairs[i].prompt.size() + a.size());
+    }
+    const double limit = 2 * golden.tolerance("logits_max_abs");
+    CHECK(std::abs(f.margin - margin) <= limit);
+    CHECK(std::abs(f.mean_reward - mean) <= limit);
+    CHECK(std::abs(f.min_reward - least) <= limit);
+    CHECK(std::abs(f.max_reward - greatest) <= limit);
+    CHECK(f.tokens == tokens);
+  });
 }
 
 TEST_CASE("every gradient of the Bradley-Terry loss is the oracle's") {
   NEED_ORACLE(oracle);
-  const Golden golden(oracle);
-  Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
-  RewardTrainer trainer(model, {}, {}, 4096);
-  const auto pairs = golden_pairs(golden);
-  trainer.accumulate(all_of(pairs));
-  check_gradient(golden, model.transformer.layout(), trainer.gradient(), "grad.bt.safetensors");
-  check_gradient_norms(golden, model.transformer.layout(), trainer.gradient(), golden.json["bt"]["grad"]);
+  for_each_family([&](const std::string& family) {
+    const Golden golden(oracle, family);
+    Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
+    RewardTrainer trainer(model, {}, {}, 4096);
+    const auto pairs = golden_pairs(golden);
+    trainer.accumulate(all_of(pairs));
+    check_gradient(golden, model.transformer.layout(), trainer.gradient(), "grad.bt.safetensors");
+    check_gradient_norms(golden, model.transformer.layout(), trainer.gradient(), golden.json["bt"]["grad"]);
+  });
 }
 
 TEST_CASE("the loss of pairs and its gradient by the scores are the formula's") {
