@@ -1,82 +1,8 @@
 // The law's first sentence: the logits at a position are the same bits however it was reached.
-#include "tests/law/shapes.h"
-
-#include <algorithm>
-#include <cmath>
+#include "tests/law/ways.h"
 
 using namespace nudge;
 using namespace nudge::test;
-
-namespace {
-
-// Extends a slot by chunks of these sizes, again and again, until the tokens are used up; the logits of all.
-Floats in_chunks(const Subject& s, const std::vector<std::int64_t>& sizes, KvCache& cache, std::int64_t slot) {
-  Floats all;
-  Trace trace;
-  const auto n = static_cast<std::int64_t>(s.tokens.size());
-  std::size_t k = 0;
-  for (std::int64_t at = 0; at < n; ++k) {
-    const std::int64_t take = std::min(sizes[std::min(k, sizes.size() - 1)], n - at);
-    Batch batch;
-    batch.add(part(s.tokens, at, take));
-    s.model.extend(batch, {&slot, 1}, cache, trace);
-    const Floats logits = logits_of(s.model, trace, 0, take);
-    all.insert(all.end(), logits.begin(), logits.end());
-    at += take;
-  }
-  CHECK(cache.length(slot) == n);
-  return all;
-}
-
-KvCache cache_of(const Subject& s, std::int64_t slots) {
-  return KvCache(s.model.config().layers, s.model.config(), slots, s.model.config().context);
-}
-
-// Not-a-numbers everywhere in the cache: whoever reads what is not there yet, shows.
-KvCache poisoned_cache(const Subject& s, std::int64_t slots) {
-  KvCache cache = cache_of(s, slots);
-  const std::int64_t floats = 2 * cache.capacity() * s.model.config().head_dim();
-  for (std::int64_t l = 0; l < s.model.config().layers; ++l)
-    for (std::int64_t slot = 0; slot < slots; ++slot)
-      for (std::int64_t h = 0; h < s.model.config().heads; ++h) std::fill_n(cache.keys(l, slot, h), floats, NAN);
-  return cache;
-}
-
-// The sequence's logits in a batch with sequences of these lengths before and behind it.
-Floats among(const Subject& s, const std::vector<std::int64_t>& before, const std::vector<std::int64_t>& behind) {
-  Batch batch;
-  std::uint64_t seed = 100;
-  for (std::int64_t n : before) batch.add(random_tokens(n, s.model.config().vocab, ++seed));
-  const std::int64_t begin = batch.size();
-  batch.add(s.tokens);
-  for (std::int64_t n : behind) batch.add(random_tokens(n, s.model.config().vocab, ++seed));
-  Trace trace;
-  s.model.forward(batch, trace);
-  return logits_of(s.model, trace, begin, static_cast<std::int64_t>(s.tokens.size()));
-}
-
-void check_batches(const Subject& s) {
-  const Floats expected = alone(s.model, s.tokens);
-  at_every_setting([&] {
-    CHECK(same_bits(among(s, {1}, {}), expected));
-    CHECK(same_bits(among(s, {}, {7}), expected));
-    CHECK(same_bits(among(s, {3, 1, 17}, {31, 1}), expected));
-    CHECK(same_bits(among(s, {49, 16, 2, 11}, {1, 64}), expected));
-  });
-}
-
-void check_chunks(const Subject& s, const std::vector<std::vector<std::int64_t>>& ways) {
-  const Floats expected = alone(s.model, s.tokens);
-  at_every_setting([&] {
-    for (const auto& sizes : ways) {
-      KvCache cache = cache_of(s, 1);
-      INFO("chunks of " << sizes.front() << ", then " << sizes.back());
-      CHECK(same_bits(in_chunks(s, sizes, cache, 0), expected));
-    }
-  });
-}
-
-}  // namespace
 
 TEST_CASE("the processor has both levels, so that the tests here compare them") {
   if (kernels_of_level("v4") == nullptr) return skip("the processor has no AVX-512");

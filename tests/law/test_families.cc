@@ -1,0 +1,132 @@
+// The law for every kind of block: RMS norm, rotary positions with their scalings, shared heads of keys, heads of a
+// width of their own, gates, biases, norms of queries and keys, parallel and sequential residuals. GPT-2's block has
+// the other files.
+#include <map>
+#include <memory>
+
+#include "lib/model/head.h"
+#include "tests/law/ways.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+// Width 522 and inner width 531 pass blocks of 256 twice, six heads of 86 or so too; two or one heads of keys.
+const std::map<std::string, ModelConfig>& kinds() {
+  static const std::map<std::string, ModelConfig> all = [] {
+    const ModelConfig sizes = shape_of(1, 6, 87, 531, 67, 560);
+    std::map<std::string, ModelConfig> m;
+    m["llama"] = family_shape("llama", sizes, 2, 86, 86);
+    m["llama, scaled, one head of keys, biases"] = [&] {
+      ModelConfig c = family_shape("llama", sizes, 1, 90, 90);
+      c.rotary.scaling = RopeScaling::kLlama3, c.rotary.factor = 8, c.rotary.original_context = 100;
+      c.qkv_bias = c.proj_bias = c.inner_bias = c.tied = true;
+      return c;
+    }();
+    m["mistral, linear"] = family_shape("mistral", sizes, 3, 86, 86);
+    m["mistral, linear"].rotary.scaling = RopeScaling::kLinear;
+    m["mistral, linear"].rotary.factor = 2.5;
+    m["qwen2"] = family_shape("qwen2", sizes, 6, 86, 86);
+    m["qwen3"] = family_shape("qwen3", sizes, 2, 90, 90);
+    m["neox, parallel"] = family_shape("gpt_neox", sizes, 0, 0, 20);
+    m["neox, sequential"] = family_shape("gpt_neox", sizes, 0, 0, 86);
+    m["neox, sequential"].parallel = false;
+    return m;
+  }();
+  return all;
+}
+
+// f(subject) for each kind, with a sequence of that many tokens.
+template <class F>
+void for_each_kind(std::int64_t tokens, const F& f) {
+  for (const auto& [name, config] : kinds()) {
+    CAPTURE(name);
+    f(Subject{random_transformer(config, 71, 1.2, true), random_tokens(tokens, config.vocab, 72)});
+  }
+}
+
+// Of every row's next token, in micro-batches of so many sequences.
+Floats gradient(const Transformer& model, const std::vector<std::vector<std::int32_t>>& sequences, std::size_t together) {
+  Gradients g(model.config(), model.layout());
+  for (std::size_t i = 0; i < sequences.size(); i += together) {
+    Batch batch;
+    Targets targets;
+    for (std::size_t k = i; k < std::min(i + together, sequences.size()); ++k) {
+      for (std::size_t t = 0; t < sequences[k].size(); ++t)
+        targets.add(batch.size() + static_cast<std::int64_t>(t), sequences[k][(t + 1) % sequences[k].size()], 3);
+      batch.add(sequences[k]);
+    }
+    Trace trace{true};
+    model.forward(batch, trace);
+    Buffer<float> d(batch.size() * model.config().width);
+    LanguageHead().train(model, trace.final.data(), targets,
+                         [](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
+                           for (std::int64_t r = 0; r < e - b; ++r) to[r] = {s[r].logprob, 0.1f, 0};
+                         },
+                         d.data(), g);
+    model.backward(batch, trace, d.data(), g);
+  }
+  g.finish();
+  return Floats(g.values().data(), g.values().data() + g.values().size());
+}
+
+}  // namespace
+
+TEST_CASE("every kind of block gives the same bits alone, at every level and number of threads, and in any batch") {
+  for_each_kind(101, [](const Subject& s) {
+    const Floats expected = same_everywhere([&] { return alone(s.model, s.tokens); });
+    at_every_setting([&] {
+      CHECK(same_bits(among(s, {3, 1, 17}, {31, 1}), expected));
+      CHECK(same_bits(among(s, {}, {7}), expected));
+    });
+  });
+}
+
+TEST_CASE("every kind of block gives the same bits in chunks of any size over a long sequence") {
+  for_each_kind(545, [](const Subject& s) {
+    const Floats expected = alone(s.model, s.tokens);
+    at_every_setting([&] {
+      KvCache cache = poisoned_cache(s, 2);
+      CHECK(same_bits(in_chunks(s, {256, 1, 200, 17}, cache, 1), expected));
+    });
+  });
+}
+
+TEST_CASE("every kind of block decodes token by token to the bits of its prefill") {
+  for_each_kind(300, [](const Subject& s) {
+    const Floats expected = alone(s.model, s.tokens);
+    KeepSettings keep;
+    set_thread_count(1);
+    for (const char* name : {"v3", "v4"}) {
+      if (kernels_of_level(name) == nullptr) continue;
+      use_kernels(*kernels_of_level(name));
+      KvCache cache = cache_of(s, 1);
+      CHECK(same_bits(in_chunks(s, {1}, cache, 0), expected));
+    }
+  });
+}
+
+TEST_CASE("every kind of block has the same gradient at every level and number of threads, in any micro-batches") {
+  for_each_kind(1, [](const Subject& s) {
+    std::vector<std::vector<std::int32_t>> sequences;
+    for (std::int64_t n : {97, 1, 50, 64})
+      sequences.push_back(random_tokens(n, s.model.config().vocab, static_cast<std::uint64_t>(n)));
+    const Floats expected = same_everywhere([&] { return gradient(s.model, sequences, 4); });
+    for (std::size_t together : {1, 2, 3}) CHECK(same_bits(gradient(s.model, sequences, together), expected));
+  });
+}
+
+TEST_CASE("rows of the rotary table do not depend on how far it reaches or in how many steps it grew") {
+  for (const auto& [name, config] : kinds()) {
+    CAPTURE(name);
+    RotaryTable once(config), grown(config);
+    once.reach(2000);
+    const std::int64_t half = once.half();
+    for (std::int64_t n : {1, 3, 256, 257, 700, 1999, 2000}) grown.reach(n);
+    for (std::int64_t p = 0; p < 2000; ++p) {
+      REQUIRE(same_bits(once.cosine(p), grown.cosine(p), static_cast<std::size_t>(half)));
+      REQUIRE(same_bits(once.sine(p), grown.sine(p), static_cast<std::size_t>(half)));
+    }
+  }
+}
