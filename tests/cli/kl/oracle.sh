@@ -1,15 +1,18 @@
 # kl-report of policies on real answers, against float64 numbers of an independent implementation.
 needs kl-report jq
 ORACLE=${NUDGE_ORACLE:-$ROOT/../shared/oracle}
-G=$ORACLE/model/dev/gpt2
-[ -e "$G/e2e.json" ] || skip "no oracle folder"
-limit=$(jq '10 * .["dev/gpt2"].logits_max_abs' "$ORACLE/model/TOLERANCES.json")
+[ -e "$ORACLE/model/dev/gpt2/e2e.json" ] || skip "no oracle folder"
 
-jq -c '.pairs | to_entries[] | .key as $i | .value | (.chosen_out, .rejected_out)
-  | {prompt_ids, response_ids, want: {k1: .k1_mean, k2: .k2_mean, k3: .k3_mean, exact: .kl_exact_old_new_mean,
-     reverse: .kl_exact_new_old_mean, policy: .sum_logprob_policy, ref: .sum_logprob_ref}}' "$G/e2e.json" |
-  jq -c --slurp 'to_entries[] | {id: "\(.key)"} + .value' > answers.jsonl
-jq -c 'del(.want)' answers.jsonl > all.jsonl
+# answers_of FAMILY: sets $G, its folder, and $limit; writes answers.jsonl with what is wanted and all.jsonl without.
+answers_of() {
+  G=$ORACLE/model/dev/$1
+  limit=$(jq --arg f "dev/$1" '10 * .[$f].logits_max_abs' "$ORACLE/model/TOLERANCES.json")
+  jq -c '.pairs | to_entries[] | .key as $i | .value | (.chosen_out, .rejected_out)
+    | {prompt_ids, response_ids, want: {k1: .k1_mean, k2: .k2_mean, k3: .k3_mean, exact: .kl_exact_old_new_mean,
+       reverse: .kl_exact_new_old_mean, policy: .sum_logprob_policy, ref: .sum_logprob_ref}}' "$G/e2e.json" |
+    jq -c --slurp 'to_entries[] | {id: "\(.key)"} + .value' > answers.jsonl
+  jq -c 'del(.want)' answers.jsonl > all.jsonl
+}
 
 # close A B: two files of numbers, a line each, agree to the tolerance.
 close() {
@@ -19,7 +22,7 @@ close() {
 }
 
 each_response() {  # a file a response: the program takes them as iterations
-  mkdir each
+  rm -rf each && mkdir each
   split -l 1 -a 3 -d all.jsonl each/
   kl-report --json --old "$G/old" --new "$G/policy" each/* > report
   jq -e '(.files | length) == 134 and .old != .new' report
@@ -99,8 +102,11 @@ recorded_needed() {
   expect_stderr '^kl-report: error: all.jsonl: record 1: field "logprobs" is missing'
 }
 
-ok "134 answers: k1, k2, k3 and both exact KLs are the oracle's" each_response
-ok "one file of them: the mean over tokens" whole_file
+for family in llama llama3 qwen2 neox neox-seq gpt2; do  # GPT-2 last: the other cases go on with it
+  answers_of "$family"
+  ok "$family, 134 answers: k1, k2, k3 and both exact KLs are the oracle's" each_response
+  ok "$family, one file of them: the mean over tokens" whole_file
+done
 ok "a policy with itself is exactly 0, at 1, 2, 3 threads and each level" itself
 ok "the same bytes for any threads and level" same_bytes
 ok "a policy finds the log-probs it recorded; another's samples are warned of" sampled_records

@@ -1,0 +1,352 @@
+// Folders of the families after GPT-2: round trips, the hub's spellings, shards, and what is wrong with them.
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+#include "lib/base/error.h"
+#include "lib/io/files.h"
+#include "lib/io/safetensors.h"
+#include "lib/model/folder.h"
+#include "tests/model/random_model.h"
+#include "tests/model/safetensors_text.h"
+#include "tests/model/tiny_model.h"
+#include "tests/model/tokenizer_fixture.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox"};
+
+std::string fresh_folder() {
+  static int n = 0;
+  const std::string path = scratch_folder() + "/family-" + std::to_string(n++);
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+Model small(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
+  Model base = tiny_model(1, 5, {2, 24, 4, 20});
+  const bool neox = family == "gpt_neox";
+  ModelConfig c = family_shape(family, base.config(), neox ? 0 : 2, neox ? 0 : 10, neox ? 4 : 10);
+  c.tied = tied, c.head = head, c.eos = base.config().eos;
+  const Layout layout(c);
+  return Model{Transformer(c, random_values(layout, 5, 1)), std::move(base.tokenizer), "", {c.eos}};
+}
+
+std::string saved(const Model& model) {
+  const std::string path = fresh_folder();
+  save_model(model, path);
+  return path;
+}
+
+std::vector<StoredTensor> stored(const Transformer& t) {
+  std::vector<StoredTensor> all;
+  for (const TensorInfo& i : t.layout().tensors)
+    all.push_back({i.name, "F32", i.shape, float_bytes({t.values() + i.offset, static_cast<std::size_t>(i.size)})});
+  return all;
+}
+void replace_file(const std::string& path, const std::string& text) {
+  std::filesystem::remove(path);
+  write_file(path, text);
+}
+void replace_weights(const std::string& folder, const std::vector<StoredTensor>& tensors) {
+  replace_file(folder + "/model.safetensors", safetensors_text(tensors));
+}
+
+bool same_values(const Transformer& a, const Transformer& b) {
+  return a.layout().size == b.layout().size &&
+         std::memcmp(a.values(), b.values(), static_cast<std::size_t>(a.layout().size) * sizeof(float)) == 0;
+}
+std::string error_of(const std::string& folder, HeadKind head = HeadKind::kLanguage) {
+  return message_of([&] { load_model(folder, head); });
+}
+
+// A folder in three shards, tensor i in shard i modulo 3, and an index that may be changed before it is written.
+struct Sharded {
+  explicit Sharded(const Model& model) : folder(saved(model)) {
+    std::filesystem::remove(folder + "/model.safetensors");
+    for (const StoredTensor& t : stored(model.transformer)) {
+      const std::size_t shard = index.size() % 3;
+      shards[shard].push_back(t);
+      index[t.name] = file(shard);
+    }
+  }
+  static std::string file(std::size_t shard) { return "model-0000" + std::to_string(shard + 1) + "-of-00003.safetensors"; }
+  std::string path() const { return folder + "/model.safetensors.index.json"; }
+  void write() const {
+    for (std::size_t s = 0; s < 3; ++s) replace_file(folder + "/" + file(s), safetensors_text(shards[s]));
+    std::string map;
+    for (const auto& [name, shard] : index) map += (map.empty() ? "\"" : ",\"") + name + "\":\"" + shard + '"';
+    replace_file(path(), "{\"metadata\":{\"total_size\":1},\"weight_map\":{" + map + "}}");
+  }
+  std::string folder;
+  std::vector<StoredTensor> shards[3];
+  std::map<std::string, std::string> index;
+};
+
+}  // namespace
+
+TEST_CASE("a model of every family that is saved and loaded has the same bits, digest and configuration") {
+  for (const char* family : kFamilies) {
+    for (bool tied : {false, true}) {
+      const Model model = small(family, tied), again = load_model(saved(model), HeadKind::kLanguage);
+      CHECK(same_values(again.transformer, model.transformer));
+      CHECK(model_digest(again.transformer) == model_digest(model.transformer));
+      CHECK(again.config().json() == model.config().json());
+      CHECK(again.config().family == family);
+    }
+    Model score = small(family, false, HeadKind::kScore);
+    score.transformer.config().reward_mean = 0.5, score.transformer.config().reward_std = 3;
+    const std::string folder = saved(score);
+    const Model again = load_model(folder, HeadKind::kScore);
+    CHECK(same_values(again.transformer, score.transformer));
+    CHECK((again.config().reward_mean == 0.5 && again.config().reward_std == 3));
+    const SafetensorsFile file(folder + "/model.safetensors");
+    CHECK(file.at("score.weight").shape == std::vector<std::int64_t>{1, 24});
+  }
+}
+TEST_CASE("what is written has the family's usual names and layout") {
+  const auto names = [](const char* family) {
+    const Model model = small(family);
+    const SafetensorsFile file(saved(model) + "/model.safetensors");
+    std::map<std::string, std::vector<std::int64_t>> all;
+    for (const auto& t : file.tensors()) {
+      if (t.name.find(".1.") == std::string::npos) all[t.name] = t.shape;
+    }
+    return all;
+  };
+  const std::int64_t V = 257;
+  using Shapes = std::map<std::string, std::vector<std::int64_t>>;
+  const Shapes llama{{"lm_head.weight", {V, 24}},
+                     {"model.embed_tokens.weight", {V, 24}},
+                     {"model.norm.weight", {24}},
+                     {"model.layers.0.input_layernorm.weight", {24}},
+                     {"model.layers.0.post_attention_layernorm.weight", {24}},
+                     {"model.layers.0.self_attn.q_proj.weight", {40, 24}},
+                     {"model.layers.0.self_attn.k_proj.weight", {20, 24}},
+                     {"model.layers.0.self_attn.v_proj.weight", {20, 24}},
+                     {"model.layers.0.self_attn.o_proj.weight", {24, 40}},
+                     {"model.layers.0.mlp.gate_proj.weight", {96, 24}},
+                     {"model.layers.0.mlp.up_proj.weight", {96, 24}},
+                     {"model.layers.0.mlp.down_proj.weight", {24, 96}}};
+  CHECK(names("llama") == llama);
+  CHECK(names("mistral") == llama);
+  Shapes qwen2 = llama, qwen3 = llama;
+  qwen2["model.layers.0.self_attn.q_proj.bias"] = {40};
+  qwen2["model.layers.0.self_attn.k_proj.bias"] = qwen2["model.layers.0.self_attn.v_proj.bias"] = {20};
+  CHECK(names("qwen2") == qwen2);
+  qwen3["model.layers.0.self_attn.q_norm.weight"] = qwen3["model.layers.0.self_attn.k_norm.weight"] = {10};
+  CHECK(names("qwen3") == qwen3);
+  CHECK(names("gpt_neox") == Shapes{{"embed_out.weight", {V, 24}},
+                                    {"gpt_neox.embed_in.weight", {V, 24}},
+                                    {"gpt_neox.final_layer_norm.weight", {24}},
+                                    {"gpt_neox.final_layer_norm.bias", {24}},
+                                    {"gpt_neox.layers.0.input_layernorm.weight", {24}},
+                                    {"gpt_neox.layers.0.input_layernorm.bias", {24}},
+                                    {"gpt_neox.layers.0.post_attention_layernorm.weight", {24}},
+                                    {"gpt_neox.layers.0.post_attention_layernorm.bias", {24}},
+                                    {"gpt_neox.layers.0.attention.query_key_value.weight", {72, 24}},
+                                    {"gpt_neox.layers.0.attention.query_key_value.bias", {72}},
+                                    {"gpt_neox.layers.0.attention.dense.weight", {24, 24}},
+                                    {"gpt_neox.layers.0.attention.dense.bias", {24}},
+                                    {"gpt_neox.layers.0.mlp.dense_h_to_4h.weight", {96, 24}},
+                                    {"gpt_neox.layers.0.mlp.dense_h_to_4h.bias", {96}},
+                                    {"gpt_neox.layers.0.mlp.dense_4h_to_h.weight", {24, 96}},
+                                    {"gpt_neox.layers.0.mlp.dense_4h_to_h.bias", {24}}});
+}
+TEST_CASE("names without prefix, masks, rotary tables and a copy of a tied head are read as the hub has them") {
+  for (const char* family : kFamilies) {
+    const Model model = small(family, true);
+    const std::string folder = saved(model), prefix = family_of(family).tensors.prefix;
+    auto tensors = stored(model.transformer);
+    for (auto& t : tensors) t.name = t.name.substr(prefix.size());
+    const bool neox = std::string(family) == "gpt_neox";
+    const std::string block = neox ? "layers.0.attention." : "layers.0.self_attn.";
+    tensors.push_back({block + "rotary_emb.inv_freq", "F32", {2}, float_bytes(std::vector<float>{1, 2})});
+    if (neox) {
+      tensors.push_back({block + "bias", "BOOL", {1, 1, 4, 4}, std::string(16, '\1')});
+      tensors.push_back({prefix + block + "masked_bias", "F32", {}, float_bytes(std::vector<float>{-1e9f})});
+    }
+    tensors.push_back({neox ? "embed_out.weight" : "lm_head.weight", "F32", {1}, std::string(4, '\0')});
+    replace_weights(folder, tensors);
+    CHECK(same_values(load_model(folder, HeadKind::kLanguage).transformer, model.transformer));
+  }
+}
+TEST_CASE("tensors that are missing, extra or misshapen are named, in every family") {
+  for (const char* family : kFamilies) {
+    const Model model = small(family);
+    const std::vector<StoredTensor> whole = stored(model.transformer);
+    const std::string folder = saved(model), file = folder + "/model.safetensors: tensor ";
+    for (const StoredTensor& t : whole) {
+      auto tensors = whole;
+      std::erase_if(tensors, [&](const StoredTensor& u) { return u.name == t.name; });
+      replace_weights(folder, tensors);
+      CHECK(error_of(folder) == file + t.name + " is missing");
+      for (auto& u : tensors = whole)
+        if (u.name == t.name) u.shape.push_back(1);
+      replace_weights(folder, tensors);
+      CHECK(error_of(folder).find(file + t.name + " has shape [") == 0);
+    }
+    const std::string block = std::string(family_of(family).tensors.prefix) + "layers.";
+    for (const std::string& name : {block + "2.input_layernorm.weight", block + "0.mlp.extra.bias",
+                                    std::string("transformer.wpe.weight"), std::string("score.weight")}) {
+      auto tensors = whole;
+      tensors.push_back({name, "F32", {1}, std::string(4, '\0')});
+      replace_weights(folder, tensors);
+      CHECK(error_of(folder) == file + name + " has no place in this model");
+    }
+  }
+}
+TEST_CASE("a configuration that promises more than the file holds takes no memory") {
+  const Model model = small("llama");
+  const std::string folder = saved(model);
+  ModelConfig c = model.config();
+  c.vocab = std::int64_t{1} << 31, c.inner = 1 << 20;
+  replace_file(folder + "/config.json", c.json());
+  CHECK(error_of(folder).find(" has shape [") != std::string::npos);
+}
+TEST_CASE("a language model of every family becomes a score model with its trunk") {
+  for (const char* family : kFamilies) {
+    const Model language = small(family), score = load_as_score_model(saved(language), 3);
+    CHECK(score.config().head == HeadKind::kScore);
+    for (const TensorInfo& t : score.transformer.layout().tensors) {
+      if (t.name == "score.weight") continue;
+      const float* want = language.transformer.values() + language.transformer.layout().find(t.name)->offset;
+      CHECK(std::memcmp(score.transformer.values() + t.offset, want, static_cast<std::size_t>(t.size) * 4) == 0);
+    }
+  }
+}
+TEST_CASE("several ending tokens of a configuration are honoured and kept") {
+  Model model = small("llama");
+  model.transformer.config().eos = 9;
+  model.transformer.config().more_eos = {8, 7};
+  const Model again = load_model(saved(model), HeadKind::kLanguage);
+  CHECK(again.eos == std::vector<std::int32_t>{9, 8, 7});
+  CHECK((again.ends(9) && again.ends(7) && !again.ends(256)));
+  CHECK(load_model(saved(again), HeadKind::kLanguage).eos == again.eos);
+}
+
+TEST_CASE("shards are read as one file is, and written as one") {
+  for (const char* family : kFamilies) {
+    const Model model = small(family);
+    Sharded s(model);
+    s.write();
+    const Model again = load_model(s.folder, HeadKind::kLanguage);
+    CHECK(same_values(again.transformer, model.transformer));
+    CHECK(model_digest(again.transformer) == model_digest(model.transformer));
+    const std::string folder = saved(again);
+    CHECK(std::filesystem::exists(folder + "/model.safetensors"));
+    CHECK_FALSE(std::filesystem::exists(folder + "/model.safetensors.index.json"));
+    CHECK(same_values(load_as_score_model(s.folder, 1).transformer, load_as_score_model(folder, 1).transformer));
+  }
+}
+TEST_CASE("one file goes before shards, and neither is no input") {
+  const Model model = small("llama"), other = [] {
+    Model m = small("llama");
+    m.transformer.change()[0] += 1;
+    return m;
+  }();
+  Sharded s(other);
+  s.write();
+  replace_weights(s.folder, stored(model.transformer));
+  CHECK(same_values(load_model(s.folder, HeadKind::kLanguage).transformer, model.transformer));
+  std::filesystem::remove(s.folder + "/model.safetensors");
+  std::filesystem::remove(s.path());
+  CHECK(error_of(s.folder).find(s.folder + "/model.safetensors") == 0);
+}
+TEST_CASE("an index that is no JSON, has no map or maps to no text is refused") {
+  Sharded s(small("llama"));
+  s.write();
+  const auto refusal = [&](const std::string& text) {
+    replace_file(s.path(), text);
+    const std::string message = error_of(s.folder);
+    CHECK(message.find(s.path() + ": ") == 0);
+    return message.substr(s.path().size() + 2);
+  };
+  CHECK(refusal("{").find("not JSON") == 0);
+  CHECK(refusal("[]") == "the index is not an object");
+  CHECK(refusal("{}") == "the index has no weight_map");
+  CHECK(refusal("{\"weight_map\":[]}") == "weight_map is not an object");
+  CHECK(refusal("{\"weight_map\":{\"a\":1}}") == "the shard of tensor a is not a string");
+  CHECK(refusal("{\"weight_map\":{\"a\":\"x\",\"a\":\"x\"}}") == "tensor a is there twice");
+}
+TEST_CASE("an index that names files outside the folder is refused") {
+  for (const char* outside : {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", ".", "", ".hidden",
+                              "a\\\\b", "a\\u0000b"}) {
+    Sharded s(small("llama"));
+    s.index["model.norm.weight"] = outside;
+    s.write();
+    CHECK(error_of(s.folder).find(", which is no file beside the index") != std::string::npos);
+    CHECK(error_of(s.folder).find(s.path() + ": tensor model.norm.weight is said to be in \"") == 0);
+  }
+}
+TEST_CASE("shards that are missing or contradict the index are refused by name") {
+  const std::string name = "model.norm.weight";
+  const auto number_of = [&](const Sharded& s) {
+    std::size_t n = 0;
+    while (Sharded::file(n) != s.index.at(name)) ++n;
+    return n;
+  };
+  {
+    Sharded s(small("llama"));
+    s.write();
+    std::filesystem::remove(s.folder + "/" + Sharded::file(1));
+    CHECK(error_of(s.folder) == s.path() + ": shard " + Sharded::file(1) + " is missing");
+  }
+  {
+    Sharded s(small("llama"));  // a tensor in two shards
+    const std::size_t n = number_of(s);
+    for (const StoredTensor& t : s.shards[n])
+      if (t.name == name) s.shards[(n + 1) % 3].push_back(t);
+    s.write();
+    const std::string message = error_of(s.folder);
+    CHECK(message.find(s.path() + ": tensor " + name + " is in shard ") == 0);
+  }
+  {
+    Sharded s(small("llama"));  // in another shard than the index says
+    const std::size_t n = number_of(s);
+    s.index[name] = Sharded::file((n + 1) % 3);
+    s.write();
+    CHECK(error_of(s.folder) == s.path() + ": tensor " + name + " is in shard " + Sharded::file(n) + ", not in " +
+                                    Sharded::file((n + 1) % 3) + " as the index says");
+  }
+  {
+    Sharded s(small("llama"));  // in a shard, but not in the index
+    const std::size_t n = number_of(s);
+    s.index.erase(name);
+    s.write();
+    CHECK(error_of(s.folder) ==
+          s.path() + ": tensor " + name + " is in shard " + Sharded::file(n) + ", but not in the index");
+  }
+  {
+    Sharded s(small("llama"));  // in the index, but in no shard
+    s.index["extra"] = Sharded::file(0);
+    s.write();
+    CHECK(error_of(s.folder) == s.path() + ": tensor extra is missing in shard " + Sharded::file(0));
+  }
+  {
+    Sharded s(small("llama"));  // neither in a shard nor in the index
+    const std::size_t n = number_of(s);
+    s.index.erase(name);
+    std::erase_if(s.shards[n], [&](const StoredTensor& t) { return t.name == name; });
+    s.write();
+    CHECK(error_of(s.folder) == s.path() + ": tensor " + name + " is missing");
+  }
+  {
+    Sharded s(small("llama"));  // a shard that breaks the format
+    s.write();
+    replace_file(s.folder + "/" + Sharded::file(2), "123");
+    CHECK(error_of(s.folder).find(s.folder + "/" + Sharded::file(2) + ": is shorter than the 8 bytes") == 0);
+  }
+}
+TEST_CASE("masks in shards need no entry in the index") {
+  const Model model = small("gpt_neox");
+  Sharded s(model);
+  s.shards[1].push_back({"gpt_neox.layers.0.attention.bias", "BOOL", {4}, std::string(4, '\1')});
+  s.index["gpt_neox.layers.1.attention.masked_bias"] = Sharded::file(0);
+  s.write();
+  CHECK(same_values(load_model(s.folder, HeadKind::kLanguage).transformer, model.transformer));
+}
