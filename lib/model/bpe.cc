@@ -7,6 +7,10 @@
 #include <bit>
 #include <queue>
 
+#include "lib/model/byte_level.h"
+#include "lib/model/token_decoder.h"
+#include "lib/model/unicode.h"
+
 namespace nudge {
 namespace {
 
@@ -18,6 +22,8 @@ std::uint64_t pair_of(std::int32_t left, std::int32_t right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
 }
 
+constexpr std::string_view kSpace = "▁";  // U+2581, which stands for a space in vocabularies of characters
+
 std::size_t mix(std::uint64_t key) {
   key *= 0x9E3779B97F4A7C15ull;
   return static_cast<std::size_t>(key ^ key >> 32);
@@ -26,12 +32,12 @@ std::size_t mix(std::uint64_t key) {
 }  // namespace
 
 Bpe::Bpe(std::vector<std::string> token_bytes, const std::vector<BpeMerge>& merges, const BpeOptions& options)
-    : token_bytes_(std::move(token_bytes)), options_(options) {
-  std::fill(std::begin(byte_ids_), std::end(byte_ids_), -1);
+    : token_bytes_(std::move(token_bytes)), options_(options), pages_(0x1100, 0), symbols_(256, -1) {
+  std::fill(std::begin(fallback_), std::end(fallback_), -1);
   for (std::size_t id = 0; id < token_bytes_.size(); ++id) {
-    if (token_bytes_[id].size() != 1) continue;
-    byte_ids_[static_cast<unsigned char>(token_bytes_[id][0])] = static_cast<std::int32_t>(id);
+    insert_symbol(token_bytes_[id], static_cast<std::int32_t>(id));
   }
+  cut_at_spaces_ = spaces_begin_tokens(merges);
   merges_.resize(table_size(merges.size()));
   for (std::size_t i = 0; i < merges.size(); ++i) insert_merge(merges[i], static_cast<std::uint32_t>(i));
 
@@ -81,7 +87,48 @@ std::int32_t Bpe::find_word(std::string_view word) const {
   return words_[at];
 }
 
+void Bpe::insert_symbol(std::string_view token, std::int32_t id) {
+  if (token.empty()) return;
+  const bool bytes = options_.alphabet == BpeAlphabet::kBytes;
+  std::size_t end = 1;
+  const std::uint32_t symbol = bytes ? static_cast<unsigned char>(token[0]) : (end = 0, next_char(token, end));
+  if (end == token.size()) {
+    std::uint32_t& page = pages_[symbol >> 8];
+    if (page == 0 && symbol >= 256) {
+      page = static_cast<std::uint32_t>(symbols_.size());
+      symbols_.resize(symbols_.size() + 256, -1);
+    }
+    symbols_[page + (symbol & 255)] = id;
+  }
+  const int byte = fallback_byte(token);
+  const auto lower = [&](char c) { return c >= 'a' && c <= 'f'; };  // which only decoding reads
+  if (byte >= 0 && !lower(token[3]) && !lower(token[4])) fallback_[byte] = id;
+}
+
+// Whether words may be cut before each space that follows something else: a pair across the cut is never merged,
+// so the sides are encoded as they would be together. It is so in all vocabularies that SentencePiece cut at spaces.
+bool Bpe::spaces_begin_tokens(const std::vector<BpeMerge>& merges) const {
+  std::size_t at = 0;
+  if (options_.alphabet == BpeAlphabet::kBytes || options_.ignore_merges) return false;
+  if (symbol_id(next_char(kSpace, at)) < 0) return false;
+  return std::none_of(merges.begin(), merges.end(), [&](const BpeMerge& merge) {
+    return token_bytes_[static_cast<std::size_t>(merge.right)].starts_with(kSpace) &&
+           !token_bytes_[static_cast<std::size_t>(merge.left)].ends_with(kSpace);
+  });
+}
+
 void Bpe::encode(std::string_view word, std::vector<std::int32_t>& out) const {
+  if (!cut_at_spaces_) return encode_piece(word, out);
+  std::size_t begin = 0;
+  for (std::size_t at = 0; (at = word.find(kSpace, at)) != word.npos; at += kSpace.size()) {
+    if (at == begin || word.substr(0, at).ends_with(kSpace)) continue;
+    encode_piece(word.substr(begin, at - begin), out);
+    begin = at;
+  }
+  encode_piece(word.substr(begin), out);
+}
+
+void Bpe::encode_piece(std::string_view word, std::vector<std::int32_t>& out) const {
   const std::int32_t whole = find_word(word);
   if (whole >= 0) {
     out.push_back(whole);
@@ -90,31 +137,52 @@ void Bpe::encode(std::string_view word, std::vector<std::int32_t>& out) const {
   }
 }
 
-void Bpe::bytes_to_ids(std::string_view word, std::vector<std::int32_t>& ids) const {
-  bool after_unknown = false;
-  for (const char c : word) {
-    const std::int32_t id = byte_ids_[static_cast<unsigned char>(c)];
-    if (id >= 0) {
-      ids.push_back(id);
-    } else if (options_.unknown >= 0 && !(options_.fuse_unknown && after_unknown)) {
-      ids.push_back(options_.unknown);
-    }
-    after_unknown = id < 0;
+// The most symbols that a word of so many bytes has: a byte written as a character of two may fall back on both.
+std::size_t Bpe::room(std::size_t bytes) const {
+  return options_.alphabet == BpeAlphabet::kBytes && options_.byte_fallback ? 2 * bytes : bytes;
+}
+
+// Appends the byte tokens of a symbol; 0, and nothing that counts, where one of them is missing.
+std::size_t Bpe::fallback_ids(std::uint32_t symbol, std::int32_t* ids) const {
+  if (!options_.byte_fallback) return 0;
+  std::string text;
+  append_utf8(options_.alphabet == BpeAlphabet::kBytes ? byte_level_char(static_cast<unsigned char>(symbol)) : symbol,
+              text);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((ids[i] = fallback_[static_cast<unsigned char>(text[i])]) < 0) return 0;
   }
+  return text.size();
+}
+
+// Writes the symbols' ids and returns how many there are; `ids` has room for room(word.size()).
+std::size_t Bpe::to_ids(std::string_view word, std::int32_t* ids) const {
+  const bool bytes = options_.alphabet == BpeAlphabet::kBytes;
+  std::size_t n = 0;
+  bool unknown = false;  // one is due: as in the reference, only the next known symbol or the end puts it down
+  for (std::size_t at = 0; at < word.size();) {
+    const std::uint32_t symbol = bytes ? static_cast<unsigned char>(word[at++]) : next_char(word, at);
+    if (const std::int32_t id = symbol_id(symbol); id >= 0) {
+      if (unknown) ids[n++] = options_.unknown, unknown = false;
+      ids[n++] = id;
+    } else if (const std::size_t count = fallback_ids(symbol, ids + n); count > 0) {
+      n += count;
+    } else if (options_.unknown >= 0) {
+      if (unknown && !options_.fuse_unknown) ids[n++] = options_.unknown;
+      unknown = true;
+    }
+  }
+  if (unknown) ids[n++] = options_.unknown;
+  return n;
 }
 
 void Bpe::merge_all(std::string_view word, std::vector<std::int32_t>& out) const {
-  if (word.size() <= kShort) {
+  const std::size_t most = room(word.size());
+  if (most <= kShort) {
     std::int32_t ids[kShort];
-    std::size_t n = 0;
-    for (const char c : word) {
-      ids[n] = byte_ids_[static_cast<unsigned char>(c)];
-      if (ids[n++] < 0) break;
-    }
-    if (n == word.size() && (n == 0 || ids[n - 1] >= 0)) return merge_short(ids, n, out);
+    return merge_short(ids, to_ids(word, ids), out);
   }
-  std::vector<std::int32_t> ids;
-  bytes_to_ids(word, ids);
+  std::vector<std::int32_t> ids(most);
+  ids.resize(to_ids(word, ids.data()));
   merge_long(ids, out);
 }
 

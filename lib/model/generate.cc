@@ -37,6 +37,7 @@ bool Generator::meets_stop_text(const SampledResponse& response) const {
     const std::int32_t token = response.ids[response.ids.size() - 1 - tail];
     if (!model_.tokenizer.is_special(token)) bytes += model_.tokenizer.token_bytes(token).size();
   }
+  if (!model_.tokenizer.decodes_bytes_alone()) tail = response.ids.size();  // a tail's first token loses its space
   const std::string text = model_.tokenizer.decode(std::span(response.ids).last(tail), true);
   return std::any_of(options_.stop.begin(), options_.stop.end(),
                      [&](const std::string& s) { return text.find(s) != std::string::npos; });

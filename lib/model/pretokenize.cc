@@ -1,5 +1,8 @@
 #include "lib/model/pretokenize.h"
 
+#include <algorithm>
+
+#include "lib/model/normalizer.h"
 #include "lib/model/unicode.h"
 
 namespace nudge {
@@ -139,24 +142,44 @@ std::size_t gpt2_word_end(std::string_view text, std::size_t begin) {
   return classify.run_end(at, first);
 }
 
-std::vector<std::string_view> PreTokenizer::apply(const Step& step, const std::vector<std::string_view>& pieces,
-                                                  std::deque<std::string>& storage) {
-  std::vector<std::string_view> out;
+std::vector<PreTokenizer::Piece> PreTokenizer::apply(const Step& step, const std::vector<Piece>& pieces,
+                                                     std::deque<std::string>& storage) {
+  std::vector<Piece> out;
   std::vector<Span> matches;
-  for (std::string_view piece : pieces) {
+  for (Piece piece : pieces) {
+    std::string_view& text = piece.text;
+    if (step.kind == Step::Kind::kMetaspace) {
+      apply_metaspace(step, piece, storage, out);
+      continue;
+    }
     if (step.kind == Step::Kind::kByteLevel) {
-      if (step.add_prefix_space && piece.front() != ' ') piece = storage.emplace_back(" " + std::string(piece));
-      const auto keep = [&](std::string_view word) { out.push_back(word); };
-      step.use_regex ? gpt2_words(piece, keep) : keep(piece);
+      if (step.add_prefix_space && text.front() != ' ') text = storage.emplace_back(" " + std::string(text));
+      // No step follows that asks where a piece stands.
+      const auto keep = [&](std::string_view word) { out.push_back({word, false}); };
+      step.use_regex ? gpt2_words(text, keep) : keep(text);
       continue;
     }
     matches.clear();
-    step.kind == Step::Kind::kDigits ? find_digits(piece, matches) : step.regex->find(piece, matches);
-    for (const auto& [begin, end] : cut(mark(piece, matches, step.invert), step.behavior)) {
-      if (begin != end) out.push_back(piece.substr(begin, end - begin));
+    step.kind == Step::Kind::kDigits ? find_digits(text, matches) : step.regex->find(text, matches);
+    for (const auto& [begin, end] : cut(mark(text, matches, step.invert), step.behavior)) {
+      if (begin != end) out.push_back({text.substr(begin, end - begin), piece.at_start && begin == 0});
     }
   }
   return out;
+}
+
+void PreTokenizer::apply_metaspace(const Step& step, const Piece& piece, std::deque<std::string>& storage,
+                                   std::vector<Piece>& out) {
+  std::string& text = storage.emplace_back(replace_all(piece.text, " ", step.replacement));
+  const PrependScheme scheme = step.prepend;
+  const bool wanted = scheme == PrependScheme::kAlways || (scheme == PrependScheme::kFirst && piece.at_start);
+  if (wanted && !text.starts_with(step.replacement)) text.insert(0, step.replacement);
+  std::string_view rest = text;
+  for (bool at_start = piece.at_start; !rest.empty(); at_start = false) {
+    const std::size_t end = step.split ? std::min(rest.find(step.replacement, 1), rest.size()) : rest.size();
+    out.push_back({rest.substr(0, end), at_start});
+    rest.remove_prefix(end);
+  }
 }
 
 }  // namespace nudge

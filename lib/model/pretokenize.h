@@ -40,35 +40,46 @@ class SplitRegex {
   std::unique_ptr<Compiled> compiled_;
 };
 
+// Where Metaspace puts its character in front of a piece that does not begin with it.
+enum class PrependScheme : std::uint8_t { kFirst, kNever, kAlways };  // kFirst: where the text begins
+
 class PreTokenizer {
  public:
   struct Step {
-    enum class Kind : std::uint8_t { kByteLevel, kSplit, kDigits } kind = Kind::kByteLevel;
+    enum class Kind : std::uint8_t { kByteLevel, kSplit, kDigits, kMetaspace } kind = Kind::kByteLevel;
     bool add_prefix_space = false, use_regex = true;  // kByteLevel
     SplitBehavior behavior = SplitBehavior::kIsolated;  // kSplit and kDigits
     bool invert = false;
     std::shared_ptr<const SplitRegex> regex;  // kSplit
+    std::string replacement;                  // kMetaspace: the character that stands for a space
+    PrependScheme prepend = PrependScheme::kAlways;  // kMetaspace
+    bool split = true;                               // kMetaspace: cut before each replacement
   };
 
   explicit PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
-  // Calls f(word) for each word of `text`, in order; none is empty.
+  // Calls f(word) for each word of `text`, in order; none is empty. `at_start`: nothing of the text that is encoded
+  // stands before this one.
   template <class F>
-  void words(std::string_view text, F&& f) const {
-    std::deque<std::string> storage;  // texts that got a space in front
-    std::vector<std::string_view> pieces;
-    if (!text.empty()) pieces.push_back(text);
+  void words(std::string_view text, bool at_start, F&& f) const {
+    std::deque<std::string> storage;  // texts that got other characters
+    std::vector<Piece> pieces;
+    if (!text.empty()) pieces.push_back({text, at_start});
     for (const Step& step : steps_) {
       if (&step == &steps_.back() && step.kind == Step::Kind::kByteLevel && step.use_regex && !step.add_prefix_space) {
-        for (const std::string_view piece : pieces) gpt2_words(piece, f);  // nothing is stored on the usual way
+        for (const Piece& piece : pieces) gpt2_words(piece.text, f);  // nothing is stored on the usual way
         return;
       }
       pieces = apply(step, pieces, storage);
     }
-    for (const std::string_view piece : pieces) f(piece);
+    for (const Piece& piece : pieces) f(piece.text);
   }
 
  private:
+  struct Piece {
+    std::string_view text;
+    bool at_start;
+  };
   template <class F>
   static void gpt2_words(std::string_view text, F&& f) {
     for (std::size_t begin = 0; begin < text.size();) {
@@ -77,8 +88,10 @@ class PreTokenizer {
       begin = end;
     }
   }
-  static std::vector<std::string_view> apply(const Step& step, const std::vector<std::string_view>& pieces,
-                                             std::deque<std::string>& storage);
+  static std::vector<Piece> apply(const Step& step, const std::vector<Piece>& pieces,
+                                  std::deque<std::string>& storage);
+  static void apply_metaspace(const Step& step, const Piece& piece, std::deque<std::string>& storage,
+                              std::vector<Piece>& out);
 
   std::vector<Step> steps_;
 };

@@ -19,26 +19,30 @@ namespace nudge {
 struct Tokenizer::Impl {
   Bpe bpe;
   PreTokenizer pre_tokenizer;
-  bool nfc = false, byte_level_decoder = false;
+  std::vector<NormalizerStep> normalizer;
+  TokenDecoder decoder;
   AddedTokenFinder raw, normalized;  // of added tokens that are looked for before and after normalization
   std::vector<std::int32_t> before, after;
-  std::vector<std::string> bytes;  // by id: what decode() writes
+  std::vector<std::string> bytes;  // by id: what a token stands for amid others
+  std::vector<std::string> texts;  // by id: what the decoder reads; none where the bytes alone make the text
   std::vector<bool> special;       // by id
   std::int32_t eos = -1, bos = -1, pad = -1;
   std::string digest, json, config;
 
   Impl(std::vector<std::string> token_bytes, const TokenizerParts& parts)
-      : bpe(std::move(token_bytes), parts.merges, parts.options), pre_tokenizer(parts.steps) {}
+      : bpe(std::move(token_bytes), parts.merges, parts.options),
+        pre_tokenizer(parts.steps),
+        normalizer(parts.normalizer),
+        decoder(parts.decoder) {}
 
-  void encode_model(std::string_view text, std::vector<std::int32_t>& out) const {
-    pre_tokenizer.words(text, [&](std::string_view word) { bpe.encode(word, out); });
-  }
-  void encode_normalized(std::string_view text, std::vector<std::int32_t>& out) const {
+  // `at_start`: the text that is encoded begins here, and not behind an added token.
+  void encode_normalized(std::string_view text, bool at_start, std::vector<std::int32_t>& out) const {
     for (const TextPiece& piece : normalized.split(text)) {
       if (piece.id >= 0) {
         out.push_back(piece.id);
       } else {
-        encode_model(piece.text, out);
+        pre_tokenizer.words(piece.text, at_start && piece.text.data() == text.data(),
+                            [&](std::string_view word) { bpe.encode(word, out); });
       }
     }
   }
@@ -48,7 +52,10 @@ namespace {
 
 std::string digest_of(const TokenizerParts& parts) {
   Digest digest;
-  digest.text("byte-level BPE").number(static_cast<std::int64_t>(parts.tokens.size()));
+  const BpeOptions& options = parts.options;
+  digest.text(options.alphabet == BpeAlphabet::kBytes ? "byte-level BPE" : "BPE of characters");
+  if (options.byte_fallback) digest.text("byte fallback");
+  digest.number(static_cast<std::int64_t>(parts.tokens.size()));
   for (const std::string& token : parts.tokens) digest.text(token);
   digest.number(static_cast<std::int64_t>(parts.merges.size()));
   for (const BpeMerge& merge : parts.merges) digest.number(merge.left).number(merge.right);
@@ -59,7 +66,6 @@ std::string digest_of(const TokenizerParts& parts) {
   for (const std::int32_t id : parts.before) digest.number(id);
   digest.text("text");
   for (const std::int32_t id : parts.after) digest.number(id);
-  const BpeOptions& options = parts.options;
   return digest.number(options.ignore_merges).number(options.fuse_unknown).number(options.unknown).hex();
 }
 
@@ -106,24 +112,27 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view
                                const std::string& where) {
   const TokenizerParts parts = parse_tokenizer(tokenizer_json, where);
   const SpecialNames names = parse_tokenizer_config(config_json, where);
-  std::vector<std::string> all_bytes(parts.tokens.size()), written(parts.tokens.size());
-  for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
-    const bool mapped = from_byte_level(parts.tokens[id], all_bytes[id]);
-    if (!mapped) all_bytes[id].clear();
-    written[id] = mapped && parts.byte_level_decoder ? all_bytes[id] : parts.tokens[id];
+  std::vector<std::string> words = parts.tokens;  // what they stand for to the model
+  words.resize(parts.model_tokens);
+  if (parts.options.alphabet == BpeAlphabet::kBytes) {
+    for (std::string& word : words) {
+      if (std::string bytes; from_byte_level(word, bytes)) {
+        word = std::move(bytes);
+      } else {
+        word.clear();
+      }
+    }
   }
-  all_bytes.resize(parts.model_tokens);
-  auto impl = std::make_unique<Impl>(std::move(all_bytes), parts);
-  impl->bytes = std::move(written);
+  auto impl = std::make_unique<Impl>(std::move(words), parts);
+  for (const std::string& token : parts.tokens) impl->bytes.push_back(impl->decoder.bytes_of(token));
+  if (!impl->decoder.bytes_alone()) impl->texts = parts.tokens;
   impl->special.resize(parts.tokens.size());
-  impl->nfc = parts.nfc;
-  impl->byte_level_decoder = parts.byte_level_decoder;
   for (const bool special : {true, false}) {  // among equal texts, the special one is found
     for (const AddedToken& token : parts.added) {
       if (token.special != special) continue;
       impl->special[static_cast<std::size_t>(token.id)] = special;
       if (token.normalized) {
-        impl->normalized.insert(parts.nfc ? nudge::nfc(token.content) : token.content, token);
+        impl->normalized.insert(normalize(parts.normalizer, token.content), token);
       } else {
         impl->raw.insert(token.content, token);
       }
@@ -149,12 +158,13 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_spec
   std::vector<std::int32_t> out;
   if (add_special) out = impl_->before;
   for (const TextPiece& piece : impl_->raw.split(text)) {
+    const bool at_start = piece.text.data() == text.data();
     if (piece.id >= 0) {
       out.push_back(piece.id);
-    } else if (impl_->nfc) {
-      impl_->encode_normalized(nudge::nfc(piece.text), out);
+    } else if (impl_->normalizer.empty()) {
+      impl_->encode_normalized(piece.text, at_start, out);
     } else {
-      impl_->encode_normalized(piece.text, out);
+      impl_->encode_normalized(normalize(impl_->normalizer, piece.text), at_start, out);
     }
   }
   if (add_special) out.insert(out.end(), impl_->after.begin(), impl_->after.end());
@@ -162,20 +172,22 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_spec
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
+  const bool bytes_alone = impl_->decoder.bytes_alone();
   std::string bytes;
-  bool first = true;
+  std::vector<std::string> texts;
   for (const std::int32_t id : ids) {
     if (id < 0 || id >= vocab_size() || (skip_special && is_special(id))) continue;
-    if (!impl_->byte_level_decoder && !first) bytes += ' ';
-    bytes += impl_->bytes[static_cast<std::size_t>(id)];
-    first = false;
+    const auto i = static_cast<std::size_t>(id);
+    bytes_alone ? void(bytes += impl_->bytes[i]) : texts.push_back(impl_->texts[i]);
   }
-  return lossy_utf8(bytes);
+  return bytes_alone ? lossy_utf8(bytes) : impl_->decoder.decode(std::move(texts));
 }
 
 std::string Tokenizer::token_bytes(std::int32_t id) const {
   return id >= 0 && id < vocab_size() ? impl_->bytes[static_cast<std::size_t>(id)] : std::string();
 }
+
+bool Tokenizer::decodes_bytes_alone() const { return impl_->decoder.bytes_alone(); }
 
 std::int32_t Tokenizer::vocab_size() const { return static_cast<std::int32_t>(impl_->bytes.size()); }
 std::int32_t Tokenizer::eos_id() const { return impl_->eos; }

@@ -1,4 +1,5 @@
-// Text to token ids and back, as tokenizer.json says: byte-level BPE (GPT-2, Llama 3, Qwen, NeoX).
+// Text to token ids and back, as tokenizer.json says: byte-level BPE (GPT-2, Llama 3, Qwen, NeoX) and BPE of
+// characters with byte fallback, SentencePiece's kind (Llama 2, TinyLlama, Mistral).
 // The ids are those of Hugging Face's tokenizers library on the same file. A kind of model, normalizer,
 // pre-tokenizer, post-processor or decoder that is not supported is refused by name, never ignored.
 // A tokenizer is immutable once loaded: any number of threads may use one.
@@ -28,17 +29,22 @@ class Tokenizer {
   ~Tokenizer();
 
   // The ids of `text`, added tokens recognised in it. With `add_special`, the tokens that the
-  // post-processor's template puts around a text are added. A byte that the vocabulary has no token for
-  // is left out where there is no unknown token, as the reference does. Error: `text` is not UTF-8.
+  // post-processor's template puts around a text are added. What the vocabulary has no token for is left out where
+  // there is no unknown token, as the reference does. Error: `text` is not UTF-8.
   std::vector<std::int32_t> encode(std::string_view text) const;
   std::vector<std::int32_t> encode(std::string_view text, bool add_special) const;
 
-  // The text of `ids`; with `skip_special`, special tokens are left out. Bytes that are not UTF-8 become
-  // U+FFFD, one for each maximal subpart. Ids without a token (a padded embedding has some) give nothing.
+  // The text of `ids`; with `skip_special`, special tokens are left out. Bytes that are not UTF-8 become U+FFFD:
+  // byte-level, one for each maximal subpart; with byte fallback, one for each byte of a run that is not UTF-8 as a
+  // whole. SentencePiece's kind takes a space away from the start. Ids without a token (a padded embedding has
+  // some) give nothing.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special) const;
 
-  // The bytes of one token; a token may hold part of a character. Empty for ids without a token.
+  // The bytes of one token amid others; a token may hold part of a character. Empty for ids without a token.
   std::string token_bytes(std::int32_t id) const;
+
+  // Whether decode() gives nothing but the tokens' bytes, so that a tail of ids has the tail of the text.
+  bool decodes_bytes_alone() const;
 
   std::int32_t vocab_size() const;  // ids are 0 .. vocab_size() - 1, the added tokens included
   std::int32_t eos_id() const;      // -1 where there is none. A tokenizer_config.json that does not speak

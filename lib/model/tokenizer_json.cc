@@ -90,10 +90,10 @@ void read_model(const JsonReader& in, TokenizerParts& parts, Ids& ids) {
   }
   refuse_affix(in, model, "continuing_subword_prefix");
   refuse_affix(in, model, "end_of_word_suffix");
-  if (in.flag(model, "byte_fallback", false, "model")) in.fail("byte_fallback is not supported");
   parts.tokens = read_vocabulary(in, model, ids);
   parts.model_tokens = parts.tokens.size();
   parts.merges = read_merges(in, model, ids);
+  parts.options.byte_fallback = in.flag(model, "byte_fallback", false, "model");
   parts.options.ignore_merges = in.flag(model, "ignore_merges", false, "model");
   parts.options.fuse_unknown = in.flag(model, "fuse_unk", false, "model");
   if (in.find(model, "unk_token", "model", value)) {

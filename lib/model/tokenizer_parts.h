@@ -8,7 +8,9 @@
 
 #include "lib/model/added_tokens.h"
 #include "lib/model/bpe.h"
+#include "lib/model/normalizer.h"
 #include "lib/model/pretokenize.h"
+#include "lib/model/token_decoder.h"
 
 namespace nudge {
 
@@ -18,9 +20,9 @@ struct TokenizerParts {
   std::vector<BpeMerge> merges;         // in order of rank
   BpeOptions options;
   std::vector<AddedToken> added;        // ids as the reference gives them: the file's own are not looked at
-  bool nfc = false;
+  std::vector<NormalizerStep> normalizer;
   std::vector<PreTokenizer::Step> steps;
-  bool byte_level_decoder = false;      // else tokens are joined by spaces
+  std::vector<DecoderStep> decoder;
   std::vector<std::int32_t> before, after;  // the template's tokens around a text
   std::string pipeline;                 // normalizer, pre-tokenizer and decoder in one canonical text, for the digest
 };

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "lib/model/unicode.h"
+
 namespace nudge {
 namespace {
 
@@ -57,32 +59,158 @@ Step split_step(const JsonReader& in, Value part, std::string& canonical) {
   return step;
 }
 
+std::string sized(const std::string& text) { return " " + std::to_string(text.size()) + ":" + text; }
+
+template <class... Numbers>
+std::string numbers(Numbers... n) {
+  return ((" " + std::to_string(static_cast<int>(n))) + ...);
+}
+
+// A text of one character.
+std::string character(const JsonReader& in, Value part, const char* key, const std::string& what) {
+  const std::string text(in.text(in.need(part, key, what), std::string(key) + " of " + what));
+  std::size_t end = 0;
+  if (!text.empty()) next_char(text, end);
+  if (text.empty() || end != text.size()) in.fail(std::string(key) + " of " + what + " is not one character");
+  return text;
+}
+
+// `add_prefix_space` is what older files have in place of `prepend_scheme`.
+PrependScheme prepend_scheme_of(const JsonReader& in, Value part) {
+  Value value;
+  const bool prefix = in.flag(part, "add_prefix_space", true, "Metaspace");
+  if (!in.find(part, "prepend_scheme", "Metaspace", value)) {
+    return prefix ? PrependScheme::kAlways : PrependScheme::kNever;
+  }
+  const std::string name(in.text(value, "prepend_scheme of Metaspace"));
+  if (!prefix && name != "never") {
+    in.fail("add_prefix_space of Metaspace contradicts its prepend_scheme \"" + name + "\"");
+  }
+  if (name == "first") return PrependScheme::kFirst;
+  if (name == "never") return PrependScheme::kNever;
+  if (name == "always") return PrependScheme::kAlways;
+  in.fail("the prepend_scheme \"" + name + "\" of Metaspace is not known");
+}
+
+Step metaspace_step(const JsonReader& in, Value part, std::string& canonical) {
+  Step step;
+  step.kind = Step::Kind::kMetaspace;
+  step.replacement = character(in, part, "replacement", "Metaspace");
+  step.prepend = prepend_scheme_of(in, part);
+  step.split = in.flag(part, "split", true, "Metaspace");
+  canonical += numbers(step.prepend, step.split) + sized(step.replacement);
+  return step;
+}
+
 void read_pre_tokenizer(const JsonReader& in, TokenizerParts& parts) {
-  const Value root = in.need(in.root(), "pre_tokenizer", "the file");
-  bool bytes = false;
+  Value root;
+  parts.options.alphabet = BpeAlphabet::kCharacters;
+  if (!in.find(in.root(), "pre_tokenizer", "the file", root)) return;
   each_of(in, root, "pre_tokenizer", "pretokenizers", [&](std::string_view type, Value part) {
     // Behind ByteLevel a text is written in other characters, which no step here looks at.
-    if (bytes) in.fail("a pre_tokenizer with a step behind ByteLevel is not supported");
+    if (parts.options.alphabet == BpeAlphabet::kBytes) {
+      in.fail("a pre_tokenizer with a step behind ByteLevel is not supported");
+    }
     Step step;
     std::string canonical;
     if (type == "ByteLevel") {
       step = byte_level_step(in, part);
-      bytes = true;
+      parts.options.alphabet = BpeAlphabet::kBytes;
     } else if (type == "Split") {
       step = split_step(in, part, canonical);
     } else if (type == "Digits") {
       step.kind = Step::Kind::kDigits;
       step.behavior = in.flag(part, "individual_digits", false, "Digits") ? SplitBehavior::kIsolated
                                                                          : SplitBehavior::kContiguous;
+    } else if (type == "Metaspace") {
+      step = metaspace_step(in, part, canonical);
     } else {
       refuse(in, "pre_tokenizer", type);
     }
     parts.steps.push_back(step);
-    const auto number = [](auto x) { return " " + std::to_string(static_cast<int>(x)); };
-    parts.pipeline += std::string(type) + number(step.add_prefix_space) + number(step.use_regex) +
-                      number(step.behavior) + number(step.invert) + canonical + "\n";
+    parts.pipeline += std::string(type) + numbers(step.add_prefix_space, step.use_regex, step.behavior, step.invert) +
+                      canonical + "\n";
   });
-  if (!bytes) in.fail("a pre_tokenizer without ByteLevel is not supported");
+}
+
+// What a Replace looks for. Expressions are left to Split: no BPE model is known that has one here.
+std::string replaced_text(const JsonReader& in, Value part) {
+  const Value pattern = in.need(part, "pattern", "Replace");
+  Value value;
+  if (!in.find(pattern, "String", "the pattern of Replace", value)) {
+    in.fail("a Replace of anything but a String is not supported");
+  }
+  const std::string text(in.text(value, "the pattern of Replace"));
+  if (text.empty()) in.fail("the pattern of Replace is empty");
+  return text;
+}
+
+void read_normalizer(const JsonReader& in, TokenizerParts& parts) {
+  Value root;
+  if (!in.find(in.root(), "normalizer", "the file", root)) return;
+  each_of(in, root, "normalizer", "normalizers", [&](std::string_view type, Value part) {
+    using Kind = NormalizerStep::Kind;
+    NormalizerStep step;
+    if (type == "Prepend") {
+      step.kind = Kind::kPrepend;
+      step.to = in.text(in.need(part, "prepend", "Prepend"), "prepend of Prepend");
+    } else if (type == "Replace") {
+      step.kind = Kind::kReplace;
+      step.from = replaced_text(in, part);
+      step.to = in.text(in.need(part, "content", "Replace"), "content of Replace");
+    } else if (type != "NFC") {
+      refuse(in, "normalizer", type);
+    } else if (!parts.normalizer.empty() && parts.normalizer.back().kind == Kind::kNfc) {
+      return;
+    }
+    parts.pipeline += std::string(type) + (step.kind == Kind::kNfc ? "" : sized(step.from) + sized(step.to)) + "\n";
+    parts.normalizer.push_back(std::move(step));
+  });
+}
+
+std::size_t count_of(const JsonReader& in, Value part, const char* key) {
+  const std::int64_t n = in.integer(in.need(part, key, "Strip"), std::string(key) + " of Strip");
+  if (n < 0) in.fail(std::string(key) + " of Strip is negative");
+  return static_cast<std::size_t>(n);
+}
+
+void read_decoder(const JsonReader& in, TokenizerParts& parts) {
+  Value root;
+  if (in.find(in.root(), "decoder", "the file", root)) {
+    each_of(in, root, "decoder", "decoders", [&](std::string_view type, Value part) {
+      using Kind = DecoderStep::Kind;
+      DecoderStep step;
+      if (type == "ByteLevel") {
+        step.kind = Kind::kByteLevel;
+      } else if (type == "Metaspace") {
+        step.kind = Kind::kMetaspace;
+        step.from = character(in, part, "replacement", "Metaspace");
+        step.prefix = prepend_scheme_of(in, part) != PrependScheme::kNever;
+      } else if (type == "Replace") {
+        step.kind = Kind::kReplace;
+        step.from = replaced_text(in, part);
+        step.to = in.text(in.need(part, "content", "Replace"), "content of Replace");
+      } else if (type == "ByteFallback") {
+        step.kind = Kind::kByteFallback;
+      } else if (type == "Fuse") {
+        step.kind = Kind::kFuse;
+      } else if (type == "Strip") {
+        step.kind = Kind::kStrip;
+        step.from = character(in, part, "content", "Strip");
+        step.start = count_of(in, part, "start");
+        step.stop = count_of(in, part, "stop");
+      } else {
+        refuse(in, "decoder", type);
+      }
+      parts.pipeline += "decoder " + std::string(type);
+      if (step.kind != Kind::kByteLevel) {
+        parts.pipeline += numbers(step.prefix, step.start, step.stop) + sized(step.from) + sized(step.to);
+      }
+      parts.pipeline += "\n";
+      parts.decoder.push_back(std::move(step));
+    });
+  }
+  if (parts.decoder.empty()) parts.pipeline += "decoder none\n";
 }
 
 // The template for one text: special tokens, the text once, special tokens.
@@ -115,28 +243,16 @@ void read_template(const JsonReader& in, Value part, TokenizerParts& parts) {
 }  // namespace
 
 void read_pipeline(const JsonReader& in, TokenizerParts& parts) {
-  Value part;
-  if (in.find(in.root(), "normalizer", "the file", part)) {
-    each_of(in, part, "normalizer", "normalizers", [&](std::string_view type, Value) {
-      if (type != "NFC") refuse(in, "normalizer", type);
-      parts.nfc = true;
-    });
-  }
-  parts.pipeline += parts.nfc ? "NFC\n" : "";
+  read_normalizer(in, parts);
   read_pre_tokenizer(in, parts);
+  Value part;
   if (in.find(in.root(), "post_processor", "the file", part)) {
     each_of(in, part, "post_processor", "processors", [&](std::string_view type, Value processor) {
       if (type == "TemplateProcessing") return read_template(in, processor, parts);
       if (type != "ByteLevel") refuse(in, "post_processor", type);  // ByteLevel moves offsets, never ids
     });
   }
-  if (in.find(in.root(), "decoder", "the file", part)) {
-    each_of(in, part, "decoder", "decoders", [&](std::string_view type, Value) {
-      if (type != "ByteLevel") refuse(in, "decoder", type);
-      parts.byte_level_decoder = true;
-    });
-  }
-  parts.pipeline += parts.byte_level_decoder ? "decoder ByteLevel\n" : "decoder none\n";
+  read_decoder(in, parts);
 }
 
 }  // namespace nudge
