@@ -142,6 +142,102 @@ std::size_t gpt2_word_end(std::string_view text, std::size_t begin) {
   return classify.run_end(at, first);
 }
 
+namespace {
+
+// The end of the contraction at `at`, where an apostrophe stands, in either case; `at` where there is none.
+// U+017F is an s in either case.
+std::size_t any_contraction_end(std::string_view text, std::size_t at) {
+  const auto letter = [&](std::size_t i) {
+    const char c = at + i < text.size() ? text[at + i] : '\0';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  };
+  switch (letter(1)) {
+    case 's':
+    case 't':
+    case 'm':
+    case 'd':
+      return at + 2;
+    case 'r':
+    case 'v':
+      return letter(2) == 'e' ? at + 3 : at;
+    case 'l':
+      return letter(2) == 'l' ? at + 3 : at;
+    default:
+      return text.substr(at + 1).starts_with("\u017F") ? at + 3 : at;
+  }
+}
+
+bool line_end(char c) { return c == '\n' || c == '\r'; }
+
+// \s*[\r\n]+ : white space up to its last line end, where it has one; else as white_space_end says.
+std::size_t lines_end(std::string_view text, std::size_t begin, const Classifier& classify) {
+  const std::size_t end = classify.run_end(begin, CharClass::kSpace);
+  for (std::size_t at = end; at > begin; --at) {
+    if (line_end(text[at - 1])) return at;
+  }
+  return white_space_end(text, begin, classify);
+}
+
+}  // namespace
+
+std::size_t llama3_word_end(std::string_view text, std::size_t begin, int digits) {
+  const Classifier classify(text);
+  std::size_t at = begin;
+  CharClass first = classify.next(at);
+  if (first == CharClass::kLetter) return classify.run_end(at, first);
+  if (first == CharClass::kNumber) {
+    for (int i = 1; i < digits && at < text.size(); ++i) {
+      std::size_t after = at;
+      if (classify.next(after) != CharClass::kNumber) break;
+      at = after;
+    }
+    return at;
+  }
+  if (text[begin] == '\'') {
+    const std::size_t end = any_contraction_end(text, begin);
+    if (end != begin) return end;
+  }
+  std::size_t after = at;
+  const CharClass second = at < text.size() ? classify.next(after) : CharClass::kSpace;
+  if (second == CharClass::kLetter && !line_end(text[begin])) return classify.run_end(after, second);
+  if (text[begin] == ' ' && second == CharClass::kOther) first = second, at = after;
+  if (first == CharClass::kSpace) return lines_end(text, begin, classify);
+  at = classify.run_end(at, first);
+  while (at < text.size() && line_end(text[at])) ++at;
+  return at;
+}
+
+WordEnd known_expression(std::string_view pattern) {
+  static constexpr std::string_view kHead = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}";
+  static constexpr std::string_view kTail = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+  static constexpr std::string_view kGpt2 =
+      "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+  if (pattern == kGpt2) return gpt2_word_end;
+  if (!pattern.starts_with(kHead) || !pattern.ends_with(kTail)) return nullptr;
+  if (pattern.size() == kHead.size() + kTail.size()) {
+    return [](std::string_view text, std::size_t begin) { return llama3_word_end(text, begin, 1); };
+  }
+  if (pattern.substr(kHead.size(), pattern.size() - kHead.size() - kTail.size()) != "{1,3}") return nullptr;
+  return [](std::string_view text, std::size_t begin) { return llama3_word_end(text, begin, 3); };
+}
+
+PreTokenizer::PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {
+  const auto byte_level = [&](bool use_regex) {
+    if (steps_.empty()) return false;
+    const Step& last = steps_.back();
+    return last.kind == Step::Kind::kByteLevel && !last.add_prefix_space && last.use_regex == use_regex;
+  };
+  if (byte_level(false)) steps_.pop_back();  // what it does to the text is left to the model
+  if (steps_.empty()) return;
+  const Step& last = steps_.back();
+  if (byte_level(true)) {
+    last_ = gpt2_word_end;
+  } else if (last.kind == Step::Kind::kSplit && last.behavior == SplitBehavior::kIsolated && !last.invert) {
+    last_ = last.known;
+  }
+  if (last_ != nullptr) steps_.pop_back();
+}
+
 std::vector<PreTokenizer::Piece> PreTokenizer::apply(const Step& step, const std::vector<Piece>& pieces,
                                                      std::deque<std::string>& storage) {
   std::vector<Piece> out;
@@ -156,7 +252,7 @@ std::vector<PreTokenizer::Piece> PreTokenizer::apply(const Step& step, const std
       if (step.add_prefix_space && text.front() != ' ') text = storage.emplace_back(" " + std::string(text));
       // No step follows that asks where a piece stands.
       const auto keep = [&](std::string_view word) { out.push_back({word, false}); };
-      step.use_regex ? gpt2_words(text, keep) : keep(text);
+      step.use_regex ? cut_words(text, gpt2_word_end, keep) : keep(text);
       continue;
     }
     matches.clear();

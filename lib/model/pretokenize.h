@@ -17,6 +17,16 @@ namespace nudge {
 // position, so words follow each other without gaps.
 std::size_t gpt2_word_end(std::string_view text, std::size_t begin);
 
+// The end of the word that starts at `begin`, by the expression of Llama 3 (`digits` 3) and Qwen 2, 2.5 and 3 (1):
+//   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+// It matches at every position, too. Several times as fast as PCRE2, which says the same (tested).
+std::size_t llama3_word_end(std::string_view text, std::size_t begin, int digits);
+
+using WordEnd = std::size_t (*)(std::string_view text, std::size_t begin);
+
+// The function above that an expression means, letter for letter, or none.
+WordEnd known_expression(std::string_view pattern);
+
 // What a Split step does with its matches.
 enum class SplitBehavior : std::uint8_t { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 
@@ -51,12 +61,13 @@ class PreTokenizer {
     SplitBehavior behavior = SplitBehavior::kIsolated;  // kSplit and kDigits
     bool invert = false;
     std::shared_ptr<const SplitRegex> regex;  // kSplit
+    WordEnd known = nullptr;                  // kSplit: does what `regex` does, where that is known
     std::string replacement;                  // kMetaspace: the character that stands for a space
     PrependScheme prepend = PrependScheme::kAlways;  // kMetaspace
     bool split = true;                               // kMetaspace: cut before each replacement
   };
 
-  explicit PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
+  explicit PreTokenizer(std::vector<Step> steps);
 
   // Calls f(word) for each word of `text`, in order; none is empty. `at_start`: nothing of the text that is encoded
   // stands before this one.
@@ -65,14 +76,8 @@ class PreTokenizer {
     std::deque<std::string> storage;  // texts that got other characters
     std::vector<Piece> pieces;
     if (!text.empty()) pieces.push_back({text, at_start});
-    for (const Step& step : steps_) {
-      if (&step == &steps_.back() && step.kind == Step::Kind::kByteLevel && step.use_regex && !step.add_prefix_space) {
-        for (const Piece& piece : pieces) gpt2_words(piece.text, f);  // nothing is stored on the usual way
-        return;
-      }
-      pieces = apply(step, pieces, storage);
-    }
-    for (const Piece& piece : pieces) f(piece.text);
+    for (const Step& step : steps_) pieces = apply(step, pieces, storage);
+    for (const Piece& piece : pieces) last_ != nullptr ? cut_words(piece.text, last_, f) : f(piece.text);
   }
 
  private:
@@ -81,9 +86,9 @@ class PreTokenizer {
     bool at_start;
   };
   template <class F>
-  static void gpt2_words(std::string_view text, F&& f) {
+  static void cut_words(std::string_view text, WordEnd word_end, F&& f) {
     for (std::size_t begin = 0; begin < text.size();) {
-      const std::size_t end = gpt2_word_end(text, begin);
+      const std::size_t end = word_end(text, begin);
       f(text.substr(begin, end - begin));
       begin = end;
     }
@@ -93,7 +98,8 @@ class PreTokenizer {
   static void apply_metaspace(const Step& step, const Piece& piece, std::deque<std::string>& storage,
                               std::vector<Piece>& out);
 
-  std::vector<Step> steps_;
+  std::vector<Step> steps_;   // without the last where last_ does it, so that nothing is stored on the usual way
+  WordEnd last_ = nullptr;
 };
 
 }  // namespace nudge

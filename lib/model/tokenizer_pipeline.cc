@@ -55,6 +55,7 @@ Step split_step(const JsonReader& in, Value part, std::string& canonical) {
   } catch (const std::invalid_argument& cause) {
     in.fail("the expression of Split, " + text + ": " + cause.what());
   }
+  if (!literal) step.known = known_expression(text);
   canonical += (literal ? " string " : " regex ") + std::to_string(text.size()) + ":" + text;
   return step;
 }

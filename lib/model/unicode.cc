@@ -59,6 +59,19 @@ void append_nfc(std::string_view run, std::string& out) {
   std::free(composed);
 }
 
+// Characters that came later are neither composed nor reordered, and part what is around them.
+void append_nfc_without_later(std::string_view text, std::string& out) {
+  std::size_t run = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    if (!in_ranges(next_char(text, at), later_than_nfc)) continue;
+    append_nfc(text.substr(run, begin - run), out);
+    out += text.substr(begin, at - begin);
+    run = at;
+  }
+  append_nfc(text.substr(run), out);
+}
+
 }  // namespace
 
 CharClasses::CharClasses() {
@@ -143,21 +156,24 @@ std::string lossy_utf8(std::string_view bytes) {
 }
 
 std::string nfc(std::string_view text) {
-  // Below U+0300 nothing composes with anything, and those characters have no lead byte over 0xCB.
-  if (std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 0xCB; })) {
-    return std::string(text);
-  }
+  // A character below U+0300 changes by itself never and composes with what is before it never; those have no lead
+  // byte over 0xCB. So only runs of other characters are looked at, each with the character before it.
+  const auto high = [&](std::size_t i) { return static_cast<unsigned char>(text[i]) > 0xCB; };
   std::string out;
-  std::size_t run = 0;
+  std::size_t done = 0;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t begin = at;
-    if (!in_ranges(next_char(text, at), later_than_nfc)) continue;
-    append_nfc(text.substr(run, begin - run), out);
-    out += text.substr(begin, at - begin);
-    run = at;
+    if (!high(at)) {
+      ++at;
+      continue;
+    }
+    std::size_t begin = at;
+    if (begin > done) previous_char(text, begin);
+    while (at < text.size() && high(at)) next_char(text, at);
+    out.append(text, done, begin - done);
+    append_nfc_without_later(text.substr(begin, at - begin), out);
+    done = at;
   }
-  append_nfc(text.substr(run), out);
-  return out;
+  return out.append(text, done);
 }
 
 }  // namespace nudge

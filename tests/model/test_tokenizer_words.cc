@@ -1,4 +1,5 @@
 // How texts are cut into words; expected words are derived from the expressions by hand.
+#include <random>
 #include <stdexcept>
 
 #include "lib/model/pretokenize.h"
@@ -159,12 +160,85 @@ TEST_CASE("Digits are cut off one by one or in runs") {
   CHECK(words({digits}, "ab123c½") == Words{"ab", "123", "c", "½"});
 }
 
+namespace {
+
+const char* const kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+const char* const kLlama3 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
+                            R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+const char* const kQwen2 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
+                           R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+bool is_known(const std::string& regex) { return known_expression(regex) != nullptr; }
+
+// By what is known alone: the expression itself takes nothing.
+Words known_words(const char* regex, std::string_view text) {
+  static const auto nothing = std::make_shared<SplitRegex>("(?!)");
+  Step step;
+  step.kind = Step::Kind::kSplit;
+  step.regex = nothing;
+  step.known = known_expression(regex);
+  return words({step}, text);
+}
+
+}  // namespace
+
+TEST_CASE("the families' expressions are known letter for letter, any other is left to PCRE2") {
+  for (const char* regex : {kGpt2, kLlama3, kQwen2}) {
+    const std::string known = regex;
+    CHECK(is_known(known));
+    CHECK_FALSE(is_known(known + "|x"));
+    CHECK_FALSE(is_known(known.substr(1)));
+  }
+  CHECK_FALSE(is_known(std::string(kLlama3).replace(std::string(kLlama3).find("1,3"), 3, "1,2")));
+  CHECK_FALSE(is_known(""));
+}
+
+TEST_CASE("Llama 3's words take any character but a line end before letters, and three digits") {
+  const auto llama3 = [](std::string_view text) { return known_words(kLlama3, text); };
+  CHECK(llama3("Hello world") == Words{"Hello", " world"});
+  CHECK(llama3("(a\tb\nc") == Words{"(a", "\tb", "\n", "c"});
+  CHECK(llama3("12345 67") == Words{"123", "45", " ", "67"});
+  CHECK(known_words(kQwen2, "12 3") == Words{"1", "2", " ", "3"});
+  CHECK(llama3("it's IT'S we'Re 'x") == Words{"it", "'s", " IT", "'S", " we", "'Re", " '", "x"});
+  CHECK(llama3("a'\u017Fb") == Words{"a", "'\u017F", "b"});
+  CHECK(llama3("a ?!\n\nb") == Words{"a", " ?!\n\n", "b"});
+  CHECK(llama3("a \n \n  b") == Words{"a", " \n \n", " ", " b"});
+  CHECK(llama3("a   ") == Words{"a", "   "});
+  CHECK(llama3("\n\na") == Words{"\n\n", "a"});
+}
+
+TEST_CASE("what is known of an expression is what PCRE2 does, on random texts of all classes") {
+  const std::vector<std::string> alphabet = {
+      "a", "B", "s", "S", "t", "e", "l", "R", "V", "m", "D", "'", "'", " ", " ", "\n", "\r", "\t", "1", "2", "½", "é",
+      "中", "!", ".", "?", "\u0301", "\u0085", "\u3000", "\u180E", "\uFEFF", "\u017F", "\u212A", "😀", "\U00010D40"};
+  std::mt19937 random(11);
+  for (const char* regex : {kGpt2, kLlama3, kQwen2}) {
+    int wrong = 0;
+    const Step plain = split(regex, SplitBehavior::kIsolated);
+    for (int n = 0; n < 3000; ++n) {
+      std::string text;
+      for (int i = 0; i <= n % 40; ++i) {
+        if (random() % 8 != 0) {
+          text += alphabet[random() % alphabet.size()];
+        } else {
+          const std::uint32_t c = static_cast<std::uint32_t>(random()) % 0x110000;
+          append_utf8(c >= 0xD800 && c <= 0xDFFF ? 'x' : c, text);
+        }
+      }
+      wrong += known_words(regex, text) != words({plain}, text);
+    }
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("NFC composes, reorders, and leaves what came after Unicode 12.1 alone") {
   CHECK(nfc("plain é") == "plain é");
   CHECK(nfc("e\u0301") == "é");
   CHECK(nfc("a\u0301\u0323") == "ạ\u0301");
   CHECK(nfc("\u1112\u1161\u11AB") == "한");
   CHECK(nfc("\u212B") == "Å");
+  CHECK(nfc("ab e\u0301\u0301c \u0301x\u0301e\u0301\u212B") == "ab é\u0301c \u0301x\u0301éÅ");
+  CHECK(nfc("\u0301e\u0301") == "\u0301é");
   CHECK(nfc("\U00011935\U00011930") == "\U00011935\U00011930");  // composes since Unicode 13
   CHECK(nfc("e\U000105D2\u0301") == "e\U000105D2\u0301");
   CHECK(nfc("a\u0301\u1AC1\u0323") == "á\u1AC1\u0323");            // U+1AC1 is a mark since Unicode 14
