@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
   input_files(tool, streams.files);
   tool.group("Sampling");
   tool.option("--policy", policy, "model folder to sample from").required().placeholder("FOLDER").neutral();
-  tool.option("-n,--samples", options.samples, "samples per prompt").at_least(1);
+  tool.option("-n,--samples", options.samples, "samples per prompt").at_least(1).at_most(1 << 20);
   tool.option("--temperature", g.sampling.temperature, "logits are divided by this; 0 takes the most probable token")
       .at_least(0)
       .at_most(100);
@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
   tool.option("--top-p", g.sampling.top_p, "sample from the most probable tokens that make up this probability")
       .above(0)
       .at_most(1);
-  tool.option("--max-tokens", g.max_tokens, "longest response").at_least(1);
+  tool.option("--max-tokens", g.max_tokens, "longest response").at_least(1).at_most(1 << 20);
   tool.option("--stop", g.stop, "text that ends a response, which keeps it; may be given several times")
       .placeholder("TEXT");
   tool.after_parsing([&g] {
@@ -61,10 +61,9 @@ int main(int argc, char** argv) {
     Record prompt;
     for (std::int64_t number = 0; in.next(prompt); ++number) {
       if (!streams.shard.takes(number)) continue;
-      rollout.add(prompt, number);
-      if (rollout.window_full()) rollout.sample(out, show);
+      rollout.add(prompt, number, out, show);
     }
-    rollout.sample(out, show);
+    rollout.finish(out, show);
     out.finish();
     warn_of_losses(tool, in);
     const auto& t = rollout.tally();

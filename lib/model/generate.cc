@@ -88,7 +88,7 @@ std::vector<SampledResponse> Generator::run(std::span<const SampleRequest> reque
     const auto prompt = static_cast<std::int64_t>(r.prompt.size());
     if (prompt < 1 || prompt >= model_.config().context)
       throw Error(Exit::kInternal, "a prompt without tokens or without room for an answer reached the generator");
-    longest = std::max(longest, std::min(prompt + options_.max_tokens, model_.config().context));
+    longest = std::max(longest, prompt + std::min(options_.max_tokens, model_.config().context - prompt));
   }
   if (!cache_.fits(model_.config(), options_.slots + 1, longest)) {
     cache_ = KvCache(model_.config().layers, model_.config(), options_.slots + 1, longest);

@@ -15,7 +15,7 @@ Rollout::Rollout(Model& model, RolloutOptions options)
   model_.transformer.pack(false);
 }
 
-void Rollout::add(const Record& prompt, std::int64_t number) {
+void Rollout::add(const Record& prompt, std::int64_t number, RecordWriter& out, const TokenProgress& progress) {
   const std::string group = prompt.find_text("id").value_or(std::to_string(number));
   if (!groups_.insert(group).second) bad_input(prompt.where() + ": the id \"" + group + "\" was there before");
   SampleRequest request;
@@ -30,26 +30,31 @@ void Rollout::add(const Record& prompt, std::int64_t number) {
   if (tokens >= model_.config().context)
     bad_input(prompt.where() + ": prompt has " + std::to_string(tokens) +
               " tokens, which leaves no room in the context of " + std::to_string(model_.config().context));
+  prompts_.push_back(prompt);
   for (std::int64_t k = 0; k < options_.samples; ++k) {
     request.id = group + "/" + std::to_string(k);
     requests_.push_back(request);
+    owners_.push_back(prompts_.size() - 1);
+    if (!window_full()) continue;
+    finish(out, progress);
+    prompts_.push_back(prompt);  // for the rest of its samples
   }
-  prompts_.push_back(prompt);
 }
 
-void Rollout::sample(RecordWriter& out, const std::function<void(std::int64_t)>& progress) {
+void Rollout::finish(RecordWriter& out, const TokenProgress& progress) {
   const std::int64_t before = tally_.tokens;
   const auto responses = generator_.run(requests_, [&](std::int64_t tokens) {
     if (progress) progress(before + tokens);
   });
   for (std::size_t i = 0; i < requests_.size(); ++i) {
-    out.write(trajectory(prompts_[i / static_cast<std::size_t>(options_.samples)], requests_[i], responses[i]));
+    out.write(trajectory(prompts_[owners_[i]], requests_[i], responses[i]));
     ++tally_.trajectories;
     tally_.tokens += static_cast<std::int64_t>(responses[i].ids.size());
     tally_.stopped += responses[i].stopped;
   }
   prompts_.clear();
   requests_.clear();
+  owners_.clear();
 }
 
 Record Rollout::trajectory(const Record& prompt, const SampleRequest& request, const SampledResponse& response) const {

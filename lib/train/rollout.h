@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -19,18 +20,20 @@ struct RolloutOptions {
   std::int64_t samples = 1;  // a prompt
 };
 
-// Collects prompts and samples them in windows: large enough to keep the generator's slots busy, small enough to
-// bound memory. Trajectories come in the order of the prompts.
+using TokenProgress = std::function<void(std::int64_t tokens)>;
+
+// Collects samples to be drawn and draws them in windows: large enough to keep the generator's slots busy, small
+// enough to bound memory, also where a prompt has more samples than a window. Trajectories come in the prompts' order.
 class Rollout {
  public:
   Rollout(Model& model, RolloutOptions options);
 
   // Takes a prompt record. `number` is its number in the whole input, its group where it has no id. Errors:
   // kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context, an id seen before.
-  void add(const Record& prompt, std::int64_t number);
-  bool window_full() const { return static_cast<std::int64_t>(requests_.size()) >= 8 * options_.generate.slots; }
-  // Samples what was added and writes the trajectories.
-  void sample(RecordWriter& out, const std::function<void(std::int64_t tokens)>& progress);
+  // Writes the trajectories of each window that it fills.
+  void add(const Record& prompt, std::int64_t number, RecordWriter& out, const TokenProgress& progress);
+  // Writes the trajectories of what is left. To be called at the input's end.
+  void finish(RecordWriter& out, const TokenProgress& progress);
 
   struct Tally {
     std::int64_t trajectories = 0, tokens = 0, stopped = 0;
@@ -39,14 +42,16 @@ class Rollout {
   const std::string& policy_digest() const { return policy_digest_; }
 
  private:
+  bool window_full() const { return static_cast<std::int64_t>(requests_.size()) >= 8 * options_.generate.slots; }
   Record trajectory(const Record& prompt, const SampleRequest& request, const SampledResponse& response) const;
 
   Model& model_;
   RolloutOptions options_;
   Generator generator_;
   std::string policy_digest_;
-  std::vector<Record> prompts_;          // of the window; request i belongs to prompt i / samples
+  std::vector<Record> prompts_;          // of the window
   std::vector<SampleRequest> requests_;
+  std::vector<std::size_t> owners_;      // of each request, its place in prompts_
   std::unordered_set<std::string> groups_;
   Tally tally_;
 };

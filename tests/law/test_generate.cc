@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "lib/base/error.h"
@@ -292,4 +293,12 @@ TEST_CASE("a prompt without tokens or without room for an answer is the caller's
   CHECK(status_of(model, 0) == Exit::kInternal);
   CHECK(status_of(model, model.config().context) == Exit::kInternal);
   CHECK(status_of(model, model.config().context - 1) == Exit::kDone);
+}
+
+TEST_CASE("a response may be as long as the context allows, whatever max_tokens is") {
+  const Model model = endless();
+  SampleRequest r;
+  r.prompt = {65, 66};
+  const auto longest = Generator(model, options_with(1, 1, std::numeric_limits<std::int64_t>::max())).run({&r, 1});
+  CHECK(std::ssize(longest[0].ids) == model.config().context - 2);
 }

@@ -58,3 +58,17 @@ windows() {  # more samples than a window of 8 slots' worth
   rollout -q --policy "$TINY/p0" -n 40 --max-tokens 3 --slots 64 "$TINY/prompts.jsonl" | cmp - x
 }
 ok "windows of prompts leave no trace" windows
+many_samples() {  # written as they are drawn, not after the last of a million
+  timeout 60 rollout -q --policy "$TINY/p0" --samples 1000000 --max-tokens 1 --slots 8 "$TINY/prompts.jsonl" |
+    head -n 1 > x
+  holds x '.[0].id == "film/0"'
+  rollout -q --policy "$TINY/p0" -n 300 --max-tokens 2 --slots 8 -o many.jsonl "$TINY/prompts.jsonl"
+  holds many.jsonl 'map(.id) == [("film", "play", "song", "book", "cast", "plot") as $p | range(300) | "\($p)/\(.)"]'
+  holds many.jsonl 'all(.group as $g | .prompt == "the \($g) was")'
+}
+ok "more samples of a prompt than a window holds" many_samples
+longest() {  # as far as the context goes
+  roll --max-tokens 1048576 "$TINY/prompts.jsonl" > x
+  roll --max-tokens 64 "$TINY/prompts.jsonl" | cmp - x
+}
+ok "the greatest --max-tokens is the context's end" longest

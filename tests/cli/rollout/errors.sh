@@ -113,6 +113,14 @@ empty_stop() {
   expect_stderr 'stop.*empty'
 }
 ok "a stop text is empty" empty_stop
+out_of_bounds() {
+  for option in --max-tokens=9223372036854775807 --max-tokens=1048577 --samples=1048577 --samples=0; do
+    expect_status 64 rollout --policy "$p0" "$option" "$TINY/prompts.jsonl"
+    expect_misuse
+    expect_stderr 'out of bounds'
+  done
+}
+ok "a count is beyond its bounds" out_of_bounds
 bad_shard() {
   for shard in 3/3 -1/3 1 1/0 a/b 1/2/3; do
     expect_status 64 rollout --policy "$p0" "--shard=$shard" "$TINY/prompts.jsonl"
