@@ -38,6 +38,9 @@ int main(int argc, char** argv) {
   tool.option("--stop", g.stop, "text that ends a response, which keeps it; may be given several times")
       .placeholder("TEXT");
   tool.after_parsing([&g] {
+    if (const float t = g.sampling.temperature; t > 0 && t < kLeastTemperature)
+      usage_error("--temperature: " + number_text(t) + " is below " + number_text(kLeastTemperature) + " and not 0",
+                  "logits divided by it may overflow; 0 takes the most probable token");
     for (const std::string& text : g.stop)
       if (text.empty()) usage_error("--stop: the text is empty", "every response would end with its first token");
   });

@@ -8,8 +8,12 @@
 
 namespace nudge {
 
+// The least temperature but 0 that programs take: below it logits / temperature may overflow, and a subnormal one is 0
+// where subnormals are flushed.
+inline constexpr float kLeastTemperature = 1e-3f;
+
 struct SamplingOptions {
-  float temperature = 1;    // 0 takes the most probable token
+  float temperature = 1;    // 0 takes the most probable token; otherwise at least kLeastTemperature
   std::int64_t top_k = 0;   // 0: no limit. Tokens as probable as the k-th are all kept
   float top_p = 1;          // 1: no limit. The smallest set whose probability reaches p, at least one token
 };

@@ -1,6 +1,8 @@
 #include "lib/train/trajectory.h"
 
 #include "lib/base/error.h"
+#include "lib/io/json.h"
+#include "lib/model/sample.h"
 
 namespace nudge {
 namespace {
@@ -40,6 +42,8 @@ Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   t.reward = record.find_real("reward");
   t.temperature = record.find_real("temperature").value_or(1.0f);
   if (t.temperature < 0) record.fail("temperature", "is negative");
+  if (t.temperature > 0 && t.temperature < kLeastTemperature)
+    record.fail("temperature", "is below " + json_number(kLeastTemperature) + ": logits divided by it may overflow");
   t.truncated_sampling =
       record.find_integer("top_k").value_or(0) > 0 || record.find_real("top_p").value_or(1.0f) < 1.0f;
   const std::string finish = record.find_text("finish").value_or("stop");

@@ -33,7 +33,8 @@ struct Trajectory {
 };
 
 // Reads and checks a record against a model's vocabulary and context. Errors: kBadInput naming the record: no
-// response tokens, tokens beyond the vocabulary, longer than the context, lists of different lengths.
+// response tokens, tokens beyond the vocabulary, longer than the context, lists of different lengths, a temperature
+// that is negative or below kLeastTemperature and not 0.
 Trajectory read_trajectory(const Record& record, const ModelConfig& config);
 
 // Error kBadInput where the record names a tokenizer of another digest than that of `what` ("reward model").

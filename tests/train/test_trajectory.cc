@@ -130,6 +130,10 @@ TEST_CASE("fields that are missing or of another type are refused") {
     CHECK(message.rfind("file: record 3: field \"" + key + "\" ", 0) == 0);
   }
   CHECK(refusal({{"temperature", "-0.5"}}) == "file: record 3: field \"temperature\" is negative");
+  for (const char* tiny : {"1e-42", "1e-38", "0.00099"})
+    CHECK(refusal({{"temperature", tiny}}) ==
+          "file: record 3: field \"temperature\" is below 0.001: logits divided by it may overflow");
+  CHECK(read({{"temperature", "0.001"}}).temperature == 0.001f);
 }
 
 TEST_CASE("what this policy sampled is taken") { CHECK(check({}) == "nothing thrown"); }

@@ -121,6 +121,17 @@ out_of_bounds() {
   done
 }
 ok "a count is beyond its bounds" out_of_bounds
+tiny_temperature() {
+  for temperature in 1e-42 1e-38 0.00099; do
+    expect_status 64 rollout --policy "$p0" --temperature $temperature "$TINY/prompts.jsonl"
+    expect_misuse
+    expect_stderr 'temperature: .* is below 0.001 and not 0'
+    expect_stderr 'may overflow'
+  done
+  expect_status 64 rollout --policy "$p0" --temperature 100.5 "$TINY/prompts.jsonl"
+  expect_misuse
+}
+ok "a temperature is too near to 0, or too high" tiny_temperature
 bad_shard() {
   for shard in 3/3 -1/3 1 1/0 a/b 1/2/3; do
     expect_status 64 rollout --policy "$p0" "--shard=$shard" "$TINY/prompts.jsonl"

@@ -32,6 +32,15 @@ greedy() {
     | ($g.response_ids[0] | tostring) == $m.key and $g.logprobs[0] == $m.value' g.jsonl
 }
 ok "--temperature 0 takes the most probable token, with its log-prob at temperature 1" greedy
+extremes() {  # the least and the greatest temperature
+  roll --temperature 0.001 "$TINY/prompts.jsonl" > cold.jsonl
+  roll --temperature 0 "$TINY/prompts.jsonl" | jq -c .response_ids > x
+  jq -c .response_ids cold.jsonl | cmp - x
+  holds cold.jsonl 'all(.temperature == 0.001) and (map(.logprobs[]) | add / length > -0.01)'
+  roll --temperature 100 "$TINY/prompts.jsonl" > hot.jsonl
+  holds hot.jsonl 'all(.logprobs | all((. + (300 | log) | fabs) < 0.5))'
+}
+ok "the least and the greatest temperature give what is nearly greedy and nearly uniform" extremes
 greedy_is_top_1() {
   roll --temperature 0 "$TINY/prompts.jsonl" | jq -c .response_ids > x
   roll --top-k 1 "$TINY/prompts.jsonl" | jq -c .response_ids > y
