@@ -129,20 +129,23 @@ demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh
 	@$(MAKE) --no-print-directory $(jobs) all
 	@PATH="$(CURDIR)/$(build)/bin:$$PATH" bash docs/demo.sh
 
+# Quoted everywhere: a folder's name may hold spaces, and unquoted its first word would be what is removed.
+to        = '$(subst ','\'',$(DESTDIR)$(PREFIX))'
+
 install: all  ## install programs, library, headers and man pages under $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man1
-	install -s -m 755 $(bin) $(DESTDIR)$(PREFIX)/bin
-	install -s -m 644 $(library) $(DESTDIR)$(PREFIX)/lib
-	ln -sf $(soname) $(DESTDIR)$(PREFIX)/lib/libnudge.so
-	install -m 644 $(man_pages) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(to)/bin $(to)/lib $(to)/share/man/man1
+	install -s -m 755 $(bin) $(to)/bin
+	install -s -m 644 $(library) $(to)/lib
+	ln -sf $(soname) $(to)/lib/libnudge.so
+	install -m 644 $(man_pages) $(to)/share/man/man1
 	@# Under their paths in the tree: -I$(PREFIX)/include/nudge finds what includes "lib/x/y.h".
 	set -e; for d in $(sort $(dir $(headers))); do \
-	  install -d $(DESTDIR)$(PREFIX)/include/nudge/$$d; install -m 644 $$d*.h $(DESTDIR)$(PREFIX)/include/nudge/$$d; done
+	  install -d $(to)/include/nudge/$$d; install -m 644 $$d*.h $(to)/include/nudge/$$d; done
 
 uninstall:  ## remove what install put there
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DESTDIR)$(PREFIX)/lib/$(soname) $(DESTDIR)$(PREFIX)/lib/libnudge.so
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/share/man/man1/%.1)
-	rm -rf $(DESTDIR)$(PREFIX)/include/nudge
+	rm -f $(foreach p,$(PROGRAMS),$(to)/bin/$p $(to)/share/man/man1/$p.1)
+	rm -f $(to)/lib/$(soname) $(to)/lib/libnudge.so
+	rm -rf $(to)/include/nudge
 
 clean:  ## remove all that was built
 	rm -rf build

@@ -54,6 +54,16 @@ uninstalls() {
   [ ! -e dest/usr/include/nudge ]
 }
 ok "make uninstall leaves nothing" uninstalls
+named_with_spaces() {  # a word of the name may be a folder of its own, which isn't ours
+  mkdir a && echo mine > a/mine
+  install_at "a b'c"
+  "a b'c/usr/bin/peek" --version | cmp - peek.version
+  in_tree uninstall "DESTDIR=$PWD/a b'c" PREFIX=/usr
+  [ -z "$(find "a b'c" -type f -o -type l)" ] || { find "a b'c" -type f -o -type l; return 1; }
+  in_tree uninstall DESTDIR= "PREFIX=$PWD/a b'c/usr"
+  [ "$(cat a/mine)" = mine ]
+}
+ok "install and uninstall take a folder whose name has spaces" named_with_spaces
 spares_others() {
   install_at again
   echo mine > again/usr/bin/mine
