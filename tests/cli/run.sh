@@ -5,7 +5,7 @@
 set -u
 [ $# -ge 1 ] || { echo "usage: tests/cli/run.sh BUILD_FOLDER [PATTERN]" >&2; exit 64; }
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-BIN=$(cd "$1" && pwd)/bin
+BIN=$(cd "$1/bin" && pwd) || exit 66
 pattern=${2:-*}
 PATH=$BIN:$PATH
 LC_ALL=C.UTF-8
