@@ -67,10 +67,10 @@ int main(int argc, char** argv) {
       rollout.add(prompt, number, out, show);
     }
     rollout.finish(out, show);
-    out.finish();
     warn_of_losses(tool, in);
+    finish_output(out, in);
     const auto& t = rollout.tally();
-    tool.tally(
-        {{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}});
+    tool.tally({{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}},
+               {}, true);
   });
 }

@@ -74,19 +74,19 @@ int main(int argc, char** argv) {
       if (window.size() == kWindow) flush();
     }
     flush();
-    out.finish();
     warn_of_losses(tool, in);
+    finish_output(out, in);
     std::string more;
     if (const Calibration c = calibrate(scorer.chosen(), scorer.rejected()); c.pairs > 0) {
       char text[96];
       std::snprintf(text, sizeof text, "accuracy %.4f +- %.4f on %zu pairs", c.accuracy.mean.value_or(0),
                     c.accuracy.standard_error.value_or(0), c.pairs);
       more = text;
-    } else if (!reward_model.empty()) {
+    } else if (!reward_model.empty() && out.records() > 0) {
       char text[64];
       std::snprintf(text, sizeof text, "mean reward %.4f", scorer.mean_reward());
       more = text;
     }
-    tool.tally({{out.records(), "record"}}, more);
+    tool.tally({{out.records(), "record"}}, more, true);
   });
 }

@@ -85,8 +85,8 @@ class Tool {
   std::string provenance() const;
 
   // The line that ends a finished run: "rollout: 256 trajectories, 12,345 tokens, 3.2 s". The first figure is
-  // what succeeded; 0 is a failure and throws kBadInput.
-  void tally(const std::vector<Count>& counts, const std::string& more = {});
+  // what succeeded; 0 is a failure and throws kBadInput, unless `may_be_none`.
+  void tally(const std::vector<Count>& counts, const std::string& more = {}, bool may_be_none = false);
 
   Progress progress(const std::string& unit, std::int64_t total = 0) { return {console_, unit, total}; }
   void warn(std::string_view message) { console_.warning(message); }

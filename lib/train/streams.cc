@@ -1,5 +1,7 @@
 #include "lib/train/streams.h"
 
+#include "lib/base/error.h"
+
 namespace nudge {
 
 void output_options(Tool& tool, StreamOptions& o) {
@@ -22,6 +24,11 @@ RecordWriter open_output(const Tool& tool, const StreamOptions& o, std::string d
 
 void warn_of_losses(Tool& tool, const RecordReader& reader) {
   if (const std::string lost = reader.salvage_report(); !lost.empty()) tool.warn(lost);
+}
+
+void finish_output(RecordWriter& out, const RecordReader& reader) {
+  if (out.records() == 0 && !reader.salvage_report().empty()) bad_input("nothing succeeded: 0 records");
+  out.finish();
 }
 
 LoadedRecords load_records(Tool& tool, const std::vector<std::string>& files, bool salvage) {

@@ -25,6 +25,11 @@ RecordWriter open_output(const Tool& tool, const StreamOptions& options, std::st
 // Warns of what --salvage left out. To be called at the input's end.
 void warn_of_losses(Tool& tool, const RecordReader& reader);
 
+// Finishes the output of a program that writes records for each one it reads. Without a record it fails (kBadInput)
+// and leaves no output, unless all of the input was read: then the shard has none of it, or its marks prove that it
+// has none itself, as those of an empty shard do.
+void finish_output(RecordWriter& out, const RecordReader& reader);
+
 struct LoadedRecords {
   std::vector<Record> records;
   std::string digest;  // of the files' text

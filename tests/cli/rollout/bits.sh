@@ -35,8 +35,42 @@ shards_zstd() {
 ok "compressed shards concatenate, for zstd and for the next program" shards_zstd
 shard_of_one() { with --shard 0/1; }
 ok "--shard 0/1 is the whole" shard_of_one
-empty_shard() { refused 65 'nothing succeeded|0 trajectories' roll --shard 7/9 "$TINY/prompts.jsonl"; }
-ok "a shard without prompts is a failure" empty_shard
+empty_shards() {  # of nine over six prompts: whole files without records, for each next program
+  for i in 0 1 2 3 4 5 6 7 8; do
+    expect_status 0 roll --shard $i/9 -o s$i.zst "$TINY/prompts.jsonl"
+    expect_status 0 score -q --ref "$TINY/base" s$i.zst -o t$i.zst
+  done
+  expect_status 0 rollout --policy "$TINY/p0" --shard 7/9 -o loud.zst "$TINY/prompts.jsonl"
+  expect_stderr '^rollout: 0 trajectories'
+  cat t?.zst > all.scored
+  roll "$TINY/prompts.jsonl" | score -q --ref "$TINY/base" | sort > x
+  score -q --ref "$TINY/base" s?.zst | sort | cmp - x
+  zstd -dcq all.scored | sort | cmp - x
+  peek --json all.scored > y
+  holds y '.[0].records == 30'
+  expect_status 0 peek s7.zst
+  expect_status 65 label --by reward s7.zst -o pairs.zst
+  [ ! -e pairs.zst ]
+}
+ok "a shard without prompts is a whole file without records" empty_shards
+empty_shard_piped() {
+  roll -z --shard 7/9 "$TINY/prompts.jsonl" > a
+  score -q --ref "$TINY/base" -z < a > b
+  expect_status 0 score -q --ref "$TINY/base" b
+  [ ! -s out ]
+  expect_status 0 roll --shard 7/9 -o empty.jsonl "$TINY/prompts.jsonl"
+  [ -e empty.jsonl ] && [ ! -s empty.jsonl ]
+}
+ok "an empty shard goes through pipes and plain files" empty_shard_piped
+nothing_left() {  # a shard of what is damaged throughout, and no input at all
+  zstd -qc "$TINY/prompts.jsonl" | head -c 30 > damaged
+  expect_status 65 roll --salvage --shard 7/9 -o lost.zst damaged
+  expect_status 65 roll --shard 7/9 -o lost.zst /dev/null
+  expect_status 65 roll --salvage -o lost.zst damaged
+  expect_status 65 score --salvage --ref "$TINY/base" -o lost.zst damaged
+  [ ! -e lost.zst ]
+}
+ok "no input, or nothing whole of it, is a failure that leaves no output" nothing_left
 stored() {
   zstd -q "$TINY/prompts.jsonl" -o prompts.bin
   roll prompts.bin | cmp - whole.jsonl
