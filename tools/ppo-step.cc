@@ -145,6 +145,7 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     const auto begin = std::chrono::steady_clock::now();
+    refuse_metrics_in_input(metrics_file, streams.files);
     std::unique_ptr<RunFolder> folder;
     if (dry_run)
       refuse_same_file(streams.files, streams.output);

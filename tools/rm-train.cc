@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   register_options(tool);
 
   return tool.run(argc, argv, [&] {
+    refuse_metrics_in_input(metrics, files, {held_out, normalize_on});
     RunFolder folder(output, "rm-train", force);
     Model model = load_as_score_model(init, options.training.seed);
     Provenance provenance(tool.provenance());

@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
+    refuse_metrics_in_input(metrics, files, {held_out});
     RunFolder folder(output, "sft-train", force);
     std::optional<Model> model;
     if (init != "new") model = load_model(init, HeadKind::kLanguage);

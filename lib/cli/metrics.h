@@ -20,7 +20,7 @@ class MetricsFile {
   // mix their lines. Throws kIo.
   void write(std::string_view line);
 
-  bool is_open() const { return fd_ >= 0; }
+  const std::string& path() const { return path_; }  // "" where it is closed
 
  private:
   int fd_ = -1;

@@ -12,6 +12,14 @@ void output_options(Tool& tool, StreamOptions& o) {
   salvage_option(tool, o.salvage);
 }
 
+void refuse_metrics_in_input(const MetricsFile& metrics, const std::vector<std::string>& files,
+                             const std::vector<std::string>& others) {
+  if (metrics.path().empty()) return;
+  refuse_same_file(files, metrics.path());
+  for (const std::string& other : others)
+    if (!other.empty()) refuse_same_file({other}, metrics.path());
+}
+
 RecordWriter open_output(const Tool& tool, const StreamOptions& o, std::string digest) {
   return RecordWriter({.path = o.output,
                        .zstd = o.zstd,

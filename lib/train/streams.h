@@ -19,6 +19,11 @@ struct StreamOptions {
 // Registers -o, -z, --force and --salvage under "Output".
 void output_options(Tool& tool, StreamOptions& options);
 
+// Usage error where the metrics would be appended to an input: one of `files` (none is stdin), or of `others`, names of
+// options' files, where "" is none.
+void refuse_metrics_in_input(const MetricsFile& metrics, const std::vector<std::string>& files,
+                             const std::vector<std::string>& others = {});
+
 // Opens the output; `digest` names input and options. Errors: RecordWriter's.
 RecordWriter open_output(const Tool& tool, const StreamOptions& options, std::string digest);
 

@@ -86,6 +86,14 @@ records() {
 ok "--records is not the number of records" records
 prompt_records() { refused 65 'record 1: field ".*" is missing' step "$TINY/prompts.jsonl" -o bad; }
 ok "the records are prompts" prompt_records
+metrics_in_input() {
+  cp "$in" own.jsonl
+  refused 64 'own.jsonl: is an input as well' step --metrics own.jsonl own.jsonl -o bad
+  refused 64 'own.jsonl: is an input as well' step --metrics own.jsonl --dry-run own.jsonl
+  cmp "$in" own.jsonl
+  [ ! -e bad ]
+}
+ok "the metrics would go into the input" metrics_in_input
 cut() {
   zstd -qc "$in" | head -c 700 > cut.zst
   refused 65 'cut.zst' step cut.zst -o bad

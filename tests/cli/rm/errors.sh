@@ -6,6 +6,18 @@ refused() {  # pattern, input on stdin
   expect_stderr "$1"
   absent bad
 }
+metrics_in_input() {
+  : > samples.jsonl
+  cp train.jsonl kept.jsonl
+  for f in train.jsonl unseen.jsonl samples.jsonl; do
+    expect_status 64 rm-train --init base --metrics $f --held-out unseen.jsonl --normalize-on samples.jsonl \
+      train.jsonl -o bad
+    expect_misuse
+    expect_stderr "$f: is an input as well"
+  done
+  cmp train.jsonl kept.jsonl
+  absent bad
+}
 no_rejected() { echo '{"prompt":"a","chosen":"b"}' | refused 'error: stdin: record 1: field "rejected" is missing'; }
 no_chosen() { echo '{"prompt":"a","rejected":"b"}' | refused 'record 1: field "chosen" is missing'; }
 wrong_type() { printf '{"prompt":"a","chosen":"b","rejected":"c"}\n{"prompt":"a","chosen":1,"rejected":"c"}\n' | refused 'record 2: field "chosen"'; }
@@ -91,6 +103,7 @@ ok "samples are checked, and have to be there" bad_samples
 ok "an input that is missing" no_such_input
 ok "a model folder that is missing" no_such_model
 ok "a model folder without one of its files" model_without
+ok "metrics that would go into an input" metrics_in_input
 ok "-o is required" no_output
 ok "--init is required" no_init
 ok "an output that exists stays as it is" output_exists

@@ -51,6 +51,18 @@ output_exists() {
 }
 no_parent() { expect_status 73 sft-train --init base text.jsonl -o no/such/folder; expect_stderr 'no/such'; }
 metrics_nowhere() { expect_status 73 sft-train --init base --metrics no/such/m text.jsonl -o bad; absent bad; }
+metrics_in_input() {  # which stays as it was
+  for f in text.jsonl more.jsonl; do
+    cp text.jsonl more.jsonl
+    expect_status 64 sft-train --init base --metrics $f --held-out more.jsonl text.jsonl -o bad
+    expect_misuse
+    expect_stderr "$f: is an input as well"
+    cmp text.jsonl more.jsonl
+  done
+  status_of sft-train --init base --metrics more.jsonl -o bad < more.jsonl
+  [ $status = 64 ]
+  absent bad
+}
 sizes_need_new() {
   for o in --layers --width --heads --context --vocab; do
     expect_status 64 sft-train --init base $o 300 text.jsonl -o bad
@@ -96,6 +108,7 @@ ok "a folder can't be written to stdout" output_is_stdout
 ok "an output that exists stays as it is" output_exists
 ok "an output whose parent is missing" no_parent
 ok "metrics that can't be written" metrics_nowhere
+ok "metrics that would go into an input" metrics_in_input
 ok "sizes are for new models" sizes_need_new
 ok "heads have to divide the width" heads_divide
 ok "a warm-up longer than the training" warmup_too_long
