@@ -46,14 +46,13 @@ Description about() {
                         "peek --json scored.jsonl.zst | jq .fields.reward.values.mean"}}};
 }
 
-std::string report(const Options& o, const Summary& summary, const std::vector<StreamInfo>& streams) {
+std::string report(const Options& o, const Summary& summary, const std::vector<StreamInfo>& streams,
+                   const std::optional<Tokenizer>& tokenizer) {
   if (o.json) return summary_json(summary, streams);
   std::string out = describe_streams(streams) + describe_fields(summary);
   const bool colour = o.colour == Colour::kAlways || (o.colour == Colour::kAuto && ::isatty(STDOUT_FILENO));
   TokenText text;
-  std::optional<Tokenizer> tokenizer;
-  if (!o.tokenizer.empty()) {
-    tokenizer.emplace(Tokenizer::load(o.tokenizer));
+  if (tokenizer) {
     text = [&](std::int32_t id) { return tokenizer->token_bytes(id); };
   }
   for (const Record& record : summary.samples()) {
@@ -80,18 +79,20 @@ int main(int argc, char** argv) {
   seed_option(tool, o.samples.seed).needs("--random");
   using enum TokenFigure;
   tool.choice("--by", o.by, {{"logprobs", kLogProbs}, {"advantages", kAdvantages}, {"kl", kKl}},
-              "the figure that colours tokens");
+              "the figure that colours tokens").excludes("--json");
   tool.option("--tokenizer", o.tokenizer, "model folder whose tokenizer shows the tokens as text instead of their ids")
-      .placeholder("FOLDER");
+      .placeholder("FOLDER").excludes("--json");
   tool.group("Output");
   tool.option("--json", o.json, "write one JSON object instead of words");
   tool.choice("--color", o.colour, {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}},
-              "colour tokens: where stdout is a terminal, always, or never");
+              "colour tokens: where stdout is a terminal, always, or never").excludes("--json");
   return tool.run(argc, argv, [&] {
+    std::optional<Tokenizer> tokenizer;
+    if (!o.tokenizer.empty()) tokenizer.emplace(Tokenizer::load(o.tokenizer));
     RecordReader reader(o.files, {.salvage = true});
     Summary summary(o.samples);
     for (Record record; reader.next(record);) summary.add(record);
-    print(report(o, summary, reader.streams()));
+    print(report(o, summary, reader.streams(), tokenizer));
     refuse_damage(reader.streams());
     tool.note(std::to_string(summary.records()) + (summary.records() == 1 ? " record" : " records") + ", whole");
   });

@@ -131,7 +131,7 @@ int main(int argc, char** argv) {
   tool.group("Output");
   output_option(tool, streams.output).shown_default("none; stdout with --dry-run");
   force_option(tool, streams.force);
-  compress_option(tool, streams.zstd);
+  compress_option(tool, streams.zstd).needs("--dry-run");
   tool.option("--dry-run", dry_run,
               "write the records back with values, advantages, returns, ratio and loss; train nothing");
   metrics_option(tool, metrics_file);

@@ -80,10 +80,25 @@ full_disk() {
   peek t.jsonl > /dev/full 2> err || status=$?
   [ "$status" = 74 ]
 }
+json_is_plain() {  # what only words have is not taken and ignored
+  for option in --color=always --by=kl --tokenizer=.; do
+    expect_status 64 peek --json $option t.jsonl
+    expect_misuse
+    expect_stderr "${option%=*} and --json exclude each other"
+  done
+}
+tokenizer_first() {  # before the input is waited for
+  status=0
+  mkfifo never
+  timeout 20 peek --tokenizer absent never 2> err || status=$?
+  [ "$status" = 66 ]
+}
 
 ok "tells format, schemas and statistics" tells_the_figures
 ok "reads zstd, several files and stdin" reads_zstd_and_stdin
 ok "writes JSON for scripts" writes_json
+ok "--json excludes what only words have" json_is_plain
+ok "a tokenizer that is missing is told before the input is read" tokenizer_first
 ok "shows the first n records" shows_samples
 ok "draws samples by the seed" draws_by_the_seed
 ok "colours tokens by log-prob, advantage and KL" colours

@@ -94,6 +94,8 @@ metrics_in_input() {
   [ ! -e bad ]
 }
 ok "the metrics would go into the input" metrics_in_input
+compressed_model() { refused 64 'zstd needs --dry-run' step -z "$in" -o bad; [ ! -e bad ]; }
+ok "-z is given with nothing to compress" compressed_model
 cut() {
   zstd -qc "$in" | head -c 700 > cut.zst
   refused 65 'cut.zst' step cut.zst -o bad
