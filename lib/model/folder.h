@@ -22,8 +22,9 @@ struct Model {
   bool ends(std::int32_t token) const;
 };
 
-// Errors: kNoInput for a missing folder or file, kBadInput naming file and tensor or key: tensors that are
-// missing, unknown or misshapen, an index that its shards contradict, a tokenizer with more tokens than the vocabulary, a head of the other kind.
+// Errors: kNoInput for a missing folder or file, kBadInput naming file and tensor or key: tensors that are missing,
+// unknown or misshapen, an index that its shards contradict, a tokenizer with more tokens than the vocabulary, a head
+// of the other kind.
 Model load_model(const std::string& folder, HeadKind head);
 
 // The same trunk under a fresh score head (docs/mathematics.md, 3), from a language model's folder; a folder

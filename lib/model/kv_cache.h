@@ -1,5 +1,5 @@
-// Keys and values of the tokens seen so far, per layer, slot and head of keys and values, in the form the attention kernel
-// reads: keys transposed in blocks of 16, values as rows.
+// Keys and values of the tokens seen so far, per layer, slot and head of keys and values, in the form the attention
+// kernel reads: keys transposed in blocks of 16, values as rows.
 #pragma once
 
 #include <cstdint>

@@ -102,8 +102,8 @@ TEST_CASE("k1, k2, k3, exact KL and entropy of each token of a PPO batch are the
     const double limit = 2 * golden.tolerance("logits_max_abs");
     int n = 0;
     for (const auto sample : golden.json["ppo_samples"]) {
-      const FileReport r =
-          report_of({trajectory(std::to_string(n++), ids(sample["prompt_ids"]), ids(sample["response_ids"]))}, policies);
+      const Record record = trajectory(std::to_string(n++), ids(sample["prompt_ids"]), ids(sample["response_ids"]));
+      const FileReport r = report_of({record}, policies);
       const auto want = [&](const char* key) { return numbers(sample["expect"][key]); };
       const auto k1 = want("k1_old_new"), k2 = want("k2_old_new"), k3 = want("k3_old_new"),
                  exact = want("kl_exact_old_new"), entropy = want("entropy");
@@ -148,8 +148,8 @@ TEST_CASE("KL to the reference from the recorded log-probs is that of the oracle
     for (const auto sample : golden.json["ppo_samples"]) {
       const auto policy = numbers(sample["old_logprobs"]), ref = numbers(sample["ref_logprobs"]);
       for (std::size_t t = 0; t < policy.size(); ++t) k1 += double(policy[t]) - double(ref[t]), tokens += 1;
-      records.push_back(trajectory(std::to_string(records.size()), ids(sample["prompt_ids"]), ids(sample["response_ids"]),
-                                   policy, ref));
+      records.push_back(trajectory(std::to_string(records.size()), ids(sample["prompt_ids"]),
+                                   ids(sample["response_ids"]), policy, ref));
     }
     const FileReport r = report_of(records);
     CHECK(near(token_mean(r.to_ref.k1()), k1 / tokens, 1e-6));

@@ -40,14 +40,15 @@ const std::map<std::string, ModelConfig>& kinds() {
 // f(subject) for each kind, with a sequence of that many tokens.
 template <class F>
 void for_each_kind(std::int64_t tokens, const F& f) {
-  for (const auto& [name, config] : kinds()) {
-    CAPTURE(name);
-    f(Subject{random_transformer(config, 71, 1.2, true), random_tokens(tokens, config.vocab, 72)});
+  for (const auto& kind : kinds()) {
+    CAPTURE(kind.first);
+    f(Subject{random_transformer(kind.second, 71, 1.2, true), random_tokens(tokens, kind.second.vocab, 72)});
   }
 }
 
 // Of every row's next token, in micro-batches of so many sequences.
-Floats gradient(const Transformer& model, const std::vector<std::vector<std::int32_t>>& sequences, std::size_t together) {
+Floats gradient(const Transformer& model, const std::vector<std::vector<std::int32_t>>& sequences,
+                std::size_t together) {
   Gradients g(model.config(), model.layout());
   for (std::size_t i = 0; i < sequences.size(); i += together) {
     Batch batch;
@@ -118,9 +119,9 @@ TEST_CASE("every kind of block has the same gradient at every level and number o
 }
 
 TEST_CASE("rows of the rotary table do not depend on how far it reaches or in how many steps it grew") {
-  for (const auto& [name, config] : kinds()) {
-    CAPTURE(name);
-    RotaryTable once(config), grown(config);
+  for (const auto& kind : kinds()) {
+    CAPTURE(kind.first);
+    RotaryTable once(kind.second), grown(kind.second);
     once.reach(2000);
     const std::int64_t half = once.half();
     for (std::int64_t n : {1, 3, 256, 257, 700, 1999, 2000}) grown.reach(n);

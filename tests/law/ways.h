@@ -42,7 +42,8 @@ inline KvCache poisoned_cache(const Subject& s, std::int64_t slots) {
 }
 
 // The sequence's logits in a batch with sequences of these lengths before and behind it.
-inline Floats among(const Subject& s, const std::vector<std::int64_t>& before, const std::vector<std::int64_t>& behind) {
+inline Floats among(const Subject& s, const std::vector<std::int64_t>& before,
+                    const std::vector<std::int64_t>& behind) {
   Batch batch;
   std::uint64_t seed = 100;
   for (std::int64_t n : before) batch.add(random_tokens(n, s.model.config().vocab, ++seed));

@@ -140,14 +140,16 @@ TEST_CASE("the new form of rotary parameters means what the old one does") {
   CHECK(parsed("gpt_neox", {{"rotary_emb_base", "98"}, {"rope_theta", "99"}}).rotary.theta == 98);
   for (const char* none : {"null", "{\"rope_type\":\"default\"}", "{\"type\":\"default\"}"})
     CHECK(parsed("llama", {{"rope_scaling", none}}).rotary.scaling == RopeScaling::kNone);
-  CHECK(parsed("llama", {{"rope_scaling", "{\"rope_type\":\"linear\",\"type\":\"x\",\"factor\":3}"}}).rotary.factor == 3);
+  const Keys both{{"rope_scaling", "{\"rope_type\":\"linear\",\"type\":\"x\",\"factor\":3}"}};
+  CHECK(parsed("llama", both).rotary.factor == 3);
 }
 TEST_CASE("a configuration of every family that is written reads back as it was") {
   const std::string llama3 = "{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.5,"
                              "\"high_freq_factor\":4.5,\"original_max_position_embeddings\":64}";
+  const std::string linear = "{\"type\":\"linear\",\"factor\":3}", none = "null";
   for (const char* family : kAfterGpt2) {
     for (HeadKind head : {HeadKind::kLanguage, HeadKind::kScore}) {
-      for (const std::string& scaling : {std::string("null"), llama3, std::string("{\"type\":\"linear\",\"factor\":3}")}) {
+      for (const std::string& scaling : {none, llama3, linear}) {
         ModelConfig c = parsed(family, {{"rope_scaling", scaling}, {"rope_theta", "4321.5"}, {"rotary_pct", "0.5"},
                                         {"eos_token_id", "[4,5]"}, {"bos_token_id", "null"}, {"pad_token_id", "7"},
                                         {"partial_rotary_factor", "null"}});
@@ -168,8 +170,9 @@ TEST_CASE("a configuration of every family that is written reads back as it was"
   }
 }
 TEST_CASE("what is written has the family's own architecture") {
-  for (const auto& [family, stem] : std::map<std::string, std::string>{
-           {"llama", "Llama"}, {"mistral", "Mistral"}, {"qwen2", "Qwen2"}, {"qwen3", "Qwen3"}, {"gpt_neox", "GPTNeoX"}}) {
+  const Keys stems{{"llama", "Llama"}, {"mistral", "Mistral"}, {"qwen2", "Qwen2"}, {"qwen3", "Qwen3"},
+                   {"gpt_neox", "GPTNeoX"}};
+  for (const auto& [family, stem] : stems) {
     ModelConfig c = parsed(family, {{"architectures", "[\"" + stem + "ForCausalLM\"]"}});
     CHECK(c.head == HeadKind::kLanguage);
     CHECK(c.json().find('"' + stem + "ForCausalLM\"") != std::string::npos);
@@ -190,8 +193,9 @@ TEST_CASE("keys that change mathematics change the text for digests") {
                                        {"tie_word_embeddings", "true"}, {"max_position_embeddings", "99"}})
     CHECK(llama({{key, value}}) != before);
   const auto scaled = [&](const std::string& factor, const std::string& low, const std::string& length) {
-    return llama({{"rope_scaling", "{\"rope_type\":\"llama3\",\"factor\":" + factor + ",\"low_freq_factor\":" + low +
-                                       ",\"high_freq_factor\":9,\"original_max_position_embeddings\":" + length + "}"}});
+    return llama({{"rope_scaling", "{\"rope_type\":\"llama3\",\"high_freq_factor\":9,\"factor\":" + factor +
+                                       ",\"low_freq_factor\":" + low +
+                                       ",\"original_max_position_embeddings\":" + length + "}"}});
   };
   CHECK(scaled("2", "1", "50") != scaled("3", "1", "50"));
   CHECK(scaled("2", "1", "50") != scaled("2", "2", "50"));

@@ -74,7 +74,9 @@ struct Sharded {
       index[t.name] = file(shard);
     }
   }
-  static std::string file(std::size_t shard) { return "model-0000" + std::to_string(shard + 1) + "-of-00003.safetensors"; }
+  static std::string file(std::size_t shard) {
+    return "model-0000" + std::to_string(shard + 1) + "-of-00003.safetensors";
+  }
   std::string path() const { return folder + "/model.safetensors.index.json"; }
   void write() const {
     for (std::size_t s = 0; s < 3; ++s) replace_file(folder + "/" + file(s), safetensors_text(shards[s]));

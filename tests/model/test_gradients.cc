@@ -257,7 +257,7 @@ TEST_CASE("the norm's epsilon is taken from the configuration, forward and backw
 TEST_CASE("gradients of a Llama with two heads of keys for six of queries are central differences") {
   check_problem(family_shape("llama", shape_of(2, 6, 4, 19, 23, 20), 2, 0, 4), {5, 1, 9}, 20);
 }
-TEST_CASE("gradients of a tied Llama with biases, one head of keys and llama3's rotary scaling are central differences") {
+TEST_CASE("gradients of a tied Llama with biases, one head of keys and llama3's scaling are central differences") {
   ModelConfig c = family_shape("llama", shape_of(2, 3, 7, 21, 29, 40), 1, 10, 10);
   c.tied = c.qkv_bias = c.proj_bias = c.inner_bias = true;
   c.rotary.theta = 100, c.rotary.scaling = RopeScaling::kLlama3, c.rotary.factor = 4, c.rotary.original_context = 16;
