@@ -7,7 +7,7 @@
 using namespace nudge;
 
 int main(int argc, char** argv) {
-  std::string policy, dtype;
+  std::string dtype;
   RolloutOptions options;
   GenerateOptions& g = options.generate;
   StreamOptions streams;
@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
              .kernel_level = [] { return std::string(kernels().name); }});
   input_files(tool, streams.files);
   tool.group("Sampling");
-  tool.option("--policy", policy, "model folder to sample from").required().placeholder("FOLDER").neutral();
+  tool.option("--policy", options.policy, "model folder to sample from").required().placeholder("FOLDER").neutral();
   tool.option("-n,--samples", options.samples, "samples per prompt").at_least(1).at_most(1 << 20);
   tool.option("--temperature", g.sampling.temperature, "logits are divided by this; 0 takes the most probable token")
       .at_least(0)
@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     refuse_same_file(streams.files, streams.output);
-    Model model = load_model(policy, HeadKind::kLanguage);
+    Model model = load_model(options.policy, HeadKind::kLanguage);
     Rollout rollout(model, options);
     const std::string digest = Provenance(tool.provenance()).input("policy", rollout.policy_digest()).digest();
     RecordWriter out = open_output(tool, streams, digest);

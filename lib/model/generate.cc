@@ -47,7 +47,12 @@ bool Generator::draw(const float* logits, const SampleRequest& request, SampledR
   thread_local Buffer<float> weights;
   const std::int64_t V = model_.config().vocab;
   const double u = uniform(options_.seed, stream_of(request.id), response.ids.size());
-  const std::int32_t token = sample_token(logits, V, options_.sampling, u, weights);
+  std::int32_t token = 0;
+  try {
+    token = sample_token(logits, V, options_.sampling, u, weights);
+  } catch (const Error& e) {
+    throw Error(e.status(), "sample " + request.id + ": " + e.what(), e.advice());
+  }
   const float temperature = options_.sampling.temperature == 0 ? 1.0f : options_.sampling.temperature;
   RowStats stats;
   kernels().row_stats(logits, V, temperature, token, &stats);

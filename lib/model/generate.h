@@ -38,7 +38,7 @@ class Generator {
   Generator(const Model& model, GenerateOptions options);
 
   // One response for each request, in their order. Consecutive requests with the same prompt share its prefill.
-  // `progress` is called with the number of tokens after each step.
+  // `progress` is called with the number of tokens after each step. Errors: sample_token's, naming the request.
   std::vector<SampledResponse> run(std::span<const SampleRequest> requests,
                                    const std::function<void(std::int64_t tokens)>& progress = {});
 

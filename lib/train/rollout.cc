@@ -43,9 +43,14 @@ void Rollout::add(const Record& prompt, std::int64_t number, RecordWriter& out, 
 
 void Rollout::finish(RecordWriter& out, const TokenProgress& progress) {
   const std::int64_t before = tally_.tokens;
-  const auto responses = generator_.run(requests_, [&](std::int64_t tokens) {
-    if (progress) progress(before + tokens);
-  });
+  std::vector<SampledResponse> responses;
+  try {
+    responses = generator_.run(requests_, [&](std::int64_t tokens) {
+      if (progress) progress(before + tokens);
+    });
+  } catch (const Error& e) {
+    throw Error(e.status(), options_.policy + ": " + e.what(), e.advice());
+  }
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     out.write(trajectory(prompts_[owners_[i]], requests_[i], responses[i]));
     ++tally_.trajectories;

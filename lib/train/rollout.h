@@ -18,6 +18,7 @@ namespace nudge {
 struct RolloutOptions {
   GenerateOptions generate;
   std::int64_t samples = 1;  // a prompt
+  std::string policy;        // its folder, for messages
 };
 
 using TokenProgress = std::function<void(std::int64_t tokens)>;
@@ -32,7 +33,8 @@ class Rollout {
   // kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context, an id seen before.
   // Writes the trajectories of each window that it fills.
   void add(const Record& prompt, std::int64_t number, RecordWriter& out, const TokenProgress& progress);
-  // Writes the trajectories of what is left. To be called at the input's end.
+  // Writes the trajectories of what is left. To be called at the input's end. Errors: the sampling's, naming policy
+  // and sample.
   void finish(RecordWriter& out, const TokenProgress& progress);
 
   struct Tally {

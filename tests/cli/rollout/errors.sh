@@ -92,6 +92,17 @@ cut_weights() {
   refused 65 'short/model.safetensors' rollout --policy short "$TINY/prompts.jsonl"
 }
 ok "the policy's weights are cut" cut_weights
+not_finite() {  # the last weight, of the last token in the embedding: its logit is none
+  cp -r "$p0" nan
+  size=$(($(wc -c < nan/model.safetensors) - 4))
+  printf '\000\000\300\177' | dd of=nan/model.safetensors bs=1 seek=$size conv=notrunc 2> dd.log
+  for threads in 1 2; do
+    refused 65 '^rollout: error: nan: sample film/0: the logits are not finite' rollout --policy nan \
+      --threads $threads "$TINY/prompts.jsonl" -o nan.out
+  done
+  [ ! -e nan.out ]
+}
+ok "a weight is no number" not_finite
 reward_model() { refused 65 'rm.*(ForSequenceClassification|language)' rollout --policy "$TINY/rm" \
   "$TINY/prompts.jsonl"; }
 ok "the policy is a reward model" reward_model
