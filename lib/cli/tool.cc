@@ -6,8 +6,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <new>
+#include <system_error>
 
 #include "lib/base/parallel.h"
 #include "lib/cli/exit_table.h"
@@ -92,6 +94,10 @@ int Tool::guarded(const std::function<void()>& action) {
     status = e.status(), message = e.what(), advice = e.advice();
   } catch (const std::bad_alloc&) {
     status = Exit::kNoMemory, message = "out of memory";
+  } catch (const std::filesystem::filesystem_error& e) {
+    status = Exit::kIo, message = e.path1().string() + ": " + e.code().message();
+  } catch (const std::system_error& e) {  // of threads: the system has no more of them
+    status = Exit::kNoMemory, message = "the system refuses: " + e.code().message();
   } catch (const std::exception& e) {
     status = Exit::kInternal, message = std::string("internal error: ") + e.what();
   } catch (...) {

@@ -76,7 +76,8 @@ class Tool {
   void after_parsing(std::function<void()> action) { actions_.push_back(std::move(action)); }
 
   // Reads the command line and runs `body`; turns what it throws into words and a status: Error into its
-  // own, std::bad_alloc into 71, anything else into 70. Flushes stdout at the end and checks it.
+  // own, std::bad_alloc and the standard library's system_error (no more threads) into 71, that of
+  // its file system into 74, anything else into 70. Flushes stdout at the end and checks it.
   int run(int argc, const char* const* argv, const std::function<void()>& body);
 
   // The options that determine the outputs, as "tool=NAME\n" and then "key=value\n" in the keys' order, with \ and

@@ -1,7 +1,10 @@
+#include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 #include <unistd.h>
 
 #include "lib/cli/signals.h"
@@ -55,7 +58,7 @@ TEST_CASE("misuse is two lines on stderr, nothing on stdout, and 64") {
                       "rollout: hint: rollout --help lists the options\n");
 }
 
-TEST_CASE("no memory is 71 and any other exception 70") {
+TEST_CASE("no memory and no threads are 71, a file system's refusal 74 and any other exception 70") {
   const auto memory = run([](Tool&) { throw std::bad_alloc(); });
   CHECK(memory.status == 71);
   CHECK(contains(memory.err, "rollout: error: out of memory\n"));
@@ -63,6 +66,12 @@ TEST_CASE("no memory is 71 and any other exception 70") {
   CHECK(fault.status == 70);
   CHECK(contains(fault.err, "internal error: impossible\n"));
   CHECK(run([](Tool&) { throw 7; }).status == 70);
+  const auto threads = run([](Tool&) { throw std::system_error(EAGAIN, std::generic_category()); });
+  CHECK(threads.status == 71);
+  CHECK(contains(threads.err, "rollout: error: the system refuses: Resource temporarily unavailable\n"));
+  const auto copy = run([](Tool&) { std::filesystem::copy("absent", "anywhere"); });
+  CHECK(copy.status == 74);
+  CHECK(contains(copy.err, "rollout: error: absent: No such file or directory\n"));
 }
 
 TEST_CASE("an impossible allocation is 71") {
