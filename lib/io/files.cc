@@ -40,6 +40,11 @@ std::string read_file(const std::string& path, std::size_t limit) {
   }
 }
 
+bool file_exists(const std::string& path) {
+  std::error_code error;  // set where it can't be told, such as in a loop of links
+  return std::filesystem::exists(path, error) || error;
+}
+
 void write_file(const std::string& path, std::string_view text) {
   ignore_file_size_signal();
   Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));

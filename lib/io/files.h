@@ -11,6 +11,9 @@ namespace nudge {
 // The content of a file. Errors: kNoInput (missing, a folder), kBadInput (over `limit` bytes), kIo.
 std::string read_file(const std::string& path, std::size_t limit = std::size_t{1} << 30);
 
+// Whether something is there, be it a file that can't be read: false is for absent alone.
+bool file_exists(const std::string& path);
+
 // Writes a new file and syncs it. Errors: kCannotCreate (exists, no such folder), kIo.
 void write_file(const std::string& path, std::string_view text);
 

@@ -68,7 +68,7 @@ std::map<std::string, std::string> read_index(const std::string& path) {
 Weights open_weights(const std::string& folder, const Family::Tensors& names) {
   const std::string single = folder + "/model.safetensors", index = folder + "/model.safetensors.index.json";
   Weights weights;
-  if (std::filesystem::exists(single) || !std::filesystem::exists(index)) {
+  if (file_exists(single) || !file_exists(index)) {
     weights.path = single;
     weights.files.emplace_back(single);
     return weights;
@@ -78,7 +78,7 @@ Weights open_weights(const std::string& folder, const Family::Tensors& names) {
   std::set<std::string> shards, seen;
   for (const auto& [name, shard] : shard_of) shards.insert(shard);
   for (const std::string& shard : shards) {
-    if (!std::filesystem::exists(folder + "/" + shard)) bad_input(index + ": shard " + shard + " is missing");
+    if (!file_exists(folder + "/" + shard)) bad_input(index + ": shard " + shard + " is missing");
     weights.files.emplace_back(folder + "/" + shard);
     for (const auto& t : weights.files.back().tensors()) {
       if (is_ignored(t.name, names)) continue;
@@ -166,7 +166,11 @@ std::vector<std::int32_t> ending_tokens(const std::string& generation_config, co
 }
 
 ModelConfig read_config(const std::string& folder) {
-  if (!std::filesystem::is_directory(folder)) throw Error(Exit::kNoInput, folder + ": no such model folder");
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) {
+    const bool absent = !error || error == std::errc::no_such_file_or_directory;
+    throw Error(Exit::kNoInput, folder + ": no such model folder" + (absent ? "" : ": " + error.message()));
+  }
   const std::string path = folder + "/config.json";
   return ModelConfig::parse(read_file(path), path);
 }
@@ -177,7 +181,7 @@ Model assemble(const std::string& folder, ModelConfig config, Buffer<float> valu
     bad_input(folder + "/tokenizer.json: has " + std::to_string(tokenizer.vocab_size()) +
               " tokens, the model only " + std::to_string(config.vocab));
   const std::string path = folder + "/generation_config.json";
-  std::string generation = std::filesystem::exists(path) ? read_file(path) : "";
+  std::string generation = file_exists(path) ? read_file(path) : "";
   auto eos = ending_tokens(generation, config, path);
   return Model{Transformer(std::move(config), std::move(values)), std::move(tokenizer), std::move(generation),
                std::move(eos)};

@@ -1,12 +1,10 @@
 #include "lib/model/tokenizer.h"
 
-#include <filesystem>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
+#include "lib/io/files.h"
 #include "lib/model/added_tokens.h"
 #include "lib/model/bpe.h"
 #include "lib/model/byte_level.h"
@@ -86,15 +84,6 @@ std::int32_t named_id(const SpecialNames::Name& name, const char* key, bool by_d
   bad_input(where + "/tokenizer_config.json: " + key + " is \"" + name.text + "\", which tokenizer.json lacks");
 }
 
-std::string file_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(Exit::kNoInput, path + ": can't be opened");
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.bad() || text.bad()) throw Error(Exit::kIo, path + ": reading failed");
-  return text.str();
-}
-
 }  // namespace
 
 Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -104,8 +93,7 @@ Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::load(const std::string& folder) {
   const std::string config = folder + "/tokenizer_config.json";
-  const bool configured = std::filesystem::exists(config);
-  return from_json(file_text(folder + "/tokenizer.json"), configured ? file_text(config) : "", folder);
+  return from_json(read_file(folder + "/tokenizer.json"), file_exists(config) ? read_file(config) : "", folder);
 }
 
 Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view config_json,

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 TrainerState TrainerState::read(const std::string& folder) {
   TrainerState s;
   const std::string path = folder + "/trainer/state.json";
-  if (!fs::exists(path)) return s;
+  if (!file_exists(path)) return s;
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (parser.parse(simdjson::padded_string(read_file(path))).get(root) != simdjson::SUCCESS || !root.is_object())
@@ -61,7 +61,7 @@ namespace {
 
 // Moments without the count of their steps, which is in trainer/state.json, can't be corrected: they begin anew.
 void load_moments(Adam& adam, const std::string& file, std::int64_t steps) {
-  if (steps == 0 || !fs::exists(file)) return;
+  if (steps == 0 || !file_exists(file)) return;
   try {
     adam.load(file, steps);
   } catch (const Error& e) {
@@ -103,11 +103,11 @@ void PpoRun::take_over_controllers() {
   options_.objective_kl.check();
 }
 
-bool PpoRun::stored_critic() const { return fs::exists(options_.policy + "/critic"); }
+bool PpoRun::stored_critic() const { return file_exists(options_.policy + "/critic"); }
 
 void PpoRun::load_critic() {
   const std::string own = options_.policy + "/critic";
-  if (fs::exists(own + "/shared.safetensors"))
+  if (file_exists(own + "/shared.safetensors"))
     bad_input(own + ": the policy has a shared critic", "go on with --critic shared, or remove that folder");
   if (stored_critic()) {
     critic_ = std::make_unique<Model>(load_model(own, HeadKind::kScore));
@@ -132,7 +132,7 @@ void PpoRun::load_critic() {
 
 void PpoRun::load_shared_critic() {
   const std::string folder = options_.policy + "/critic", file = folder + "/shared.safetensors";
-  if (stored_critic() && !fs::exists(file))
+  if (stored_critic() && !file_exists(file))
     bad_input(folder + ": the policy has a critic of its own", "go on without --critic shared, or remove that folder");
   // The policy again, in a layout that has a place for the value head.
   ModelConfig config = policy_->config();
@@ -141,7 +141,7 @@ void PpoRun::load_shared_critic() {
   Buffer<float> values(layout.size);
   for (const TensorInfo& t : policy_->transformer.layout().tensors)
     std::copy_n(policy_->transformer.values() + t.offset, t.size, values.data() + layout.find(t.name)->offset);
-  if (fs::exists(file)) {
+  if (file_exists(file)) {
     const SafetensorsFile stored(file);
     if (stored.at("score.weight").shape != layout.find("score.weight")->shape)
       bad_input(file + ": tensor score.weight has another shape than the model's");
@@ -283,11 +283,11 @@ void PpoRun::save(RunFolder& folder) const {
     const TensorInfo& t = *policy_->transformer.layout().find("score.weight");
     const TensorView head{t.name, t.shape, policy_->transformer.values() + t.offset};
     write_safetensors(critic + "/shared.safetensors", {&head, 1});
-  } else if (fs::exists(options_.policy + "/critic")) {
+  } else if (file_exists(options_.policy + "/critic")) {
     // An iteration that needs no critic hands on the one that is there.
     fs::copy(options_.policy + "/critic", critic, fs::copy_options::recursive);
     const std::string moments = options_.policy + "/trainer/critic-optimizer.safetensors";
-    if (fs::exists(moments)) fs::copy_file(moments, folder.trainer() + "/critic-optimizer.safetensors");
+    if (file_exists(moments)) fs::copy_file(moments, folder.trainer() + "/critic-optimizer.safetensors");
   }
 }
 

@@ -16,16 +16,19 @@ RunFolder::RunFolder(std::string path, std::string program, bool force)
     : path_(std::move(path)), program_(std::move(program)), force_(force) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
   if (path_.empty() || path_ == "-") usage_error("-o FOLDER is missing", "a model is written as a folder");
-  const fs::path parent = fs::absolute(path_).parent_path();
-  if (!fs::is_directory(parent) || access(parent.c_str(), W_OK) != 0)
+  std::error_code error;
+  const fs::path parent = fs::absolute(path_, error).parent_path();
+  if (!fs::is_directory(parent, error) || access(parent.c_str(), W_OK) != 0)
     throw Error(Exit::kCannotCreate, path_ + ": " + parent.string() + " is no folder that can be written");
-  if (fs::exists(path_) && !force_ && recorded_provenance().empty())
+  const bool there = fs::exists(path_, error);
+  if (error) throw Error(Exit::kCannotCreate, path_ + ": " + error.message());
+  if (there && !force_ && recorded_provenance().empty())
     throw Error(Exit::kCannotCreate, path_ + ": exists already", "name another folder, or replace it with --force");
 }
 
 std::string RunFolder::recorded_provenance() const {
   const std::string file = path_ + "/trainer/provenance.json";
-  if (!fs::exists(file)) return {};
+  if (std::error_code error; !fs::exists(file, error)) return {};
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   std::string_view text, program;
@@ -38,7 +41,7 @@ std::string RunFolder::recorded_provenance() const {
 
 bool RunFolder::made_already(const std::string& provenance) {
   provenance_ = provenance;
-  if (fs::exists(path_)) {
+  if (file_exists(path_)) {
     if (recorded_provenance() == provenance) return true;
     if (!force_)
       throw Error(Exit::kCannotCreate, path_ + ": exists already, made from other input or options",
@@ -51,7 +54,8 @@ bool RunFolder::made_already(const std::string& provenance) {
 const std::string& RunFolder::trainer() {
   if (trainer_.empty()) {
     trainer_ = temporary() + "/trainer";
-    fs::create_directory(trainer_);
+    if (std::error_code error; !fs::create_directory(trainer_, error) && error)
+      throw Error(Exit::kCannotCreate, trainer_ + ": " + error.message());
   }
   return trainer_;
 }

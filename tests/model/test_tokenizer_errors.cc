@@ -184,7 +184,7 @@ TEST_CASE("errors say which exit status a program ends with") {
     FAIL("nothing thrown");
   } catch (const Error& error) {
     CHECK(error.status() == Exit::kNoInput);
-    CHECK(error.what() == scratch_folder() + "/none/tokenizer.json: can't be opened");
+    CHECK(error.what() == scratch_folder() + "/none/tokenizer.json: can't be opened: No such file or directory");
   }
 }
 

@@ -69,6 +69,19 @@ folder_as_input() { refused 66 "base" rollout --policy "$p0" "$TINY/base"; }
 ok "an input is a folder" folder_as_input
 no_policy() { refused 66 '^rollout: error: nowhere' rollout --policy nowhere "$TINY/prompts.jsonl"; }
 ok "the policy is missing" no_policy
+unreachable() {  # links in a circle, names that are too long, as the folder and within it
+  ln -s circle circle
+  refused 66 '^rollout: error: circle: .*symbolic links' rollout --policy circle "$TINY/prompts.jsonl"
+  refused 66 'too long' rollout --policy "$(printf 'n%.0s' $(seq 300))" "$TINY/prompts.jsonl"
+  for f in config.json model.safetensors tokenizer.json tokenizer_config.json generation_config.json; do
+    rm -rf linked
+    cp -r "$p0" linked
+    rm -f linked/$f
+    ln -s $f linked/$f
+    refused 66 "linked/$f: .*symbolic links" rollout --policy linked "$TINY/prompts.jsonl"
+  done
+}
+ok "the policy's path leads nowhere" unreachable
 not_a_model() {
   mkdir -p hollow
   refused 66 'hollow.*config.json' rollout --policy hollow "$TINY/prompts.jsonl"

@@ -50,6 +50,12 @@ output_exists() {
   expect_status 73 sft-train --init base text.jsonl -o plain
 }
 no_parent() { expect_status 73 sft-train --init base text.jsonl -o no/such/folder; expect_stderr 'no/such'; }
+output_in_circle() {
+  ln -s circle circle
+  for o in circle circle/sub "$(printf 'n%.0s' $(seq 300))"; do
+    expect_status 73 sft-train --init base --epochs 0 text.jsonl -o "$o"
+  done
+}
 metrics_nowhere() { expect_status 73 sft-train --init base --metrics no/such/m text.jsonl -o bad; absent bad; }
 metrics_in_input() {  # which stays as it was
   for f in text.jsonl more.jsonl; do
@@ -107,6 +113,7 @@ ok "--init is required" no_init
 ok "a folder can't be written to stdout" output_is_stdout
 ok "an output that exists stays as it is" output_exists
 ok "an output whose parent is missing" no_parent
+ok "an output whose path leads nowhere" output_in_circle
 ok "metrics that can't be written" metrics_nowhere
 ok "metrics that would go into an input" metrics_in_input
 ok "sizes are for new models" sizes_need_new
