@@ -43,7 +43,8 @@ else
 endif
 
 # Targets that build and then do something use all processors, unless -j was given.
-jobs      := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+# Deferred: while the file is read GNU make 4.3 has no -j in MAKEFLAGS yet.
+jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
 .PHONY: all deps check check-long check-layers asan bench demo install uninstall clean help test-programs print-build

@@ -27,3 +27,10 @@ nothing_to_do() { expect_status 0 in_tree -q all; }
 ok "a tree that is built needs nothing" nothing_to_do
 layers() { in_tree check-layers; }
 ok "make check-layers is content" layers
+job_count() {  # what check hands on: nothing where -j was given, all processors elsewhere
+  in_tree -n -j3 check > jobs 2>&1
+  grep -q 'no-print-directory  *all test-programs' jobs || { cat jobs; return 1; }
+  in_tree -n check > jobs 2>&1
+  grep -q "no-print-directory -j$(nproc) all test-programs" jobs || { cat jobs; return 1; }
+}
+ok "-j is the caller's where it was given" job_count
