@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
     }
     if (folder.made_already(provenance.text()))
       return tool.note(folder.path() + " is there already, made by this very run" +
-                       (held_out.empty() ? "" : "; to measure it: score --reward-model " + folder.path()));
+                       (held_out.empty() ? "" : "; to measure it: score --reward-model " + folder.path() + " " + held_out));
 
     const RewardData data = reward_data(preferences.records, model, options.training.skip_long, "the input");
     warn_of_skipped(tool, data.skipped, data.records, "the input");

@@ -76,7 +76,10 @@ int main(int argc, char** argv) {
     const std::string origin = model ? folder_digest(*model) : "new";
     if (folder.made_already(Provenance(tool.provenance()).input("text", text.digest).input("init", origin).text()))
       return tool.note(folder.path() + " is there already, made by this very run" +
-                       (held_out.empty() ? "" : "; to measure it: sft-train --epochs 0 --init " + folder.path()));
+                       (held_out.empty() ? ""
+                                         : "; to measure it: sft-train --epochs 0 --init " + folder.path() +
+                                               " --held-out " + held_out + " " + held_out + " -o " + folder.path() +
+                                               ".measured"));
 
     if (!model) model = new_model(sizes, text.records, options.training.seed);
     const SftData data = sft_data(text.records, *model, options, "the input");
