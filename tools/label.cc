@@ -103,9 +103,9 @@ bool all_decided(Terminal& terminal, std::size_t total) {
 void label_at_terminal(Tool& tool, const Options& o, AnswerGroups& groups) {
   LabelCounts counts;
   const auto questions = make_questions(groups.sorted(), o.all_pairs(), o.seed, counts);
+  catch_stops();  // first: a signal must not end the program while the terminal is without echo
   std::optional<Terminal> terminal(std::in_place);  // before the journal: without one, no file appears
   LabelJournal journal(o.streams.output);
-  catch_stops();
   const auto ask = [&](const Question& q, std::size_t n) { return ask_at(*terminal, q, n, questions.size()); };
   const auto complete = [&] { return all_decided(*terminal, questions.size()); };
   const bool done = run_label_session(questions, journal, o.labeler, ask, complete);

@@ -81,7 +81,8 @@ Terminal::Terminal() {
   keys.c_lflag &= static_cast<tcflag_t>(~(ICANON | ECHO));
   keys.c_cc[VMIN] = 1;
   keys.c_cc[VTIME] = 0;
-  keys.c_cc[VSUSP] = _POSIX_VDISABLE;  // a stopped program would leave the shell without echo
+  // A program that was stopped or ended by a key would leave the shell without echo. Control-C is caught.
+  keys.c_cc[VSUSP] = keys.c_cc[VQUIT] = _POSIX_VDISABLE;
   ::tcsetattr(fd_, TCSANOW, &keys);
 }
 

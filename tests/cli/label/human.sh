@@ -100,6 +100,12 @@ control_c_stops() {
   [ "$status" = 75 ]
   [ "$(ids c.jsonl)" = "0/0-1 " ]
 }
+other_controls_are_no_keys() {  # control-\ and control-Z, typed after the terminal's mode was set
+  { printf l; n=0; while [ ! -s controls.jsonl ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done
+    printf '\034\032rrr'; } |
+    TERM=xterm script -qec 'exec label -o controls.jsonl in.jsonl' /dev/null > screen || status=$?
+  [ "$(ids controls.jsonl | wc -w)" = 4 ] || { cat -v screen; return 1; }
+}
 killed_in_a_line() {
   expect_played 75 llq -o cut.jsonl in.jsonl
   size=$(wc -c < cut.jsonl)
@@ -153,6 +159,7 @@ ok "the end of the terminal stops with the work saved" end_of_terminal_stops
 ok "--pairs all asks about every pair" all_pairs_are_asked
 ok "trajectories may come from a pipe" reads_a_pipe
 ok "control-C stops with the work saved" control_c_stops
+ok "control-backslash and control-Z do nothing" other_controls_are_no_keys
 ok "a line cut off by a crash is asked again" killed_in_a_line
 ok "escape sequences in answers do not reach the terminal" escapes_do_not_reach_the_screen
 ok "without a terminal it says so and leaves nothing" no_terminal
