@@ -40,8 +40,12 @@ struct RecordReader::State {
   std::vector<StreamInfo> infos;
   std::optional<ChunkReader> chunks;  // of the input in work
   std::string_view text;              // rest of the chunk in work
+  const char* text_begin = nullptr;   // of that chunk
+  std::int64_t text_at = 0;           // where it stands in the input, or its frame
   std::optional<Chunk> deferred;      // a mark that waits for the line before it
   std::string pending;                // start of a line whose end is not there yet
+  std::int64_t line_at = 0;           // where the line in work begins, or the frame in which it does
+  std::int64_t lines = 0;             // of this input, those that were left out too: record numbers
   std::string joined;                 // a line put together from pending and text
   bool skipping = false;              // within a line that is too long
   bool opened = false;                // a stream of ours is open
@@ -57,7 +61,7 @@ struct RecordReader::State {
   std::optional<Error> failure;
 
   StreamInfo& info() { return infos.back(); }
-  std::string where() const { return infos.back().name + ": record " + std::to_string(infos.back().records + 1); }
+  std::string where() const { return infos.back().name + ": record " + std::to_string(lines + 1); }
   bool open_next();
   void close_input();
   bool advance();
@@ -72,7 +76,7 @@ struct RecordReader::State {
 
 // Damage is thrown, or with salvage written down.
 void RecordReader::State::damage(const std::string& cause, std::int64_t at) {
-  note(info().name + ": after record " + std::to_string(info().records) + ", byte " + std::to_string(at) + ": " + cause,
+  note(info().name + ": after record " + std::to_string(lines) + ", byte " + std::to_string(at) + ": " + cause,
        "--salvage takes what is whole");
 }
 
@@ -94,6 +98,7 @@ bool RecordReader::State::open_next() {
   chunks.emplace(std::move(fd), fresh.name, options.max_line + kFrameMargin);
   opened = skipping = stream_damaged = repeated = false;
   text = {};
+  lines = 0;
   pending.clear();
   deferred.reset();
   return true;
@@ -118,6 +123,8 @@ bool RecordReader::State::advance() {
     return true;
   }
   const Chunk chunk = chunks->next();
+  text_begin = chunk.text.data();
+  text_at = chunk.at;
   switch (chunk.kind) {
     case Chunk::kText:
       text = chunk.text;
@@ -184,12 +191,14 @@ bool RecordReader::State::take_line(std::string_view& line) {
   while (!text.empty()) {
     const auto* newline = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
     const std::size_t length = newline == nullptr ? text.size() : static_cast<std::size_t>(newline - text.data());
+    if (pending.empty() && !skipping) line_at = text_at + (chunks->zstd() ? 0 : text.data() - text_begin);
     const std::string_view part = text.substr(0, length);
     text.remove_prefix(newline == nullptr ? length : length + 1);
     if (!skipping && pending.size() + length > options.max_line) {
       pending.clear();
       skipping = true;
-      damage("a line is longer than " + std::to_string(options.max_line) + " bytes", chunks->offset());
+      damage("a line is longer than " + std::to_string(options.max_line) + " bytes", line_at);
+      ++lines;
     }
     if (skipping) {
       skipping = newline == nullptr;
@@ -219,11 +228,13 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
   } catch (const Error& e) {
     if (cut && line.starts_with('{')) {
       damage("the input ends in the middle of a line", chunks->offset());
-      return false;
+    } else {
+      note(e.what());
     }
-    note(e.what());
+    ++lines;
     return false;
   }
+  ++lines;
   ++info().records;
   ++stream_records;
   ++total;

@@ -42,7 +42,8 @@ struct ReaderOptions {
 // Reads records from files one after the other. Plain or zstd is told by the first bytes, never by the name.
 // Text of a zstd frame is delivered after the frame's checksum held (one whose text is longer than max_line +
 // 4 MiB, which our writer never makes, is delivered as it is decoded). What is whole is delivered, then the
-// damage is thrown as Error kBadInput with record number (from 1, within its file) and byte offset. Errors:
+// damage is thrown as Error kBadInput with record number (from 1, within its file; lines that salvage leaves out
+// count, those of a frame that can't be read don't) and byte offset. Errors:
 // kNoInput (missing, a folder), kBadInput (empty, damaged, incomplete, not JSON), kIo (reading failed).
 class RecordReader {
  public:

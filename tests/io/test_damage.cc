@@ -218,6 +218,33 @@ TEST_CASE("salvage leaves out lines that are no records and tells of them") {
   CHECK(loose.report.find("in the middle of a line") != std::string::npos);
 }
 
+TEST_CASE("with salvage, too, a record's number is its line's") {
+  ReaderOptions options = salvage();
+  options.max_line = 100;
+  const std::string longer = "{\"a\":\"" + std::string(200, 'x') + "\"}";
+  RecordReader reader({make_file("numbers", "{}\nxx\n{}\n" + longer + "\n{}\nyy\n{}")}, options);
+  std::vector<std::string> places;
+  for (Record record; reader.next(record);) places.push_back(record.where().substr(scratch("numbers").size()));
+  CHECK(places == std::vector<std::string>{": record 1", ": record 3", ": record 5", ": record 7"});
+  CHECK(reader.salvage_report().find(": record 2: the line is not valid JSON") != std::string::npos);
+  CHECK(reader.salvage_report().find("after record 3, byte 9: a line is longer") != std::string::npos);
+  CHECK(reader.salvage_report().find(": record 6: the line is not valid JSON") != std::string::npos);
+}
+
+TEST_CASE("an overlong line is named by where it begins, a frame's by where that does") {
+  ReaderOptions options;
+  options.max_line = 1000;
+  const std::string longer = std::string(2000, ' ') + "{}\n";
+  CHECK(read_all({make_file("begin", "{}\n{}\n" + longer)}, options)
+            .outcome.message.find("record 2, byte 6: a line is longer") != std::string::npos);
+  options.max_line = 400000;  // over several of the pieces that are read
+  CHECK(read_all({make_file("begin", "{}\n{}\n" + std::string(600000, ' ') + "\n")}, options)
+            .outcome.message.find("byte 6: a line is longer") != std::string::npos);
+  const std::string frame = foreign_frame("{}\n");
+  CHECK(read_all({make_file("begin.zst", frame + foreign_frame("{}\n" + std::string(600000, ' ') + "\n"))}, options)
+            .outcome.message.find("byte " + std::to_string(frame.size()) + ": a line is longer") != std::string::npos);
+}
+
 TEST_CASE("a shard that is there twice is refused, one that is missing where all are asked for") {
   const auto part = sample_lines(3);
   const std::string s0 = make_file("s0", sample_stream(part, 0, 3)), s1 = make_file("s1", sample_stream(part, 1, 3));
