@@ -56,8 +56,9 @@ int main(int argc, char** argv) {
     refuse_same_file(streams.files, streams.output);
     Model model = load_model(options.policy, HeadKind::kLanguage);
     Rollout rollout(model, options);
-    const std::string digest = Provenance(tool.provenance()).input("policy", rollout.policy_digest()).digest();
-    RecordWriter out = open_output(tool, streams, digest);
+    Provenance provenance(tool.provenance());
+    provenance.input("policy", rollout.policy_digest());
+    RecordWriter out = open_output(tool, streams, provenance.digest());
     RecordReader in(streams.files, {.salvage = streams.salvage});
     Progress progress = tool.progress("tokens");
     const auto show = [&](std::int64_t tokens) { progress.update(tokens); };
@@ -68,6 +69,7 @@ int main(int argc, char** argv) {
     }
     rollout.finish(out, show);
     warn_of_losses(tool, in);
+    out.set_digest(provenance.input("prompts", in.digest()).digest());
     finish_output(out, in);
     const auto& t = rollout.tally();
     tool.tally({{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}},

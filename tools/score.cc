@@ -52,8 +52,9 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     refuse_same_file(streams.files, streams.output);
     Scorer scorer(reward_model, reference, options);
-    const std::string digest = Provenance(tool.provenance()).input("models", scorer.digest()).digest();
-    RecordWriter out = open_output(tool, streams, digest);
+    Provenance provenance(tool.provenance());
+    provenance.input("models", scorer.digest());
+    RecordWriter out = open_output(tool, streams, provenance.digest());
     RecordReader in(streams.files, {.salvage = streams.salvage});
     Progress progress = tool.progress("records");
     constexpr std::size_t kWindow = 256;
@@ -75,6 +76,7 @@ int main(int argc, char** argv) {
     }
     flush();
     warn_of_losses(tool, in);
+    out.set_digest(provenance.input("records", in.digest()).digest());
     finish_output(out, in);
     std::string more;
     if (const Calibration c = calibrate(scorer.chosen(), scorer.rejected()); c.pairs > 0) {

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
@@ -57,7 +56,8 @@ struct RecordReader::State {
   std::int64_t total = 0;
   Digest all;
   std::string report;
-  std::map<std::pair<std::string, int>, std::multiset<int>> shards;  // (digest, n) -> shards seen
+  // (digest, n) -> shard -> number of each input that has it
+  std::map<std::pair<std::string, int>, std::map<int, std::vector<std::size_t>>> shards;
   std::optional<Error> failure;
 
   StreamInfo& info() { return infos.back(); }
@@ -70,20 +70,20 @@ struct RecordReader::State {
   void handle_mark(const StreamMark& mark, std::int64_t at);
   void end_of_stream(std::int64_t at);
   void damage(const std::string& cause, std::int64_t at);
-  void note(const std::string& message, const std::string& advice = {});
+  void note(StreamInfo& of, const std::string& message, const std::string& advice = {});
   void check_shards();
 };
 
 // Damage is thrown, or with salvage written down.
 void RecordReader::State::damage(const std::string& cause, std::int64_t at) {
-  note(info().name + ": after record " + std::to_string(lines) + ", byte " + std::to_string(at) + ": " + cause,
+  note(info(), info().name + ": after record " + std::to_string(lines) + ", byte " + std::to_string(at) + ": " + cause,
        "--salvage takes what is whole");
 }
 
-void RecordReader::State::note(const std::string& message, const std::string& advice) {
+void RecordReader::State::note(StreamInfo& of, const std::string& message, const std::string& advice) {
   stream_damaged = true;
   if (!options.salvage) throw Error(Exit::kBadInput, message, advice);
-  info().damage.push_back(message);
+  of.damage.push_back(message);
   report += (report.empty() ? "" : "; ") + message;
 }
 
@@ -111,8 +111,8 @@ void RecordReader::State::close_input() {
   const bool bare = info().marks.empty() && info().records == 0 && info().damage.empty();
   const std::int64_t size = info().bytes;
   chunks.reset();
-  if (size == 0) note(info().name + ": empty input");
-  else if (bare) note(info().name + ": holds no records");
+  if (size == 0) note(info(), info().name + ": empty input");
+  else if (bare) note(info(), info().name + ": holds no records");
 }
 
 // Fetches the next chunk of text. False at the end of the input.
@@ -177,7 +177,7 @@ void RecordReader::State::handle_mark(const StreamMark& mark, std::int64_t at) {
     return;
   }
   opened = false;
-  shards[{mark.digest, mark.shards}].insert(mark.shard);
+  shards[{mark.digest, mark.shards}][mark.shard].push_back(infos.size() - 1);
   if (stream_records != mark.records) {
     damage("the end mark tells of " + std::to_string(mark.records) + " records, here are " +
                std::to_string(stream_records), at);
@@ -229,7 +229,7 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
     if (cut && line.starts_with('{')) {
       damage("the input ends in the middle of a line", chunks->offset());
     } else {
-      note(e.what());
+      note(info(), e.what());
     }
     ++lines;
     return false;
@@ -248,15 +248,20 @@ void RecordReader::State::check_shards() {
   for (const auto& [stream, seen] : shards) {
     const int n = stream.second;
     if (n <= 1) continue;
-    std::string twice, missing;
-    for (int i = 0; i < n; ++i) {
-      const std::string name = ' ' + std::to_string(i);
-      if (seen.count(i) > 1) twice += name;
-      if (seen.count(i) == 0) missing += name;
-    }
     const std::string of = " of " + std::to_string(n);
-    if (!twice.empty()) note(info().name + ": shards that are there twice:" + twice + of);
-    if (!missing.empty() && options.whole_shards) note(info().name + ": shards that are missing:" + missing + of);
+    for (const auto& [shard, inputs] : seen) {
+      if (inputs.size() == 1) continue;
+      StreamInfo& again = infos[inputs.back()];
+      note(again, again.name + ": shard " + std::to_string(shard) + of + " is there twice; " + infos[inputs[0]].name +
+                      " has it too");
+    }
+    if (!options.whole_shards) continue;
+    std::string missing;
+    for (int i = 0; i < n; ++i) {
+      if (!seen.contains(i)) missing += ' ' + std::to_string(i);
+    }
+    StreamInfo& one = infos[seen.begin()->second[0]];
+    if (!missing.empty()) note(one, one.name + ": shards that are missing:" + missing + of);
   }
   shards.clear();
 }

@@ -252,12 +252,18 @@ TEST_CASE("a shard that is there twice is refused, one that is missing where all
       "d2"));
   CHECK(read_all({s0, s1, s2}).outcome.message == "");
   CHECK(read_all({s0, s1}).outcome.message == "");
-  CHECK(read_all({s1, s0, s1}).outcome.message == s1 + ": shards that are there twice: 1 of 3");
+  CHECK(read_all({s1, s0, s1}).outcome.message == s1 + ": shard 1 of 3 is there twice; " + s1 + " has it too");
+  const std::string copy = make_file("s1.copy", bytes_of(s1)), last = make_file("last.jsonl", "{}\n");
+  CHECK(read_all({s0, s1, copy, s2, last}).outcome.message ==
+        copy + ": shard 1 of 3 is there twice; " + s1 + " has it too");
+  const Reading loose = read_all({s0, s1, copy, s2, last}, salvage());
+  CHECK(loose.streams[2].damage.size() == 1);
+  CHECK(loose.streams[4].damage.empty());
   CHECK(read_all({s1, s0, other}).outcome.message == "");  // of another work
   ReaderOptions whole;
   whole.whole_shards = true;
   CHECK(read_all({s2, s0, s1}, whole).outcome.message == "");
-  CHECK(read_all({s1}, whole).outcome.message == s1 + ": shards that are missing: 0 2 of 3");
+  CHECK(read_all({s1, last}, whole).outcome.message == s1 + ": shards that are missing: 0 2 of 3");
 }
 
 TEST_CASE("marks carry what the writer knows, and their own checksum") {
