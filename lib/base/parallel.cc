@@ -16,12 +16,18 @@ namespace {
 // Spins before a waiting thread sleeps: some 20 microseconds, the distance of two loops of a model's step.
 constexpr int kSpins = 400;
 
+// Of a job that was given some of a machine's processors, hardware_concurrency() counts all of them.
+long available_processors() {
+  cpu_set_t mine;
+  if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return CPU_COUNT(&mine);
+  return std::thread::hardware_concurrency();
+}
+
 int default_thread_count() {
-  if (const char* named = std::getenv("OMP_NUM_THREADS")) {
-    const int n = std::atoi(named);
-    if (n >= 1) return n;
-  }
-  return std::max(1u, std::thread::hardware_concurrency());
+  const char* named = std::getenv("OMP_NUM_THREADS");
+  long n = named == nullptr ? 0 : std::strtol(named, nullptr, 10);
+  if (n < 1) n = available_processors();
+  return static_cast<int>(std::clamp<long>(n, 1, kMaxThreads));
 }
 
 // One loop at a time. `epoch_` is odd while a loop is open. A worker announces itself in `inside_` and then looks

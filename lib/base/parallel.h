@@ -27,8 +27,10 @@ class FlushDenormals {
   unsigned saved_;
 };
 
-// How many threads a loop may use: set_thread_count's, else OMP_NUM_THREADS, else the processors that this
-// process may run on.
+constexpr int kMaxThreads = 1024;
+
+// How many threads a loop may use: set_thread_count's, else OMP_NUM_THREADS (at most kMaxThreads), else the
+// processors that this process may run on.
 int thread_count();
 void set_thread_count(int n);  // n >= 1
 

@@ -6,12 +6,6 @@
 #include "lib/base/parallel.h"
 
 namespace nudge {
-namespace {
-
-constexpr int kMaxThreads = 1024;
-
-}  // namespace
-
 Shard parse_shard(const std::string& text) {
   Shard shard;
   const char* end = text.data() + text.size();

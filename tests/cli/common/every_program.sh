@@ -52,6 +52,15 @@ mandoc_is_content() {
   mandoc -Tlint -W style page.1 | grep -v 'referenced manual not found' > complaints || true
   [ ! -s complaints ] || { cat complaints; return 1; }
 }
+# Of a job that was given some of the machine's processors the others aren't its own.
+threads_are_those_given() {
+  first=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
+  (unset OMP_NUM_THREADS; expect_status 0 taskset -c "$first" "$1" --version; expect_stdout '^threads: 1$')
+  OMP_NUM_THREADS=999999999999 expect_status 0 "$1" --version
+  expect_stdout '^threads: 1024$'
+  OMP_NUM_THREADS=3,2 expect_status 0 taskset -c "$first" "$1" --version
+  expect_stdout '^threads: 3$'
+}
 unknown_option_is_misuse() {
   expect_status 64 "$1" --no-such-option
   expect_misuse
@@ -94,6 +103,7 @@ for p in $(programs); do
   ok "$p: --help is on stdout, names each option once and ends with an example" help_is_good "$p"
   ok "$p: the example uses the program" example_is_real "$p"
   ok "$p: --version tells version, kernels and threads" version_is_good "$p"
+  ok "$p: it takes the processors and threads that it is given" threads_are_those_given "$p"
   ok "$p: the man page has every option and status" man_lists_the_options "$p"
   ok "$p: an unknown option is misuse" unknown_option_is_misuse "$p"
   ok "$p: an option without its value is misuse" missing_value_is_misuse "$p"
