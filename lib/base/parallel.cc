@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -58,7 +59,12 @@ class Pool {
 
  private:
   void start_workers() {
-    for (; started_ < threads - 1; ++started_) std::thread([this, index = started_] { serve(index); }).detach();
+    const int wanted = threads - 1;
+    try {
+      for (; started_ < wanted; ++started_) std::thread([this, index = started_] { serve(index); }).detach();
+    } catch (const std::system_error&) {  // a limit of processes or memory: slower is better than not at all
+      threads = started_ + 1;
+    }
   }
 
   void serve(int index) {

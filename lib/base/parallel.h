@@ -30,7 +30,7 @@ class FlushDenormals {
 constexpr int kMaxThreads = 1024;
 
 // How many threads a loop may use: set_thread_count's, else OMP_NUM_THREADS (at most kMaxThreads), else the
-// processors that this process may run on.
+// processors that this process may run on. Where the system refuses a thread, loops go on with those there are.
 int thread_count();
 void set_thread_count(int n);  // n >= 1
 

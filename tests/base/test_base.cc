@@ -1,8 +1,16 @@
 #include "lib/base/rng.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <set>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "lib/base/buffer.h"
@@ -94,6 +102,26 @@ TEST_CASE("parallel loops visit each item once, flush denormals inside and resto
   parallel_ranges(10, 3, [&](std::int64_t begin, std::int64_t end) { lengths[static_cast<std::size_t>(begin / 3)] = end - begin; });
   CHECK(lengths == std::vector<std::int64_t>{3, 3, 3, 1});
   CHECK_THROWS_AS(parallel_for(5, [](std::int64_t i) { if (i == 3) throw std::runtime_error("x"); }), std::runtime_error);
+}
+
+TEST_CASE("where the system refuses threads a loop goes on with those there are") {
+  if (!test::kMemoryCanBeLimited) return test::skip("the address sanitizer");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit limit = {1, 1};  // no memory for stacks
+    ::setrlimit(RLIMIT_AS, &limit);
+    set_thread_count(64);
+    std::atomic<int> visits = 0;
+    try {
+      parallel_for(1000, [&](std::int64_t) { ++visits; });
+    } catch (...) {
+      ::_exit(1);
+    }
+    ::_exit(visits == 1000 && thread_count() < 64 ? 0 : 2);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
 }
 
 TEST_CASE("buffers are aligned, zeroed and copied on request") {

@@ -14,6 +14,13 @@ void skip(const std::string& why);
 // it is absent.
 std::string oracle_folder();
 
+// Whether a limit of the address space can be tried: the address sanitizer's programs end by it.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kMemoryCanBeLimited = false;
+#else
+constexpr bool kMemoryCanBeLimited = true;
+#endif
+
 // A fresh folder for this test process, removed when it ends.
 const std::string& scratch_folder();
 
