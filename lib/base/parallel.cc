@@ -44,6 +44,7 @@ class Pool {
     context_ = context;
     n_ = n;
     failure_ = nullptr;
+    failed_item_ = n;
     next_.store(0, std::memory_order_relaxed);
     epoch_.fetch_add(1);
     epoch_.notify_all();
@@ -94,8 +95,13 @@ class Pool {
       try {
         item_(context_, i);
       } catch (...) {
+        // Items are begun in order: those before this one were, and what is not begun yet can't come before it.
+        next_.store(n_, std::memory_order_relaxed);
         const std::lock_guard lock(failure_mutex_);
-        failure_ = std::current_exception();
+        if (i < failed_item_) {
+          failed_item_ = i;
+          failure_ = std::current_exception();
+        }
       }
     }
   }
@@ -106,7 +112,8 @@ class Pool {
   detail::Item item_ = nullptr;
   void* context_ = nullptr;
   std::int64_t n_ = 0;
-  std::exception_ptr failure_;
+  std::exception_ptr failure_;  // of the first item that failed, failed_item_
+  std::int64_t failed_item_ = 0;
   std::mutex failure_mutex_;
   int started_ = 0;
 };

@@ -39,8 +39,8 @@ using Item = void (*)(void* context, std::int64_t i);
 void run_items(std::int64_t n, Item item, void* context);
 }  // namespace detail
 
-// Calls f(i) for i in [0, n), each once. An exception of one item is thrown again on return. A loop inside a loop
-// runs on the thread that meets it.
+// Calls f(i) for i in [0, n), each once. Where items throw, the exception of the first of them by number is thrown
+// again on return; items after it may then be left out. A loop inside a loop runs on the thread that meets it.
 template <class F>
 void parallel_for(std::int64_t n, F&& f) {
   using Function = std::remove_reference_t<F>;

@@ -104,6 +104,62 @@ TEST_CASE("parallel loops visit each item once, flush denormals inside and resto
   CHECK_THROWS_AS(parallel_for(5, [](std::int64_t i) { if (i == 3) throw std::runtime_error("x"); }), std::runtime_error);
 }
 
+TEST_CASE("of several items that fail the first by number is told, whatever the timing") {
+  for (const int threads : {1, 3}) {
+    set_thread_count(threads);
+    for (const int late : {3, 4, 5}) {  // the one of the three that fails last
+      CAPTURE(threads);
+      CAPTURE(late);
+      std::string told;
+      try {
+        parallel_for(100, [late](std::int64_t i) {
+          if (i == late) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          if (i >= 3 && i <= 5) throw std::runtime_error(std::to_string(i));
+        });
+      } catch (const std::runtime_error& e) {
+        told = e.what();
+      }
+      CHECK(told == "3");
+    }
+    std::atomic<int> visits = 0;
+    parallel_for(50, [&](std::int64_t) { ++visits; });  // the next loop is not the worse for it
+    CHECK(visits == 50);
+  }
+}
+
+TEST_CASE("loops within loops and loops of two threads visit each item once, and fail each on its own") {
+  set_thread_count(3);
+  std::atomic<int> visits = 0;
+  parallel_for(20, [&](std::int64_t) { parallel_for(30, [&](std::int64_t) { ++visits; }); });
+  CHECK(visits == 600);
+  CHECK_THROWS_WITH_AS(parallel_for(20,
+                                    [](std::int64_t i) {
+                                      parallel_for(30, [i](std::int64_t j) {
+                                        if (j >= 7 && i >= 2) throw std::runtime_error(std::to_string(100 * i + j));
+                                      });
+                                    }),
+                       "207", std::runtime_error);
+  std::vector<std::string> told(2);
+  std::atomic<int> other_visits = 0;
+  const auto loops = [&](int mine) {
+    for (int round = 0; round < 200; ++round) {
+      try {
+        parallel_for(10, [&](std::int64_t i) {
+          ++other_visits;
+          if (i == 9 && round == 199) throw std::runtime_error(std::to_string(mine));
+        });
+      } catch (const std::runtime_error& e) {
+        told[static_cast<std::size_t>(mine)] += e.what();
+      }
+    }
+  };
+  std::thread first(loops, 0), second(loops, 1);
+  first.join();
+  second.join();
+  CHECK(other_visits == 2 * 200 * 10);
+  CHECK(told == std::vector<std::string>{"0", "1"});
+}
+
 TEST_CASE("where the system refuses threads a loop goes on with those there are") {
   if (!test::kMemoryCanBeLimited) return test::skip("the address sanitizer");
   const pid_t child = ::fork();
