@@ -36,7 +36,7 @@ int default_thread_count() {
 // of the two makes that safe: either the worker sees the loop closed or the owner sees the worker.
 class Pool {
  public:
-  int threads = default_thread_count();
+  std::atomic<int> threads = default_thread_count();  // relaxed: which workers take part changes no bit
 
   void run(std::int64_t n, detail::Item item, void* context) {
     start_workers();
@@ -60,11 +60,11 @@ class Pool {
 
  private:
   void start_workers() {
-    const int wanted = threads - 1;
+    const int wanted = threads.load(std::memory_order_relaxed) - 1;
     try {
       for (; started_ < wanted; ++started_) std::thread([this, index = started_] { serve(index); }).detach();
     } catch (const std::system_error&) {  // a limit of processes or memory: slower is better than not at all
-      threads = started_ + 1;
+      threads.store(started_ + 1, std::memory_order_relaxed);
     }
   }
 
@@ -83,7 +83,7 @@ class Pool {
         continue;
       }
       seen = now;
-      if (now % 2 == 0 || index >= threads - 1) continue;
+      if (now % 2 == 0 || index >= threads.load(std::memory_order_relaxed) - 1) continue;
       inside_.fetch_add(1);
       if (epoch_.load() == now) work();
       inside_.fetch_sub(1);
@@ -128,13 +128,13 @@ Pool& pool() {
 
 }  // namespace
 
-int thread_count() { return pool().threads; }
-void set_thread_count(int n) { pool().threads = std::max(1, n); }
+int thread_count() { return pool().threads.load(std::memory_order_relaxed); }
+void set_thread_count(int n) { pool().threads.store(std::max(1, n), std::memory_order_relaxed); }
 
 void detail::run_items(std::int64_t n, Item item, void* context) {
   if (n <= 0) return;
   Pool& p = pool();
-  if (n == 1 || p.threads == 1 || Pool::busy) {
+  if (n == 1 || thread_count() == 1 || Pool::busy) {
     FlushDenormals flush;
     for (std::int64_t i = 0; i < n; ++i) item(context, i);
     return;
