@@ -1,6 +1,7 @@
 #include "lib/io/chunks.h"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cstring>
@@ -126,6 +127,16 @@ bool ChunkReader::skippable(Chunk& chunk) {
   return false;
 }
 
+// A frame that this machine or zstd's bound can't hold is not damaged: salvage may not leave it out. (In a stream of
+// ours it is, since our writer makes none with a window beyond its text.)
+void ChunkReader::refuse_unless_damage(std::size_t error) const {
+  const ZSTD_ErrorCode code = ZSTD_getErrorCode(error);
+  if (code == ZSTD_error_memory_allocation) throw std::bad_alloc();
+  if (code != ZSTD_error_frameParameter_windowTooLarge || ours_) return;
+  bad_input(name_ + ": byte " + std::to_string(frame_at_) + ": a zstd frame needs a window over 128 MiB",
+            "recompress it: zstd -dc --long=31 FILE | zstd");
+}
+
 // Decodes the frame at start_. It stays in the window until its checksum held, so that after damage the next
 // frame can be looked for within it; a frame beyond the limit is given and dropped piece by piece.
 Chunk ChunkReader::frame() {
@@ -149,6 +160,7 @@ Chunk ChunkReader::frame() {
     text_.resize(had + out.pos);
     used += in.pos;
     more_within = out.pos == out.size;
+    if (ZSTD_isError(left)) refuse_unless_damage(left);
     if (ZSTD_isError(left)) return damage(std::string("a frame is damaged (") + ZSTD_getErrorName(left) + ')');
     if (left == 0) return frame_end(used);
     if (ended_ && used == available() && !more_within) {  // decoded all there is, and it is not the end

@@ -45,6 +45,7 @@ class ChunkReader {
   Chunk plain();
   bool skippable(Chunk& chunk);
   Chunk frame();
+  void refuse_unless_damage(std::size_t error) const;
   Chunk frame_end(std::size_t compressed);
   void resynchronise();
   std::size_t find_frame(std::size_t from) const;

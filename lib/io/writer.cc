@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <cerrno>
 #include <chrono>
@@ -27,6 +28,7 @@ constexpr int kLevel = 3;  // zstd's own default
 std::string compress(ZSTD_CCtx* context, std::string_view text) {
   std::string out(ZSTD_compressBound(text.size()), '\0');
   const std::size_t size = ZSTD_compress2(context, out.data(), out.size(), text.data(), text.size());
+  if (ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation) throw std::bad_alloc();
   if (ZSTD_isError(size)) throw Error(Exit::kInternal, std::string("zstd: ") + ZSTD_getErrorName(size));
   out.resize(size);
   return out;

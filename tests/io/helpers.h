@@ -139,4 +139,11 @@ int in_child(F f) {
   return status;
 }
 
+// Bytes that this process has mapped: what RLIMIT_AS bounds.
+inline std::size_t address_space() {
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace nudge::test

@@ -1,5 +1,8 @@
 // Damage: cut anywhere, flipped bits, marks that are missing, and what salvage makes of it.
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <new>
 
 #include "lib/io/mark.h"
 #include "tests/io/helpers.h"
@@ -18,6 +21,12 @@ std::string sample_stream(const std::vector<std::string>& lines, int shard = 0, 
   options.shard = shard, options.shards = shards, options.digest = digest;
   write_lines(options, lines);
   return bytes_of(scratch("stream.zst"));
+}
+
+// A record in a frame of one raw block that asks for a window of 2^log bytes (RFC 8878, 3.1.1).
+std::string frame_of_window(int log) {
+  return std::string("\x28\xB5\x2F\xFD", 4) + '\0' + static_cast<char>((log - 10) << 3) +
+         std::string("\x19\x00\x00", 3) + "{}\n";
 }
 
 bool is_prefix(const std::vector<std::string>& part, const std::vector<std::string>& whole) {
@@ -243,6 +252,35 @@ TEST_CASE("an overlong line is named by where it begins, a frame's by where that
   const std::string frame = foreign_frame("{}\n");
   CHECK(read_all({make_file("begin.zst", frame + foreign_frame("{}\n" + std::string(600000, ' ') + "\n"))}, options)
             .outcome.message.find("byte " + std::to_string(frame.size()) + ": a line is longer") != std::string::npos);
+}
+
+TEST_CASE("a frame that needs a larger window than zstd allows is refused, with salvage too, and is no damage") {
+  CHECK(read_all({make_file("window.zst", frame_of_window(20))}).lines == std::vector<std::string>{"{}"});
+  const std::string good = foreign_frame("{}\n");
+  make_file("window.zst", good + frame_of_window(28));
+  for (const ReaderOptions& options : {ReaderOptions{}, salvage()}) {
+    const Reading reading = read_all({scratch("window.zst")}, options);
+    CHECK(reading.outcome.status == 65);
+    CHECK(reading.outcome.message == scratch("window.zst") + ": byte " + std::to_string(good.size()) +
+                                         ": a zstd frame needs a window over 128 MiB");
+    CHECK(reading.outcome.advice.find("recompress") != std::string::npos);
+  }
+}
+
+TEST_CASE("a frame for which there is no memory is not damage, with salvage neither") {
+  if (!kMemoryCanBeLimited) return skip("the address sanitizer");
+  make_file("window.zst", frame_of_window(27));
+  const int status = in_child([] {
+    const rlimit limit{address_space() + (32 << 20), RLIM_INFINITY};
+    ::setrlimit(RLIMIT_AS, &limit);
+    try {
+      read_all({scratch("window.zst")}, salvage());
+    } catch (const std::bad_alloc&) {
+      return 71;
+    }
+    return 0;
+  });
+  CHECK(WEXITSTATUS(status) == 71);
 }
 
 TEST_CASE("a shard that is there twice is refused, one that is missing where all are asked for") {
