@@ -25,10 +25,10 @@ std::size_t skip_space(std::string_view s, std::size_t i) {
 }
 
 std::size_t skip_string(std::string_view s, std::size_t i) {  // from the opening quote to after the closing one
-  for (++i; s[i] != '"'; ++i) {
+  for (++i; i < s.size() && s[i] != '"'; ++i) {
     if (s[i] == '\\') ++i;
   }
-  return i + 1;
+  return std::min(i + 1, s.size());
 }
 
 std::size_t skip_value(std::string_view s, std::size_t i) {
@@ -67,6 +67,10 @@ struct ParseResult {
   simdjson::dom::element element;
 };
 
+// RFC 8259 forbids it, some editors write it. Newer releases of simdjson skip it, which our walks over the same text
+// wouldn't.
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // The result lives until the next call in the same thread.
 ParseResult parse_json(std::string_view json) {
   thread_local simdjson::dom::parser parser;
@@ -76,6 +80,10 @@ ParseResult parse_json(std::string_view json) {
     }
   }
   ParseResult result;
+  if (json.starts_with(kByteOrderMark)) {
+    result.error = simdjson::TAPE_ERROR;
+    return result;
+  }
   result.error = parser.parse(json.data(), json.size()).get(result.element);
   if (result.error == simdjson::MEMALLOC) throw std::bad_alloc();
   return result;
@@ -133,6 +141,9 @@ std::string join(std::span<const T> values, F text_of) {
 
 Record Record::parse(std::string_view line, std::string where) {
   Record record(std::move(where));
+  if (line.starts_with(kByteOrderMark)) {
+    bad_input(record.where_ + ": the line begins with a byte order mark (EF BB BF), which is no JSON");
+  }
   const ParseResult parsed = parse_json(line);
   if (parsed.error != simdjson::SUCCESS) bad_input(record.where_ + ": the line " + explain(parsed.error));
   std::size_t i = skip_space(line, skip_space(line, 0) + 1);

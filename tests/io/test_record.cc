@@ -198,6 +198,16 @@ TEST_CASE("messages are read, and refused where role or content is no text") {
   }
 }
 
+TEST_CASE("a byte order mark is refused, in a line and in raw JSON") {
+  CHECK(complaint([] { parse("\xEF\xBB\xBF{\"a\":1}"); }) ==
+        "f.jsonl: record 7: the line begins with a byte order mark (EF BB BF), which is no JSON");
+  CHECK(complaint([] { parse("\xEF\xBB\xBF"); }).find("byte order mark") != std::string::npos);
+  CHECK(complaint([] { parse("\xEF\xBB{}"); }) == "f.jsonl: record 7: the line is not valid UTF-8");
+  Record r("here");
+  CHECK(complaint([&] { r.set_raw("a", "\xEF\xBB\xBF{}"); }, Exit::kInternal).find("would be no JSON") !=
+        std::string::npos);
+}
+
 TEST_CASE("setters replace in place and append what is new") {
   Record r = parse(R"({"a":1,"b":2,"c":3})");
   r.set_text("b", "x\"y");

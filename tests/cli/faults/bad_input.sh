@@ -62,6 +62,7 @@ for p in sft-train rm-train rollout score label ppo-step kl-report peek; do
   ok "$p: no JSON" with_line $p '{"id":\n'
   ok "$p: a list instead of an object" with_line $p '[1]\n'
   ok "$p: NaN" with_line $p '{"id":"a","reward":NaN}\n'
+  ok "$p: a byte order mark" with_line $p '\357\273\277{"id":"a"}\n'
   ok "$p: a byte 0" with_line $p '{"id":"a\000b"}\n'
   ok "$p: an empty file" empty_file $p
   ok "$p: a compressed file that was cut" cut_file $p
