@@ -19,8 +19,10 @@ class Buffer {
   static constexpr std::size_t kAlignment = 64;
 
   Buffer() = default;
+  // Throws std::bad_alloc where there is no such memory, also for a size that no memory can have.
   explicit Buffer(std::int64_t size) : size_(size) {
     if (size == 0) return;
+    if (size < 0 || static_cast<std::uint64_t>(size) > (PTRDIFF_MAX - kAlignment) / sizeof(T)) throw std::bad_alloc();
     // calloc, then aligned by hand: aligned_alloc has no zeroing form, and memset would touch all.
     raw_ = std::calloc(static_cast<std::size_t>(size) * sizeof(T) + kAlignment, 1);
     if (raw_ == nullptr) throw std::bad_alloc();

@@ -180,6 +180,13 @@ TEST_CASE("where the system refuses threads a loop goes on with those there are"
   CHECK(status == 0);
 }
 
+TEST_CASE("a buffer of no possible size is refused as memory is") {
+  CHECK_THROWS_AS(Buffer<float>(-1), std::bad_alloc);
+  CHECK_THROWS_AS(Buffer<float>(INT64_MAX), std::bad_alloc);
+  CHECK_THROWS_AS(Buffer<float>(std::int64_t{1} << 62), std::bad_alloc);  // times 4 it would wrap around to 0
+  CHECK_THROWS_AS(Buffer<double>((std::int64_t{1} << 61) + 8), std::bad_alloc);
+}
+
 TEST_CASE("buffers are aligned, zeroed and copied on request") {
   for (std::int64_t n : {0, 1, 17, 100000}) {
     Buffer<float> b(n);
