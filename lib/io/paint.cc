@@ -35,13 +35,22 @@ std::string cut(std::string_view text, std::size_t width) {
 std::vector<float> token_figures(const Record& record, TokenFigure figure) {
   const char* first = figure == TokenFigure::kAdvantages ? "advantages" : "logprobs";
   if (!record.has(first) || !record.has("response_ids")) return {};
-  std::vector<float> values = record.reals(first);
   const std::size_t tokens = record.ids("response_ids").size();
-  if (values.size() != tokens) record.fail(first, "has not as many numbers as response_ids");
+  // Behind an empty prompt the first token has no prediction: lists are one shorter, and it is shown as 0.
+  const bool unprompted = tokens > 0 && record.has("prompt_ids") && record.ids("prompt_ids").empty();
+  const auto figures = [&](const char* key) {
+    std::vector<float> list = record.reals(key);
+    if (list.size() + unprompted != tokens) {
+      record.fail(key, unprompted ? "has not one number fewer than response_ids, as behind an empty prompt"
+                                  : "has not as many numbers as response_ids");
+    }
+    if (unprompted) list.insert(list.begin(), 0.0f);
+    return list;
+  };
+  std::vector<float> values = figures(first);
   if (figure != TokenFigure::kKl) return values;
   if (!record.has("ref_logprobs")) return {};
-  const std::vector<float> reference = record.reals("ref_logprobs");
-  if (reference.size() != tokens) record.fail("ref_logprobs", "has not as many numbers as response_ids");
+  const std::vector<float> reference = figures("ref_logprobs");
   for (std::size_t i = 0; i < tokens; ++i) values[i] -= reference[i];
   return values;
 }

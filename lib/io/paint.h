@@ -14,8 +14,9 @@ namespace nudge {
 
 enum class TokenFigure { kLogProbs, kAdvantages, kKl };
 
-// A figure per token of the response: logprobs, advantages, or logprobs - ref_logprobs (in nats). Empty where the
-// record lacks a field it needs; Error kBadInput where the numbers are not as many as response_ids.
+// A figure per token of the response: logprobs, advantages, or logprobs - ref_logprobs (in nats). Behind an empty
+// prompt (prompt_ids []) the first token has no prediction and 0 here. Empty where the record lacks a field it needs;
+// Error kBadInput where the numbers are not as many as response_ids, or behind an empty prompt one fewer.
 std::vector<float> token_figures(const Record& record, TokenFigure figure);
 
 // `pieces` (ids or texts, one a token) in the colours of `values`, red below 0 and green above, the deeper the

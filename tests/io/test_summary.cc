@@ -168,6 +168,19 @@ TEST_CASE("what would drive a terminal is made visible") {
   CHECK(visible("\xC2\xA0") == "\xC2\xA0");
 }
 
+TEST_CASE("behind an empty prompt lists are one shorter, and the first token has no colour") {
+  const Record r = record(R"({"prompt_ids":[],"response_ids":[5,6,7],"logprobs":[-9,-0.1],"ref_logprobs":[-9,-1]})");
+  CHECK(token_figures(r, TokenFigure::kLogProbs) == std::vector<float>{0, -9, -0.1f});
+  CHECK(token_figures(r, TokenFigure::kKl) == std::vector<float>{0, 0, -0.1f - -1.0f});
+  CHECK(describe_record(r, 0, true, TokenFigure::kLogProbs).find("  5 \x1b[30;48;5;203m6 \x1b[0m7 \n") !=
+        std::string::npos);
+  const Record whole = record(R"({"prompt_ids":[],"response_ids":[5],"logprobs":[-1]})");
+  CHECK(outcome_of([&] { token_figures(whole, TokenFigure::kLogProbs); }).message.find("one number fewer") !=
+        std::string::npos);
+  const Record prompted = record(R"({"prompt_ids":[1],"response_ids":[5,6],"logprobs":[-1]})");
+  CHECK(outcome_of([&] { token_figures(prompted, TokenFigure::kLogProbs); }).status == 65);
+}
+
 TEST_CASE("a list's shape tells numbers, texts and anything else") {
   const Record r = record(R"({"n":[1,-2.5],"t":["a"],"m":[1,"a"],"o":[{}],"e":[],"x":3})");
   CHECK(r.list_shape("n").kind == '0');
