@@ -1,6 +1,8 @@
 #include "lib/io/descriptor.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,23 +46,32 @@ Descriptor open_input(const std::string& path) {
 
 namespace {
 
+// After a call that failed: whether to try it again. A descriptor that we were given may be non-blocking, as
+// another program that shares a pipe or terminal sets it; then we wait until it is ready.
+bool try_again(int fd, short event) {
+  if (errno == EINTR) return true;
+  if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
+  pollfd wanted = {fd, event, 0};
+  return ::poll(&wanted, 1, -1) >= 0 || errno == EINTR;
+}
+
 template <class F>
-std::size_t read_with(F read_once, const std::string& name) {
+std::size_t read_with(F read_once, int fd, const std::string& name) {
   while (true) {
     const ssize_t n = read_once();
     if (n >= 0) return static_cast<std::size_t>(n);
-    if (errno != EINTR) system_error(Exit::kIo, name, "reading failed", errno);
+    if (!try_again(fd, POLLIN)) system_error(Exit::kIo, name, "reading failed", errno);
   }
 }
 
 }  // namespace
 
 std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name) {
-  return read_with([&] { return ::read(fd, to, size); }, name);
+  return read_with([&] { return ::read(fd, to, size); }, fd, name);
 }
 
 std::size_t read_some_at(int fd, char* to, std::size_t size, off_t at, const std::string& name) {
-  return read_with([&] { return ::pread(fd, to, size, at); }, name);
+  return read_with([&] { return ::pread(fd, to, size, at); }, fd, name);
 }
 
 void read_exactly_at(int fd, char* to, std::size_t size, off_t at, const std::string& name) {
@@ -85,11 +96,11 @@ namespace {
 }
 
 template <class F>
-void write_with(F write_once, std::string_view data, const std::string& name) {
+void write_with(F write_once, int fd, std::string_view data, const std::string& name) {
   while (!data.empty()) {
     const ssize_t n = write_once(data);
-    if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EPIPE) leave_by_sigpipe();
+    if (n < 0 && try_again(fd, POLLOUT)) continue;
     if (n <= 0) system_error(Exit::kIo, name, "writing failed", n < 0 ? errno : ENOSPC);
     data.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -98,13 +109,13 @@ void write_with(F write_once, std::string_view data, const std::string& name) {
 }  // namespace
 
 void write_all(int fd, std::string_view data, const std::string& name) {
-  write_with([&](std::string_view rest) { return ::write(fd, rest.data(), rest.size()); }, data, name);
+  write_with([&](std::string_view rest) { return ::write(fd, rest.data(), rest.size()); }, fd, data, name);
 }
 
 void write_all_at(int fd, std::string_view data, off_t at, const std::string& name) {
   const char* start = data.data();
   write_with([&](std::string_view rest) { return ::pwrite(fd, rest.data(), rest.size(), at + (rest.data() - start)); },
-             data, name);
+             fd, data, name);
 }
 
 void sync_file(int fd, const std::string& name) {

@@ -226,6 +226,42 @@ TEST_CASE("a reader that leaves ends the writer by SIGPIPE, also where that is i
   }
 }
 
+TEST_CASE("a non-blocking pipe is waited for, in writing and in reading") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_NONBLOCK) == 0);
+  const auto lines = sample_lines(20000);  // more than a pipe holds
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::dup2(ends[1], 1);
+    ::close(ends[0]), ::close(ends[1]);
+    ::usleep(100000);  // the reader finds nothing first
+    ::_exit(write_some({}, 20000));
+  }
+  ::close(ends[1]);
+  const int saved = ::dup(0);
+  ::dup2(ends[0], 0);
+  ::close(ends[0]);
+  ::usleep(50000);
+  Reading reading;
+  {
+    RecordReader reader({"-"});
+    reading.outcome = outcome_of([&] {
+      Record record;
+      for (int i = 0; reader.next(record); ++i) {
+        if (i == 0) ::usleep(200000);  // the writer finds it full
+        reading.lines.push_back(record.line());
+      }
+    });
+  }
+  ::dup2(saved, 0);
+  ::close(saved);
+  int status = -1;
+  ::waitpid(pid, &status, 0);
+  CHECK(status == 0);
+  CHECK(reading.outcome.message == "");
+  CHECK(reading.lines == lines);
+}
+
 TEST_CASE("on a pipe a record is passed on when a second has gone by") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
