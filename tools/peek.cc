@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/visible.h"
 #include "lib/cli/common_options.h"
 #include "lib/io/paint.h"
 #include "lib/io/stream.h"

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "lib/base/visible.h"
+
 namespace nudge {
 namespace {
 
@@ -28,31 +30,13 @@ constexpr std::string_view kEraseLine = "\r\x1b[K";
 
 }  // namespace
 
-std::string printable(std::string_view text) {
-  static const char* digits = "0123456789abcdef";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 void Console::line(std::string_view severity, std::string_view message) {
   std::string text;
   if (progress_shown_) text += kEraseLine;
   progress_shown_ = false;
   text += program_ + ": ";
   text += severity;
-  text += printable(message);
+  text += visible(message);
   text += '\n';
   write_stderr(text);
 }
@@ -73,7 +57,7 @@ bool Console::shows_progress() const { return !quiet_ && stderr_is_terminal(); }
 
 void Console::progress(std::string_view text) {
   if (!shows_progress()) return;
-  write_stderr(std::string(kEraseLine) + program_ + ": " + printable(text));
+  write_stderr(std::string(kEraseLine) + program_ + ": " + visible(text));
   progress_shown_ = true;
 }
 

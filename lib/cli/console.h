@@ -1,5 +1,6 @@
 // The one voice in which a program speaks on stderr: "program: error: where: cause". Each message is
-// one line and one write, so that lines of programs in a pipeline do not mix.
+// one line and one write, so that lines of programs in a pipeline do not mix. Control characters of a name in it are
+// made visible: they can neither break the line nor drive the terminal.
 #pragma once
 
 #include <string>
@@ -32,9 +33,5 @@ class Console {
   bool quiet_ = false, verbose_ = false;
   bool progress_shown_ = false;
 };
-
-// Control characters as \n, \t or \x1b, so that a name in a message can neither break the line nor
-// drive the terminal.
-std::string printable(std::string_view text);
 
 }  // namespace nudge

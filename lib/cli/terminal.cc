@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "lib/base/error.h"
+#include "lib/base/visible.h"
 #include "lib/cli/signals.h"
 
 namespace nudge {
@@ -23,28 +24,6 @@ std::size_t character(std::string_view text, std::size_t at, std::size_t* column
   const utf8proc_ssize_t size = utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size() - at), &point);
   *columns = size > 0 ? static_cast<std::size_t>(utf8proc_charwidth(point)) : 1;
   return size > 0 ? static_cast<std::size_t>(size) : 1;
-}
-
-// C0 and C1 control characters and bytes that are no UTF-8, made visible.
-std::string visible(std::string_view line) {
-  static const char* digits = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < line.size();) {
-    utf8proc_int32_t point = 0;
-    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(line.data()) + i;
-    const utf8proc_ssize_t size = utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(line.size() - i), &point);
-    if (line[i] == '\t') {
-      out += "    ", ++i;
-    } else if (size <= 0 || point < 0x20 || (point >= 0x7f && point < 0xa0)) {
-      const auto byte = static_cast<unsigned char>(size <= 0 ? line[i] : static_cast<char>(point));
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-      i += size <= 0 ? 1 : static_cast<std::size_t>(size);
-    } else {
-      out.append(line, i, static_cast<std::size_t>(size));
-      i += static_cast<std::size_t>(size);
-    }
-  }
-  return out;
 }
 
 void break_line(const std::string& line, std::size_t width, std::vector<std::string>& lines) {
@@ -128,7 +107,7 @@ std::vector<std::string> screen_lines(std::string_view text, std::size_t width) 
   std::size_t begin = 0;
   while (begin <= text.size()) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    break_line(visible(text.substr(begin, end - begin)), std::max<std::size_t>(width, 2), lines);
+    break_line(visible(text.substr(begin, end - begin), {.tab = "    "}), std::max<std::size_t>(width, 2), lines);
     begin = end + 1;
   }
   return lines;

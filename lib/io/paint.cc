@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "lib/base/error.h"
+#include "lib/base/visible.h"
 
 namespace nudge {
 namespace {
@@ -88,24 +88,6 @@ std::string describe_record(const Record& record, std::size_t width, bool colour
   for (const std::int32_t id : record.ids("response_ids")) pieces.push_back(text ? text(id) : std::to_string(id) + ' ');
   const float scale = figure == TokenFigure::kLogProbs ? kDeepestLogProb : largest(values);
   return out + "  " + paint(pieces, values, scale) + '\n';
-}
-
-std::string visible(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0u;
-    const bool c1 = c == 0xC2 && next >= 0x80 && next <= 0x9F;  // U+0080 to U+009F
-    if ((c < 0x20 && c != '\n') || c == 0x7F || c1) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\x%02x", c1 ? next : static_cast<unsigned>(c));
-      out += escape;
-      i += c1 ? 1 : 0;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
 }
 
 }  // namespace nudge

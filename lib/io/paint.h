@@ -31,7 +31,4 @@ using TokenText = std::function<std::string(std::int32_t id)>;
 std::string describe_record(const Record& record, std::size_t width, bool colour, TokenFigure figure,
                             const TokenText& text = {});
 
-// Control characters but newline, which could drive a terminal, as \x1b.
-std::string visible(std::string_view text);
-
 }  // namespace nudge

@@ -34,7 +34,7 @@ struct SampleOptions {
 
 class Summary {
  public:
-  static constexpr std::size_t kMostFields = 1000;  // further names are counted and not described
+  static constexpr std::size_t kMostFields = 1000;  // names; what comes under others is counted
 
   explicit Summary(SampleOptions options = {}) : options_(options) {}
   void add(const Record& record);
@@ -42,7 +42,7 @@ class Summary {
   std::int64_t records() const { return records_; }
   const std::map<std::string, std::int64_t>& schemas() const { return schemas_; }  // "" for records without one
   const std::vector<FieldSummary>& fields() const { return fields_; }              // in the order they appeared
-  std::int64_t fields_left_out() const { return left_out_; }
+  std::int64_t fields_left_out() const { return left_out_; }  // each time that another name was seen
   std::vector<Record> samples() const;  // in the records' order
 
  private:

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "lib/base/visible.h"
 #include "lib/io/json.h"
-#include "lib/io/paint.h"
 #include "lib/io/summary.h"
 
 namespace nudge {
@@ -29,10 +29,10 @@ std::string describe_marks(const StreamInfo& stream) {
   std::string out;
   for (const StreamMark& mark : stream.marks) {
     if (!mark.closing) continue;
-    out += "  finished by " + (mark.program.empty() ? "an unnamed program" : mark.program) + ", " +
+    out += "  finished by " + (mark.program.empty() ? "an unnamed program" : visible(mark.program)) + ", " +
            plural(mark.records, "record");
     if (mark.shards > 1) out += ", shard " + std::to_string(mark.shard) + " of " + std::to_string(mark.shards);
-    if (!mark.digest.empty()) out += ", digest " + mark.digest;
+    if (!mark.digest.empty()) out += ", digest " + visible(mark.digest);
     out += '\n';
   }
   if (out.empty() && stream.zstd && stream.damage.empty()) out = "  no marks: compressed by other software\n";
@@ -71,28 +71,29 @@ void stream_json(JsonWriter& w, const StreamInfo& stream) {
 std::string describe_streams(const std::vector<StreamInfo>& streams) {
   std::string out;
   for (const StreamInfo& stream : streams) {
-    out += stream.name + ": " + (stream.zstd ? "zstd" : "plain") + ", " + plural(stream.records, "record") + ", " +
-           plural(stream.bytes, "byte");
+    out += visible(stream.name) + ": " + (stream.zstd ? "zstd" : "plain") + ", " + plural(stream.records, "record") +
+           ", " + plural(stream.bytes, "byte");
     if (stream.zstd) out += " of " + std::to_string(stream.text_bytes) + " in " + plural(stream.frames, "frame");
     out += stream.damage.empty() ? ", whole\n" : ", DAMAGED\n";
     out += describe_marks(stream);
-    for (const std::string& cause : stream.damage) out += "  " + cause + '\n';
+    for (const std::string& cause : stream.damage) out += "  " + visible(cause) + '\n';
   }
-  return visible(out);
+  return out;
 }
 
 std::string describe_fields(const Summary& summary) {
   std::string out;
   for (const auto& [schema, n] : summary.schemas()) {
-    out += (schema.empty() ? "no schema" : schema) + ": " + plural(n, "record") + '\n';
+    out += (schema.empty() ? "no schema" : visible(schema)) + ": " + plural(n, "record") + '\n';
   }
   std::size_t width = 0;
   for (const FieldSummary& field : summary.fields()) {
-    width = std::max(width, std::min<std::size_t>(field.key.size(), 24));
+    width = std::max(width, std::min<std::size_t>(visible(field.key).size(), 24));
   }
   for (const FieldSummary& field : summary.fields()) {
-    std::string line = "  " + field.key;
-    if (field.key.size() < width) line.append(width - field.key.size(), ' ');
+    const std::string key = visible(field.key);
+    std::string line = "  " + key;
+    if (key.size() < width) line.append(width - key.size(), ' ');
     std::string kinds;
     for (const auto& [kind, n] : field.kinds) kinds += (kinds.empty() ? "" : ", ") + kind;
     line += "  " + kinds;
@@ -102,7 +103,7 @@ std::string describe_fields(const Summary& summary) {
     out += line + '\n';
   }
   if (summary.fields_left_out() > 0) out += "  further fields are not described\n";
-  return visible(out);
+  return out;
 }
 
 std::string summary_json(const Summary& summary, const std::vector<StreamInfo>& streams) {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "lib/cli/console.h"
+#include "lib/base/visible.h"
 
 namespace nudge {
 namespace {
@@ -25,7 +25,7 @@ constexpr const char* kStyle =
 
 std::string escaped(const std::string& text) {
   std::string out;
-  for (const char c : printable(text)) {
+  for (const char c : visible(text)) {
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;

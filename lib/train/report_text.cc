@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lib/cli/console.h"
+#include "lib/base/visible.h"
 
 namespace nudge {
 namespace {
@@ -24,7 +24,7 @@ std::string in_ascii(std::string text) {
 class Words {
  public:
   explicit Words(bool unicode) : unicode_(unicode) {}
-  std::string operator()(const std::string& text) const { return printable(unicode_ ? text : in_ascii(text)); }
+  std::string operator()(const std::string& text) const { return visible(unicode_ ? text : in_ascii(text)); }
 
  private:
   bool unicode_;

@@ -17,6 +17,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/parallel.h"
 #include "lib/base/scalar_math.h"
+#include "lib/base/visible.h"
 #include "tests/harness/harness.h"
 
 using namespace nudge;
@@ -185,6 +186,22 @@ TEST_CASE("a buffer of no possible size is refused as memory is") {
   CHECK_THROWS_AS(Buffer<float>(INT64_MAX), std::bad_alloc);
   CHECK_THROWS_AS(Buffer<float>(std::int64_t{1} << 62), std::bad_alloc);  // times 4 it would wrap around to 0
   CHECK_THROWS_AS(Buffer<double>((std::int64_t{1} << 61) + 8), std::bad_alloc);
+}
+
+TEST_CASE("what would drive a terminal, break a line or is no UTF-8 is made visible") {
+  CHECK(visible("a\x1b[31m\n\x7f\t\r") == "a\\x1b[31m\\n\\x7f\\t\\x0d");
+  CHECK(visible("a\n\tb", {.newline = "\n", .tab = "  "}) == "a\n  b");
+  CHECK(visible(std::string_view("\0", 1)) == "\\x00");
+  CHECK(visible("\xC2\x80\xC2\x9B\xC2\x9F") == "\\x80\\x9b\\x9f");  // C1: U+009B begins a command as ESC [ does
+  for (const char* plain : {"\xC2\xA0", "ä", "€", "\xEF\xBF\xBF", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF", "~"}) {
+    CHECK(visible(plain) == plain);
+  }
+  CHECK(visible("\x9b\x80\xff") == "\\x9b\\x80\\xff");
+  CHECK(visible("\xC0\x8A") == "\\xc0\\x8a");  // overlong newline
+  CHECK(visible("\xED\xA0\x80") == "\\xed\\xa0\\x80");
+  CHECK(visible("\xF4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
+  CHECK(visible("\xE2\x82") == "\\xe2\\x82");
+  CHECK(visible("\xE2\x82z") == "\\xe2\\x82z");
 }
 
 TEST_CASE("buffers are aligned, zeroed and copied on request") {

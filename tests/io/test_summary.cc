@@ -162,10 +162,24 @@ TEST_CASE("a record is shown field by field, cut at the width, coloured only whe
   CHECK(describe_record(r, 0, true, TokenFigure::kAdvantages).find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("what would drive a terminal is made visible") {
-  CHECK(visible("a\x1b[31m\n\x7f\tä") == "a\\x1b[31m\n\\x7f\\x09ä");
-  CHECK(visible("\xC2\x9B") == "\\x9b");
-  CHECK(visible("\xC2\xA0") == "\xC2\xA0");
+TEST_CASE("a newline in a name forges no line of the report") {
+  Summary summary;
+  summary.add(record(R"({"schema":"s\nforged: 1 record","a\n  b  number: 7":1,"c\u001b[31m":2})"));
+  const std::string fields = describe_fields(summary);
+  CHECK(std::count(fields.begin(), fields.end(), '\n') == 4);
+  CHECK(fields.find("  a\\n  b  number: 7  number: 1\n") != std::string::npos);
+  CHECK(fields.find("  c\\x1b[31m ") != std::string::npos);
+  StreamInfo stream;
+  stream.name = "f\ng: plain, 5 records";
+  stream.marks.resize(1);
+  stream.marks[0].closing = true, stream.marks[0].program = "p\nq";
+  stream.damage = {stream.name + ": empty input"};
+  const std::string streams = describe_streams({stream});
+  CHECK(std::count(streams.begin(), streams.end(), '\n') == 3);
+  CHECK(streams.find("f\\ng: plain, 5 records: plain, 0 records") == 0);
+  const std::string sample = describe_record(record(R"({"x\ny":1})"), 0, false, TokenFigure::kLogProbs);
+  CHECK(sample == "  x\\ny: 1\n");
+  CHECK(paint(std::vector<std::string>{"a\nb"}, std::vector<float>{0}, 1) == "a\\nb");
 }
 
 TEST_CASE("behind an empty prompt lists are one shorter, and the first token has no colour") {
