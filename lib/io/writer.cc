@@ -34,6 +34,17 @@ std::string compress(ZSTD_CCtx* context, std::string_view text) {
   return out;
 }
 
+// What a chain of links points to, be it there or not.
+std::string link_target(const std::string& name) {
+  constexpr int kMostLinks = 40;  // Linux's own bound
+  std::filesystem::path path = name;
+  for (int links = 0; std::filesystem::is_symlink(std::filesystem::symlink_status(path)); ++links) {
+    if (links == kMostLinks) system_error(Exit::kCannotCreate, name, "can't be created", ELOOP);
+    path = path.parent_path() / std::filesystem::read_symlink(path);
+  }
+  return path.string();
+}
+
 bool stdout_is_named_zst() {
   char target[4096];
   const ssize_t n = ::readlink("/proc/self/fd/1", target, sizeof target);
@@ -98,8 +109,11 @@ void RecordWriter::State::open_file() {
     if (!fd) system_error(Exit::kCannotCreate, name, "can't be opened", errno);
     return;
   }
-  std::error_code ignored;
-  if (exists) final_path = std::filesystem::canonical(final_path, ignored).string();  // what a link points to
+  try {
+    if (options.force) final_path = link_target(final_path);  // without, check_creatable refuses the link itself
+  } catch (const std::filesystem::filesystem_error& e) {
+    system_error(Exit::kCannotCreate, name, "can't be created", e.code().value());
+  }
   check_creatable(final_path, options.force, false);
   regular = true;
   if (options.resume && !options.digest.empty()) {

@@ -85,6 +85,27 @@ TEST_CASE("force through a link replaces what it points to") {
   CHECK(bytes_of(folder + "/target") == "{\"a\":1}\n");
 }
 
+TEST_CASE("a link that points to nothing is refused without force, and followed with it") {
+  const std::string folder = fresh_folder("dangling");
+  std::filesystem::create_directory(folder + "/sub");
+  REQUIRE(::symlink("sub/second", (folder + "/first").c_str()) == 0);
+  REQUIRE(::symlink("target", (folder + "/sub/second").c_str()) == 0);
+  REQUIRE(::symlink("circle", (folder + "/circle").c_str()) == 0);
+  REQUIRE(::symlink("no/such", (folder + "/nowhere").c_str()) == 0);
+  WriterOptions options = to_file(folder + "/first");
+  CHECK(outcome_of([&] { RecordWriter refused(options); }).message == folder + "/first: exists already");
+  options.force = true;
+  write_lines(options, {"{\"a\":1}"});
+  CHECK(std::filesystem::is_symlink(folder + "/first"));
+  CHECK(std::filesystem::is_symlink(folder + "/sub/second"));
+  CHECK(bytes_of(folder + "/sub/target") == "{\"a\":1}\n");
+  for (const char* bad : {"/circle", "/nowhere"}) {
+    options.path = folder + bad;
+    CHECK(outcome_of([&] { RecordWriter refused(options); }).status == 73);
+    CHECK(std::filesystem::is_symlink(folder + bad));
+  }
+}
+
 TEST_CASE("a missing or read-only folder and a folder as file can't be created, at once") {
   CHECK(outcome_of([] { RecordWriter(to_file(scratch("no/such/out"))); }).status == 73);
   CHECK(outcome_of([] { RecordWriter(to_file(scratch_folder())); }).message == scratch_folder() + ": is a folder");
