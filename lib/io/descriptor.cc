@@ -4,7 +4,9 @@
 #include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -153,6 +155,19 @@ void check_creatable(const std::string& output, bool force, bool folder) {
   if (::access(parent.c_str(), W_OK | X_OK) != 0) {
     system_error(Exit::kCannotCreate, output, "can't be created in folder " + parent, errno);
   }
+}
+
+int rename_new(const std::string& from, const std::string& to) {
+  if (::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+  if (::link(from.c_str(), to.c_str()) == 0) return ::unlink(from.c_str());
+  if (errno == EEXIST) return -1;
+  struct stat info;
+  if (::lstat(to.c_str(), &info) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return ::rename(from.c_str(), to.c_str());
 }
 
 void ignore_file_size_signal() { ::signal(SIGXFSZ, SIG_IGN); }

@@ -52,6 +52,10 @@ void sync_parent_folder(const std::string& path);      // so that a rename survi
 std::string parent_of(const std::string& path);        // "." where there is none
 std::string base_name(const std::string& path);
 
+// rename(2) that replaces nothing: -1 with errno EEXIST where `to` exists. Where the file system knows neither
+// RENAME_NOREPLACE nor links, it looks first, and a name that appears just then is replaced.
+int rename_new(const std::string& from, const std::string& to);
+
 // Temporary siblings of an output: ".NAME.TAG.HOST.PID.START.part", where TAG tells what the content belongs to
 // (letters and digits, "0" for nothing). One whose process ended can be told, on its own host. One that
 // was left on purpose has "-" for HOST and no process.

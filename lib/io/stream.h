@@ -75,8 +75,10 @@ struct WriterOptions {
 };
 
 // Writes records. A file is written beside its final name and renamed by finish(); without finish() nothing
-// appears. A device or FIFO is written as it stands. On pipes and terminals what was written is passed on at
-// least once a second (as often as write is called); in files frames depend on the text alone.
+// appears. Without `force` a file that appeared meanwhile stays; finish() succeeds where it holds the same bytes (a
+// second copy of the job wrote it), else it throws kCannotCreate. A device or FIFO is written as it stands. On pipes
+// and terminals what was written is passed on at least once a second (as often as write is called); in files frames
+// depend on the text alone.
 // Errors: kUsage (compressed data to a terminal), kCannotCreate (exists, no such folder), kIo (writing failed).
 // A reader that left ends the process by SIGPIPE, quietly.
 class RecordWriter {

@@ -45,6 +45,28 @@ std::string link_target(const std::string& name) {
   return path.string();
 }
 
+// A piece of a file, shorter only at its end.
+std::string_view piece_at(const Descriptor& fd, off_t at, std::string& space, const std::string& name) {
+  std::size_t size = 0, n = 1;
+  for (; size < space.size() && n > 0; size += n) {
+    n = read_some_at(fd.get(), space.data() + size, space.size() - size, at + static_cast<off_t>(size), name);
+  }
+  return std::string_view(space).substr(0, size);
+}
+
+bool same_bytes(const std::string& one, const std::string& other) {
+  struct stat info;
+  if (::lstat(other.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  const Descriptor a = open_input(one), b = open_input(other);
+  constexpr std::size_t kPiece = std::size_t{64} << 10;
+  std::string left(kPiece, '\0'), right(kPiece, '\0');
+  for (off_t at = 0;; at += static_cast<off_t>(kPiece)) {
+    const std::string_view l = piece_at(a, at, left, one), r = piece_at(b, at, right, other);
+    if (l != r) return false;
+    if (l.size() < kPiece) return true;
+  }
+}
+
 bool stdout_is_named_zst() {
   char target[4096];
   const ssize_t n = ::readlink("/proc/self/fd/1", target, sizeof target);
@@ -81,6 +103,7 @@ struct RecordWriter::State {
   void shorten(std::int64_t size);
   void close_frame();
   void journal();
+  void publish();
   StreamMark mark(bool closing) const;
 };
 
@@ -190,6 +213,19 @@ void RecordWriter::State::journal() {
   journaled = pending.size();
 }
 
+// Two copies of a job may run at once, where a scheduler lost sight of the first. Both write the same bytes, so the
+// second finds them there and is content.
+void RecordWriter::State::publish() {
+  const char* const from = temporary.c_str();
+  if ((options.force ? ::rename(from, final_path.c_str()) : rename_new(temporary, final_path)) == 0) return;
+  if (options.force || errno != EEXIST) system_error(Exit::kCannotCreate, name, "can't be published", errno);
+  if (!same_bytes(temporary, final_path)) {
+    throw Error(Exit::kCannotCreate, name + ": appeared while it was being made, and differs",
+                "choose another name, or --force");
+  }
+  ::unlink(from);
+}
+
 RecordWriter::RecordWriter(WriterOptions options) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.options = std::move(options);
@@ -238,9 +274,7 @@ void RecordWriter::finish() {
   if (s.regular) sync_file(s.fd.get(), s.name);
   s.fd.close(s.name);  // of stdout, a duplicate: its close tells of errors as the last one would
   if (!s.temporary.empty()) {
-    if (::rename(s.temporary.c_str(), s.final_path.c_str()) != 0) {
-      system_error(Exit::kCannotCreate, s.name, "can't be published", errno);
-    }
+    s.publish();
     s.temporary.clear();
     sync_parent_folder(s.final_path);
   }

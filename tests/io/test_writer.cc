@@ -106,6 +106,34 @@ TEST_CASE("a link that points to nothing is refused without force, and followed 
   }
 }
 
+TEST_CASE("without force a file that appeared meanwhile stays: refused, or the same bytes and well") {
+  const std::string folder = fresh_folder("appeared");
+  for (const std::string& name : {folder + "/out.jsonl", folder + "/out.zst"}) {
+    for (const bool same : {true, false}) {
+      std::filesystem::remove(name);
+      RecordWriter writer(to_file(name));
+      for (const std::string& line : sample_lines(9000)) writer.write_line(line);
+      CHECK(in_child([&] { return write_some(to_file(name), same ? 9000 : 9001); }) == 0);
+      struct stat before, after;
+      REQUIRE(::stat(name.c_str(), &before) == 0);
+      const Outcome outcome = outcome_of([&] { writer.finish(); });
+      CHECK(outcome.status == (same ? 0 : 73));
+      CHECK((same || outcome.message == name + ": appeared while it was being made, and differs"));
+      REQUIRE(::stat(name.c_str(), &after) == 0);
+      CHECK(before.st_ino == after.st_ino);
+      RecordWriter moved(std::move(writer));
+    }
+  }
+  CHECK(entries(folder) == 2);
+  const std::string fifo = folder + "/fifo";
+  {
+    RecordWriter writer(to_file(fifo));
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    CHECK(outcome_of([&] { writer.finish(); }).status == 73);
+  }
+  CHECK(entries(folder) == 3);
+}
+
 TEST_CASE("a missing or read-only folder and a folder as file can't be created, at once") {
   CHECK(outcome_of([] { RecordWriter(to_file(scratch("no/such/out"))); }).status == 73);
   CHECK(outcome_of([] { RecordWriter(to_file(scratch_folder())); }).message == scratch_folder() + ": is a folder");
@@ -317,14 +345,16 @@ TEST_CASE("what a killed process left is swept by the next, what a living one wr
   std::filesystem::create_directory(folder + "/unrelated.part");
   std::ofstream(folder + "/.out.zst.0.elsewhere.1.1.part") << "of another host";
   std::ofstream(folder + "/.out.zst.other.part") << "no name of ours";
+  WriterOptions options = to_file(path);
+  options.force = true;
   {
-    RecordWriter writer(to_file(path));  // alive: two at once keep out of each other's way
-    const int status = in_child([&] { return write_some(to_file(path), 3); });
+    RecordWriter writer(options);  // alive: two at once keep out of each other's way
+    const int status = in_child([&] { return write_some(options, 3); });
     CHECK(status == 0);
     writer.write_line("{\"last\":1}");
     writer.finish();
   }
-  CHECK(read_all({path}).lines == std::vector<std::string>{"{\"last\":1}"});  // the last rename wins
+  CHECK(read_all({path}).lines == std::vector<std::string>{"{\"last\":1}"});  // with force the last rename wins
   CHECK(entries(folder) == 4);
 }
 

@@ -11,27 +11,45 @@ for i in 0 1 2; do
 done > in.jsonl
 label --by reward in.jsonl -o whole.zst 2> err
 
-# inject CALL ERROR N: the Nth such call fails; sets $status. Afterwards the output is whole or absent.
+# inject CALL ERROR N [OPTION...]: the Nth such call fails; sets $status. Afterwards the output is whole or absent.
 inject() {
   rm -rf folder && mkdir folder
+  set -- "$1" "$1:error=$2:when=$3" "$@"
+  call=$1 fault=$2
+  shift 5
   status=0
-  strace -f -qq -o trace -e trace="$1" -e inject="$1:error=$2:when=$3" \
-    label --by reward in.jsonl -o folder/out.zst > out 2> err || status=$?
+  strace -f -qq -o trace -e trace="$call" -e inject="$fault" \
+    label --by reward in.jsonl -o folder/out.zst "$@" > out 2> err || status=$?
   if [ "$status" = 0 ]; then
     cmp folder/out.zst whole.zst && [ "$(ls -A folder)" = out.zst ]
   else
     [ -z "$(ls -A folder)" ] || { ls -A folder; return 1; }
   fi
 }
-# Fails every call in turn, until the run is over before the Nth; wants STATUS, and that some call was reached.
+# each CALL ERROR STATUS [OPTION...]: fails every call in turn, until the run is over before the Nth; wants STATUS,
+# and that some call was reached.
 each() {
+  each_call=$1 each_error=$2 each_status=$3
+  shift 3
   n=1
-  while inject "$1" "$2" $n && grep -q INJECTED trace; do
-    [ "$status" = "$3" ] || { echo "call $n: status $status"; cat err; return 1; }
+  while inject "$each_call" "$each_error" $n "$@" && grep -q INJECTED trace; do
+    [ "$status" = "$each_status" ] || { echo "call $n: status $status"; cat err; return 1; }
     n=$((n + 1))
   done
   [ "$status" = 0 ] || { echo "call $n left something: status $status"; return 1; }
-  [ $n -gt 1 ] || { echo "$1 was never called"; return 1; }
+  [ $n -gt 1 ] || { echo "$each_call was never called"; return 1; }
+}
+# old_file_system [CALL]: as there are that don't know RENAME_NOREPLACE, and links neither. Whole, and nothing is
+# replaced.
+old_file_system() {
+  rm -rf folder && mkdir folder
+  strace -f -qq -o trace -e trace="renameat2${1:+,$1}" -e inject=renameat2:error=EINVAL \
+    ${1:+-e} ${1:+inject="$1":error=EPERM} \
+    label --by reward in.jsonl -o folder/out.zst 2> err
+  grep -q 'renameat2.*INJECTED' trace
+  [ -z "${1:-}" ] || grep -q "$1.*INJECTED" trace
+  expect_same folder/out.zst whole.zst
+  [ "$(ls -A folder)" = out.zst ]
 }
 syncing_a_file() {
   inject fsync EIO 1
@@ -67,7 +85,10 @@ reading() {
 }
 
 ok "a disk that is full at any write gives 74 and no file" each pwrite64 ENOSPC 74
-ok "a rename that fails gives 73 and no file" each rename EXDEV 73
+ok "a rename that fails gives 73 and no file" each renameat2 EXDEV 73
+ok "so it does with --force" each rename EXDEV 73 --force
+ok "a file system without RENAME_NOREPLACE" old_file_system
+ok "a file system without RENAME_NOREPLACE and links" old_file_system link
 ok "a sync that fails gives 74 and no file" syncing_a_file
 ok "a close that fails gives 74 and no file" output_is_closed
 ok "interrupted calls change nothing" interrupted
