@@ -1,5 +1,10 @@
 // The choice of a level.
+#include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include <sys/wait.h>
@@ -123,4 +128,21 @@ TEST_CASE("the level in use can be replaced") {
     CHECK(&kernels() == k);
   }
   use_kernels(before);
+}
+
+TEST_CASE("a level is there only with every feature that its objects may use") {
+  std::ifstream info("/proc/cpuinfo");
+  std::set<std::string> flags;
+  for (std::string line; flags.empty() && std::getline(info, line);) {
+    std::istringstream words(line);
+    std::string word;
+    words >> word;
+    if (word == "flags") flags.insert(std::istream_iterator<std::string>(words), {});
+  }
+  const auto all = [&](std::initializer_list<const char*> names) {
+    return std::all_of(names.begin(), names.end(), [&](const char* name) { return flags.contains(name); });
+  };
+  const bool v3 = all({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"});
+  CHECK(processor_levels().v3 == v3);
+  CHECK(processor_levels().v4 == (v3 && all({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})));
 }
