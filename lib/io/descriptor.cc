@@ -128,11 +128,12 @@ void sync_file(int fd, const std::string& name) {
   }
 }
 
-void sync_parent_folder(const std::string& path) {
-  const std::string parent = parent_of(path);
-  const Descriptor fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd) sync_file(fd.get(), parent);  // a folder may be writable and not readable: then it goes unsynced
+void sync_folder(const std::string& path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) sync_file(fd.get(), path);  // a folder may be writable and not readable
 }
+
+void sync_parent_folder(const std::string& path) { sync_folder(parent_of(path)); }
 
 std::string parent_of(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path().string();

@@ -47,6 +47,7 @@ void write_all(int fd, std::string_view data, const std::string& name);
 void write_all_at(int fd, std::string_view data, off_t at, const std::string& name);
 
 void sync_file(int fd, const std::string& name);       // kIo; descriptors that can't be synced are left alone
+void sync_folder(const std::string& path);             // its entries; one that can't be opened goes unsynced; kIo
 void sync_parent_folder(const std::string& path);      // so that a rename survives a power cut; kIo
 
 std::string parent_of(const std::string& path);        // "." where there is none

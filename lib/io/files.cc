@@ -20,6 +20,21 @@ int swap_names(const std::string& a, const std::string& b) {
   return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE));
 }
 
+// Files and folders, so that all of it outlives a power cut before the name that stands for it changes.
+void sync_tree(const std::string& folder) {
+  try {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (!entry.is_regular_file() && !entry.is_directory()) continue;
+      const Descriptor fd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+      if (!fd) system_error(Exit::kIo, entry.path().string(), "can't be opened", errno);
+      sync_file(fd.get(), entry.path().string());
+    }
+  } catch (const std::filesystem::filesystem_error& e) {
+    system_error(Exit::kIo, folder, "can't be listed", e.code().value());
+  }
+  sync_folder(folder);
+}
+
 std::string without_trailing_slash(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
@@ -80,11 +95,7 @@ OutputFolder::~OutputFolder() {
 }
 
 void OutputFolder::publish() {
-  {
-    const Descriptor fd(::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) system_error(Exit::kIo, temporary_, "can't be opened", errno);
-    sync_file(fd.get(), temporary_);
-  }
+  sync_tree(temporary_);
   struct stat info;
   if (::lstat(final_.c_str(), &info) != 0) {
     // Without --force a folder that appeared meanwhile is not empty, and rename refuses to replace it.

@@ -33,7 +33,9 @@ class OutputFolder {
   OutputFolder& operator=(const OutputFolder&) = delete;
 
   const std::string& path() const { return temporary_; }
-  void publish();  // kIo, kCannotCreate; nothing is published then
+  // Errors: kCannotCreate, kIo; the name then stands for what it stood for. Only where the parent folder can't be
+  // synced after the rename is it published all the same: whole, but perhaps not for good before a power cut.
+  void publish();
 
  private:
   std::string final_, temporary_;
