@@ -69,11 +69,24 @@ double det_powi(double x, long n) {
   return result;
 }
 
+namespace {
+
+// The nearest quarter turn of t turns, and the way from there in eighths of a turn: [-1, 1], exact.
+struct Quarter {
+  int number;
+  double rest;
+};
+Quarter nearest_quarter(double t) {
+  const double eighths = t * 8.0;
+  const int number = static_cast<int>(eighths + 1.0) / 2;
+  return {number & 3, eighths - 2.0 * number};
+}
+
+}  // namespace
+
 double det_cos_turns(double t) {
-  const double eighths = t * 8.0;  // in units of pi/4; exact
-  const int octant = static_cast<int>(eighths + 1.0) / 2;  // the nearest quarter turn
-  const double y = eighths - 2.0 * octant;                 // [-1, 1]
-  switch (octant & 3) {
+  const auto [quarter, y] = nearest_quarter(t);
+  switch (quarter) {
     case 0: return cos_eighth(y);
     case 1: return -sin_eighth(y);
     case 2: return -cos_eighth(y);
@@ -82,8 +95,13 @@ double det_cos_turns(double t) {
 }
 
 double det_sin_turns(double t) {
-  const double shifted = t + 0.75;  // sin x = cos(x - pi/2)
-  return det_cos_turns(shifted - std::floor(shifted));
+  const auto [quarter, y] = nearest_quarter(t);
+  switch (quarter) {
+    case 0: return sin_eighth(y);
+    case 1: return cos_eighth(y);
+    case 2: return -sin_eighth(y);
+    default: return -cos_eighth(y);
+  }
 }
 
 }  // namespace nudge

@@ -204,6 +204,30 @@ TEST_CASE("what would drive a terminal, break a line or is no UTF-8 is made visi
   CHECK(visible("\xE2\x82z") == "\\xe2\\x82z");
 }
 
+TEST_CASE("sine, cosine and powers are as exact as their header says") {
+  // What this compares to is long double's; double's own libm would do for the sine, not for its zeros.
+  constexpr long double kTurn = 6.283185307179586476925286766559L;
+  for (int i = 1; i <= 2000; ++i) {
+    const double small = std::pow(10.0, -i / 100.0), t = i / 8001.0;
+    for (const double x : {small / 8, t}) {
+      const long double sine = std::sin(kTurn * static_cast<long double>(x));
+      const long double cosine = std::cos(kTurn * static_cast<long double>(x));
+      CHECK(std::fabs(static_cast<long double>(det_sin_turns(x)) / sine - 1) < 1e-15L);
+      CHECK(std::fabs(static_cast<long double>(det_cos_turns(x)) / cosine - 1) < 1e-15L);
+    }
+    const double log_x = i / 200.0 - 5, y = (i % 97 - 48) * 1.37;
+    const long double power = std::pow(static_cast<long double>(std::exp(log_x)), static_cast<long double>(y));
+    CHECK(std::fabs(static_cast<long double>(det_pow(std::exp(log_x), y)) / power - 1) <
+          3e-16L * (1 + std::fabs(static_cast<long double>(y * log_x))));
+  }
+  CHECK(det_sin_turns(0) == 0);
+  CHECK(det_sin_turns(0.5) == 0);
+  CHECK(det_sin_turns(0.25) == 1);
+  CHECK(det_sin_turns(0.75) == -1);
+  CHECK(std::isfinite(det_exp(709.78)));
+  CHECK(det_exp(-745.0) > 0);
+}
+
 TEST_CASE("buffers are aligned, zeroed and copied on request") {
   for (std::int64_t n : {0, 1, 17, 100000}) {
     Buffer<float> b(n);
