@@ -188,11 +188,6 @@ const Record::Field& Record::need(std::string_view key) const {
   return *field;
 }
 
-bool Record::is_array(std::string_view key) const {
-  const Field* field = find(key);
-  return field != nullptr && field->raw[0] == '[';
-}
-
 ListShape Record::list_shape(std::string_view key) const {
   const std::string& value = need(key).raw;
   if (value[0] != '[') wrong(key, "a list", value);
@@ -238,12 +233,6 @@ float Record::real(std::string_view key) const {
   const auto x = parse_float(value);
   if (!x) wrong(key, is_numeric(value) ? "a number that fits into 32 bits" : "a number", value);
   return *x;
-}
-
-bool Record::boolean(std::string_view key) const {
-  const std::string& value = need(key).raw;
-  if (value != "true" && value != "false") wrong(key, "true or false", value);
-  return value == "true";
 }
 
 std::vector<std::int32_t> Record::ids(std::string_view key) const {
@@ -324,9 +313,6 @@ std::optional<double> Record::find_number(std::string_view key) const {
 std::optional<float> Record::find_real(std::string_view key) const {
   return has(key) ? std::optional(real(key)) : std::nullopt;
 }
-std::optional<bool> Record::find_boolean(std::string_view key) const {
-  return has(key) ? std::optional(boolean(key)) : std::nullopt;
-}
 
 void Record::put(std::string_view key, std::string json) {
   for (Field& field : fields_) {
@@ -359,8 +345,6 @@ void Record::set_real(std::string_view key, float value) {
   put(key, json_number(value));
 }
 
-void Record::set_boolean(std::string_view key, bool value) { put(key, value ? "true" : "false"); }
-
 void Record::set_ids(std::string_view key, std::span<const std::int32_t> values) {
   put(key, join(values, [](std::int32_t n) { return std::to_string(n); }));
 }
@@ -370,10 +354,6 @@ void Record::set_reals(std::string_view key, std::span<const float> values) {
     if (!std::isfinite(values[i])) born_wrong(key, "would not be finite at " + std::to_string(i));
   }
   put(key, join(values, [](float x) { return json_number(x); }));
-}
-
-void Record::set_texts(std::string_view key, std::span<const std::string> values) {
-  put(key, join(values, [](const std::string& s) { return json_quote(s); }));
 }
 
 void Record::set_raw(std::string_view key, std::string json) {

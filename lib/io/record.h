@@ -46,7 +46,6 @@ class Record {
   [[noreturn]] void fail(std::string_view key, const std::string& cause) const;  // `where: field "key" cause`
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
-  bool is_array(std::string_view key) const;
   ListShape list_shape(std::string_view key) const;
   bool is_text(std::string_view key) const;
 
@@ -54,7 +53,6 @@ class Record {
   std::int64_t integer(std::string_view key) const;  // |n| < 2^53, written without point or exponent
   double number(std::string_view key) const;
   float real(std::string_view key) const;  // rounded once from the text
-  bool boolean(std::string_view key) const;
   std::vector<std::int32_t> ids(std::string_view key) const;  // 0 to 2^31 - 1
   std::vector<float> reals(std::string_view key) const;
   std::vector<double> numbers(std::string_view key) const;
@@ -66,7 +64,6 @@ class Record {
   std::optional<std::int64_t> find_integer(std::string_view key) const;
   std::optional<double> find_number(std::string_view key) const;
   std::optional<float> find_real(std::string_view key) const;
-  std::optional<bool> find_boolean(std::string_view key) const;
 
   // A field that exists is replaced where it stands; a new one is appended. Non-finite numbers, integers of
   // 2^53 or more and raw text that is no JSON are an Error kInternal that names the record.
@@ -74,10 +71,8 @@ class Record {
   void set_integer(std::string_view key, std::int64_t value);
   void set_number(std::string_view key, double value);
   void set_real(std::string_view key, float value);
-  void set_boolean(std::string_view key, bool value);
   void set_ids(std::string_view key, std::span<const std::int32_t> values);
   void set_reals(std::string_view key, std::span<const float> values);
-  void set_texts(std::string_view key, std::span<const std::string> values);
   void set_raw(std::string_view key, std::string json);  // valid JSON on one line, taken as it is
   void erase(std::string_view key);
 

@@ -33,8 +33,6 @@ constexpr __mmask16 kAll = 0xffff;
 NUDGE_INLINE f32x16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
 NUDGE_INLINE f32x16 load(const float* p) { return {_mm512_loadu_ps(p)}; }
 NUDGE_INLINE void store(float* p, f32x16 a) { _mm512_storeu_ps(p, a.v); }
-// Memory past the cache, 64-byte aligned: for results that nobody reads soon.
-NUDGE_INLINE void stream(float* p, f32x16 a) { _mm512_stream_ps(p, a.v); }
 // The first n lanes (0 <= n <= 16); the others are 0 and their memory isn't touched.
 NUDGE_INLINE f32x16 load_first(const float* p, int64_t n) {
   return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p)};
@@ -69,7 +67,6 @@ NUDGE_INLINE i32x16 operator&(i32x16 a, i32x16 b) { return {_mm512_and_si512(a.v
 NUDGE_INLINE i32x16 operator|(i32x16 a, i32x16 b) { return {_mm512_or_si512(a.v, b.v)}; }
 NUDGE_INLINE i32x16 operator^(i32x16 a, i32x16 b) { return {_mm512_xor_si512(a.v, b.v)}; }
 template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) { return {_mm512_maskz_slli_epi32(kAll, a.v, n)}; }
-template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) { return {_mm512_maskz_srli_epi32(kAll, a.v, n)}; }
 template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) { return {_mm512_maskz_srai_epi32(kAll, a.v, n)}; }
 
 NUDGE_INLINE mask16 operator<(f32x16 a, f32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
@@ -80,7 +77,6 @@ NUDGE_INLINE mask16 operator&(mask16 a, mask16 b) { return {static_cast<__mmask1
 NUDGE_INLINE mask16 operator|(mask16 a, mask16 b) { return {static_cast<__mmask16>(a.v | b.v)}; }
 // a where the mask is set, else b.
 NUDGE_INLINE f32x16 select(mask16 m, f32x16 a, f32x16 b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
-NUDGE_INLINE int count(mask16 m) { return __builtin_popcount(m.v); }
 
 NUDGE_INLINE __m256 low_half(f32x16 a) { return _mm512_maskz_extractf32x8_ps(0xff, a.v, 0); }
 NUDGE_INLINE __m256 high_half(f32x16 a) { return _mm512_maskz_extractf32x8_ps(0xff, a.v, 1); }
@@ -94,7 +90,6 @@ struct mask16 { __m256 lo, hi; };
 NUDGE_INLINE f32x16 broadcast(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 NUDGE_INLINE f32x16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 NUDGE_INLINE void store(float* p, f32x16 a) { _mm256_storeu_ps(p, a.lo); _mm256_storeu_ps(p + 8, a.hi); }
-NUDGE_INLINE void stream(float* p, f32x16 a) { _mm256_stream_ps(p, a.lo); _mm256_stream_ps(p + 8, a.hi); }
 NUDGE_INLINE __m256i first_mask8(int64_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -148,9 +143,6 @@ NUDGE_INLINE i32x16 operator^(i32x16 a, i32x16 b) {
 template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) {
   return {_mm256_slli_epi32(a.lo, n), _mm256_slli_epi32(a.hi, n)};
 }
-template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) {
-  return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
-}
 template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) {
   return {_mm256_srai_epi32(a.lo, n), _mm256_srai_epi32(a.hi, n)};
 }
@@ -171,10 +163,6 @@ NUDGE_INLINE mask16 operator&(mask16 a, mask16 b) { return {_mm256_and_ps(a.lo, 
 NUDGE_INLINE mask16 operator|(mask16 a, mask16 b) { return {_mm256_or_ps(a.lo, b.lo), _mm256_or_ps(a.hi, b.hi)}; }
 NUDGE_INLINE f32x16 select(mask16 m, f32x16 a, f32x16 b) {
   return {_mm256_blendv_ps(b.lo, a.lo, m.lo), _mm256_blendv_ps(b.hi, a.hi, m.hi)};
-}
-NUDGE_INLINE int count(mask16 m) {
-  return __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(m.lo))) +
-         __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(m.hi)));
 }
 
 NUDGE_INLINE __m256 low_half(f32x16 a) { return a.lo; }

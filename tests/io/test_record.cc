@@ -59,14 +59,12 @@ TEST_CASE("getters give the values") {
   CHECK(r.integer("i") == -42);
   CHECK(r.number("d") == 0.1);
   CHECK(r.real("d") == 0.1f);
-  CHECK(r.boolean("b") == false);
   CHECK(r.ids("ids") == std::vector<std::int32_t>{0, 5, 2147483647});
   CHECK(r.reals("f")[2] == 0x1p-149f);
   CHECK(std::signbit(r.reals("f")[1]));
   CHECK(r.texts("t") == std::vector<std::string>{"x", "y"});
   CHECK(r.ids("none").empty());
   CHECK(r.reals("none").empty());
-  CHECK((r.is_array("ids") && !r.is_array("s") && !r.is_array("nothing")));
   CHECK((r.is_text("s") && !r.is_text("i") && !r.is_text("nothing")));
 }
 
@@ -83,7 +81,6 @@ TEST_CASE("a missing field is named with file and record") {
   CHECK(complaint([&] { r.integer("x"); }) == expected);
   CHECK(complaint([&] { r.number("x"); }) == expected);
   CHECK(complaint([&] { r.real("x"); }) == expected);
-  CHECK(complaint([&] { r.boolean("x"); }) == expected);
   CHECK(complaint([&] { r.ids("x"); }) == expected);
   CHECK(complaint([&] { r.reals("x"); }) == expected);
   CHECK(complaint([&] { r.texts("x"); }) == expected);
@@ -94,12 +91,10 @@ TEST_CASE("a missing field is named with file and record") {
 TEST_CASE("the find forms give nothing for what is missing and the value otherwise") {
   const Record r = parse(R"({"s":"a","i":3,"d":0.5,"b":true})");
   CHECK((!r.find_text("x") && !r.find_integer("x") && !r.find_number("x") && !r.find_real("x")));
-  CHECK(!r.find_boolean("x"));
   CHECK(*r.find_text("s") == "a");
   CHECK(*r.find_integer("i") == 3);
   CHECK(*r.find_number("d") == 0.5);
   CHECK(*r.find_real("d") == 0.5f);
-  CHECK(*r.find_boolean("b"));
 }
 
 TEST_CASE("null is a wrong type, in the find forms too") {
@@ -108,7 +103,6 @@ TEST_CASE("null is a wrong type, in the find forms too") {
   CHECK(complaint([&] { r.find_real("x"); }) == "f.jsonl: record 7: field \"x\" has to be a number, not null");
   CHECK(complaint([&] { r.find_integer("x"); }) != "no error");
   CHECK(complaint([&] { r.find_number("x"); }) != "no error");
-  CHECK(complaint([&] { r.find_boolean("x"); }) != "no error");
   CHECK(complaint([&] { r.ids("x"); }) != "no error");
 }
 
@@ -116,7 +110,6 @@ TEST_CASE("a value of the wrong type is refused by every getter") {
   const Record r = parse(R"({"s":"1","o":{},"l":["a",1],"m":[1,"a"],"neg":[-1],"big":[2147483648],"frac":[1.5]})");
   CHECK(complaint([&] { r.number("s"); }) == "f.jsonl: record 7: field \"s\" has to be a number, not \"1\"");
   CHECK(complaint([&] { r.integer("s"); }) == "f.jsonl: record 7: field \"s\" has to be an integer, not \"1\"");
-  CHECK(complaint([&] { r.boolean("s"); }) == "f.jsonl: record 7: field \"s\" has to be true or false, not \"1\"");
   CHECK(complaint([&] { r.text("o"); }) == "f.jsonl: record 7: field \"o\" has to be a text, not {}");
   CHECK(complaint([&] { r.texts("l"); }) == "f.jsonl: record 7: field \"l\" has to be a list of texts, not 1");
   for (const char* key : {"s", "m", "neg", "big", "frac"}) {
@@ -214,18 +207,15 @@ TEST_CASE("setters replace in place and append what is new") {
   r.set_integer("d", -7);
   r.set_real("e", 0.1f);
   r.set_number("f", 0.1);
-  r.set_boolean("g", true);
   const std::vector<std::int32_t> ids{1, 2};
   const std::vector<float> reals{-0.0f, 1.5f};
-  const std::vector<std::string> texts{"p", "q"};
   r.set_ids("h", ids);
   r.set_reals("i", reals);
-  r.set_texts("j", texts);
   r.set_raw("k", "{\"z\": 1}");
   r.erase("a");
   r.erase("nothing");
   CHECK(r.line() ==
-        R"({"b":"x\"y","c":3,"d":-7,"e":0.1,"f":0.1,"g":true,"h":[1,2],"i":[-0,1.5],"j":["p","q"],"k":{"z": 1}})");
+        R"({"b":"x\"y","c":3,"d":-7,"e":0.1,"f":0.1,"h":[1,2],"i":[-0,1.5],"k":{"z": 1}})");
   CHECK(parse(r.line()).line() == r.line());
 }
 
