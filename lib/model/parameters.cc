@@ -23,110 +23,114 @@ bool ends_with(const std::string& s, std::string_view end) {
   return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
 }
 
+// Collects the tensors of a layout together with the fields that want their offsets, then gives the offsets out.
+class Placer {
+ public:
+  explicit Placer(bool stored_in_out) : stored_in_out_(stored_in_out) {}
+
+  // Tensors of one bundle follow each other without a gap, in the order of their declaration. `at` may be null.
+  void tensor(const std::string& name, std::vector<std::int64_t> shape, std::int64_t* at, const std::string& bundle) {
+    std::int64_t count = 1;
+    for (std::int64_t s : shape) count *= s;
+    wanted_.push_back({bundle, wanted_.size(), at});
+    tensors_.push_back({name, std::move(shape), 0, count});
+  }
+  void tensor(const std::string& name, std::vector<std::int64_t> shape, std::int64_t* at) {
+    tensor(name, std::move(shape), at, name);
+  }
+  void norm(const std::string& name, std::int64_t width, bool bias, NormAt& n) {
+    tensor(name + ".weight", {width}, &n.gain);
+    if (bias) tensor(name + ".bias", {width}, &n.bias);
+  }
+  using Parts = std::vector<std::pair<std::string, std::int64_t>>;  // names and columns
+  void linear(const Parts& parts, std::int64_t in, bool bias, LinearAt& l) {
+    if (stored_in_out_ && parts.size() > 1) throw Error(Exit::kInternal, "matrices [in, out] make no bundle");
+    l.in = in;
+    l.stored_in_out = stored_in_out_;
+    const std::string& first = std::min_element(parts.begin(), parts.end())->first;  // by name
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const auto& [name, out] = parts[i];
+      const auto shape = stored_in_out_ ? std::vector{in, out} : std::vector{out, in};
+      tensor(name + ".weight", shape, i == 0 ? &l.weight : nullptr, first + ".weight");
+      if (bias) tensor(name + ".bias", {out}, i == 0 ? &l.bias : nullptr, first + ".bias");
+      l.out += out;
+    }
+  }
+
+  // The tensors in name order; bundles begin at multiples of 16. Returns the size of all.
+  std::int64_t place(std::vector<TensorInfo>& tensors) {
+    std::sort(wanted_.begin(), wanted_.end(), [](const Wanted& a, const Wanted& b) {
+      return a.bundle != b.bundle ? a.bundle < b.bundle : a.number < b.number;
+    });
+    std::int64_t size = 0;
+    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+      TensorInfo& t = tensors_[wanted_[i].number];
+      if (i > 0 && wanted_[i].bundle != wanted_[i - 1].bundle) size = (size + 15) / 16 * 16;
+      t.offset = size;
+      if (wanted_[i].at != nullptr) *wanted_[i].at = size;
+      size += t.size;
+    }
+    std::sort(tensors_.begin(), tensors_.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    tensors = std::move(tensors_);
+    return (size + 15) / 16 * 16;
+  }
+
+ private:
+  struct Wanted {
+    std::string bundle;
+    std::size_t number;  // of the declaration
+    std::int64_t* at;
+  };
+  bool stored_in_out_;
+  std::vector<Wanted> wanted_;
+  std::vector<TensorInfo> tensors_;
+};
+
+void declare_block(const ModelConfig& config, const std::string& h, Placer& placer, LayerAt& l) {
+  const Family::Tensors& names = family_of(config.family).tensors;
+  const std::int64_t C = config.width, F = config.inner, H = config.heads, G = config.kv_heads(), D = config.head_dim();
+  const bool bias = config.norm == NormKind::kLayer;
+  placer.norm(h + names.norm1, C, bias, l.norm1);
+  placer.norm(h + names.norm2, C, bias, l.norm2);
+  if (config.qk_norm) {
+    placer.norm(h + names.q_norm, D, false, l.q_norm);
+    placer.norm(h + names.k_norm, D, false, l.k_norm);
+  }
+  Placer::Parts qkv{{h + names.qkv[0], (H + 2 * G) * D}}, up{{h + names.up[0], F}};
+  if (*names.qkv[1] != 0)
+    qkv = {{h + names.qkv[0], H * D}, {h + names.qkv[1], G * D}, {h + names.qkv[2], G * D}};
+  if (*names.up[1] != 0) up.emplace_back(h + names.up[1], F);
+  placer.linear(qkv, C, config.qkv_bias, l.qkv);
+  placer.linear({{h + names.proj, C}}, H * D, config.proj_bias, l.proj);
+  placer.linear(up, C, config.inner_bias, l.up);
+  placer.linear({{h + names.down, C}}, F, config.inner_bias, l.down);
+}
+
+HeadsAt heads_of(const ModelConfig& config) {
+  const std::int64_t H = config.heads, G = config.kv_heads(), D = config.head_dim();
+  if (family_of(config.family).tensors.order == QkvOrder::kHeads) return {0, D, 2 * D, 3 * D, 3 * D, 3 * H * D};
+  return {0, H * D, (H + G) * D, D, D, (H + 2 * G) * D};
+}
+
 }  // namespace
 
 Layout::Layout(const ModelConfig& config) {
   const Family::Tensors& names = family_of(config.family).tensors;
   const std::string root = names.prefix;
-  const std::int64_t C = config.width, F = config.inner, H = config.heads, G = config.kv_heads(), D = config.head_dim();
-  // Tensors of one bundle follow each other without a gap, in the order of their declaration.
-  struct Place {
-    std::string bundle;
-    std::size_t number;
-  };
-  std::vector<Place> places;
-  const auto declare = [&](const std::string& name, std::vector<std::int64_t> shape, const std::string& bundle) {
-    std::int64_t count = 1;
-    for (std::int64_t s : shape) count *= s;
-    places.push_back({bundle, places.size()});
-    tensors.push_back({name, std::move(shape), 0, count});
-  };
-  const auto single = [&](const std::string& name, std::vector<std::int64_t> shape) { declare(name, shape, name); };
-  const auto norm = [&](const std::string& name, std::int64_t width, bool bias) {
-    single(name + ".weight", {width});
-    if (bias) single(name + ".bias", {width});
-  };
-  using Parts = std::vector<std::pair<std::string, std::int64_t>>;  // names and columns
-  const auto linear = [&](const Parts& parts, std::int64_t in, bool bias) {
-    if (names.stored_in_out && parts.size() > 1) throw Error(Exit::kInternal, "matrices [in, out] make no bundle");
-    std::string first = parts[0].first;
-    for (const auto& [name, out] : parts) first = std::min(first, name);
-    for (const auto& [name, out] : parts) {
-      const auto shape = names.stored_in_out ? std::vector{in, out} : std::vector{out, in};
-      declare(name + ".weight", shape, first + ".weight");
-      if (bias) declare(name + ".bias", {out}, first + ".bias");
-    }
-  };
-  struct LayerNames {
-    std::string norm1, norm2, q_norm, k_norm, proj, down;
-    Parts qkv, up;
-  };
-  std::vector<LayerNames> blocks;
-  const bool rms = config.norm == NormKind::kRms;
-  for (std::int64_t l = 0; l < config.layers; ++l) {
-    const std::string h = root + names.block + std::to_string(l) + ".";
-    LayerNames n{h + names.norm1, h + names.norm2, h + names.q_norm, h + names.k_norm, h + names.proj, h + names.down,
-                 {}, {}};
-    if (*names.qkv[1] == 0)
-      n.qkv = {{h + names.qkv[0], (H + 2 * G) * D}};
-    else
-      n.qkv = {{h + names.qkv[0], H * D}, {h + names.qkv[1], G * D}, {h + names.qkv[2], G * D}};
-    for (const char* up : names.up)
-      if (*up != 0) n.up.emplace_back(h + up, F);
-    norm(n.norm1, C, !rms);
-    norm(n.norm2, C, !rms);
-    if (config.qk_norm) norm(n.q_norm, D, false), norm(n.k_norm, D, false);
-    linear(n.qkv, C, config.qkv_bias);
-    linear({{n.proj, C}}, H * D, config.proj_bias);
-    linear(n.up, C, config.inner_bias);
-    linear({{n.down, C}}, F, config.inner_bias);
-    blocks.push_back(std::move(n));
-  }
-  const bool learned = config.positions == PositionKind::kLearned;
-  const bool has_score = config.head == HeadKind::kScore || config.shared_value;
-  const bool own_head = config.head == HeadKind::kLanguage && !config.tied;
-  single(root + names.embedding, {config.vocab, C});
-  if (learned) single(root + names.positions, {config.context, C});
-  norm(root + names.final_norm, C, !rms);
-  if (has_score) single("score.weight", {1, C});
-  if (own_head) single(names.head, {config.vocab, C});
-
-  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-    return a.bundle != b.bundle ? a.bundle < b.bundle : a.number < b.number;
-  });
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    TensorInfo& t = tensors[places[i].number];
-    t.offset = size;
-    size += t.size;
-    if (i + 1 == places.size() || places[i + 1].bundle != places[i].bundle) size = (size + 15) / 16 * 16;
-  }
-  std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-
-  const auto at = [&](const std::string& name) { return find(name)->offset; };
-  const auto norm_at = [&](const std::string& name) {
-    return NormAt{at(name + ".weight"), rms ? -1 : at(name + ".bias")};
-  };
-  const auto gain_at = [&](const std::string& name) {
-    return NormAt{config.qk_norm ? at(name + ".weight") : -1, -1};
-  };
-  const auto linear_at = [&](const Parts& parts, std::int64_t in, bool bias) {
-    LinearAt l{at(parts[0].first + ".weight"), bias ? at(parts[0].first + ".bias") : -1, in, 0, names.stored_in_out};
-    for (const auto& part : parts) l.out += part.second;
-    return l;
-  };
-  for (const LayerNames& n : blocks)
-    layers.push_back({norm_at(n.norm1), gain_at(n.q_norm), gain_at(n.k_norm), linear_at(n.qkv, C, config.qkv_bias),
-                      linear_at({{n.proj, C}}, H * D, config.proj_bias), norm_at(n.norm2),
-                      linear_at(n.up, C, config.inner_bias), linear_at({{n.down, C}}, F, config.inner_bias)});
-  if (names.order == QkvOrder::kHeads)
-    heads = {0, D, 2 * D, 3 * D, 3 * D, 3 * H * D};
-  else
-    heads = {0, H * D, (H + G) * D, D, D, (H + 2 * G) * D};
-  embedding = at(root + names.embedding);
-  positions = learned ? at(root + names.positions) : -1;
-  final_norm = norm_at(root + names.final_norm);
-  unembedding = config.head == HeadKind::kScore ? -1 : config.tied ? embedding : at(names.head);
-  score = has_score ? at("score.weight") : -1;
+  const std::int64_t C = config.width, V = config.vocab;
+  Placer placer(names.stored_in_out);
+  placer.tensor(root + names.embedding, {V, C}, &embedding);
+  if (config.positions == PositionKind::kLearned) placer.tensor(root + names.positions, {config.context, C}, &positions);
+  layers.resize(static_cast<std::size_t>(config.layers));
+  for (std::size_t l = 0; l < layers.size(); ++l)
+    declare_block(config, root + names.block + std::to_string(l) + ".", placer, layers[l]);
+  placer.norm(root + names.final_norm, C, config.norm == NormKind::kLayer, final_norm);
+  const bool language = config.head == HeadKind::kLanguage;
+  if (!language || config.shared_value) placer.tensor("score.weight", {1, C}, &score);
+  if (language && !config.tied) placer.tensor(names.head, {V, C}, &unembedding);
+  size = placer.place(tensors);
+  if (language && config.tied) unembedding = embedding;
+  heads = heads_of(config);
 }
 
 const TensorInfo* Layout::find(std::string_view name) const {

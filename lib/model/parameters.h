@@ -24,11 +24,11 @@ struct TensorInfo {
 // matrices are [in, out] one after the other only where there is one; those of several are [out, in], so that their
 // rows make one [out, in] matrix. bias [out]; -1 where there is none.
 struct LinearAt {
-  std::int64_t weight, bias, in, out;
-  bool stored_in_out;
+  std::int64_t weight = -1, bias = -1, in = 0, out = 0;
+  bool stored_in_out = false;
 };
 struct NormAt {
-  std::int64_t gain, bias;  // bias -1: RMS norm; gain -1: no norm
+  std::int64_t gain = -1, bias = -1;  // bias -1: RMS norm; gain -1: no norm
 };
 struct LayerAt {
   NormAt norm1;
@@ -40,7 +40,7 @@ struct LayerAt {
 // Where heads stand in a row of the product qkv: query head h at q + h q_step, key and value head g at k + g kv_step
 // and v + g kv_step, D numbers each.
 struct HeadsAt {
-  std::int64_t q, k, v, q_step, kv_step, row;
+  std::int64_t q = 0, k = 0, v = 0, q_step = 0, kv_step = 0, row = 0;
 };
 
 struct Layout {
@@ -48,10 +48,10 @@ struct Layout {
 
   std::vector<TensorInfo> tensors;  // sorted by name
   std::int64_t size = 0;            // floats in all, padding included
-  std::int64_t embedding;
-  std::int64_t positions;    // [context, C]; -1 where positions are not learned
-  std::int64_t unembedding;  // [V, C]; the embedding itself where tied; -1 without a language head
-  std::int64_t score;        // [C]; -1 without a score head
+  std::int64_t embedding = -1;
+  std::int64_t positions = -1;    // [context, C]; -1 where positions are not learned
+  std::int64_t unembedding = -1;  // [V, C]; the embedding itself where tied; -1 without a language head
+  std::int64_t score = -1;        // [C]; -1 without a score head
   std::vector<LayerAt> layers;
   HeadsAt heads;
   NormAt final_norm;
