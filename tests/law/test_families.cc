@@ -118,6 +118,32 @@ TEST_CASE("every kind of block has the same gradient at every level and number o
   });
 }
 
+TEST_CASE("working memory left by a model of another kind changes no bit, forward or backward") {
+  std::vector<Subject> subjects;
+  for_each_kind(40, [&](const Subject& s) {
+    subjects.push_back({random_transformer(s.model.config(), 71, 1.2, true), s.tokens});
+  });
+  Trace used{true};
+  const auto both = [](const Subject& s, Trace& trace) {
+    Batch batch;
+    batch.add(s.tokens);
+    s.model.forward(batch, trace);
+    Floats numbers = logits_of(s.model, trace, 0, batch.size());
+    Gradients g(s.model.config(), s.model.layout());
+    Buffer<float> d(batch.size() * s.model.config().width);
+    for (std::int64_t i = 0; i < d.size(); ++i) d[i] = trace.final[d.size() - 1 - i];
+    s.model.backward(batch, trace, d.data(), g);
+    numbers.insert(numbers.end(), g.values().data(), g.values().data() + g.values().size());
+    return numbers;
+  };
+  for (int round = 0; round < 2; ++round) {
+    for (const Subject& s : subjects) {
+      Trace fresh{true};
+      CHECK(same_bits(both(s, used), both(s, fresh)));
+    }
+  }
+}
+
 TEST_CASE("rows of the rotary table do not depend on how far it reaches or in how many steps it grew") {
   for (const auto& kind : kinds()) {
     CAPTURE(kind.first);
