@@ -105,6 +105,16 @@ cut_weights() {
   refused 65 'short/model.safetensors' rollout --policy short "$TINY/prompts.jsonl"
 }
 ok "the policy's weights are cut" cut_weights
+huge_sizes() {  # told before memory is asked for
+  for size in '.n_layer = 1000000' '.n_embd = 2147483648' '.n_embd = 1048576' '.vocab_size = 2147483647'; do
+    rm -rf huge
+    cp -r "$p0" huge
+    jq "$size" "$p0/config.json" > huge/config.json
+    refused 65 'huge/(config.json: "n_[a-z]*" is no sensible size|model.safetensors: tensor .* has shape)' timeout 20 \
+      rollout --policy huge "$TINY/prompts.jsonl"
+  done
+}
+ok "the configuration's sizes are beyond every model" huge_sizes
 not_finite() {  # the last weight, of the last token in the embedding: its logit is none
   cp -r "$p0" nan
   size=$(($(wc -c < nan/model.safetensors) - 4))
