@@ -94,9 +94,14 @@ output_is_input() {
 full_disk() { expect_status 74 sh -c "$1 > /dev/full"; }
 # Neither a word nor a status of its own: SIGPIPE, as the shell tells it.
 closed_pipe() {
-  { sh -c "$1; echo \$? > status" 2> err; } | :
-  expect_status 0 cat status
-  [ "$(cat status)" = 141 ] || { cat status err; return 1; }
+  rm -f pipe && mkfifo pipe
+  : < pipe &
+  exec 3> pipe
+  wait $!  # "| :" would race: on a busy machine the reader is still there
+  status=0
+  sh -c "$1" >&3 2> err || status=$?
+  exec 3>&-
+  [ "$status" = 141 ] || { echo "status $status"; cat err; return 1; }
   [ ! -s err ]
 }
 for p in sft-train rm-train rollout score label ppo-step kl-report; do
