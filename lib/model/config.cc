@@ -159,7 +159,8 @@ void refuse_unsupported(const Keys& keys) {
   for (const char* key : {"quantization_config", "pruned_heads", "attention_multiplier", "embedding_multiplier",
                           "residual_multiplier", "logits_scaling", "logit_scale", "attn_logit_softcapping",
                           "final_logit_softcapping", "query_pre_attn_scalar", "clip_qkv", "alibi", "no_rope_layers",
-                          "attention_chunk_size", "mlp_only_layers", "num_local_experts", "num_experts"})
+                          "attention_chunk_size", "dual_chunk_attention_config", "rope_interleaved", "use_mrope",
+                          "use_qk_norm", "qk_layernorm", "mlp_only_layers", "num_local_experts", "num_experts"})
     if (keys.find(key, value) && !is_nothing(value)) keys.refuse(key, "is not supported");
 }
 
@@ -237,16 +238,18 @@ void refuse_rotary(const Keys& keys) {
     if (keys.find(key, value) && !is_nothing(value)) keys.refuse(key, "is not supported");
 }
 
+// null means what follows from the other sizes, which is not what an absent key means in every family.
 void read_heads(const Keys& keys, const Family& family, ModelConfig& c) {
   const Family::Keys& names = family.keys;
   if (*names.head_dim != 0) {
-    c.head_size = keys.size(names.head_dim, family.defaults.head_dim, kWidest);
+    c.head_size = keys.size(names.head_dim, keys.has(names.head_dim) ? 0 : family.defaults.head_dim, kWidest);
     if (c.head_size > kWidest / c.heads) keys.refuse(names.head_dim, "is no sensible size");
   }
   if (c.head_size == 0 && c.width % c.heads != 0)
     keys.refuse(names.heads, "does not divide " + std::string(names.width));
   if (*names.kv_heads != 0) {
-    c.groups = keys.size(names.kv_heads, family.defaults.kv_heads == 0 ? c.heads : family.defaults.kv_heads);
+    const bool as_heads = keys.has(names.kv_heads) || family.defaults.kv_heads == 0;
+    c.groups = keys.size(names.kv_heads, as_heads ? c.heads : family.defaults.kv_heads);
     if (c.heads % c.groups != 0) keys.refuse(names.kv_heads, "does not divide " + std::string(names.heads));
   }
 }

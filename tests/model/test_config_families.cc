@@ -105,6 +105,12 @@ TEST_CASE("every key of Llama is read") {
   CHECK((c.qkv_bias && c.proj_bias && c.inner_bias && c.tied));
   CHECK((c.eos == 9 && c.more_eos == std::vector<std::int32_t>{8, 7} && c.bos == -1 && c.pad == 5));
 }
+TEST_CASE("null heads of keys and null widths of heads follow from the other sizes") {
+  for (const char* family : kLlamaLike) {
+    CHECK(parsed(family, {{"num_key_value_heads", "null"}}).kv_heads() == 4);
+    CHECK(parsed(family, {{"head_dim", "null"}}).head_dim() == 12);
+  }
+}
 TEST_CASE("every key of GPT-NeoX is read") {
   const ModelConfig c = parsed("gpt_neox", {{"rotary_pct", "0.5"},
                                             {"rotary_emb_base", "1234"},
@@ -318,13 +324,18 @@ TEST_CASE("a sliding window that would hide keys is refused") {
 TEST_CASE("keys of other models' mathematics are refused, and read over where they change nothing") {
   for (const char* key : {"attention_multiplier", "embedding_multiplier", "residual_multiplier", "logits_scaling",
                           "logit_scale", "attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar",
-                          "clip_qkv", "num_local_experts"}) {
+                          "clip_qkv", "num_local_experts", "num_experts"}) {
     CHECK(refusal("llama", {{key, "0.5"}}) == "config: \"" + std::string(key) + "\" is not supported");
     CHECK(refusal("llama", {{key, "null"}}) == "nothing thrown");
     CHECK(refusal("llama", {{key, "1.0"}}) == "nothing thrown");
   }
   CHECK(refusal("llama", {{"no_rope_layers", "[1,0]"}}) == "config: \"no_rope_layers\" is not supported");
-  CHECK(refusal("llama", {{"alibi", "true"}}) == "config: \"alibi\" is not supported");
+  for (const char* key : {"alibi", "rope_interleaved", "use_mrope", "use_qk_norm", "qk_layernorm"}) {
+    CHECK(refusal("llama", {{key, "true"}}) == "config: \"" + std::string(key) + "\" is not supported");
+    CHECK(refusal("llama", {{key, "false"}}) == "nothing thrown");
+  }
+  for (const char* key : {"attention_chunk_size", "dual_chunk_attention_config", "mlp_only_layers"})
+    CHECK(refusal("llama", {{key, "[4096]"}}) == "config: \"" + std::string(key) + "\" is not supported");
   CHECK(refusal("llama", {{"quantization_config", "{\"bits\":4}"}}) ==
         "config: \"quantization_config\" is not supported");
   for (const auto& [key, value] : Keys{{"pretraining_tp", "1"}, {"use_cache", "true"}, {"attention_dropout", "0.1"},
