@@ -1,5 +1,6 @@
 #include "lib/cli/tool.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,16 @@ namespace {
 
 [[noreturn]] void stdout_failed(int code) {
   throw Error(Exit::kIo, std::string("stdout: ") + std::strerror(code != 0 ? code : EIO));
+}
+
+double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); }
+
+// What this process has taken of the machine.
+std::string usage_text() {
+  rusage used = {};
+  ::getrusage(RUSAGE_SELF, &used);
+  return "processor time: " + duration_text(seconds(used.ru_utime) + seconds(used.ru_stime)) +
+         ", memory: at most " + grouped_digits(used.ru_maxrss) + " KiB";
 }
 
 }  // namespace
@@ -48,19 +59,13 @@ Option& Tool::add(const std::string& names, const std::string& help, Binding bin
   return options_.emplace_back(names, group_, help, std::move(binding));
 }
 
-Option& Tool::verbose_option(const std::string& help) {
-  group("Messages");
-  return option("-v,--verbose", verbose_, help).neutral();
-}
-
 void Tool::answer(const Requests& requests) {
   if (requests.help) {
     print(help_text(about_, options_));
   } else if (requests.man) {
     print(man_page(about_, options_));
   } else {
-    const std::string level = about_.kernel_level ? about_.kernel_level() : "none used";
-    print(about_.name + " (nudge) " + kVersion + "\nkernels: " + level +
+    print(about_.name + " (nudge) " + kVersion + "\nkernels: " + kernel_level() +
           "\nthreads: " + std::to_string(thread_count()) + "\n");
   }
 }
@@ -69,6 +74,7 @@ int Tool::run(int argc, const char* const* argv, const std::function<void()>& bo
   prepare_process();
   group("Messages");
   option("-q,--quiet", quiet_, "no progress and no tally; errors and warnings stay").neutral();
+  option("-v,--verbose", verbose_, "tell kernels and threads, at the end processor time and memory").neutral();
   return guarded([&] {
     const Requests requests = read_command_line(options_, argc, argv);
     console_.set_quiet(quiet_);
@@ -77,7 +83,9 @@ int Tool::run(int argc, const char* const* argv, const std::function<void()>& bo
       answer(requests);
     } else {
       for (const auto& action : actions_) action();
+      if (verbose_) console_.detail("kernels: " + kernel_level() + ", threads: " + std::to_string(thread_count()));
       body();
+      console_.detail(usage_text());
     }
     flush_stdout();
   });

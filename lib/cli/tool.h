@@ -91,20 +91,15 @@ class Tool {
 
   Progress progress(const std::string& unit, std::int64_t total = 0) { return {console_, unit, total}; }
   void warn(std::string_view message) { console_.warning(message); }
-  void note(std::string_view message) { console_.note(message); }      // silenced by -q
-  void detail(std::string_view message) { console_.detail(message); }  // shown by -v
-  bool verbose() const { return verbose_; }
-  bool quiet() const { return quiet_; }
+  void note(std::string_view message) { console_.note(message); }  // silenced by -q
   Console& console() { return console_; }
   const Description& about() const { return about_; }
   const std::deque<Option>& options() const { return options_; }
 
-  // Registers -v with its help, for programs that have details to tell.
-  Option& verbose_option(const std::string& help);
-
  private:
   int guarded(const std::function<void()>& action);
   void answer(const Requests& requests);
+  std::string kernel_level() const { return about_.kernel_level ? about_.kernel_level() : "none used"; }
 
   Description about_;
   std::deque<Option> options_;  // a deque, for references to options stay valid

@@ -123,7 +123,7 @@ TEST_CASE("version, kernel level and threads are told") {
   CHECK(test::lines_of(result.out) == 3);
 }
 
-TEST_CASE("the kernel level is asked for by --version alone") {
+TEST_CASE("the kernel level is asked for by --version and -v alone") {
   for (const char* word : {"--help", "--man", "--policy=p"}) {
     Tool tool({.name = "t", .summary = "s", .description = "d", .examples = {}, .kernel_level = []() -> std::string {
                  throw Error(Exit::kInternal, "too old");

@@ -95,25 +95,24 @@ TEST_CASE("warnings stay with -q; notes and the tally go; details come with -v")
   const auto speak = [](Tool& tool) {
     tool.warn("careful");
     tool.note("by the way");
-    tool.detail("in detail");
     tool.tally({{3, "record"}});
   };
   const auto with = [&](const std::vector<std::string>& words) {
     return in_child([&] {
       Tool tool(about());
-      tool.verbose_option("tell details");
       return run_words(tool, words, [&] { speak(tool); });
     });
   };
   const auto plain = with({});
   CHECK(plain.err.find("rollout: warning: careful\nrollout: by the way\nrollout: 3 records, ") == 0);
-  CHECK(!contains(plain.err, "in detail"));
+  CHECK(!contains(plain.err, "kernels"));
   CHECK(with({"-q"}).err == "rollout: warning: careful\n");
-  CHECK(contains(with({"-v"}).err, "rollout: in detail\n"));
-}
-
-TEST_CASE("a program without details has no -v") {
-  CHECK(run([](Tool&) {}, {"-v"}).status == 64);
+  const auto verbose = with({"-v"});
+  CHECK(verbose.err.find("rollout: kernels: none used, threads: ") == 0);
+  CHECK(contains(verbose.err, plain.err.substr(0, plain.err.find(", "))));
+  CHECK(contains(verbose.err, "\nrollout: processor time: "));
+  CHECK(contains(verbose.err, ", memory: at most "));
+  CHECK(with({"-qv"}).err.find("rollout: kernels: ") == 0);
 }
 
 TEST_CASE("the tally counts in words, and ends with the time") {
@@ -169,12 +168,12 @@ TEST_CASE("SIGXFSZ is ignored, SIGTERM, SIGINT and SIGUSR1 are noticed once, the
   for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
     const auto result = run([&](Tool&) {
       catch_stops();
-      throw_if_stopped("too early");
+      if (stop_requested()) throw Error(Exit::kInternal, "too early");
       std::raise(signal);
-      throw_if_stopped("3 records are saved");
+      if (stop_requested()) throw Error(Exit::kStopped, "3 records are saved");
     });
     CHECK(result.status == 75);
-    CHECK(contains(result.err, "rollout: error: stopped by a signal: 3 records are saved\n"));
+    CHECK(contains(result.err, "rollout: error: 3 records are saved\n"));
     CHECK(run([&](Tool&) {
             catch_stops();
             std::raise(signal);

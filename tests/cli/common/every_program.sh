@@ -17,7 +17,7 @@ help_is_good() {
   [ "$(awk 'length > 80 && !/^  [a-z]/' out | wc -l)" = 0 ] || { echo "wide lines"; return 1; }
   cp out long
   "$1" -h | cmp - long
-  for option in --help --version --man --quiet; do
+  for option in --help --version --man --quiet --verbose; do
     long_options "$1" | grep -qx -e "$option"
   done
   [ "$(long_options "$1" | sort | uniq -d)" = "" ]
