@@ -36,6 +36,8 @@ struct RowGradient {
   float kl_old;    // dL/d KL(old || new), exact over the row; 0 without old logits
 };
 
+constexpr int64_t kPanelColumns = 32;  // of a packed matrix, see pack
+
 struct Kernels {
   const char* name;  // "v3", "v4"
 
@@ -116,8 +118,8 @@ struct Kernels {
                  bool back);
 
   // --- matrix product ---
-  // B[k, n] at b[k * row + n * column] is packed into panels of 32 columns: packed_size(K, N) floats,
-  // panel after panel, each K rows of 32; the last panel's missing columns are 0.
+  // B[k, n] at b[k * row + n * column] is packed into panels of kPanelColumns: packed_size(K, N) floats,
+  // panel after panel, each K rows of that; the last panel's missing columns are 0.
   int64_t (*packed_size)(int64_t K, int64_t N);
   void (*pack)(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
                int64_t panel_end, float* packed);

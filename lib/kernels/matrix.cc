@@ -8,7 +8,7 @@
 namespace nudge::NUDGE_LEVEL {
 namespace {
 
-constexpr int64_t kPanel = 32;
+constexpr int64_t kPanel = kPanelColumns;
 constexpr int64_t kSlot = kTileRows * kStripStep;  // floats of one strip's block of k
 constexpr int64_t kSlots = gemm_scratch / kSlot;   // that fit into the scratch
 static_assert(kSlots >= 4);

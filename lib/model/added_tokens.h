@@ -28,7 +28,7 @@ struct TextPiece {
 // Finds the leftmost token, the longest among those that start there, then goes on behind it.
 class AddedTokenFinder {
  public:
-  // Holds `content` for tokens[index]; the first of equal ones counts.
+  // Holds `content` for `token`; the first of equal ones counts.
   void insert(std::string_view content, const AddedToken& token);
 
   // Cuts `text` into pieces, in order. The white space that tokens take is in no piece.

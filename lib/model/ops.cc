@@ -9,8 +9,6 @@
 namespace nudge {
 namespace {
 
-constexpr std::int64_t kPanel = 32;  // columns of one panel, as kernels.h has it
-
 float* gemm_scratch() {
   thread_local Buffer<float> scratch;
   scratch.reserve(kernels().gemm_scratch);
@@ -21,7 +19,7 @@ float* gemm_scratch() {
 // enough that all threads have some.
 template <class Tile>
 void deal_tiles(std::int64_t M, std::int64_t N, Tile&& tile) {
-  const std::int64_t panels = (N + kPanel - 1) / kPanel;
+  const std::int64_t panels = (N + kPanelColumns - 1) / kPanelColumns;
   const std::int64_t tile_rows = M > 384 ? 192 : M;
   const std::int64_t row_tiles = tile_rows == 0 ? 0 : (M + tile_rows - 1) / tile_rows;
   const std::int64_t wanted = 4 * thread_count();
@@ -42,7 +40,7 @@ void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K,
   packed.K = K;
   packed.N = N;
   packed.panels.reserve(k.packed_size(K, N));
-  parallel_ranges((N + kPanel - 1) / kPanel, 4, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges((N + kPanelColumns - 1) / kPanelColumns, 4, [&](std::int64_t begin, std::int64_t end) {
     k.pack(b, row, column, K, N, begin, end, packed.panels.data());
   });
 }

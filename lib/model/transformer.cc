@@ -85,11 +85,6 @@ void Transformer::pack(bool for_backward) {
   if (for_backward) nudge::pack(at(layout_.unembedding), C, 1, V, C, head_backward_pack_);
 }
 
-void Transformer::drop_backward() {
-  backward_packs_.clear();
-  head_backward_pack_ = {};
-}
-
 float Transformer::attention_scale() const {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim())));
 }
@@ -168,7 +163,7 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
   norm(trace.last.data(), layout_.final_norm, T, trace.final.data(), trace.mean.data(), trace.rstd.data());
 }
 
-void Transformer::backward(const Batch& batch, Trace& trace, float* dfinal, Gradients& g) const {
+void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal, Gradients& g) const {
   const std::int64_t T = batch.size(), C = config_.width, F = config_.inner, row = layout_.heads.row;
   const std::int64_t narrow_width = std::max(C, config_.heads * config_.head_dim());
   const std::int64_t wide_width = std::max(config_.gated ? 2 * F : F, row);

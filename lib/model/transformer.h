@@ -82,13 +82,11 @@ class Transformer {
   float* change() { return values_.data(); }
   // Makes the kernels' copies of the matrices; those for the backward only when asked for.
   void pack(bool for_backward);
-  // Frees the kernels' copies for the backward.
-  void drop_backward();
 
   // Whole sequences from position 0. Throws kInternal for tokens or lengths the caller should have refused.
   void forward(const Batch& batch, Trace& trace) const;
-  // dfinal [T, C]: the gradient by trace.final, destroyed. Adds to the gradients.
-  void backward(const Batch& batch, Trace& trace, float* dfinal, Gradients& gradients) const;
+  // dfinal [T, C]: the gradient by trace.final. Adds to the gradients.
+  void backward(const Batch& batch, Trace& trace, const float* dfinal, Gradients& gradients) const;
   // One run of new tokens for each of some slots of a cache, from where the slot stands; the slots move on.
   // `runs` as in Batch, run i goes to slots[i].
   void extend(const Batch& runs, std::span<const std::int64_t> slots, KvCache& cache, Trace& trace) const;
