@@ -52,20 +52,6 @@ Binding number_binding(T& value) {
   return b;
 }
 
-template <class T>
-Binding optional_number(std::optional<T>& value) {
-  Binding b;
-  b.placeholder = std::is_integral_v<T> ? "N" : "X";
-  b.set = [&value](const std::string& text) {
-    T number{};
-    const double as_written = read_number(text, number);
-    value = number;
-    return as_written;
-  };
-  b.value = [&value] { return value ? std::optional<std::string>(shortest(*value)) : std::nullopt; };
-  return b;
-}
-
 }  // namespace
 
 std::string number_text(double x) { return shortest(x); }
@@ -76,10 +62,6 @@ Binding bind_option(std::int64_t& value) { return number_binding(value); }
 Binding bind_option(std::uint64_t& value) { return number_binding(value); }
 Binding bind_option(float& value) { return number_binding(value); }
 Binding bind_option(double& value) { return number_binding(value); }
-Binding bind_option(std::optional<std::int64_t>& value) { return optional_number(value); }
-Binding bind_option(std::optional<std::uint64_t>& value) { return optional_number(value); }
-Binding bind_option(std::optional<float>& value) { return optional_number(value); }
-Binding bind_option(std::optional<double>& value) { return optional_number(value); }
 
 Binding bind_option(std::string& value) {
   Binding b;
@@ -94,6 +76,14 @@ Binding bind_option(std::optional<std::string>& value) {
   b.placeholder = "TEXT";
   b.set = [&value](const std::string& text) { return value = text, 0.0; };
   b.value = [&value] { return value; };
+  return b;
+}
+
+Binding bind_option(std::optional<std::int64_t>& value) {
+  Binding b;
+  b.placeholder = "N";
+  b.set = [&value](const std::string& text) { return read_number(text, value.emplace()); };
+  b.value = [&value] { return value ? std::optional<std::string>(shortest(*value)) : std::nullopt; };
   return b;
 }
 

@@ -37,9 +37,6 @@ Binding bind_option(double& value);
 Binding bind_option(bool& value);
 Binding bind_option(std::optional<std::string>& value);
 Binding bind_option(std::optional<std::int64_t>& value);
-Binding bind_option(std::optional<std::uint64_t>& value);
-Binding bind_option(std::optional<float>& value);
-Binding bind_option(std::optional<double>& value);
 Binding bind_option(std::vector<std::string>& value);
 
 class Option {

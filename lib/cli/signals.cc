@@ -4,9 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string>
-
-#include "lib/base/error.h"
 
 namespace nudge {
 namespace {
@@ -36,9 +33,5 @@ void catch_stops() {
 }
 
 bool stop_requested() { return stop_flag != 0; }
-
-void throw_if_stopped(const char* saved) {
-  if (stop_requested()) throw Error(Exit::kStopped, std::string("stopped by a signal: ") + saved);
-}
 
 }  // namespace nudge

@@ -1,4 +1,4 @@
-// What a program does about signals: see DESIGN's exit statuses.
+// What a program does about signals: docs/formats.md has the exit statuses.
 #pragma once
 
 #include <csignal>
@@ -17,8 +17,5 @@ void prepare_process();
 // input sees the flag too.
 void catch_stops();
 bool stop_requested();
-
-// Throws Error(kStopped) with `saved` ("12 of 256 trajectories are saved") if a stop was requested.
-void throw_if_stopped(const char* saved);
 
 }  // namespace nudge

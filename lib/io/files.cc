@@ -69,14 +69,6 @@ void write_file(const std::string& path, std::string_view text) {
   fd.close(path);
 }
 
-void append_line(const std::string& path, std::string_view line) {
-  ignore_file_size_signal();
-  Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-  if (!fd) system_error(Exit::kCannotCreate, path, "can't be created", errno);
-  write_all(fd.get(), std::string(line) + '\n', path);
-  fd.close(path);
-}
-
 OutputFolder::OutputFolder(const std::string& path, bool force)
     : final_(without_trailing_slash(path)), force_(force) {
   ignore_file_size_signal();

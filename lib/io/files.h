@@ -17,9 +17,6 @@ bool file_exists(const std::string& path);
 // Writes a new file and syncs it. Errors: kCannotCreate (exists, no such folder), kIo.
 void write_file(const std::string& path, std::string_view text);
 
-// Appends a line in one write, so that lines of several programs don't mix. Errors: kCannotCreate, kIo.
-void append_line(const std::string& path, std::string_view line);
-
 // A folder that appears by one rename: files are written into path(), a hidden sibling of the final name, which
 // publish() renames. Without publish() it is removed with its content. With `force` an existing folder is
 // swapped away and then removed, so that the name always stands for a whole one. What a killed process of this

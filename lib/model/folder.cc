@@ -21,10 +21,6 @@ namespace {
 
 constexpr const char* kScoreName = "score.weight";
 
-bool ends_with(const std::string& s, std::string_view end) {
-  return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
-}
-
 // The name a tensor has in our layout: some of the hub's files leave the prefix out.
 std::string usual_name(const std::string& name, const Family::Tensors& names) {
   const std::string prefix = names.prefix;
@@ -34,7 +30,7 @@ std::string usual_name(const std::string& name, const Family::Tensors& names) {
 // Causal masks and tables that old checkpoints store beside the parameters.
 bool is_ignored(const std::string& name, const Family::Tensors& names) {
   return std::any_of(std::begin(names.ignored), std::end(names.ignored),
-                     [&](const char* end) { return *end != 0 && ends_with(name, end); });
+                     [&](const char* end) { return *end != 0 && name.ends_with(end); });
 }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {

@@ -19,10 +19,6 @@ void fill_normal(float* values, std::int64_t size, double deviation, std::uint64
   });
 }
 
-bool ends_with(const std::string& s, std::string_view end) {
-  return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
-}
-
 // Collects the tensors of a layout together with the fields that want their offsets, then gives the offsets out.
 class Placer {
  public:
@@ -144,11 +140,11 @@ Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout
   const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config.layers));
   for (const TensorInfo& t : layout.tensors) {
     float* v = values.data() + t.offset;
-    if (t.name == "score.weight" || ends_with(t.name, "bias")) continue;
+    if (t.name == "score.weight" || t.name.ends_with("bias")) continue;
     if (t.shape.size() == 1)
       std::fill(v, v + t.size, 1.0f);
     else
-      fill_normal(v, t.size, ends_with(t.name, "c_proj.weight") ? residual : 0.02, seed, t.name);
+      fill_normal(v, t.size, t.name.ends_with("c_proj.weight") ? residual : 0.02, seed, t.name);
   }
   if (layout.score >= 0) initialise_score(config, layout, seed, values.data());
   return values;

@@ -24,9 +24,9 @@ struct Common {
   Shard shard;
   MetricsFile metrics;
   std::int64_t samples = 1;
-  std::optional<double> top_p;
+  std::optional<std::int64_t> top_k;
   Common() {
-    tool.option("-n,--samples", samples, "samples"), tool.option("--top-p", top_p, "nucleus");
+    tool.option("-n,--samples", samples, "samples"), tool.option("--top-k", top_k, "most probable");
     input_files(tool, files), output_option(tool, output), compress_option(tool, compress);
     force_option(tool, force), salvage_option(tool, salvage), threads_option(tool), seed_option(tool, seed);
     dtype_option(tool, dtype), shard_option(tool, shard), metrics_option(tool, metrics);
@@ -135,8 +135,8 @@ TEST_CASE("provenance holds what determines the output, sorted, and nothing else
   const std::string metrics = test::scratch_folder() + "/provenance.jsonl";
   CHECK(Common().provenance({"--seed=2", "-z", "-o", "elsewhere", "--force", "--salvage", "-q", "--samples", "4",
                              "--metrics", metrics, "some", "files"}) == base);
-  CHECK(Common().provenance({"--top-p", "0.90"}) ==
-        "tool=rollout\ndtype=f32\nsamples=1\nseed=0\nshard=0/1\ntop-p=0.9\n");
+  CHECK(Common().provenance({"--top-k", "090"}) ==
+        "tool=rollout\ndtype=f32\nsamples=1\nseed=0\nshard=0/1\ntop-k=90\n");
 }
 
 TEST_CASE("values in the provenance can't pretend to be other options") {

@@ -61,7 +61,7 @@ TEST_CASE("every type of option is read from its long and its short name") {
 TEST_CASE("what is not given keeps its default") {
   Line line;
   int i = 17;
-  std::optional<double> x;
+  std::optional<std::string> x;
   bool flag = false;
   line.add("-i", i), line.add("--x", x), line.add("--flag", flag);
   line.read({});
@@ -71,20 +71,14 @@ TEST_CASE("what is not given keeps its default") {
   CHECK(!line.options[0].given());
 }
 
-TEST_CASE("optionals of every type hold what was given") {
+TEST_CASE("an optional holds what was given, be it empty") {
   Line line;
   std::optional<std::string> s;
   std::optional<std::int64_t> n;
-  std::optional<std::uint64_t> u;
-  std::optional<float> f;
-  std::optional<double> d;
-  line.add("--s", s), line.add("--n", n), line.add("--u", u), line.add("--f", f), line.add("--d", d);
-  line.read({"--s", "", "--n", "-3", "--u", "4", "--f", "0.5", "--d", "-0.25"});
+  line.add("--s", s), line.add("--n", n);
+  line.read({"--s", "", "--n", "-3"});
   CHECK(s == std::optional<std::string>(""));
   CHECK(n == std::optional<std::int64_t>(-3));
-  CHECK(u == std::optional<std::uint64_t>(4));
-  CHECK(f == std::optional<float>(0.5f));
-  CHECK(d == std::optional<double>(-0.25));
 }
 
 TEST_CASE("the last of two occurrences wins") {

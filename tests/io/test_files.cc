@@ -56,15 +56,6 @@ TEST_CASE("a written file is new, and errors tell") {
         })) == 74);
 }
 
-TEST_CASE("lines are appended") {
-  const std::string folder = fresh_folder("al");
-  append_line(folder + "/m", "one");
-  append_line(folder + "/m", "two");
-  CHECK(bytes_of(folder + "/m") == "one\ntwo\n");
-  CHECK(outcome_of([&] { append_line(folder + "/no/m", "x"); }).status == 73);
-  CHECK(outcome_of([&] { append_line("/dev/full", "x"); }).status == 74);
-}
-
 TEST_CASE("a folder appears whole by publish, and not at all without") {
   const std::string folder = fresh_folder("of"), path = folder + "/model";
   {
