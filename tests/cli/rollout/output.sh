@@ -81,3 +81,12 @@ tally() {
 ok "the tally counts trajectories, tokens and stops" tally
 quiet() { expect_status 0 rollout -q --policy "$TINY/p0" "$in"; [ ! -s err ]; }
 ok "-q leaves stderr empty" quiet
+long_names() {
+  roll --samples 2 --output long.jsonl "$in"
+  roll -n 2 -o short.jsonl "$in"
+  expect_same long.jsonl short.jsonl
+  roll --samples 2 --zstd "$in" > long.bin
+  roll -n 2 -z "$in" | cmp - long.bin
+  zstd -dcq long.bin | cmp - short.jsonl
+}
+ok "--samples, --output and --zstd are -n, -o and -z" long_names
