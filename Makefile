@@ -17,10 +17,17 @@ warnings  := -Wall -Wextra -Wshadow
 # The law (docs/determinism.md): the compiler neither contracts nor reorders.
 law       := -ffp-contract=off -fno-fast-math
 all_flags := -std=c++20 -fPIC -I. $(warnings) $(law) -pthread $(CXXFLAGS)
+level_flags := $(LEVELFLAGS) -fno-math-errno
+# Tests are compiled once and run once: less optimised, they are done sooner.
+test_flags := -O1
+# Deferred, for make deps may be what brings pkg-config. Debian has no doctest.pc: its header is where all are.
+package_flags  = $(shell pkg-config --cflags $(packages) CLI11)
+test_packages  = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags eigen3; pkg-config --cflags doctest 2>/dev/null))
 libraries  = -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages))
 
 # Objects live in a folder named by what they were built with.
-build     := build/$(shell printf '%s' '$(CXX) $(all_flags) $(LEVELFLAGS) $(LDFLAGS)' | cksum | cut -d' ' -f1)
+built_with := $(CXX) $(all_flags) | $(level_flags) | $(foreach l,$(LEVELS),$l: $(march_$l)) | $(test_flags) | $(LDFLAGS)
+build     := build/$(shell printf '%s' '$(built_with)' | cksum | cut -d' ' -f1)
 
 leveled   := $(filter-out lib/kernels/dispatch.cc,$(wildcard lib/kernels/*.cc))
 plain     := $(filter-out $(leveled),$(wildcard lib/*/*.cc))
@@ -61,13 +68,13 @@ deps:  ## install what is missing (Debian packages; through sudo where not root)
 $(build)/%.o: %.cc
 	$(say) CXX $<
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(all_flags) -MMD -MP -c $< -o $@
+	$(Q)$(CXX) $(all_flags) $(package_flags) -MMD -MP -c $< -o $@
 
 define level_rule
 $(build)/%.$(1).o: %.cc
 	$$(say) CXX '$$< ($(1))'
 	@mkdir -p $$(@D)
-	$$(Q)$$(CXX) $$(all_flags) $(LEVELFLAGS) -fno-math-errno $(march_$(1)) -DNUDGE_LEVEL=$(1) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CXX) $$(all_flags) $(level_flags) $(march_$(1)) -DNUDGE_LEVEL=$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach l,$(LEVELS),$(eval $(call level_rule,$l)))
 
@@ -96,8 +103,7 @@ $(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc)) $(
 	$$(Q)$$(CXX) $$(all_flags) $$^ $$(libraries) -Wl,-rpath,'$$$$ORIGIN' -o $$@
 endef
 $(foreach d,$(test_dirs),$(eval $(call test_rule,$d)))
-# Tests are compiled once and run once: less optimised, they are done sooner.
-$(build)/tests/%.o: all_flags += -isystem /usr/include/eigen3 -O1
+$(build)/tests/%.o: all_flags += $(test_packages) $(test_flags)
 
 $(build)/%: $(build)/tests/bench/%.o $(library)
 	$(say) LINK $*

@@ -12,7 +12,10 @@ missing=
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   for p in $programs; do command -v "$p" >/dev/null || missing="$missing $p"; done
-  [ -z "$missing" ] && pkg-config --exists eigen3 simdjson CLI11 libzstd libpcre2-8 libutf8proc libxxhash && exit 0
+  # Not every doctest brings a .pc file: its header is asked for.
+  [ -z "$missing" ] && pkg-config --exists eigen3 simdjson CLI11 libzstd libpcre2-8 libutf8proc libxxhash &&
+    echo '#include <doctest/doctest.h>' |
+      ${CXX:-g++} $(pkg-config --cflags doctest 2>/dev/null) -E -x c++ - >/dev/null 2>&1 && exit 0
   echo "make deps: no apt here; install (in Debian's names):" $packages >&2
   exit 1
 fi

@@ -27,6 +27,27 @@ nothing_to_do() { expect_status 0 in_tree -q all; }
 ok "a tree that is built needs nothing" nothing_to_do
 layers() { in_tree check-layers; }
 ok "make check-layers is content" layers
+folder_of_flags() {  # what objects are built with names their folder
+  folder=$(in_tree -s print-build)
+  for change in CXX=clang++-14 CXXFLAGS=-O0 LEVELFLAGS=-O1 LDFLAGS=-s level_flags=-O3 test_flags=-O0 \
+    march_v3=-march=haswell march_v4=-march=icelake-server; do
+    [ "$(in_tree -s print-build "$change")" != "$folder" ] || { echo "the same folder with $change"; return 1; }
+  done
+  [ "$(in_tree -s print-build)" = "$folder" ]
+}
+ok "other flags have another folder of objects" folder_of_flags
+without_apt() {  # what deps.sh says where there is none; every program but the compiler is a stand-in
+  mkdir stand-ins
+  for p in pkg-config zstd jq man mandoc strace column script c++; do
+    printf '#!/bin/sh\n[ "${1-}" != fail ]\n' > stand-ins/$p
+    chmod +x stand-ins/$p
+  done
+  expect_status 0 env "PATH=$PWD/stand-ins" "CXX=c++" /bin/sh "$ROOT/tests/deps.sh"
+  expect_status 1 env "PATH=$PWD/stand-ins" "CXX=c++ fail" /bin/sh "$ROOT/tests/deps.sh"
+  expect_stderr 'no apt here; install .* doctest-dev '
+  expect_status 1 env "PATH=$PWD/stand-ins" CXX=absent /bin/sh "$ROOT/tests/deps.sh"
+}
+ok "deps.sh asks for doctest where there is no apt" without_apt
 job_count() {  # what check hands on: nothing where -j was given, all processors elsewhere
   in_tree -n -j3 check > jobs 2>&1
   grep -q 'no-print-directory  *all test-programs' jobs || { cat jobs; return 1; }
