@@ -8,7 +8,7 @@ using namespace nudge;
 
 namespace {
 
-std::string init, output, held_out, normalize_on, dtype;
+std::string init, output, held_out, normalize_on, chat_format, dtype;
 RewardRunOptions options;
 std::vector<std::string> files;
 bool force = false, salvage = false;
@@ -24,6 +24,7 @@ void register_options(Tool& tool) {
   tool.option("--margin", options.loss.margin_weight, "weight of the records' margins in the loss").at_least(0);
   tool.option("--centering", options.loss.centering, "weight of the pairs' squared sums of rewards in the loss")
       .at_least(0);
+  chat_format_option(tool, chat_format);
   training_options(tool, options.training, "rankings");
   seed_option(tool, options.training.seed);
   tool.group("Rewards");
@@ -51,8 +52,9 @@ int main(int argc, char** argv) {
   Tool tool({.name = "rm-train",
              .summary = "train a reward model on preferences",
              .description = "Reads {\"prompt\",\"chosen\",\"rejected\"} pairs or {\"prompt\",\"responses\"} rankings, "
-                            "best first, and writes a reward model: a model folder whose head gives one number for "
-                            "an answer (Bradley and Terry's model). A language model gets a fresh head.",
+                            "best first, texts or lists of messages, and writes a reward model: a model folder whose "
+                            "head gives one number for an answer (Bradley and Terry's model). A language model gets a "
+                            "fresh head.",
              .examples = {{"Train on most pairs, measure on the rest.",
                            "rm-train --init base --held-out test.jsonl.zst train.jsonl.zst -o rm"}},
              .kernel_level = [] { return std::string(kernels().name); }});
@@ -78,12 +80,14 @@ int main(int argc, char** argv) {
       return tool.note(folder.path() + " is there already, made by this very run" +
                        (held_out.empty() ? "" : "; to measure it: score --reward-model " + folder.path() + " " + held_out));
 
-    const RewardData data = reward_data(preferences.records, model, options.training.skip_long, "the input");
+    const Dialogues dialogues(model.tokenizer, chat_format);
+    const bool skip_long = options.training.skip_long;
+    const RewardData data = reward_data(preferences.records, model, dialogues, skip_long, "the input");
     warn_of_skipped(tool, data.skipped, data.records, "the input");
     std::optional<RewardData> unseen;
     if (!held_out.empty()) {
       const LoadedRecords more = load_records(tool, {held_out}, salvage);
-      unseen = reward_data(more.records, model, options.training.skip_long, held_out);
+      unseen = reward_data(more.records, model, dialogues, skip_long, held_out);
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
     }
     StepReport steps(tool, metrics, "loss");

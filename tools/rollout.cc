@@ -15,9 +15,9 @@ int main(int argc, char** argv) {
   Tool tool({.name = "rollout",
              .summary = "sample answers to prompts",
              .description =
-                 "Reads prompts ({\"prompt\"}, optionally with \"id\") and writes a trajectory for each sample: prompt "
-                 "and response as text and tokens, and the log-prob of each response token over the whole "
-                 "vocabulary at the sampling temperature. A sample is a function of the policy, the prompt, "
+                 "Reads prompts ({\"prompt\"}, a text or a list of messages, optionally with \"id\") and writes a "
+                 "trajectory for each sample: prompt and response as text and tokens, and the log-prob of each response "
+                 "token over the whole vocabulary at the sampling temperature. A sample is a function of the policy, the prompt, "
                  "the seed and its id alone: batch, threads and shard change nothing.",
              .examples = {{"One iteration of PPO.",
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
     for (const std::string& text : g.stop)
       if (text.empty()) usage_error("--stop: the text is empty", "every response would end with its first token");
   });
+  chat_format_option(tool, options.chat_format);
   seed_option(tool, g.seed);
   shard_option(tool, streams.shard);
   output_options(tool, streams);

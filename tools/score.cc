@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
     if (subtract && options.missing_end_value < 0)
       usage_error("--missing-end-value: a penalty below 0 would reward what it is to deter");
   });
+  chat_format_option(tool, options.chat_format);
   shard_option(tool, streams.shard);
   output_options(tool, streams);
   tool.group("Running");

@@ -39,9 +39,9 @@ int main(int argc, char** argv) {
   options.training.schedule.peak = 1e-4;
   Tool tool({.name = "sft-train",
              .summary = "fine-tune a language model on text, or train a new one",
-             .description = "Reads {\"text\"} or {\"prompt\",\"completion\"} records and writes a model folder that "
-                            "has learnt to predict their tokens, after a prompt only those of the completion. With "
-                            "--init new it makes the model and learns a tokenizer from the texts first.",
+             .description = "Reads {\"text\"}, {\"prompt\",\"completion\"} or {\"messages\"} records and writes "
+                            "a model folder that has learnt to predict their tokens, after a prompt only those of the "
+                            "completion. With --init new it makes the model and learns a tokenizer from the texts first.",
              .examples = {{"A new model from text, then one that answers.",
                            "sft-train --init new --lr 1e-3 --epochs 3 text.jsonl -o base && "
                            "sft-train --init base answers.jsonl -o p0"}},
@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
               "tokens that are learnt of a prompt and its completion");
   tool.option("--held-out", held_out, "records to measure the loss on, before and after")
       .placeholder("FILE").neutral();
+  chat_format_option(tool, options.chat_format);
   training_options(tool, options.training, "sequences");
   seed_option(tool, options.training.seed);
   new_model_options(tool);

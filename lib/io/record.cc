@@ -200,6 +200,11 @@ ListShape Record::list_shape(std::string_view key) const {
   return shape;
 }
 
+bool Record::is_array(std::string_view key) const {
+  const Field* field = find(key);
+  return field != nullptr && field->raw[0] == '[';
+}
+
 bool Record::is_text(std::string_view key) const {
   const Field* field = find(key);
   return field != nullptr && field->raw[0] == '"';

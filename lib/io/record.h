@@ -48,6 +48,7 @@ class Record {
   bool has(std::string_view key) const { return find(key) != nullptr; }
   ListShape list_shape(std::string_view key) const;
   bool is_text(std::string_view key) const;
+  bool is_array(std::string_view key) const;
 
   std::string text(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;  // |n| < 2^53, written without point or exponent

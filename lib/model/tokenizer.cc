@@ -1,5 +1,6 @@
 #include "lib/model/tokenizer.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "lib/base/digest.h"
@@ -156,6 +157,14 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_spec
     }
   }
   if (add_special) out.insert(out.end(), impl_->after.begin(), impl_->after.end());
+  return out;
+}
+
+std::vector<std::int32_t> Tokenizer::encode_prompt(std::string_view text) const {
+  std::vector<std::int32_t> out = encode(text, false);
+  const std::vector<std::int32_t>& before = impl_->before;
+  const bool there = out.size() >= before.size() && std::equal(before.begin(), before.end(), out.begin());
+  if (!there) out.insert(out.begin(), before.begin(), before.end());
   return out;
 }
 

@@ -34,6 +34,10 @@ class Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text) const;
   std::vector<std::int32_t> encode(std::string_view text, bool add_special) const;
 
+  // What a sequence begins with: the ids of `text` behind those that the template puts before one (<s>), unless the
+  // text begins with them already, as a rendered dialogue may.
+  std::vector<std::int32_t> encode_prompt(std::string_view text) const;
+
   // The text of `ids`; with `skip_special`, special tokens are left out. Bytes that are not UTF-8 become U+FFFD:
   // byte-level, one for each maximal subpart; with byte fallback, one for each byte of a run that is not UTF-8 as a
   // whole. SentencePiece's kind takes a space away from the start. Ids without a token (a padded embedding has

@@ -1,23 +1,26 @@
 #include "lib/train/preference.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "lib/base/error.h"
 
 namespace nudge {
 namespace {
 
-std::vector<std::int32_t> encode(const Record& record, const char* key, const std::string& text, const Model& model) {
+// `first`: the sequence begins here.
+std::vector<std::int32_t> encode(const Record& record, const char* key, const std::string& text, const Model& model,
+                                 bool first) {
   try {
-    return model.tokenizer.encode(text);
+    return first ? model.tokenizer.encode_prompt(text) : model.tokenizer.encode(text);
   } catch (const Error& e) {
     record.fail(key, e.what());
   }
 }
 
 std::vector<std::int32_t> encode_answer(const Record& record, const char* key, const std::string& text,
-                                        const Model& model) {
-  auto ids = encode(record, key, text, model);
+                                        const Model& model, bool first) {
+  auto ids = encode(record, key, text, model, first);
   if (!model.eos.empty()) ids.push_back(model.eos.front());
   return ids;
 }
@@ -27,6 +30,22 @@ std::vector<std::int32_t> stored_ids(const Record& record, const char* key, cons
   for (std::int32_t id : ids)
     if (id >= model.config().vocab) record.fail(key, "holds token " + std::to_string(id) + ", beyond the vocabulary");
   return ids;
+}
+
+struct PairTexts {
+  std::optional<std::string> prompt;  // none where the others are whole dialogues
+  std::string chosen, rejected;
+};
+
+PairTexts pair_texts(const Record& record, const Dialogues& dialogues) {
+  if (record.has("prompt")) {
+    return {dialogues.prompt(record, "prompt"), dialogues.answer(record, "chosen", "prompt"),
+            dialogues.answer(record, "rejected", "prompt")};
+  }
+  if (!record.has("chosen") || !record.is_array("chosen")) return {{}, record.text("chosen"), record.text("rejected")};
+  const auto chosen = dialogues.whole(record, "chosen"), rejected = dialogues.whole(record, "rejected");
+  if (chosen.first == rejected.first) return {chosen.first, chosen.second, rejected.second};
+  return {{}, chosen.first + chosen.second, rejected.first + rejected.second};
 }
 
 // There would be no last token to read a score at.
@@ -43,7 +62,7 @@ std::int64_t Ranking::longest() const {
   return static_cast<std::int64_t>(prompt.size() + n);
 }
 
-Ranking read_ranking(const Record& record, std::int64_t number, const Model& model) {
+Ranking read_ranking(const Record& record, std::int64_t number, const Model& model, const Dialogues& dialogues) {
   Ranking r;
   r.where = record.where();
   r.id = record.find_text("id").value_or(std::to_string(number));
@@ -51,9 +70,9 @@ Ranking read_ranking(const Record& record, std::int64_t number, const Model& mod
     bad_input(r.where + ": has both \"chosen\" and \"responses\": a pair or a ranking?");
   if (record.has("responses")) {
     r.pair = false;
-    r.prompt = encode(record, "prompt", record.text("prompt"), model);
+    r.prompt = encode(record, "prompt", dialogues.prompt(record, "prompt"), model, true);
     for (const std::string& text : record.texts("responses"))
-      r.answers.push_back(encode_answer(record, "responses", text, model));
+      r.answers.push_back(encode_answer(record, "responses", text, model, false));
     if (r.answers.size() < 2) record.fail("responses", "has fewer than two answers");
     refuse_empty(r);
     return r;
@@ -64,12 +83,17 @@ Ranking read_ranking(const Record& record, std::int64_t number, const Model& mod
     r.prompt = stored_ids(record, "prompt_ids", model);
     r.answers = {stored_ids(record, "chosen_ids", model), stored_ids(record, "rejected_ids", model)};
   } else {
-    if (record.has("prompt")) r.prompt = encode(record, "prompt", record.text("prompt"), model);
-    r.answers = {encode_answer(record, "chosen", record.text("chosen"), model),
-                 encode_answer(record, "rejected", record.text("rejected"), model)};
+    const PairTexts texts = pair_texts(record, dialogues);
+    if (texts.prompt) r.prompt = encode(record, "prompt", *texts.prompt, model, true);
+    r.answers = {encode_answer(record, "chosen", texts.chosen, model, !texts.prompt),
+                 encode_answer(record, "rejected", texts.rejected, model, !texts.prompt)};
   }
   refuse_empty(r);
   return r;
+}
+
+Ranking read_ranking(const Record& record, std::int64_t number, const Model& model) {
+  return read_ranking(record, number, model, Dialogues(model.tokenizer, ""));
 }
 
 void check_fits(const Ranking& r, const ModelConfig& config, const std::string& advice) {

@@ -7,6 +7,7 @@
 
 #include "lib/io/record.h"
 #include "lib/model/folder.h"
+#include "lib/train/dialogue.h"
 #include "lib/train/responses.h"
 
 namespace nudge {
@@ -24,8 +25,12 @@ struct Ranking {
 
 // Reads {"prompt","chosen","rejected"} (with their token ids where they were made by this model's tokenizer, else the
 // texts, prompt and answer encoded separately and an ending token appended), the implicit form without a prompt
-// (whole dialogues), or {"prompt","responses"}. `number`: the record's in the input, its id where it has none.
+// (whole dialogues), or {"prompt","responses"}. Lists of messages are rendered by `dialogues`. `number`: the record's
+// in the input, its id where it has none.
 // Errors: kBadInput naming record and field.
+Ranking read_ranking(const Record& record, std::int64_t number, const Model& model, const Dialogues& dialogues);
+
+// The same with the chat format that the model's folder tells.
 Ranking read_ranking(const Record& record, std::int64_t number, const Model& model);
 
 // Error kBadInput for one that does not fit the context, with what a user of the program can do.

@@ -81,12 +81,12 @@ void store_normalization(Model& model, RewardTrainer& trainer, const RewardData&
 
 }  // namespace
 
-RewardData reward_data(const std::vector<Record>& records, const Model& model, bool skip_long,
-                       const std::string& what) {
+RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+                       bool skip_long, const std::string& what) {
   RewardData data;
   const std::vector<std::string> ids = unique_ids(records);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    Ranking r = read_ranking(records[i], static_cast<std::int64_t>(i), model);
+    Ranking r = read_ranking(records[i], static_cast<std::int64_t>(i), model, dialogues);
     ++data.records;
     if (skip_long && r.longest() > model.config().context) {
       ++data.skipped;

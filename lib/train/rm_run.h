@@ -29,7 +29,8 @@ struct RewardData {
 };
 
 // Errors: kBadInput naming the record, or `what` where nothing is left.
-RewardData reward_data(const std::vector<Record>& records, const Model& model, bool skip_long, const std::string& what);
+RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+                       bool skip_long, const std::string& what);
 
 // A policy's response, by which rewards are normalised.
 struct RewardSample {

@@ -11,16 +11,28 @@ Rollout::Rollout(Model& model, RolloutOptions options)
     : model_(model),
       options_(std::move(options)),
       generator_(model, options_.generate),
+      dialogues_(model.tokenizer, options_.chat_format),
       policy_digest_(model_digest(model.transformer)) {
   model_.transformer.pack(false);
 }
 
-void Rollout::add(const Record& prompt, std::int64_t number, RecordWriter& out, const TokenProgress& progress) {
+// Its "prompt" is a text; the dialogue that it was is in "messages".
+Record Rollout::as_text(const Record& record) const {
+  const char* key = record.has("messages") && !record.has("prompt") ? "messages" : "prompt";
+  Record out = record;
+  if (!record.is_array(key)) return out;
+  out.set_text("prompt", dialogues_.prompt(record, key));
+  if (!record.has("messages")) out.set_raw("messages", std::string(record.raw(key)));
+  return out;
+}
+
+void Rollout::add(const Record& record, std::int64_t number, RecordWriter& out, const TokenProgress& progress) {
+  const Record prompt = as_text(record);
   const std::string group = prompt.find_text("id").value_or(std::to_string(number));
   if (!groups_.insert(group).second) bad_input(prompt.where() + ": the id \"" + group + "\" was there before");
   SampleRequest request;
   try {
-    request.prompt = model_.tokenizer.encode(prompt.text("prompt"));
+    if (!prompt.text("prompt").empty()) request.prompt = model_.tokenizer.encode_prompt(prompt.text("prompt"));
   } catch (const Error& e) {
     if (std::string(e.what()).rfind(prompt.where(), 0) == 0) throw;
     prompt.fail("prompt", e.what());

@@ -12,6 +12,7 @@
 #include "lib/io/stream.h"
 #include "lib/model/folder.h"
 #include "lib/model/generate.h"
+#include "lib/train/dialogue.h"
 
 namespace nudge {
 
@@ -19,6 +20,7 @@ struct RolloutOptions {
   GenerateOptions generate;
   std::int64_t samples = 1;  // a prompt
   std::string policy;        // its folder, for messages
+  std::string chat_format;   // of prompts that are dialogues: a name, or "" for the model's own
 };
 
 using TokenProgress = std::function<void(std::int64_t tokens)>;
@@ -29,10 +31,10 @@ class Rollout {
  public:
   Rollout(Model& model, RolloutOptions options);
 
-  // Takes a prompt record. `number` is its number in the whole input, its group where it has no id. Errors:
-  // kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context, an id seen before.
-  // Writes the trajectories of each window that it fills.
-  void add(const Record& prompt, std::int64_t number, RecordWriter& out, const TokenProgress& progress);
+  // Takes a prompt record, {"prompt"} with a text or a dialogue, or {"messages"}. `number` is its number in the whole
+  // input, its group where it has no id. Errors: kBadInput naming the record: no prompt, an empty one, one that
+  // leaves no room in the context, an id seen before. Writes the trajectories of each window that it fills.
+  void add(const Record& record, std::int64_t number, RecordWriter& out, const TokenProgress& progress);
   // Writes the trajectories of what is left. To be called at the input's end. Errors: the sampling's, naming policy
   // and sample.
   void finish(RecordWriter& out, const TokenProgress& progress);
@@ -45,11 +47,13 @@ class Rollout {
 
  private:
   bool window_full() const { return static_cast<std::int64_t>(requests_.size()) >= 8 * options_.generate.slots; }
+  Record as_text(const Record& record) const;
   Record trajectory(const Record& prompt, const SampleRequest& request, const SampledResponse& response) const;
 
   Model& model_;
   RolloutOptions options_;
   Generator generator_;
+  Dialogues dialogues_;
   std::string policy_digest_;
   std::vector<Record> prompts_;          // of the window
   std::vector<SampleRequest> requests_;

@@ -13,6 +13,7 @@ Scorer::Scorer(const std::string& reward_model, const std::string& reference, Sc
   if (!reference.empty()) reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage));
   for (auto* m : {&reward_model_, &reference_})
     if (*m) (*m)->transformer.pack(false);
+  if (reward_model_) dialogues_.emplace(reward_model_->tokenizer, options_.chat_format);
 }
 
 std::string Scorer::digest() const {
@@ -80,7 +81,7 @@ void Scorer::score_pairs(std::span<Record* const> records, std::span<const std::
   if (!reward_model_) bad_input(records[0]->where() + ": is a preference pair, which needs --reward-model");
   std::vector<Ranking> rankings;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    rankings.push_back(read_ranking(*records[i], numbers[i], *reward_model_));
+    rankings.push_back(read_ranking(*records[i], numbers[i], *reward_model_, *dialogues_));
     check_fits(rankings.back(), reward_model_->config(), "shorten it, or leave it out of the input");
   }
   std::vector<ResponseView> views;

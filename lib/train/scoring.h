@@ -23,6 +23,7 @@ struct ScoringOptions {
   MissingEnd missing_end = MissingEnd::kKeep;
   float missing_end_value = -1;      // kReplace: the score; kSubtract: the penalty, 0 or more
   std::int64_t micro_tokens = 4096;  // changes no bit
+  std::string chat_format;           // of pairs that are dialogues: a name, or "" for the reward model's own
 };
 
 class Scorer {
@@ -49,6 +50,7 @@ class Scorer {
 
   std::unique_ptr<Model> reward_model_, reference_;
   ScoringOptions options_;
+  std::optional<Dialogues> dialogues_;  // by the reward model's tokenizer
   ResponseEvaluator evaluator_;
   std::unordered_set<std::string> ids_;
   std::vector<float> chosen_, rejected_;

@@ -8,11 +8,12 @@
 namespace nudge {
 namespace {
 
-std::vector<std::int32_t> encode(const Record& record, const char* key, const Tokenizer& tokenizer) {
+// `first`: the sequence begins here.
+std::vector<std::int32_t> encode(const Record& record, const char* key, const std::string& text,
+                                 const Tokenizer& tokenizer, bool first) {
   try {
-    return tokenizer.encode(record.text(key));
+    return first ? tokenizer.encode_prompt(text) : tokenizer.encode(text);
   } catch (const Error& e) {
-    if (std::string(e.what()).rfind(record.where(), 0) == 0) throw;
     record.fail(key, e.what());
   }
 }
@@ -51,20 +52,29 @@ std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const
 
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
                                      bool loss_on_all) {
+  return sft_examples(record, id, model, Dialogues(model.tokenizer, ""), loss_on_all);
+}
+
+std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
+                                     const Dialogues& dialogues, bool loss_on_all) {
   std::vector<SftExample> examples;
-  if (record.has("text") == record.has("completion"))
+  const bool messages = record.has("messages") && !record.has("text") && !record.has("completion");
+  if (!messages && record.has("text") == record.has("completion"))
     bad_input(record.where() + ": has to have either \"text\" or \"prompt\" and \"completion\"");
   if (record.has("text")) {
-    auto tokens = encode(record, "text", model.tokenizer);
+    auto tokens = encode(record, "text", record.text("text"), model.tokenizer, true);
     if (!model.eos.empty()) tokens.push_back(model.eos.front());
     append_pieces(tokens, id, model.config().context, examples);
     return examples;
   }
   SftExample e;
   e.id = id + "/0";
-  e.tokens = encode(record, "prompt", model.tokenizer);
+  const auto [prompt_text, completion_text] =
+      messages ? dialogues.whole(record, "messages")
+               : std::pair(dialogues.prompt(record, "prompt"), dialogues.answer(record, "completion", "prompt"));
+  e.tokens = encode(record, "prompt", prompt_text, model.tokenizer, true);
   const auto prompt = static_cast<std::int64_t>(e.tokens.size());
-  const auto completion = encode(record, "completion", model.tokenizer);
+  const auto completion = encode(record, "completion", completion_text, model.tokenizer, false);
   e.tokens.insert(e.tokens.end(), completion.begin(), completion.end());
   if (!model.eos.empty()) e.tokens.push_back(model.eos.front());
   e.first = loss_on_all ? 1 : std::max<std::int64_t>(1, prompt);

@@ -9,6 +9,7 @@
 #include "lib/io/record.h"
 #include "lib/model/folder.h"
 #include "lib/model/head.h"
+#include "lib/train/dialogue.h"
 #include "lib/train/optimizer.h"
 
 namespace nudge {
@@ -20,10 +21,14 @@ struct SftExample {
   std::int64_t targets() const { return static_cast<std::int64_t>(tokens.size()) - first; }
 };
 
-// The examples of a record: {"text"} (all its tokens and an ending token, cut into consecutive pieces of the context)
-// or {"prompt","completion"} (encoded separately, an ending token behind; the completion's tokens count, or with
-// `loss_on_all` the prompt's too). `id`: the record's, or its number. None where there is nothing to predict. Errors:
-// kBadInput naming the record.
+// The examples of a record: {"text"} (all its tokens and an ending token, cut into consecutive pieces of the context),
+// {"prompt","completion"} or {"messages"}, the last of which is the completion (prompt and completion encoded
+// separately, an ending token behind; the completion's tokens count, or with `loss_on_all` the prompt's too). `id`: the
+// record's, or its number. None where there is nothing to predict. Errors: kBadInput naming the record.
+std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
+                                     const Dialogues& dialogues, bool loss_on_all);
+
+// The same with the chat format that the model's folder tells.
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
                                      bool loss_on_all);
 

@@ -14,8 +14,9 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, const S
                  const std::string& what) {
   SftData data;
   const std::vector<std::string> ids = unique_ids(records);
+  const Dialogues dialogues(model.tokenizer, options.chat_format);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    auto examples = sft_examples(records[i], ids[i], model, options.loss_on_all);
+    auto examples = sft_examples(records[i], ids[i], model, dialogues, options.loss_on_all);
     ++data.records;
     if (!examples.empty() && !fits(examples.front(), model.config())) {
       if (!options.training.skip_long)

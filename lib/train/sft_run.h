@@ -17,6 +17,7 @@ namespace nudge {
 struct SftRunOptions {
   TrainingOptions training;
   bool loss_on_all = false;  // a prompt's tokens count too
+  std::string chat_format;   // of dialogues: a name, or "" for the model's own
 };
 
 struct SftData {

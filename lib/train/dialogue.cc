@@ -1,0 +1,77 @@
+#include "lib/train/dialogue.h"
+
+#include <stdexcept>
+
+#include "lib/base/error.h"
+
+namespace nudge {
+namespace {
+
+std::vector<ChatMessage> messages_of(const Record& record, const char* key) {
+  std::vector<ChatMessage> out;
+  for (Message& m : record.messages(key)) out.push_back({std::move(m.role), std::move(m.content)});
+  return out;
+}
+
+bool same(const ChatMessage& a, const ChatMessage& b) { return a.role == b.role && a.content == b.content; }
+
+}  // namespace
+
+Dialogues::Dialogues(const Tokenizer& tokenizer, const std::string& format) : tokenizer_(tokenizer) {
+  if (format.empty()) {
+    format_ = recognise_chat_format(tokenizer.config_json(), tokenizer, why_);
+  } else {
+    format_ = named_chat_format(format);
+  }
+}
+
+std::string Dialogues::rendered(const Record& record, const char* key, std::span<const ChatMessage> messages) const {
+  if (!format_) {
+    bad_input(record.where() + ": field \"" + key + "\" is a dialogue, and the model's chat format isn't known: " +
+                  why_,
+              "name it with --chat-format, or give the text");
+  }
+  try {
+    return render_chat(*format_, tokenizer_, messages);
+  } catch (const std::invalid_argument& cause) {
+    record.fail(key, cause.what());
+  }
+}
+
+std::string Dialogues::content(const ChatMessage& message) const {
+  return format_ ? answer_text(*format_, message.content) : message.content;
+}
+
+std::string Dialogues::prompt(const Record& record, const char* key) const {
+  return record.is_array(key) ? rendered(record, key, messages_of(record, key)) : record.text(key);
+}
+
+std::string Dialogues::answer(const Record& record, const char* key, const char* prompt) const {
+  if (!record.is_array(key)) return record.text(key);
+  const auto messages = messages_of(record, key);
+  std::vector<ChatMessage> before;
+  if (messages.size() > 1 && record.is_array(prompt)) before = messages_of(record, prompt);
+  if (messages.size() != before.size() + 1 || messages.back().role != "assistant" ||
+      !std::equal(before.begin(), before.end(), messages.begin(), same)) {
+    record.fail(key, std::string("has to be one message of the assistant, or to begin with the messages of \"") +
+                         prompt + "\"");
+  }
+  return content(messages.back());
+}
+
+std::pair<std::string, std::string> Dialogues::whole(const Record& record, const char* key) const {
+  const auto messages = messages_of(record, key);
+  if (messages.back().role != "assistant") record.fail(key, "doesn't end with a message of the assistant");
+  return {rendered(record, key, std::span(messages).first(messages.size() - 1)), content(messages.back())};
+}
+
+void chat_format_option(Tool& tool, std::string& format) {
+  tool.option("--chat-format", format, "how messages become text, by name: see README.md")
+      .placeholder("NAME")
+      .shown_default("the model's own");
+  tool.after_parsing([&format] {
+    if (!format.empty()) named_chat_format(format);
+  });
+}
+
+}  // namespace nudge

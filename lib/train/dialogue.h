@@ -1,0 +1,44 @@
+// Records with lists of messages, {"role","content"}, in place of texts: rendered by the model's chat format.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/cli/tool.h"
+#include "lib/io/record.h"
+#include "lib/model/chat.h"
+
+namespace nudge {
+
+class Dialogues {
+ public:
+  // `format`: a format's name, or "" for that of the model's tokenizer_config.json, which is looked for now and
+  // missed where a record needs it. Error kUsage: no format has this name.
+  Dialogues(const Tokenizer& tokenizer, const std::string& format);
+
+  // The text of a field that holds a text, or the rendered text of a dialogue that ends with the user's message.
+  // Errors, as of all that follow: kBadInput naming record and field; a format that isn't known.
+  std::string prompt(const Record& record, const char* key) const;
+
+  // The text of a field that holds a text, or the content of the one message, the assistant's, in a list. A list may
+  // also begin with the messages of `prompt`, a dialogue.
+  std::string answer(const Record& record, const char* key, const char* prompt) const;
+
+  // A field with a whole dialogue: what precedes the assistant's last message, rendered, and that message.
+  std::pair<std::string, std::string> whole(const Record& record, const char* key) const;
+
+ private:
+  std::string rendered(const Record& record, const char* key, std::span<const ChatMessage> messages) const;
+  std::string content(const ChatMessage& message) const;
+
+  const Tokenizer& tokenizer_;
+  std::optional<ChatFormat> format_;
+  std::string why_;  // there is none
+};
+
+// Registers --chat-format. Error kUsage after parsing: no format has this name.
+void chat_format_option(Tool& tool, std::string& format);
+
+}  // namespace nudge
