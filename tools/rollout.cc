@@ -16,8 +16,9 @@ int main(int argc, char** argv) {
              .summary = "sample answers to prompts",
              .description =
                  "Reads prompts ({\"prompt\"}, a text or a list of messages, optionally with \"id\") and writes a "
-                 "trajectory for each sample: prompt and response as text and tokens, and the log-prob of each response "
-                 "token over the whole vocabulary at the sampling temperature. A sample is a function of the policy, the prompt, "
+                 "trajectory for each sample: prompt and response as text and tokens, and the log-prob of each "
+                 "response token over the whole vocabulary at the sampling temperature. A sample is a function of the "
+                 "policy, the prompt, "
                  "the seed and its id alone: batch, threads and shard change nothing.",
              .examples = {{"One iteration of PPO.",
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "

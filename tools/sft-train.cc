@@ -41,7 +41,8 @@ int main(int argc, char** argv) {
              .summary = "fine-tune a language model on text, or train a new one",
              .description = "Reads {\"text\"}, {\"prompt\",\"completion\"} or {\"messages\"} records and writes "
                             "a model folder that has learnt to predict their tokens, after a prompt only those of the "
-                            "completion. With --init new it makes the model and learns a tokenizer from the texts first.",
+                            "completion. With --init new it makes the model and learns a tokenizer from the texts "
+                            "first.",
              .examples = {{"A new model from text, then one that answers.",
                            "sft-train --init new --lr 1e-3 --epochs 3 text.jsonl -o base && "
                            "sft-train --init base answers.jsonl -o p0"}},

@@ -77,11 +77,13 @@ empty_lines() {
   printf '{"a":1}\r\n{"a":2}' | peek -q > out
 }
 ok "an empty line is refused, a carriage return and a missing last newline are not" empty_lines
-no_messages() {
+messages() {
   echo '{"prompt":[{"role":"user","content":"hello"}]}' > chat
-  refused 65 'record 1: field "prompt"' rollout --policy "$TINY/p0" chat
+  refused 65 'record 1: field "prompt" is a dialogue' rollout --policy "$TINY/p0" chat
+  rollout -q --policy "$TINY/p0" --max-tokens 2 --chat-format zephyr chat > chat.out
+  holds chat.out '.[0].prompt == "<|user|>\nhello<|endoftext|>\n<|assistant|>\n" and (.[0].messages | length) == 1'
 }
-ok "a list of messages is refused, as the page says" no_messages
+ok "a list of messages is rendered, and kept, as the page says" messages
 empty_prompt() {  # the first response token has no prediction
   jq -c '.prompt_ids = []' "$TINY/sampled.jsonl" | jq -c 'select((.response_ids | length) > 1) | del(.logprobs)' |
     score -q --ref "$TINY/base" > empty.jsonl
