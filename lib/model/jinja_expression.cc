@@ -118,8 +118,10 @@ class Evaluator {
     return value;
   }
   Value negation() {
-    if (word("not")) return Value::boolean(!negation().truth());
-    return comparison();
+    bool negated = false, any = false;
+    for (; word("not"); any = true) negated = !negated;
+    const Value value = comparison();
+    return any ? Value::boolean(value.truth() != negated) : value;
   }
 
   static bool contains(const Value& where, const Value& what) {
@@ -196,7 +198,7 @@ class Evaluator {
     }
   }
   Value unary() {
-    if (symbol("-")) return Value::integer(-unary().number);
+    if (symbol("-")) return Value::integer(-postfix().number);
     return postfix();
   }
 
