@@ -129,7 +129,7 @@ asan: deps  ## the whole suite under the address and undefined-behaviour sanitiz
 check-layers:  ## prove that a file includes its own folder or a lower floor
 	@sh tests/layers.sh
 
-bench: $(benches)  ## measure the kernels against the machine's limits
+bench: $(benches)  ## measure the kernels against the machine's limits, and the tokenizer
 	@for b in $(benches); do $$b || exit 1; done
 
 demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh

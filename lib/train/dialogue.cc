@@ -1,5 +1,6 @@
 #include "lib/train/dialogue.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "lib/base/error.h"
@@ -63,6 +64,11 @@ std::pair<std::string, std::string> Dialogues::whole(const Record& record, const
   const auto messages = messages_of(record, key);
   if (messages.back().role != "assistant") record.fail(key, "doesn't end with a message of the assistant");
   return {rendered(record, key, std::span(messages).first(messages.size() - 1)), content(messages.back())};
+}
+
+void append_end(const Model& model, std::vector<std::int32_t>& ids) {
+  if (model.eos.empty()) return;
+  ids.push_back(model.ends(model.tokenizer.eos_id()) ? model.tokenizer.eos_id() : model.eos.front());
 }
 
 void chat_format_option(Tool& tool, std::string& format) {

@@ -9,6 +9,7 @@
 #include "lib/cli/tool.h"
 #include "lib/io/record.h"
 #include "lib/model/chat.h"
+#include "lib/model/folder.h"
 
 namespace nudge {
 
@@ -37,6 +38,10 @@ class Dialogues {
   std::optional<ChatFormat> format_;
   std::string why_;  // there is none
 };
+
+// Appends the token that ends an answer: of the model's ending tokens the one that its tokenizer names, which closes a
+// turn (Llama 3's <|eot_id|>, where the first is <|end_of_text|>), else the first. None where the model has none.
+void append_end(const Model& model, std::vector<std::int32_t>& ids);
 
 // Registers --chat-format. Error kUsage after parsing: no format has this name.
 void chat_format_option(Tool& tool, std::string& format);

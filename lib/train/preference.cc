@@ -21,7 +21,7 @@ std::vector<std::int32_t> encode(const Record& record, const char* key, const st
 std::vector<std::int32_t> encode_answer(const Record& record, const char* key, const std::string& text,
                                         const Model& model, bool first) {
   auto ids = encode(record, key, text, model, first);
-  if (!model.eos.empty()) ids.push_back(model.eos.front());
+  append_end(model, ids);
   return ids;
 }
 

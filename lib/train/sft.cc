@@ -63,7 +63,7 @@ std::vector<SftExample> sft_examples(const Record& record, const std::string& id
     bad_input(record.where() + ": has to have either \"text\" or \"prompt\" and \"completion\"");
   if (record.has("text")) {
     auto tokens = encode(record, "text", record.text("text"), model.tokenizer, true);
-    if (!model.eos.empty()) tokens.push_back(model.eos.front());
+    append_end(model, tokens);
     append_pieces(tokens, id, model.config().context, examples);
     return examples;
   }
@@ -76,7 +76,7 @@ std::vector<SftExample> sft_examples(const Record& record, const std::string& id
   const auto prompt = static_cast<std::int64_t>(e.tokens.size());
   const auto completion = encode(record, "completion", completion_text, model.tokenizer, false);
   e.tokens.insert(e.tokens.end(), completion.begin(), completion.end());
-  if (!model.eos.empty()) e.tokens.push_back(model.eos.front());
+  append_end(model, e.tokens);
   e.first = loss_on_all ? 1 : std::max<std::int64_t>(1, prompt);
   if (e.targets() > 0) examples.push_back(std::move(e));
   return examples;

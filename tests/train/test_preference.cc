@@ -123,3 +123,10 @@ TEST_CASE("a pair longer than the context is refused, one as long is not") {
   CHECK_THROWS_WITH_AS(check_fits(read(R"({"prompt":"12345","chosen":"a","rejected":"1234567"})"), model().config(), "advice"),
                        "file: record 4: prompt and answer have 13 tokens, more than the model's context of 12", Error);
 }
+TEST_CASE("of several ending tokens an answer gets the one that the tokenizer names, else the first") {
+  Model m = tiny_model(1, 1, {1, 8, 1, 12});
+  m.eos = {7, 256};
+  CHECK(read(R"({"prompt":"a","chosen":"b","rejected":"c"})", m).answers[0].back() == 256);
+  m.eos = {7, 8};
+  CHECK(read(R"({"prompt":"a","chosen":"b","rejected":"c"})", m).answers[0].back() == 7);
+}
