@@ -79,6 +79,9 @@ int main(int argc, char** argv) {
     warn_of_losses(tool, in);
     out.set_digest(provenance.input("records", in.digest()).digest());
     finish_output(out, in);
+    if (const std::int64_t n = scorer.encoded_again(); n > 0)
+      tool.note(std::to_string(n) + (n == 1 ? " trajectory" : " trajectories") +
+                " of another tokenizer encoded again from the texts for the reward model");
     std::string more;
     if (const Calibration c = calibrate(scorer.chosen(), scorer.rejected()); c.pairs > 0) {
       char text[96];

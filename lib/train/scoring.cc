@@ -28,6 +28,34 @@ float Scorer::reward_of(float score) const {
   return static_cast<float>((static_cast<double>(score) - c.reward_mean) / c.reward_std);
 }
 
+// A response that ended by itself gets the reward model's own ending token.
+Trajectory Scorer::for_reward(const Record& record) {
+  const Model& model = *reward_model_;
+  if (record.find_text("tokenizer").value_or(model.tokenizer.digest()) == model.tokenizer.digest())
+    return read_trajectory(record, model.config());
+  const auto encoded = [&](const char* key, bool first) {
+    const std::string text = record.text(key);
+    try {
+      return first ? model.tokenizer.encode_prompt(text) : model.tokenizer.encode(text);
+    } catch (const Error& e) {
+      record.fail(key, e.what());
+    }
+  };
+  Trajectory t;
+  t.where = record.where();
+  t.id = record.text("id");
+  t.stopped = ended_by_itself(record);
+  t.prompt_ids = encoded("prompt", true);
+  t.response_ids = encoded("response", false);
+  if (t.stopped) append_end(model, t.response_ids);
+  if (t.response_ids.empty()) record.fail("response", "has no token for the reward model");
+  if (t.view().tokens() > model.config().context)
+    bad_input(t.where + ": prompt and response have " + std::to_string(t.view().tokens()) +
+              " tokens of the reward model, more than its context of " + std::to_string(model.config().context));
+  ++encoded_again_;
+  return t;
+}
+
 void Scorer::score(std::span<Record> records, std::span<const std::int64_t> numbers) {
   std::vector<Record*> trajectories, pairs;
   std::vector<std::int64_t> pair_numbers;
@@ -49,31 +77,34 @@ void Scorer::score(std::span<Record> records, std::span<const std::int64_t> numb
 
 void Scorer::score_trajectories(std::span<Record* const> records) {
   if (records.empty()) return;
-  std::vector<Trajectory> all;
+  std::vector<Trajectory> rewarded, compared;  // as each model reads them
   for (Record* r : records) {
-    if (reward_model_) check_tokenizer(*r, reward_model_->tokenizer.digest(), "reward model");
-    if (reference_) check_tokenizer(*r, reference_->tokenizer.digest(), "reference");
-    all.push_back(read_trajectory(*r, (reward_model_ ? *reward_model_ : *reference_).config()));
-    if (reward_model_ && reference_) read_trajectory(*r, reference_->config());
-    if (all.back().temperature == 0) all.back().temperature = 1;  // as rollout's log-probs are
+    if (reward_model_) rewarded.push_back(for_reward(*r));
+    if (!reference_) continue;
+    check_tokenizer(*r, reference_->tokenizer.digest(), "reference");
+    compared.push_back(read_trajectory(*r, reference_->config()));
+    if (compared.back().temperature == 0) compared.back().temperature = 1;  // as rollout's log-probs are
   }
-  std::vector<ResponseView> views;
-  for (const Trajectory& t : all) views.push_back(t.view());
+  const auto views = [](const std::vector<Trajectory>& trajectories) {
+    std::vector<ResponseView> out;
+    for (const Trajectory& t : trajectories) out.push_back(t.view());
+    return out;
+  };
   if (reward_model_) {
-    const auto scores = evaluator_.end_scores(reward_model_->transformer, views);
-    for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto scores = evaluator_.end_scores(reward_model_->transformer, views(rewarded));
+    for (std::size_t i = 0; i < records.size(); ++i) {
       float reward = reward_of(scores[i]);
-      if (!all[i].stopped && options_.missing_end == MissingEnd::kReplace) reward = options_.missing_end_value;
-      if (!all[i].stopped && options_.missing_end == MissingEnd::kSubtract) reward -= options_.missing_end_value;
+      if (!rewarded[i].stopped && options_.missing_end == MissingEnd::kReplace) reward = options_.missing_end_value;
+      if (!rewarded[i].stopped && options_.missing_end == MissingEnd::kSubtract) reward -= options_.missing_end_value;
       records[i]->set_real("reward", reward);
       reward_sum_ += static_cast<double>(reward);
     }
   }
   if (reference_) {
-    const auto stats = evaluator_.stats(reference_->transformer, views);
-    for (std::size_t i = 0; i < all.size(); ++i) records[i]->set_reals("ref_logprobs", stats[i].logprobs);
+    const auto stats = evaluator_.stats(reference_->transformer, views(compared));
+    for (std::size_t i = 0; i < records.size(); ++i) records[i]->set_reals("ref_logprobs", stats[i].logprobs);
   }
-  trajectories_ += static_cast<std::int64_t>(all.size());
+  trajectories_ += static_cast<std::int64_t>(records.size());
 }
 
 void Scorer::score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers) {

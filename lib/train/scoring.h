@@ -32,14 +32,16 @@ class Scorer {
   Scorer(const std::string& reward_model, const std::string& reference, ScoringOptions options);
 
   // Adds fields in place: trajectories get "reward" and "ref_logprobs", preference pairs "chosen_reward" and
-  // "rejected_reward". `numbers`: the records' in the whole input. Errors: kBadInput naming the record, also where its
-  // id was there before: a shard that came twice.
+  // "rejected_reward". A trajectory that the reward model's tokenizer didn't make is encoded again from its texts;
+  // log-probs are per token, so another tokenizer than the reference's is an error. `numbers`: the records' in the
+  // whole input. Errors: kBadInput naming the record, also where its id was there before: a shard that came twice.
   void score(std::span<Record> records, std::span<const std::int64_t> numbers);
 
   // Of all pairs so far.
   const std::vector<float>& chosen() const { return chosen_; }
   const std::vector<float>& rejected() const { return rejected_; }
   std::int64_t trajectories() const { return trajectories_; }
+  std::int64_t encoded_again() const { return encoded_again_; }  // trajectories of another tokenizer, for the reward
   double mean_reward() const { return trajectories_ == 0 ? 0 : reward_sum_ / static_cast<double>(trajectories_); }
   std::string digest() const;  // of both models
 
@@ -47,6 +49,7 @@ class Scorer {
   void score_trajectories(std::span<Record* const> records);
   void score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers);
   float reward_of(float score) const;
+  Trajectory for_reward(const Record& record);
 
   std::unique_ptr<Model> reward_model_, reference_;
   ScoringOptions options_;
@@ -54,7 +57,7 @@ class Scorer {
   ResponseEvaluator evaluator_;
   std::unordered_set<std::string> ids_;
   std::vector<float> chosen_, rejected_;
-  std::int64_t trajectories_ = 0;
+  std::int64_t trajectories_ = 0, encoded_again_ = 0;
   double reward_sum_ = 0;
 };
 

@@ -23,6 +23,12 @@ std::vector<float> per_token(const Record& record, const char* key, std::int64_t
 
 }  // namespace
 
+bool ended_by_itself(const Record& record) {
+  const std::string finish = record.find_text("finish").value_or("stop");
+  if (finish != "stop" && finish != "length") record.fail("finish", "is neither \"stop\" nor \"length\"");
+  return finish == "stop";
+}
+
 Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   Trajectory t;
   t.where = record.where();
@@ -46,9 +52,7 @@ Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
     record.fail("temperature", "is below " + json_number(kLeastTemperature) + ": logits divided by it may overflow");
   t.truncated_sampling =
       record.find_integer("top_k").value_or(0) > 0 || record.find_real("top_p").value_or(1.0f) < 1.0f;
-  const std::string finish = record.find_text("finish").value_or("stop");
-  if (finish != "stop" && finish != "length") record.fail("finish", "is neither \"stop\" nor \"length\"");
-  t.stopped = finish == "stop";
+  t.stopped = ended_by_itself(record);
   t.policy = record.find_text("policy").value_or("");
   t.dtype = record.find_text("dtype").value_or(kDtype);
   t.arithmetic = record.find_integer("arith").value_or(kArithmetic);

@@ -37,6 +37,9 @@ struct Trajectory {
 // that is negative or below kLeastTemperature and not 0.
 Trajectory read_trajectory(const Record& record, const ModelConfig& config);
 
+// By the record's "finish"; true where it has none. Error kBadInput for another word.
+bool ended_by_itself(const Record& record);
+
 // Error kBadInput where the record names a tokenizer of another digest than that of `what` ("reward model").
 void check_tokenizer(const Record& record, const std::string& digest, const std::string& what);
 

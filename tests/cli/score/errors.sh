@@ -20,7 +20,12 @@ ok "it is longer than the context" bad 'prompt and response have 7[0-9] tokens, 
 ok "the log-probs are of another number of tokens" bad 'field "logprobs" has 1 numbers for' '.logprobs = [-1]'
 ok "the temperature is negative" bad 'field "temperature" is negative' '.temperature = -1'
 ok "the temperature is too near to 0" bad 'field "temperature" is below 0.001' '.temperature = 1e-42'
-ok "the tokenizer is another" bad 'was tokenised by another tokenizer' '.tokenizer = "00"'
+ok "the tokenizer is another and the text missing" bad 'field "response" is missing' '.tokenizer = "00" | del(.response)'
+ok "the tokenizer is another and the text too long" bad \
+  'prompt and response have [0-9]+ tokens of the reward model, more than its context of 64' \
+  '.tokenizer = "00" | .response = "zq" * 60'
+ok "the tokenizer is another and there is no text" bad 'field "response" has no token for the reward model' \
+  '.tokenizer = "00" | .response = "" | .finish = "length"'
 ok "it is neither trajectory nor pair" bad 'is neither a trajectory' '{"id": "x", "text": "y"}'
 alien_reference() { refused 65 'record 1: was tokenised by another tokenizer .* than the reference' score --ref \
   "$TINY/alien" "$s"; }
