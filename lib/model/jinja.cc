@@ -195,6 +195,7 @@ class Renderer {
     }
     const auto found = variables_.find(target.substr(0, dot));
     if (found == variables_.end() || !found->second.is(Kind::kMap)) fail(target + " is set and is no namespace");
+    if (value.is(Kind::kMap) || value.is(Kind::kList)) fail("a namespace that holds more than texts");  // or itself
     (*found->second.map)[target.substr(dot + 1)] = value;
   }
 

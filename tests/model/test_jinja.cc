@@ -92,6 +92,7 @@ TEST_CASE("what is not known or wrong is an error, and never passed over") {
   CHECK(failure("{% for a, b in messages %}{% endfor %}").find("not supported") != std::string::npos);
   CHECK(failure("{% for a in name %}{% endfor %}") == "a loop over something that is no list");
   CHECK(failure("{% set a.b = 1 %}") == "a.b is set and is no namespace");
+  CHECK(failure("{% set s = namespace(a=1) %}{% set s.a = s %}") == "a namespace that holds more than texts");
   CHECK(failure("{{ name name }}") == "\"name \" behind an expression");
   CHECK(failure("{{ }}") == "expected a name before \"\"");
   CHECK(failure("{{ (1 }}") == "expected ) before \"\"");

@@ -38,7 +38,8 @@ of_the_model() {
     m[\"role\"] == \"user\" else raise_exception(\"no\") }}{% endfor %}"' \
     "$TINY/p0/tokenizer_config.json" > chatty/tokenizer_config.json
   refused 65 'none of the known formats' rollout --policy chatty list.jsonl
-  jq '.chat_template = "{% for m in messages %}<|im_start|>{{ m[\"role\"] }}\n{{ m[\"content\"] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"' \
+  jq '.chat_template = ("{% for m in messages %}<|im_start|>{{ m[\"role\"] }}\n{{ m[\"content\"] }}<|im_end|>\n" +
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")' \
     "$TINY/p0/tokenizer_config.json" > chatty/tokenizer_config.json
   rollout -q --policy chatty --max-tokens 2 list.jsonl > c
   jq -es '.[0].prompt == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"' c > /dev/null

@@ -20,7 +20,8 @@ ok "it is longer than the context" bad 'prompt and response have 7[0-9] tokens, 
 ok "the log-probs are of another number of tokens" bad 'field "logprobs" has 1 numbers for' '.logprobs = [-1]'
 ok "the temperature is negative" bad 'field "temperature" is negative' '.temperature = -1'
 ok "the temperature is too near to 0" bad 'field "temperature" is below 0.001' '.temperature = 1e-42'
-ok "the tokenizer is another and the text missing" bad 'field "response" is missing' '.tokenizer = "00" | del(.response)'
+ok "the tokenizer is another and the text missing" bad 'field "response" is missing' \
+  '.tokenizer = "00" | del(.response)'
 ok "the tokenizer is another and the text too long" bad \
   'prompt and response have [0-9]+ tokens of the reward model, more than its context of 64' \
   '.tokenizer = "00" | .response = "zq" * 60'
