@@ -10,9 +10,13 @@ namespace {
 
 using Span = std::pair<std::size_t, std::size_t>;
 
-// The end of 's 't 're 've 'm 'll 'd at `at`, where an apostrophe stands; `at` where there is none.
-std::size_t contraction_end(std::string_view text, std::size_t at) {
-  const auto letter = [&](std::size_t i) { return at + i < text.size() ? text[at + i] : '\0'; };
+// The end of 's 't 're 've 'm 'll 'd at `at`, where an apostrophe stands; `at` where there is none. In either case,
+// U+017F is an s, too.
+std::size_t contraction_end(std::string_view text, std::size_t at, bool either_case) {
+  const auto letter = [&](std::size_t i) {
+    const char c = at + i < text.size() ? text[at + i] : '\0';
+    return either_case && c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  };
   switch (letter(1)) {
     case 's':
     case 't':
@@ -25,7 +29,7 @@ std::size_t contraction_end(std::string_view text, std::size_t at) {
     case 'l':
       return letter(2) == 'l' ? at + 3 : at;
     default:
-      return at;
+      return either_case && text.substr(at + 1).starts_with("\u017F") ? at + 3 : at;
   }
 }
 
@@ -134,7 +138,7 @@ std::size_t gpt2_word_end(std::string_view text, std::size_t begin) {
   std::size_t at = begin;
   CharClass first = classify.next(at);
   if (text[begin] == '\'') {
-    const std::size_t end = contraction_end(text, begin);
+    const std::size_t end = contraction_end(text, begin, false);
     if (end != begin) return end;
   }
   if (text[begin] == ' ' && at < text.size()) first = classify.next(at);  // " ?" belongs to the word behind it
@@ -143,29 +147,6 @@ std::size_t gpt2_word_end(std::string_view text, std::size_t begin) {
 }
 
 namespace {
-
-// The end of the contraction at `at`, where an apostrophe stands, in either case; `at` where there is none.
-// U+017F is an s in either case.
-std::size_t any_contraction_end(std::string_view text, std::size_t at) {
-  const auto letter = [&](std::size_t i) {
-    const char c = at + i < text.size() ? text[at + i] : '\0';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  };
-  switch (letter(1)) {
-    case 's':
-    case 't':
-    case 'm':
-    case 'd':
-      return at + 2;
-    case 'r':
-    case 'v':
-      return letter(2) == 'e' ? at + 3 : at;
-    case 'l':
-      return letter(2) == 'l' ? at + 3 : at;
-    default:
-      return text.substr(at + 1).starts_with("\u017F") ? at + 3 : at;
-  }
-}
 
 bool line_end(char c) { return c == '\n' || c == '\r'; }
 
@@ -194,7 +175,7 @@ std::size_t llama3_word_end(std::string_view text, std::size_t begin, int digits
     return at;
   }
   if (text[begin] == '\'') {
-    const std::size_t end = any_contraction_end(text, begin);
+    const std::size_t end = contraction_end(text, begin, true);
     if (end != begin) return end;
   }
   std::size_t after = at;
