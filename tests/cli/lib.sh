@@ -76,6 +76,13 @@ needs() {
   done
 }
 
+# needs_strace: skips where nothing may be traced. A leak check, which traces too, is switched off.
+needs_strace() {
+  needs strace
+  strace -qq -o /dev/null true 2> /dev/null || skip "strace is not allowed here"
+  export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+}
+
 skip() {
   echo "skipped: $*"
   exit 77

@@ -1,8 +1,8 @@
 # A model folder is published: all of it is on the disk before its name is, and an older one is replaced whole, also
 # where the file system can't swap two names.
 . "$ROOT/tests/cli/tiny.inc"
-needs sft-train strace
-strace -qq -o /dev/null true 2> /dev/null || skip "strace is not allowed here"
+needs sft-train
+needs_strace
 
 train="sft-train -q --init $TINY/base $TINY/answers.jsonl"
 $train -o whole

@@ -1,9 +1,7 @@
 # What the system refuses while an output is written: the status tells, and nothing half-made is left. label
 # stands for every program that writes records.
-needs label strace
-# A leak check can't trace a process that strace traces already.
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
-strace -qq -o /dev/null true 2> /dev/null || skip "strace is not allowed here"
+needs label
+needs_strace
 
 for i in 0 1 2; do
   echo "{\"id\":\"g$i/0\",\"group\":\"g$i\",\"prompt\":\"p\",\"response\":\"a\",\"reward\":1}"
