@@ -109,6 +109,7 @@ class Renderer {
       } else {
         at = statement(at);
       }
+      check_size(out_);
     }
   }
   void print(const Value& value) {
@@ -123,14 +124,21 @@ class Renderer {
 
   // Does the statement at `at` with all that belongs to it, and returns what stands behind.
   std::size_t statement(std::size_t at) {
+    count();
     std::string_view rest;
     const std::string word = head(nodes_[at].text, rest);
     if (word == "generation" || word == "endgeneration") return at + 1;  // marks for trainers, no text
     if (word == "set") return assign(rest), at + 1;
     if (word != "if" && word != "for") fail("the statement \"" + word + "\" is not supported");
     const std::vector<std::size_t> marks = marks_of(at);
+    if (++depth_ > 50) fail("blocks are nested too deeply");
     word == "if" ? choose(at, marks) : loop(rest, at, marks);
+    --depth_;
     return marks.back() + 1;
+  }
+
+  void count() {
+    if (++steps_ > 5000) fail("too many statements and rounds of loops");
   }
 
   // Where else, elif and the end of the block at `at` stand.
@@ -169,7 +177,7 @@ class Renderer {
     const Value::Map before = variables_;
     const auto size = static_cast<std::int64_t>(items.list->size());
     for (std::int64_t i = 0; i < size; ++i) {
-      if (++rounds_ > 10000) fail("too many rounds");
+      count();
       variables_ = before;  // what a round sets is gone after it; a namespace is shared
       variables_[variable] = (*items.list)[static_cast<std::size_t>(i)];
       variables_["loop"] = Value::of(Value::Map{{"index", Value::integer(i + 1)},
@@ -202,7 +210,7 @@ class Renderer {
   std::vector<Node> nodes_;
   Value::Map variables_;
   std::string out_;
-  int rounds_ = 0;
+  int steps_ = 0, depth_ = 0;
 };
 
 }  // namespace

@@ -124,9 +124,18 @@ class Evaluator {
     return any ? Value::boolean(value.truth() != negated) : value;
   }
 
+  static bool equal(const Value& a, const Value& b) {
+    const auto numeric = [](const Value& v) { return v.is(Kind::kBool) || v.is(Kind::kInteger); };
+    if (numeric(a) && numeric(b)) return a.number == b.number;
+    if (a.kind != b.kind) return false;
+    if (a.is(Kind::kList) || a.is(Kind::kMap)) fail("a comparison of lists or maps");  // shared ones never end
+    return a.text == b.text;
+  }
   static bool contains(const Value& where, const Value& what) {
     if (where.is(Kind::kText) && what.is(Kind::kText)) return where.text.find(what.text) != std::string::npos;
-    if (where.is(Kind::kList)) return std::find(where.list->begin(), where.list->end(), what) != where.list->end();
+    if (where.is(Kind::kList)) {
+      return std::any_of(where.list->begin(), where.list->end(), [&](const Value& v) { return equal(v, what); });
+    }
     if (where.is(Kind::kMap) && what.is(Kind::kText)) return where.map->count(what.text) != 0;
     return false;
   }
@@ -134,9 +143,9 @@ class Evaluator {
     Value value = sum();
     for (;;) {
       if (symbol("==")) {
-        value = Value::boolean(value == sum());
+        value = Value::boolean(equal(value, sum()));
       } else if (symbol("!=")) {
-        value = Value::boolean(!(value == sum()));
+        value = Value::boolean(!equal(value, sum()));
       } else if (symbol("<=")) {
         value = Value::boolean(value.number <= sum().number);
       } else if (symbol(">=")) {
@@ -156,13 +165,19 @@ class Evaluator {
     }
   }
 
+  static Value joined(const std::string& a, const std::string& b) {
+    Value both = Value::of(a + b);
+    check_size(both.text);
+    return both;
+  }
   static Value add(const Value& a, const Value& b) {
     if (a.is(Kind::kUndefined) || b.is(Kind::kUndefined)) return {};
     if (a.is(Kind::kInteger) && b.is(Kind::kInteger)) return Value::integer(a.number + b.number);
-    if (a.is(Kind::kText) && b.is(Kind::kText)) return Value::of(a.text + b.text);
+    if (a.is(Kind::kText) && b.is(Kind::kText)) return joined(a.text, b.text);
     if (a.is(Kind::kList) && b.is(Kind::kList)) {
       Value::List both = *a.list;
       both.insert(both.end(), b.list->begin(), b.list->end());
+      if (both.size() > kMostMembers) fail("a list is too long");
       return Value::of(std::move(both));
     }
     fail("+ of a text and something else");
@@ -175,7 +190,7 @@ class Evaluator {
       } else if (symbol("-")) {
         value = Value::integer(value.number - product().number);
       } else if (symbol("~")) {
-        value = Value::of(as_text(value) + as_text(product()));
+        value = joined(as_text(value), as_text(product()));
       } else {
         return value;
       }
@@ -417,6 +432,10 @@ class Evaluator {
 };
 
 }  // namespace
+
+void check_size(const std::string& text) {
+  if (text.size() > kMostCharacters) fail("a text is too long");
+}
 
 std::string_view stripped(std::string_view text, std::string_view characters, Side side) {
   const auto goes = [&](char c) { return characters.find(c) != characters.npos; };

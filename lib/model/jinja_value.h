@@ -50,14 +50,6 @@ struct Value {
       default: return false;
     }
   }
-  bool operator==(const Value& other) const {
-    const auto numeric = [](const Value& v) { return v.is(Kind::kBool) || v.is(Kind::kInteger); };
-    if (numeric(*this) && numeric(other)) return number == other.number;
-    if (kind != other.kind) return false;
-    if (is(Kind::kList)) return *list == *other.list;
-    if (is(Kind::kMap)) return *map == *other.map;
-    return text == other.text;
-  }
 
  private:
   static Value make(Kind kind, std::int64_t number) {

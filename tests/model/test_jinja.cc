@@ -108,9 +108,23 @@ TEST_CASE("a statement that isn't run isn't read") {
   CHECK(made("{% if false %}{{ name | upper }}{% set a = tojson(1) %}{% endif %}b") == "b");
 }
 
-TEST_CASE("rounds of loops are counted") {
-  std::string source;
-  for (int i = 0; i < 20; ++i) source += "{% for a" + std::to_string(i) + " in messages %}";
-  for (int i = 0; i < 20; ++i) source += "{% endfor %}";
-  CHECK(failure(source) == "too many rounds");
+TEST_CASE("a template that is made to do harm ends in an error") {
+  const auto times = [](int n, const std::string& text) {
+    std::string out;
+    for (int i = 0; i < n; ++i) out += text;
+    return out;
+  };
+  const auto nested = [&](int n) { return times(n, "{% for a in messages %}") + times(n, "{% endfor %}"); };
+  CHECK(failure(nested(8)) == "nothing thrown");
+  CHECK(failure(nested(20)) == "too many statements and rounds of loops");
+  CHECK(failure(times(5001, "{% set x = [x] %}")) == "too many statements and rounds of loops");
+  CHECK(failure(times(50, "{% if true %}") + times(50, "{% endif %}")) == "nothing thrown");
+  CHECK(failure(times(51, "{% if true %}") + times(51, "{% endif %}")) == "blocks are nested too deeply");
+  CHECK(failure("{% set x = 'a' %}" + times(20, "{% set x = x + x %}")) == "nothing thrown");
+  CHECK(failure("{% set x = 'a' %}" + times(21, "{% set x = x + x %}")) == "a text is too long");
+  CHECK(failure("{% set x = 'a' %}" + times(21, "{% set x = x ~ x %}")) == "a text is too long");
+  CHECK(failure("{% set x = 'aa' %}" + times(18, "{% set x = x + x %}") + times(3, "{{ x }}")) == "a text is too long");
+  CHECK(failure("{% set x = [1] %}" + times(14, "{% set x = x + x %}")) == "a list is too long");
+  CHECK(failure("{{ 1 if messages == messages else 2 }}") == "a comparison of lists or maps");
+  CHECK(failure("{{ 1 if messages[0] in messages else 2 }}") == "a comparison of lists or maps");
 }
