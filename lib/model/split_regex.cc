@@ -1,9 +1,10 @@
 // Split's regular expressions. PCRE2's tables are those of whatever Unicode it was built with, and its \s
-// holds U+180E, so \p{L}, \p{N}, \s and their complements are written out as ranges before it compiles.
+// holds U+180E, so classes of characters are written out as ranges before it compiles.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <new>
 #include <stdexcept>
@@ -41,48 +42,148 @@ std::string body_of(CharClass kind, bool complement) {
   return class_body([&](std::uint32_t c) { return (classes[c] == kind) != complement; });
 }
 
-// The escape at the start of `rest`, as ranges, and its length; length 0 for any other escape.
-std::pair<std::string, std::size_t> translate(std::string_view rest) {
-  const bool braces = rest.size() >= 5 && rest[2] == '{' && rest[4] == '}';
-  const char name = braces ? rest[3] : rest.size() >= 3 ? rest[2] : '\0';
-  if (rest[1] == 's' || rest[1] == 'S') return {body_of(CharClass::kSpace, rest[1] == 'S'), 2};
-  if ((rest[1] == 'p' || rest[1] == 'P') && (name == 'L' || name == 'N') && (braces || rest[2] == name)) {
-    return {body_of(name == 'L' ? CharClass::kLetter : CharClass::kNumber, rest[1] == 'P'), braces ? 5u : 3u};
-  }
-  return {{}, 0};
+[[noreturn]] void refuse(std::string_view construct) {
+  throw std::invalid_argument(std::string(construct) + " is not supported");
 }
 
-std::string translate_pattern(const std::string& pattern) {
-  std::string out;
-  bool in_class = false;
-  for (std::size_t at = 0; at < pattern.size(); ++at) {
-    const char c = pattern[at];
-    if (c == '\\' && at + 1 < pattern.size()) {
-      const auto [ranges, length] = translate(std::string_view(pattern).substr(at));
-      if (length == 0) {
-        out.append(pattern, at++, 2);
+// An expression as PCRE2 has to read it so that it means what it means to Oniguruma (Ruby's syntax), the reference's
+// engine. What both read alike passes, what is known to differ is written in other words, anything else is refused.
+class Translator {
+ public:
+  explicit Translator(const std::string& pattern) : pattern_(pattern) {}
+
+  std::string translated() {
+    while (at_ < pattern_.size()) {
+      const char c = pattern_[at_];
+      if (c == '\\') {
+        if (const std::string ranges = escape(); !ranges.empty()) out_ += "[" + ranges + "]";
+      } else if (c == '[') {
+        character_class();
+      } else if (c == '(') {
+        group();
+      } else if (c == '{') {
+        repetition();
+      } else if (c == '.') {
+        out_ += "[^\\n]";
+        ++at_;
+      } else if (c == '^' || c == '$') {
+        refuse(std::string(1, c));  // ends of lines to one, of the text to the other
       } else {
-        out += in_class ? ranges : "[" + ranges + "]";
-        at += length - 1;
-      }
-      continue;
-    }
-    if (c == '&' && in_class && at + 1 < pattern.size() && pattern[at + 1] == '&') {
-      throw std::invalid_argument("intersections of character classes are not supported");
-    }
-    if (c == '[' && in_class) throw std::invalid_argument("character classes in character classes are not supported");
-    if (c == '[') {
-      in_class = true;
-      const std::size_t first = at + (pattern.compare(at + 1, 1, "^") == 0 ? 2 : 1);
-      if (pattern.compare(std::min(first, pattern.size()), 1, "]") == 0) {
-        throw std::invalid_argument("a character class is empty");
+        keep(1);
       }
     }
-    if (c == ']') in_class = false;
-    out += c;
+    return std::move(out_);
   }
-  return out;
-}
+
+ private:
+  std::string_view rest() const { return std::string_view(pattern_).substr(at_); }
+  void keep(std::size_t count) {
+    out_.append(pattern_, at_, count);
+    at_ += count;
+  }
+
+  // Reads an escape: copies one that means a character, returns the ranges of one that means a class.
+  std::string escape() {
+    const char name = rest().size() > 1 ? rest()[1] : '\0';
+    switch (name) {
+      case 's':
+      case 'S':
+        at_ += 2;
+        return body_of(CharClass::kSpace, name == 'S');
+      case 'd':
+      case 'D':
+        at_ += 2;
+        return category("Nd", name == 'D');
+      case 'p':
+      case 'P':
+        return property(name == 'P');
+      case 'n':
+      case 'r':
+      case 't':
+      case 'f':
+        return keep(2), "";
+      default:
+        if (name < '!' || name > '~' || std::isalnum(static_cast<unsigned char>(name)) != 0) {
+          refuse("the escape " + std::string(rest().substr(0, 2)));
+        }
+        return keep(2), "";
+    }
+  }
+
+  // \pL, \p{L}, \p{Lu}: general categories.
+  std::string property(bool complement) {
+    std::string_view name = rest().substr(2, 1);
+    std::size_t length = 3;
+    if (name == "{") {
+      const std::size_t end = rest().find('}');
+      if (end == std::string_view::npos) refuse("a \\p{ without its end");
+      name = rest().substr(3, end - 3);
+      length = end + 1;
+    }
+    at_ += length;
+    if (name == "L") return body_of(CharClass::kLetter, complement);
+    if (name == "N") return body_of(CharClass::kNumber, complement);
+    if (!is_category(name)) refuse("the property \\p{" + std::string(name) + "}");
+    return category(name, complement);
+  }
+
+  static std::string category(std::string_view name, bool complement) {
+    return class_body([&](std::uint32_t c) { return category_of(c).starts_with(name) != complement; });
+  }
+
+  void character_class() {
+    keep(rest().starts_with("[^") ? 2 : 1);
+    if (rest().starts_with("]")) refuse("an empty character class");
+    const std::size_t begin = at_;
+    for (bool dash = false; at_ < pattern_.size() && pattern_[at_] != ']';) {
+      if (pattern_[at_] == '[') refuse("a character class in a character class");
+      if (rest().starts_with("&&")) refuse("an intersection of character classes");
+      if (pattern_[at_] == '\\') {
+        const std::string ranges = escape();
+        if (dash && !ranges.empty()) refuse("a range up to a class");
+        out_ += ranges;
+        dash = false;
+      } else {
+        dash = pattern_[at_] == '-' && at_ > begin;
+        keep(1);
+      }
+    }
+    if (at_ == pattern_.size()) refuse("a character class without its end");
+    keep(1);
+  }
+
+  // Of the groups that begin with "(?", those without a name that change nothing behind them.
+  void group() {
+    if (rest().starts_with("(*")) refuse("(*");
+    if (!rest().starts_with("(?")) return keep(1);
+    for (const std::string_view known : {"(?:", "(?i:", "(?=", "(?!", "(?<=", "(?<!", "(?>"}) {
+      if (rest().starts_with(known)) return keep(known.size());
+    }
+    refuse("the group " + std::string(rest().substr(0, 4)));
+  }
+
+  // {n}, {n,} and {n,m}; "+" behind one makes it possessive to PCRE2 only, "?" behind {n} optional to Oniguruma only.
+  void repetition() {
+    std::size_t end = 1;
+    const auto digits = [&] {
+      const std::size_t begin = end;
+      while (end < rest().size() && rest()[end] >= '0' && rest()[end] <= '9') ++end;
+      return end - begin;
+    };
+    bool known = digits() > 0, exactly = true;
+    if (rest().substr(end, 1) == ",") ++end, digits(), exactly = false;
+    known = known && rest().substr(end, 1) == "}";
+    const std::string_view behind = rest().substr(std::min(end + 1, rest().size()), 1);
+    if (!known || behind == "+" || (exactly && behind == "?")) {
+      refuse("the repetition " + std::string(rest().substr(0, end + 2)));
+    }
+    keep(end + 1);
+  }
+
+  const std::string& pattern_;
+  std::size_t at_ = 0;
+  std::string out_;
+};
 
 std::string message_of(int code) {
   PCRE2_UCHAR text[256];
@@ -109,7 +210,7 @@ struct SplitRegex::Compiled {
 
 SplitRegex::SplitRegex() = default;
 SplitRegex::SplitRegex(const std::string& pattern)
-    : compiled_(std::make_unique<Compiled>(translate_pattern(pattern), PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C)) {}
+    : compiled_(std::make_unique<Compiled>(Translator(pattern).translated(), PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C)) {}
 SplitRegex SplitRegex::literal(const std::string& text) {
   SplitRegex out;
   out.compiled_ = std::make_unique<Compiled>(text, PCRE2_LITERAL);

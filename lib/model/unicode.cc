@@ -118,6 +118,15 @@ bool is_word(std::uint32_t c) {
   }
 }
 
+std::string_view category_of(std::uint32_t c) { return utf8proc_category_string(static_cast<utf8proc_int32_t>(c)); }
+
+bool is_category(std::string_view name) {
+  for (std::uint32_t c = 0; c < 0x110000; ++c) {
+    if (!name.empty() && category_of(c).starts_with(name)) return true;
+  }
+  return false;
+}
+
 std::uint32_t previous_char(std::string_view text, std::size_t& end) {
   do {
     --end;

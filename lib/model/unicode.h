@@ -37,6 +37,10 @@ bool is_numeric(std::uint32_t c);
 // \w: alphabetic characters, marks, decimal digits, connecting punctuation, joiners.
 bool is_word(std::uint32_t c);
 
+// The general category, two letters such as "Lu"; whether these one or two letters name some.
+std::string_view category_of(std::uint32_t c);
+bool is_category(std::string_view name);
+
 // The character that starts at `at` in valid UTF-8, and `at` moved behind it.
 inline std::uint32_t next_char(std::string_view text, std::size_t& at) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
