@@ -1,4 +1,4 @@
-// Supervised fine-tuning of a language model, or the training of a new one.
+// Supervised fine-tuning of a language model, or the training of a new one; without an epoch, a model written anew.
 #include "lib/kernels/kernels.h"
 #include "lib/train/new_model.h"
 #include "lib/train/run_folder.h"
@@ -10,6 +10,8 @@ using namespace nudge;
 namespace {
 
 std::string init, output, held_out, dtype;
+Storage storage;
+std::int64_t shard_megabytes = 0;
 SftRunOptions options;
 NewModelOptions sizes;
 std::vector<std::string> files;
@@ -42,10 +44,12 @@ int main(int argc, char** argv) {
              .description = "Reads {\"text\"}, {\"prompt\",\"completion\"} or {\"messages\"} records and writes "
                             "a model folder that has learnt to predict their tokens, after a prompt only those of the "
                             "completion. With --init new it makes the model and learns a tokenizer from the texts "
-                            "first.",
+                            "first. With --epochs 0 a model of --init needs no records: its folder is written anew.",
              .examples = {{"A new model from text, then one that answers.",
                            "sft-train --init new --lr 1e-3 --epochs 3 text.jsonl -o base && "
-                           "sft-train --init base answers.jsonl -o p0"}},
+                           "sft-train --init base answers.jsonl -o p0"},
+                          {"The same model in BF16, in files of 2 GB.",
+                           "sft-train --init p0 --epochs 0 --store bf16 --shard-size 2000 -o p0-bf16"}},
              .kernel_level = [] { return std::string(kernels().name); }});
   input_files(tool, files);
   tool.group("Model and data");
@@ -62,6 +66,11 @@ int main(int argc, char** argv) {
   tool.group("Output");
   tool.option("-o,--output", output, "model folder to write; appears when complete").required()
       .placeholder("FOLDER").neutral();
+  tool.choice("--store", storage.dtype,
+              {{"f32", StoredDtype::kF32}, {"bf16", StoredDtype::kBf16}, {"f16", StoredDtype::kF16}},
+              "numbers in the folder; those that are computed with are rounded");
+  tool.option("--shard-size", shard_megabytes, "megabytes in a file of the folder's weights; 0: all in one file")
+      .at_least(0).at_most(1'000'000'000).placeholder("MB");
   force_option(tool, force);
   metrics_option(tool, metrics);
   salvage_option(tool, salvage);
@@ -71,20 +80,21 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     refuse_metrics_in_input(metrics, files, {held_out});
+    if (shard_megabytes > 0) storage.shard_bytes = shard_megabytes * 1'000'000;
+    const bool only_written = options.training.epochs == 0 && files.empty() && init != "new";
     RunFolder folder(output, "sft-train", force);
     std::optional<Model> model;
     if (init != "new") model = load_model(init, HeadKind::kLanguage);
-    const LoadedRecords text = load_records(tool, files, salvage);
+    const LoadedRecords text = only_written ? LoadedRecords() : load_records(tool, files, salvage);
     const std::string origin = model ? folder_digest(*model) : "new";
     if (folder.made_already(Provenance(tool.provenance()).input("text", text.digest).input("init", origin).text()))
       return tool.note(folder.path() + " is there already, made by this very run" +
                        (held_out.empty() ? ""
                                          : "; to measure it: sft-train --epochs 0 --init " + folder.path() +
-                                               " --held-out " + held_out + " " + held_out + " -o " + folder.path() +
-                                               ".measured"));
+                                               " --held-out " + held_out + " -o " + folder.path() + ".measured"));
 
     if (!model) model = new_model(sizes, text.records, options.training.seed);
-    const SftData data = sft_data(text.records, *model, options, "the input");
+    const SftData data = only_written ? SftData() : sft_data(text.records, *model, options, "the input");
     warn_of_skipped(tool, data.skipped, data.records, "the input");
     std::optional<SftData> unseen;
     if (!held_out.empty()) {
@@ -93,8 +103,9 @@ int main(int argc, char** argv) {
     }
     StepReport steps(tool, metrics, "loss/train");
     const SftReport report = run_sft(*model, data, unseen ? &*unseen : nullptr, options, steps.on_figures());
-    save_model(*model, folder.temporary());
+    save_model(*model, folder.temporary(), storage);
     folder.publish();
+    if (only_written) return tool.tally({{1, "model"}}, summary(report));
     const auto sequences = static_cast<std::int64_t>(data.examples.size());
     tool.tally({{sequences, "sequence"}, {report.steps, "step"}, {report.tokens, "token"}}, summary(report));
   });

@@ -10,10 +10,13 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <new>
+#include <numeric>
 #include <set>
 
 #include "lib/base/error.h"
+#include "lib/base/parallel.h"
 #include "lib/io/descriptor.h"
 #include "lib/io/json.h"
 
@@ -53,22 +56,51 @@ float from_half(std::uint16_t h) {
   return sign != 0 ? -magnitude : magnitude;
 }
 
+float from_bf16(std::uint16_t b) { return std::bit_cast<float>(static_cast<std::uint32_t>(b) << 16); }
+
+// To the nearest, of two equally near ones to the even one. What is too large for the type becomes infinity.
+std::uint16_t to_bf16(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if (std::isnan(x)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);  // a NaN still
+  return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+std::uint16_t to_half(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
+  if (magnitude > 0x7F800000) return static_cast<std::uint16_t>(sign | 0x7E00);
+  if (magnitude >= 0x477FF000) return static_cast<std::uint16_t>(sign | 0x7C00);  // from 65520 on
+  if (magnitude < 0x38800000) {  // below 2^-14, the least normal one: so many times 2^-24
+    const auto steps = static_cast<std::uint32_t>(std::nearbyint(std::bit_cast<float>(magnitude) * 0x1p24f));
+    return static_cast<std::uint16_t>(sign | steps);
+  }
+  return static_cast<std::uint16_t>(sign | ((magnitude + 0xFFF + (magnitude >> 13 & 1)) - 0x38000000) >> 13);
+}
+
+template <class From, class Convert>
+void convert(const char* from, std::int64_t n, float* out, Convert&& number) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    From x;
+    std::memcpy(&x, from + i * static_cast<std::int64_t>(sizeof x), sizeof x);
+    out[i] = number(x);
+  }
+}
+
 // `from` holds n numbers of the dtype, little endian as this machine is. False where a double is beyond float.
 bool convert(std::string_view dtype, const char* from, std::int64_t n, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (dtype == "F64") {
-      double x;
-      std::memcpy(&x, from + i * 8, 8);
-      out[i] = static_cast<float>(x);
-      if (std::isinf(out[i]) && !std::isinf(x)) return false;
-    } else {
-      std::uint16_t x;
-      std::memcpy(&x, from + i * 2, 2);
-      out[i] = dtype == "BF16" ? std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16) : from_half(x);
-    }
+  bool inside = true;
+  if (dtype == "BF16") convert<std::uint16_t>(from, n, out, from_bf16);
+  if (dtype == "F16") convert<std::uint16_t>(from, n, out, from_half);
+  if (dtype == "F64") {
+    convert<double>(from, n, out, [&](double x) {
+      const auto rounded = static_cast<float>(x);
+      inside = inside && (!std::isinf(rounded) || std::isinf(x));
+      return rounded;
+    });
   }
-  return true;
+  return inside;
 }
+
+constexpr std::int64_t kStep = 1 << 18;  // numbers at once
 
 std::string name_of(const SafetensorsFile::Tensor& tensor) { return ": tensor " + json_quote(tensor.name) + ' '; }
 
@@ -148,6 +180,21 @@ SafetensorsFile::Tensor parse_tensor(const std::string& path, std::string_view n
 }
 
 }  // namespace
+
+const char* name_of(StoredDtype dtype) {
+  switch (dtype) {
+    case StoredDtype::kF32: return "F32";
+    case StoredDtype::kBf16: return "BF16";
+    case StoredDtype::kF16: break;
+  }
+  return "F16";
+}
+
+int bytes_of(StoredDtype dtype) { return bytes_of(name_of(dtype)); }
+
+std::int64_t TensorView::elements() const {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
 
 std::int64_t SafetensorsFile::Tensor::elements() const { return (end - begin) / bytes_of(dtype); }
 
@@ -254,44 +301,70 @@ void SafetensorsFile::check_unchanged() const {
 
 void SafetensorsFile::read_f32(std::string_view name, float* out) const {
   const Tensor& tensor = at(name);
-  const std::int64_t n = tensor.elements(), first = data_at_ + tensor.begin;
-  if (tensor.dtype == "F32") {
-    read_exactly_at(fd_, reinterpret_cast<char*>(out), static_cast<std::size_t>(n) * 4, first, path_);
-  } else if (tensor.dtype == "BF16" || tensor.dtype == "F16" || tensor.dtype == "F64") {
-    constexpr std::int64_t kStep = 65536;  // numbers at once
-    const std::int64_t width = bytes_of(tensor.dtype);
-    std::vector<char> raw(static_cast<std::size_t>(std::min(n, kStep) * width));
-    for (std::int64_t i = 0; i < n; i += kStep) {
-      const std::int64_t count = std::min(kStep, n - i);
-      read_exactly_at(fd_, raw.data(), static_cast<std::size_t>(count * width), first + i * width, path_);
-      if (!convert(tensor.dtype, raw.data(), count, out + i)) {
-        bad_input(path_ + name_of(tensor) + "holds a number beyond 32 bits");
-      }
+  const std::int64_t n = tensor.elements(), first = data_at_ + tensor.begin, width = bytes_of(tensor.dtype);
+  const auto read = [&](std::int64_t begin, std::int64_t end) {
+    const auto bytes = static_cast<std::size_t>((end - begin) * width);
+    if (tensor.dtype == "F32") {
+      return read_exactly_at(fd_, reinterpret_cast<char*>(out + begin), bytes, first + begin * width, path_);
     }
+    std::vector<char> raw(bytes);
+    read_exactly_at(fd_, raw.data(), bytes, first + begin * width, path_);
+    if (!convert(tensor.dtype, raw.data(), end - begin, out + begin)) {
+      bad_input(path_ + name_of(tensor) + "holds a number beyond 32 bits");
+    }
+  };
+  if (tensor.dtype == "F64") {  // on this thread alone: a parallel loop flushes the denormals that rounding gives
+    for (std::int64_t i = 0; i < n; i += kStep) read(i, std::min(n, i + kStep));
+  } else if (tensor.dtype == "F32" || tensor.dtype == "BF16" || tensor.dtype == "F16") {
+    parallel_ranges(n, kStep, read);
   } else {
     bad_input(path_ + name_of(tensor) + "is " + tensor.dtype + ", not a floating-point tensor");
   }
   check_unchanged();
 }
 
-void write_safetensors(const std::string& path, std::span<const TensorView> tensors) {
+namespace {
+
+// The numbers of a tensor as they are stored. Error kBadInput: one is finite and too large for the dtype.
+void write_tensor(int fd, const TensorView& tensor, StoredDtype dtype, const std::string& path) {
+  const std::int64_t elements = tensor.elements();
+  if (dtype == StoredDtype::kF32) {
+    return write_all(fd, {reinterpret_cast<const char*>(tensor.data), static_cast<std::size_t>(elements) * 4}, path);
+  }
+  const bool bf16 = dtype == StoredDtype::kBf16;
+  std::vector<std::uint16_t> raw;
+  for (std::int64_t at = 0; at < elements; at += kStep) {
+    raw.resize(static_cast<std::size_t>(std::min(kStep, elements - at)));
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      const float x = tensor.data[at + static_cast<std::int64_t>(i)];
+      raw[i] = bf16 ? to_bf16(x) : to_half(x);
+      if (std::isfinite(x) && std::isinf(bf16 ? from_bf16(raw[i]) : from_half(raw[i]))) {
+        bad_input("tensor " + tensor.name + " has the number " + json_number(x) + ", which is beyond " +
+                      name_of(dtype), "store F32");
+      }
+    }
+    write_all(fd, {reinterpret_cast<const char*>(raw.data()), raw.size() * 2}, path);
+  }
+}
+
+}  // namespace
+
+void write_safetensors(const std::string& path, std::span<const TensorView> tensors, StoredDtype dtype) {
   std::vector<const TensorView*> order;
   for (const TensorView& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const TensorView* a, const TensorView* b) { return a->name < b->name; });
   JsonWriter w;
   w.begin_object().key("__metadata__").begin_object().field("format", "pt").end_object();
   std::int64_t at = 0;
-  std::vector<std::int64_t> sizes;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const TensorView& tensor = *order[i];
     if (i > 0 && tensor.name == order[i - 1]->name) {
       throw Error(Exit::kInternal, path + ": tensor " + json_quote(tensor.name) + " is given twice");
     }
-    std::int64_t size = 4;
-    w.key(tensor.name).begin_object().field("dtype", "F32").key("shape").begin_array();
-    for (const std::int64_t n : tensor.shape) w.value(n), size *= n;
+    w.key(tensor.name).begin_object().field("dtype", name_of(dtype)).key("shape").begin_array();
+    for (const std::int64_t n : tensor.shape) w.value(n);
+    const std::int64_t size = tensor.elements() * bytes_of(dtype);
     w.end_array().key("data_offsets").begin_array().value(at).value(at + size).end_array().end_object();
-    sizes.push_back(size);
     at += size;
   }
   w.end_object();
@@ -303,9 +376,7 @@ void write_safetensors(const std::string& path, std::span<const TensorView> tens
   Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!fd) system_error(Exit::kCannotCreate, path, "can't be created", errno);
   write_all(fd.get(), start + header, path);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    write_all(fd.get(), {reinterpret_cast<const char*>(order[i]->data), static_cast<std::size_t>(sizes[i])}, path);
-  }
+  for (const TensorView* tensor : order) write_tensor(fd.get(), *tensor, dtype, path);
   sync_file(fd.get(), path);
   fd.close(path);
 }

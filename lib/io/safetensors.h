@@ -34,8 +34,8 @@ class SafetensorsFile {
   const Tensor* find(std::string_view name) const;  // nullptr where there is none
   const Tensor& at(std::string_view name) const;    // kBadInput where there is none
 
-  // Fills out[0 .. elements) from F32, BF16, F16 (exactly) or F64 (rounded to nearest even). Error kBadInput
-  // for another dtype, an F64 beyond float, or a file that changed since it was opened.
+  // Fills out[0 .. elements) from F32, BF16, F16 (exactly) or F64 (rounded to nearest even), on all threads. Error
+  // kBadInput for another dtype, an F64 beyond float, or a file that changed since it was opened.
   void read_f32(std::string_view name, float* out) const;
 
  private:
@@ -55,11 +55,17 @@ struct TensorView {
   std::string name;
   std::vector<std::int64_t> shape;
   const float* data = nullptr;
+  std::int64_t elements() const;
 };
 
-// Writes F32 tensors in name order behind a header padded to 8 bytes, with {"format":"pt"} as other software
-// expects, and syncs. `path` has to be new (kCannotCreate); kIo where writing fails; kInternal for a name
-// given twice.
-void write_safetensors(const std::string& path, std::span<const TensorView> tensors);
+enum class StoredDtype : std::uint8_t { kF32, kBf16, kF16 };
+const char* name_of(StoredDtype dtype);  // as in the file
+int bytes_of(StoredDtype dtype);         // a number's
+
+// Writes tensors in name order behind a header padded to 8 bytes, with {"format":"pt"} as other software
+// expects, and syncs; BF16 and F16 are rounded to the nearest, ties to even. `path` has to be new (kCannotCreate);
+// kIo where writing fails; kBadInput for a number beyond the dtype; kInternal for a name given twice.
+void write_safetensors(const std::string& path, std::span<const TensorView> tensors,
+                       StoredDtype dtype = StoredDtype::kF32);
 
 }  // namespace nudge

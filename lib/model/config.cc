@@ -349,7 +349,7 @@ void write_scaling(JsonWriter& w, const Rotary& r) {
 }  // namespace
 
 // The old form: software that reads the new one reads it too.
-std::string ModelConfig::json() const {
+std::string ModelConfig::json(const char* torch_dtype) const {
   const Family& f = family_of(family);
   const bool score = head == HeadKind::kScore;
   std::map<std::string, std::function<void(JsonWriter&)>> keys;  // in the order of their names
@@ -379,7 +379,7 @@ std::string ModelConfig::json() const {
   if (f.defaults.window_flag) put("use_sliding_window", false);
   if (f.defaults.window > 0) keys["sliding_window"] = [](JsonWriter& w) { w.null(); };
   put("tie_word_embeddings", tied);
-  put("torch_dtype", "float32");
+  put("torch_dtype", torch_dtype);
   // Where there is none, null says so: an absent key means the family's own token.
   const auto token = [&](const char* key, std::int32_t id, std::int32_t fallback) {
     if (id >= 0) put(key, std::int64_t{id});

@@ -61,7 +61,7 @@ struct ModelConfig {
   // Throws kBadInput naming `where` and the key: unknown architectures, keys that change the mathematics
   // and are not supported, sizes that make no sense.
   static ModelConfig parse(std::string_view json, const std::string& where);
-  std::string json() const;
+  std::string json(const char* torch_dtype = "float32") const;
   // The keys that change mathematics, as one text for digests.
   std::string mathematics() const;
 };

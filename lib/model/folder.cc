@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -212,16 +213,51 @@ Model load_as_score_model(const std::string& folder, std::uint64_t seed) {
   return assemble(folder, std::move(config), std::move(values));
 }
 
-void save_weights(const Transformer& transformer, const std::string& folder) {
-  std::vector<TensorView> views;
-  for (const TensorInfo& t : transformer.layout().tensors)
-    if (is_own(transformer.config(), t)) views.push_back({t.name, t.shape, transformer.values() + t.offset});
-  write_file(folder + "/config.json", transformer.config().json());
-  write_safetensors(folder + "/model.safetensors", views);
+namespace {
+
+const char* torch_name(StoredDtype dtype) {
+  return dtype == StoredDtype::kF32 ? "float32" : dtype == StoredDtype::kBf16 ? "bfloat16" : "float16";
 }
 
-void save_model(const Model& model, const std::string& folder) {
-  save_weights(model.transformer, folder);
+void write_shards(const std::vector<std::vector<TensorView>>& shards, const std::string& folder, StoredDtype dtype,
+                  std::int64_t size) {
+  std::map<std::string, std::string> shard_of;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    char name[64];
+    std::snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", i + 1, shards.size());
+    write_safetensors(folder + "/" + name, shards[i], dtype);
+    for (const TensorView& t : shards[i]) shard_of[t.name] = name;
+  }
+  JsonWriter w(2);
+  w.begin_object().key("metadata").begin_object().key("total_size").value(size).end_object();
+  w.key("weight_map").begin_object();
+  for (const auto& [tensor, shard] : shard_of) w.field(tensor, shard);
+  w.end_object().end_object();
+  write_file(folder + "/model.safetensors.index.json", w.text() + "\n");
+}
+
+}  // namespace
+
+void save_weights(const Transformer& transformer, const std::string& folder, const Storage& storage) {
+  const std::int64_t width = bytes_of(storage.dtype);
+  std::vector<std::vector<TensorView>> shards(1);
+  std::int64_t size = 0, in_shard = 0;
+  for (const TensorInfo& t : transformer.layout().tensors) {
+    if (!is_own(transformer.config(), t)) continue;
+    if (in_shard > 0 && t.size * width > storage.shard_bytes - in_shard) {
+      shards.emplace_back();
+      in_shard = 0;
+    }
+    shards.back().push_back({t.name, t.shape, transformer.values() + t.offset});
+    in_shard += t.size * width, size += t.size * width;
+  }
+  write_file(folder + "/config.json", transformer.config().json(torch_name(storage.dtype)));
+  if (shards.size() > 1) return write_shards(shards, folder, storage.dtype, size);
+  write_safetensors(folder + "/model.safetensors", shards[0], storage.dtype);
+}
+
+void save_model(const Model& model, const std::string& folder, const Storage& storage) {
+  save_weights(model.transformer, folder, storage);
   write_file(folder + "/tokenizer.json", model.tokenizer.json());
   if (!model.tokenizer.config_json().empty())
     write_file(folder + "/tokenizer_config.json", model.tokenizer.config_json());

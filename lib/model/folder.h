@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "lib/io/safetensors.h"
 #include "lib/model/tokenizer.h"
 #include "lib/model/transformer.h"
 
@@ -31,9 +33,16 @@ Model load_model(const std::string& folder, HeadKind head);
 // that has a score head already is taken as it is.
 Model load_as_score_model(const std::string& folder, std::uint64_t seed);
 
-// Writes the files into an existing folder; the caller publishes it.
-void save_model(const Model& model, const std::string& folder);
-void save_weights(const Transformer& transformer, const std::string& folder);  // config.json and model.safetensors
+// How a folder's weights are stored.
+struct Storage {
+  StoredDtype dtype = StoredDtype::kF32;
+  std::int64_t shard_bytes = std::numeric_limits<std::int64_t>::max();  // of tensors in a file, unless one alone has more
+};
+
+// Writes the files into an existing folder; the caller publishes it. The weights are one file, or where that would be
+// larger than storage says, shards in the layout's order with their index. Errors: write_safetensors's.
+void save_model(const Model& model, const std::string& folder, const Storage& storage = {});
+void save_weights(const Transformer& transformer, const std::string& folder, const Storage& storage = {});  // and config
 
 // Names the computed function: configuration, names, shapes and values of the tensors, not the files.
 std::string model_digest(const Transformer& transformer);

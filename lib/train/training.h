@@ -33,7 +33,7 @@ void training_options(Tool& tool, TrainingOptions& options, const std::string& e
 
 // Which of n examples make each step. Every epoch has a permutation of its own, a function of seed and epoch; no
 // step reaches over the end of an epoch, so its last one may be short. `epochs` n examples are taken in all,
-// rounded to the nearest number, but at least one where epochs is not 0.
+// rounded to the nearest number, but at least one where neither epochs nor n is 0.
 class EpochPlan {
  public:
   // `stream` names the random numbers: epoch e draws from "stream/e".
@@ -51,7 +51,7 @@ class EpochPlan {
   std::int64_t begin_of(std::int64_t s) const { return s / per_epoch_ * n_ + s % per_epoch_ * batch_; }
   std::int64_t end_of(std::int64_t s) const;
 
-  std::int64_t n_, batch_, per_epoch_, total_, steps_, epoch_ = -1;
+  std::int64_t n_, batch_, per_epoch_, total_ = 0, steps_ = 0, epoch_ = -1;
   std::uint64_t seed_;
   std::string stream_;
   Schedule schedule_;

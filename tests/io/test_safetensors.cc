@@ -1,11 +1,14 @@
 #include "lib/io/safetensors.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <tuple>
 
+#include "lib/base/parallel.h"
 #include "tests/io/helpers.h"
 
 using namespace nudge;
@@ -292,4 +295,111 @@ TEST_CASE("weights that are overwritten, cut or replaced meanwhile are an error 
   std::filesystem::resize_file(path, 50000);
   CHECK(outcome_of([&] { second.read_f32("a", out.data()); }).message.find("overwritten while it was read") !=
         std::string::npos);
+}
+
+namespace {
+
+std::vector<float> stored_as(StoredDtype dtype, const std::vector<float>& x) {
+  const std::string path = scratch("as.safetensors");
+  std::filesystem::remove(path);
+  const auto n = static_cast<std::int64_t>(x.size());
+  write_safetensors(path, std::vector<TensorView>{{"a", {n}, x.data()}}, dtype);
+  CHECK(std::filesystem::file_size(path) % 8 == x.size() * 2 % 8);
+  SafetensorsFile file(path);
+  CHECK(file.at("a").dtype == name_of(dtype));
+  std::vector<float> out(x.size());
+  file.read_f32("a", out.data());
+  return out;
+}
+
+// All finite numbers of the type, ascending, by the definition of its bits.
+std::vector<double> numbers_of(int exponent_bits, int fraction_bits) {
+  const int bias = (1 << (exponent_bits - 1)) - 1;
+  std::vector<double> positive;
+  for (int e = 0; e < (1 << exponent_bits) - 1; ++e) {
+    for (int f = 0; f < 1 << fraction_bits; ++f) {
+      const int whole = e == 0 ? f : f + (1 << fraction_bits);
+      positive.push_back(std::ldexp(whole, std::max(e, 1) - bias - fraction_bits));
+    }
+  }
+  std::vector<double> all;
+  for (auto x = positive.rbegin(); x != positive.rend(); ++x) all.push_back(-*x);
+  all.insert(all.end(), positive.begin(), positive.end());
+  return all;
+}
+
+// Nearest in double precision; of two equally near ones that with the even place among the positive numbers.
+double nearest(const std::vector<double>& numbers, double x) {
+  const auto above = std::lower_bound(numbers.begin(), numbers.end(), x);
+  if (above == numbers.begin() || *above == x) return *above;
+  const double high = *above, low = *(above - 1);
+  if (high - x != x - low) return high - x < x - low ? high : low;
+  const auto half = static_cast<std::ptrdiff_t>(numbers.size() / 2);
+  const auto place = above - numbers.begin();
+  const auto of_high = place >= half ? place - half : half - 1 - place;
+  return of_high % 2 == 0 ? high : low;
+}
+
+}  // namespace
+
+TEST_CASE("BF16 and F16 are the nearest numbers of the type, of two the even one") {
+  for (const auto& [dtype, exponent, fraction] : {std::tuple{StoredDtype::kBf16, 8, 7}, {StoredDtype::kF16, 5, 10}}) {
+    INFO(name_of(dtype));
+    const std::vector<double> numbers = numbers_of(exponent, fraction);
+    std::vector<float> x;
+    std::uint32_t state = 7;
+    for (std::size_t i = 0; i + 1 < numbers.size(); ++i) {
+      x.push_back(static_cast<float>(numbers[i]));
+      const float middle = static_cast<float>((numbers[i] + numbers[i + 1]) / 2);
+      state = state * 1664525 + 1013904223;
+      const double share = static_cast<double>(state) * 0x1p-32;
+      x.insert(x.end(), {middle, std::nextafter(middle, -1e38f), std::nextafter(middle, 1e38f),
+                         static_cast<float>(numbers[i] + (numbers[i + 1] - numbers[i]) * share)});
+    }
+    const std::vector<float> out = stored_as(dtype, x);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      wrong += out[i] != static_cast<float>(nearest(numbers, x[i])) || std::signbit(out[i]) != std::signbit(x[i]);
+    }
+    CHECK(wrong == 0);
+    const float infinity = std::numeric_limits<float>::infinity();
+    const std::vector<float> kept = stored_as(dtype, {infinity, -infinity, -0.0f, std::nanf(""), -std::nanf("")});
+    CHECK(kept[0] == infinity);
+    CHECK(kept[1] == -infinity);
+    CHECK(std::signbit(kept[2]));
+    CHECK((std::isnan(kept[3]) && std::isnan(kept[4])));
+    CHECK(std::signbit(kept[4]));
+  }
+}
+
+TEST_CASE("a number beyond the stored type is an error, and the last one within it is not") {
+  const auto message = [](StoredDtype dtype, float x) {
+    const Outcome outcome = outcome_of([&] { stored_as(dtype, {1, x}); });
+    CHECK(outcome.status == (outcome.message.empty() ? 0 : 65));
+    return outcome.message;
+  };
+  CHECK(message(StoredDtype::kF16, std::nextafter(65520.0f, 0.0f)) == "");
+  CHECK(message(StoredDtype::kF16, 65520) == "tensor a has the number 65520, which is beyond F16");
+  CHECK(message(StoredDtype::kF16, -1e9f) == "tensor a has the number -1e+09, which is beyond F16");
+  CHECK(message(StoredDtype::kBf16, 3.39e38f) == "");
+  CHECK(message(StoredDtype::kBf16, std::numeric_limits<float>::max()).find("which is beyond BF16") !=
+        std::string::npos);
+}
+
+TEST_CASE("large tensors are read whole, whatever the number of threads") {
+  std::vector<float> x(600001);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 253) - 100;
+  const int before = thread_count();
+  for (const int threads : {1, 3}) {
+    set_thread_count(threads);
+    CHECK(stored_as(StoredDtype::kBf16, x) == x);
+    CHECK(stored_as(StoredDtype::kF16, x) == x);
+    const std::string path = scratch("whole.safetensors");
+    std::filesystem::remove(path);
+    write_safetensors(path, std::vector<TensorView>{{"a", {600001}, x.data()}});
+    std::vector<float> out(x.size());
+    SafetensorsFile(path).read_f32("a", out.data());
+    CHECK(out == x);
+  }
+  set_thread_count(before);
 }

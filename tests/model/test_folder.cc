@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <filesystem>
+#include <tuple>
 
 #include "lib/base/error.h"
 #include "lib/io/files.h"
@@ -296,6 +298,55 @@ TEST_CASE("files that are missing are no input") {
   const std::string folder = saved(small());
   std::filesystem::remove(folder + "/tokenizer_config.json");
   CHECK(status(folder) == Exit::kDone);
+}
+TEST_CASE("a folder is written in shards, as BF16 or F16, and read back") {
+  const Model model = small(false);
+  const auto rewritten = [&](const Storage& storage) {
+    const std::string path = fresh_folder();
+    save_model(model, path, storage);
+    return path;
+  };
+  const auto names = [](const std::string& folder) {
+    std::vector<std::string> out;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with("model")) out.push_back(name);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  };
+  using Names = std::vector<std::string>;
+  const std::string one = rewritten({});
+  CHECK(names(one) == Names{"model.safetensors"});
+  std::int64_t bytes = 0;
+  for (const TensorInfo& t : model.transformer.layout().tensors) bytes += t.size * 4;
+  CHECK(names(rewritten({.shard_bytes = bytes})) == Names{"model.safetensors"});
+  const std::string two = rewritten({.shard_bytes = bytes - 1});
+  CHECK(names(two) == Names{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+                            "model.safetensors.index.json"});
+  CHECK(same_values(load_model(two, HeadKind::kLanguage).transformer, model.transformer));
+  const std::string index = read_file(two + "/model.safetensors.index.json");
+  CHECK(index.find("\"total_size\": " + std::to_string(bytes)) != std::string::npos);
+  CHECK(index.find("\"transformer.wte.weight\": \"model-00002-of-00002.safetensors\"") != std::string::npos);
+  // A tensor larger than the bound has a shard of its own, and none is empty.
+  const std::string each = rewritten({.shard_bytes = 1});
+  CHECK(names(each).size() == model.transformer.layout().tensors.size() + 1);
+  CHECK(same_values(load_model(each, HeadKind::kLanguage).transformer, model.transformer));
+
+  for (const auto& [dtype, torch, bits] : {std::tuple{StoredDtype::kBf16, "bfloat16", 8}, {StoredDtype::kF16, "float16", 11}}) {
+    INFO(torch);
+    const std::string folder = rewritten({.dtype = dtype, .shard_bytes = bytes / 2});
+    CHECK(names(folder).size() == 1);  // the bound is one of what is stored
+    CHECK(read_file(folder + "/config.json").find(std::string("\"torch_dtype\": \"") + torch) != std::string::npos);
+    const Model back = load_model(folder, HeadKind::kLanguage);
+    for (std::int64_t i = 0; i < model.transformer.layout().size; ++i) {
+      const double x = model.transformer.values()[i], y = back.transformer.values()[i];
+      CHECK(std::abs(x - y) <= std::max(std::ldexp(std::abs(x), -bits), 0x1p-25));
+    }
+    const std::string again = fresh_folder();  // what was rounded once stays
+    save_model(back, again, {.dtype = dtype});
+    CHECK(same_values(load_model(again, HeadKind::kLanguage).transformer, back.transformer));
+  }
 }
 TEST_CASE("a model is not written over another") {
   const std::string folder = saved(small());
