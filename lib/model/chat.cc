@@ -233,20 +233,6 @@ std::optional<std::string> default_system_in(std::string_view text, const ChatFo
   return std::string(text.substr(before.size(), end - before.size()));
 }
 
-// The template's text: chat_template is one, or a list of named ones, of which "default" is for dialogues.
-std::string template_of(std::string_view config_json) {
-  if (config_json.empty()) return "";
-  const JsonReader in(config_json, "tokenizer_config.json");
-  JsonReader::Value value;
-  if (!in.find(in.root(), "chat_template", "the file", value)) return "";
-  if (!value.is_array()) return std::string(in.text(value, "chat_template"));
-  for (const JsonReader::Value entry : in.array(value, "chat_template")) {
-    if (in.text(in.need(entry, "name", "a chat_template"), "the name of a chat_template") != "default") continue;
-    return std::string(in.text(in.need(entry, "template", "a chat_template"), "a chat_template"));
-  }
-  return "";
-}
-
 }  // namespace
 
 std::span<const ChatFormat> chat_formats() {
@@ -273,17 +259,24 @@ const ChatFormat& named_chat_format(const std::string& name) {
   usage_error("--chat-format: there is no format " + name, "the formats are " + names);
 }
 
-std::optional<ChatFormat> recognise_chat_format(std::string_view config_json, const Tokenizer& tokenizer,
-                                                std::string& why) {
-  const std::string source = template_of(config_json);
-  if (source.empty()) {
-    why = "its tokenizer_config.json has no chat_template";
-    return std::nullopt;
+std::string chat_template(const Tokenizer& tokenizer) {
+  if (!tokenizer.template_file().empty()) return tokenizer.template_file();
+  if (tokenizer.config_json().empty()) return "";
+  const JsonReader in(tokenizer.config_json(), "tokenizer_config.json");
+  JsonReader::Value value;
+  if (!in.find(in.root(), "chat_template", "the file", value)) return "";
+  if (!value.is_array()) return std::string(in.text(value, "chat_template"));
+  for (const JsonReader::Value entry : in.array(value, "chat_template")) {
+    if (in.text(in.need(entry, "name", "a chat_template"), "the name of a chat_template") != "default") continue;
+    return std::string(in.text(in.need(entry, "template", "a chat_template"), "a chat_template"));
   }
+  return "";
+}
+
+std::optional<ChatFormat> recognise_chat_format(const std::string& source, const Tokenizer& tokenizer) {
   const Ends ends = ends_of(tokenizer);
   std::vector<std::optional<std::string>> texts;
   for (const auto& probe : probes()) texts.push_back(by_template(source, ends, probe));
-  why = "the chat_template of its tokenizer_config.json is none of the known formats";
   if (!texts[0]) return std::nullopt;
   for (ChatFormat f : variants()) {
     if (!f.default_system || by_format(f, ends, probes()[0]) != texts[0]) {

@@ -43,11 +43,13 @@ std::span<const ChatFormat> chat_formats();
 // Error kUsage for a name that none has.
 const ChatFormat& named_chat_format(const std::string& name);
 
-// The format of tokenizer_config.json's chat_template: the one that makes the same texts of some dialogues as the
-// template does, with the template's own default system message. None where there is no template, or one that none
-// of the formats agrees with; then `why` says which of both.
-std::optional<ChatFormat> recognise_chat_format(std::string_view config_json, const Tokenizer& tokenizer,
-                                                std::string& why);
+// The model's chat template: chat_template.jinja, else chat_template of tokenizer_config.json, which is one, or a list
+// of named ones, of which "default" is for dialogues. Empty where there is none.
+std::string chat_template(const Tokenizer& tokenizer);
+
+// The format of a chat template: the one that makes the same texts of some dialogues as the template does, with the
+// template's own default system message. None where none of the formats agrees with it.
+std::optional<ChatFormat> recognise_chat_format(const std::string& source, const Tokenizer& tokenizer);
 
 // The text of a dialogue up to where the assistant's answer begins. The last message is the user's. Error
 // (std::invalid_argument): roles that the format has no place for.

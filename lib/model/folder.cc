@@ -261,6 +261,8 @@ void save_model(const Model& model, const std::string& folder, const Storage& st
   write_file(folder + "/tokenizer.json", model.tokenizer.json());
   if (!model.tokenizer.config_json().empty())
     write_file(folder + "/tokenizer_config.json", model.tokenizer.config_json());
+  if (!model.tokenizer.template_file().empty())
+    write_file(folder + "/chat_template.jinja", model.tokenizer.template_file());
   if (!model.generation_config.empty()) write_file(folder + "/generation_config.json", model.generation_config);
 }
 

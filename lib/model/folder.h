@@ -1,5 +1,5 @@
 // Model folders in Hugging Face's layout: config.json, model.safetensors (or its shards and
-// model.safetensors.index.json), tokenizer.json, tokenizer_config.json, generation_config.json.
+// model.safetensors.index.json), tokenizer.json, tokenizer_config.json, chat_template.jinja, generation_config.json.
 #pragma once
 
 #include <cstdint>

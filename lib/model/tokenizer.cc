@@ -26,7 +26,7 @@ struct Tokenizer::Impl {
   std::vector<std::string> texts;  // by id: what the decoder reads; none where the bytes alone make the text
   std::vector<bool> special;       // by id
   std::int32_t eos = -1, bos = -1, pad = -1;
-  std::string digest, json, config;
+  std::string digest, json, config, template_file;
 
   Impl(std::vector<std::string> token_bytes, const TokenizerParts& parts)
       : bpe(std::move(token_bytes), parts.merges, parts.options),
@@ -93,12 +93,16 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::load(const std::string& folder) {
-  const std::string config = folder + "/tokenizer_config.json";
-  return from_json(read_file(folder + "/tokenizer.json"), file_exists(config) ? read_file(config) : "", folder);
+  const auto optional = [&](const char* name) {
+    const std::string path = folder + name;
+    return file_exists(path) ? read_file(path) : "";
+  };
+  return from_json(read_file(folder + "/tokenizer.json"), optional("/tokenizer_config.json"), folder,
+                   optional("/chat_template.jinja"));
 }
 
 Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view config_json,
-                               const std::string& where) {
+                               const std::string& where, std::string_view template_file) {
   const TokenizerParts parts = parse_tokenizer(tokenizer_json, where);
   const SpecialNames names = parse_tokenizer_config(config_json, where);
   std::vector<std::string> words = parts.tokens;  // what they stand for to the model
@@ -135,6 +139,7 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view
   impl->digest = digest_of(parts);
   impl->json = tokenizer_json;
   impl->config = config_json;
+  impl->template_file = template_file;
   return Tokenizer(std::move(impl));
 }
 
@@ -196,5 +201,6 @@ bool Tokenizer::is_special(std::int32_t id) const {
 const std::string& Tokenizer::digest() const { return impl_->digest; }
 const std::string& Tokenizer::json() const { return impl_->json; }
 const std::string& Tokenizer::config_json() const { return impl_->config; }
+const std::string& Tokenizer::template_file() const { return impl_->template_file; }
 
 }  // namespace nudge

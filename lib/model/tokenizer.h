@@ -16,13 +16,14 @@ namespace nudge {
 
 class Tokenizer {
  public:
-  // Reads folder/tokenizer.json and, where it exists, folder/tokenizer_config.json, from which only the
-  // names of the ending, beginning and padding token are taken.
+  // Reads folder/tokenizer.json and, where they exist, folder/tokenizer_config.json, from which only the
+  // names of the ending, beginning and padding token are taken, and folder/chat_template.jinja, which is kept.
   // Error: kNoInput (no tokenizer.json), kBadInput (damaged or not supported).
   static Tokenizer load(const std::string& folder);
 
   // The same from the files' texts; `where` is the folder that messages name. An empty config is none.
-  static Tokenizer from_json(std::string_view tokenizer_json, std::string_view config_json, const std::string& where);
+  static Tokenizer from_json(std::string_view tokenizer_json, std::string_view config_json, const std::string& where,
+                             std::string_view template_file = {});
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
@@ -63,6 +64,7 @@ class Tokenizer {
   // The files' texts as loaded, to be copied into other folders unchanged.
   const std::string& json() const;
   const std::string& config_json() const;
+  const std::string& template_file() const;
 
  private:
   struct Impl;

@@ -19,10 +19,15 @@ bool same(const ChatMessage& a, const ChatMessage& b) { return a.role == b.role 
 }  // namespace
 
 Dialogues::Dialogues(const Tokenizer& tokenizer, const std::string& format) : tokenizer_(tokenizer) {
-  if (format.empty()) {
-    format_ = recognise_chat_format(tokenizer.config_json(), tokenizer, why_);
-  } else {
+  if (!format.empty()) {
     format_ = named_chat_format(format);
+    return;
+  }
+  const std::string source = chat_template(tokenizer);
+  if (source.empty()) {
+    why_ = "its folder has no chat_template";
+  } else if (!(format_ = recognise_chat_format(source, tokenizer))) {
+    why_ = "the chat_template of its folder is none of the known formats";
   }
 }
 

@@ -15,8 +15,8 @@ namespace nudge {
 
 class Dialogues {
  public:
-  // `format`: a format's name, or "" for that of the model's tokenizer_config.json, which is looked for now and
-  // missed where a record needs it. Error kUsage: no format has this name.
+  // `format`: a format's name, or "" for that of the model's chat template, which is looked for now and missed where
+  // a record needs it. Error kUsage: no format has this name.
   Dialogues(const Tokenizer& tokenizer, const std::string& format);
 
   // The text of a field that holds a text, or the rendered text of a dialogue that ends with the user's message.

@@ -97,6 +97,7 @@ std::string folder_digest(const Model& model) {
   Digest digest;
   digest.text(model_digest(model.transformer)).text(model.config().json());
   digest.text(model.tokenizer.json()).text(model.tokenizer.config_json()).text(model.generation_config);
+  digest.text(model.tokenizer.template_file());
   return digest.hex();
 }
 

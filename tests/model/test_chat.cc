@@ -1,7 +1,5 @@
 // Chat formats: the exact texts, and which templates are recognised. Templates here are short ones of the same effect
 // as the families'; the oracle has Qwen 3's own.
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 #include "lib/base/error.h"
@@ -47,10 +45,7 @@ std::string config_of(const std::string& source) {
   }
   return "{\"chat_template\":\"" + quoted + "\"}";
 }
-std::optional<ChatFormat> recognised(const std::string& source) {
-  std::string why;
-  return recognise_chat_format(config_of(source), tokenizer(), why);
-}
+std::optional<ChatFormat> recognised(const std::string& source) { return recognise_chat_format(source, tokenizer()); }
 std::string name_of(const std::string& source) {
   const auto format = recognised(source);
   return format ? format->name : "none";
@@ -224,28 +219,26 @@ TEST_CASE("a template that differs by a little is not recognised") {
   CHECK(recognised(trimmed)->trim);
 }
 
-TEST_CASE("without a template there is no format, and a list of templates has a default") {
-  std::string why;
-  CHECK_FALSE(recognise_chat_format("", tokenizer(), why).has_value());
-  CHECK(why == "its tokenizer_config.json has no chat_template");
-  CHECK_FALSE(recognise_chat_format(config_of("{{ 1 }}"), tokenizer(), why).has_value());
-  CHECK(why == "the chat_template of its tokenizer_config.json is none of the known formats");
-  const std::string one = config_of(kChatMl);
-  const std::string text = one.substr(one.find(':') + 1, one.size() - one.find(':') - 2);
-  const auto listed = recognise_chat_format(
-      R"({"chat_template":[{"name":"tool_use","template":"x"},{"name":"default","template":)" + text + "}]}",
-      tokenizer(), why);
-  REQUIRE(listed.has_value());
-  CHECK(listed->name == "chatml");
+TEST_CASE("the template is a file, a text of tokenizer_config.json, or the default in a list there") {
+  TokenizerFixture fixture;
+  const auto found = [&](const std::string& config) {
+    fixture.config = config;
+    return chat_template(fixture.make());
+  };
+  CHECK(found("").empty());
+  CHECK(found("{}").empty());
+  CHECK(found(R"({"chat_template":null})").empty());
+  CHECK(found(config_of("a\nb")) == "a\nb");
+  CHECK(found(R"({"chat_template":[{"name":"tool_use","template":"x"},{"name":"default","template":"y"}]})") == "y");
+  CHECK(found(R"({"chat_template":[{"name":"tool_use","template":"x"}]})").empty());
+  CHECK(chat_template(Tokenizer::from_json(fixture.json(), config_of("a"), "folder", "b")) == "b");
+  CHECK_FALSE(recognised("{{ 1 }}").has_value());
 }
 
 TEST_CASE("Qwen 3's own template is recognised") {
   NEED_ORACLE(oracle);
-  std::ifstream in(oracle + "/tok/qwen3/tokenizer_config.json", std::ios::binary);
-  const std::string config{std::istreambuf_iterator<char>(in), {}};
   const Tokenizer qwen = Tokenizer::load(oracle + "/tok/qwen3");
-  std::string why;
-  const auto format = recognise_chat_format(config, qwen, why);
+  const auto format = recognise_chat_format(chat_template(qwen), qwen);
   REQUIRE(format.has_value());
   CHECK(format->name == "qwen3");
   // Its marks are single tokens.

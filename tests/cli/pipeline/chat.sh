@@ -45,6 +45,15 @@ of_the_model() {
   jq -es '.[0].prompt == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"' c > /dev/null
 }
 ok "the model's own template is recognised, or refused" of_the_model
+template_file() {
+  cp -r "$TINY/p0" filed
+  jq '.chat_template = "{{ 1 }}"' "$TINY/p0/tokenizer_config.json" > filed/tokenizer_config.json
+  jq -rj .chat_template chatty/tokenizer_config.json > filed/chat_template.jinja
+  rollout -q --policy filed --max-tokens 2 list.jsonl | cmp - c
+  sft-train -q --init filed --epochs 0 -o kept
+  cmp filed/chat_template.jinja kept/chat_template.jinja
+}
+ok "chat_template.jinja stands before tokenizer_config.json, and is kept" template_file
 no_format() {
   refused 65 'record 1: field "prompt" is a dialogue, and the model.s chat format .*no chat_template' \
     rollout --policy "$TINY/p0" list.jsonl
