@@ -18,12 +18,23 @@ std::vector<std::string> files;
 bool force = false, salvage = false;
 MetricsFile metrics;
 
+std::vector<std::pair<std::string, std::string>> family_words() {
+  std::vector<std::pair<std::string, std::string>> words;
+  for (const std::string& type : family_types()) words.push_back({type, type});
+  return words;
+}
+
 void new_model_options(Tool& tool) {
   tool.group("A new model");
   std::vector<const Option*> given = {
+      &tool.choice("--family", sizes.family, family_words(), "its kind of block, by model_type"),
       &tool.option("--layers", sizes.layers, "blocks of attention and feed-forward").at_least(1).at_most(1000),
       &tool.option("--width", sizes.width, "channels").at_least(1).at_most(65536),
       &tool.option("--heads", sizes.heads, "attention heads; they divide the width").at_least(1).at_most(1024),
+      &tool.option("--kv-heads", sizes.kv_heads, "heads of keys and values, shared by the others; 0: --heads")
+           .at_least(0).at_most(1024),
+      &tool.option("--inner", sizes.inner, "width of the feed-forward part; 0: 4 widths, of a gated one 8/3")
+           .at_least(0).at_most(1 << 20),
       &tool.option("--context", sizes.context, "tokens that it sees at most").at_least(2).at_most(1 << 20),
       &tool.option("--vocab", sizes.vocab, "tokens of its vocabulary, at most").at_least(257).at_most(1 << 20)};
   tool.after_parsing([given] {

@@ -271,9 +271,15 @@ const Family& family_of(std::string_view model_type) {
   throw Error(Exit::kInternal, "no table of a family " + std::string(model_type));
 }
 
+std::vector<std::string> family_types() {
+  std::vector<std::string> types;
+  for (const Family* f : kFamilies) types.push_back(f->model_type);
+  return types;
+}
+
 std::string family_names() {
   std::string names;
-  for (const Family* f : kFamilies) names += (names.empty() ? "" : ", ") + std::string(f->model_type);
+  for (const std::string& type : family_types()) names += (names.empty() ? "" : ", ") + type;
   return names;
 }
 

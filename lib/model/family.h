@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nudge {
 
@@ -78,7 +79,7 @@ struct Family {
 const Family* find_family(std::string_view model_type);
 // Error kInternal where there is none.
 const Family& family_of(std::string_view model_type);
-// The model_types, comma-separated.
-std::string family_names();
+std::vector<std::string> family_types();  // the model_types
+std::string family_names();               // likewise, comma-separated
 
 }  // namespace nudge

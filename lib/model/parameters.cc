@@ -137,14 +137,18 @@ const TensorInfo* Layout::find(std::string_view name) const {
 
 Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout, std::uint64_t seed) {
   Buffer<float> values(layout.size);
-  const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config.layers));
+  const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config.layers));  // of what the trunk adds up
+  const Family::Tensors& names = family_of(config.family).tensors;
+  const auto adds_up = [&](const std::string& name) {
+    return name.ends_with(names.proj + std::string(".weight")) || name.ends_with(names.down + std::string(".weight"));
+  };
   for (const TensorInfo& t : layout.tensors) {
     float* v = values.data() + t.offset;
     if (t.name == "score.weight" || t.name.ends_with("bias")) continue;
     if (t.shape.size() == 1)
       std::fill(v, v + t.size, 1.0f);
     else
-      fill_normal(v, t.size, t.name.ends_with("c_proj.weight") ? residual : 0.02, seed, t.name);
+      fill_normal(v, t.size, adds_up(t.name) ? residual : 0.02, seed, t.name);
   }
   if (layout.score >= 0) initialise_score(config, layout, seed, values.data());
   return values;

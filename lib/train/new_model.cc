@@ -8,9 +8,38 @@
 
 namespace nudge {
 
+namespace {
+
+ModelConfig shape_of(const NewModelOptions& options) {
+  ModelConfig config = ModelConfig::usual(options.family);
+  config.layers = options.layers;
+  config.width = options.width;
+  config.heads = options.heads;
+  config.groups = options.kv_heads;
+  config.inner = options.inner > 0 ? options.inner
+                 : config.gated    ? (options.width * 8 / 3 + 31) / 32 * 32
+                                   : 4 * options.width;
+  config.context = options.context;
+  config.rotary.dims = static_cast<std::int64_t>(static_cast<double>(config.head_dim()) * config.rotary.share);
+  config.tied = true;
+  return config;
+}
+
+}  // namespace
+
 void NewModelOptions::check() const {
-  if (width % heads != 0)
-    usage_error("--width " + std::to_string(width) + " is not a multiple of --heads " + std::to_string(heads));
+  const auto not_a_multiple = [](const char* option, std::int64_t n, const char* of, std::int64_t m) {
+    if (n % m == 0) return;
+    usage_error(std::string(option) + " " + std::to_string(n) + " is not a multiple of " + of + " " + std::to_string(m));
+  };
+  not_a_multiple("--width", width, "--heads", heads);
+  const ModelConfig config = shape_of(*this);
+  if (kv_heads > 0 && *family_of(family).keys.kv_heads == 0)
+    usage_error("--kv-heads: each head of " + family + " has keys and values of its own");
+  not_a_multiple("--heads", heads, "--kv-heads", config.kv_heads());
+  if (config.positions == PositionKind::kRotary && (config.rotary.dims < 2 || config.rotary.dims % 2 != 0))
+    usage_error("--width " + std::to_string(width) + " and --heads " + std::to_string(heads) + ": " + family +
+                " would turn " + std::to_string(config.rotary.dims) + " channels of a head, which have to be pairs");
 }
 
 Model new_model(const NewModelOptions& options, const std::vector<Record>& records, std::uint64_t seed) {
@@ -23,12 +52,7 @@ Model new_model(const NewModelOptions& options, const std::vector<Record>& recor
   Tokenizer tokenizer =
       Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "the new tokenizer");
 
-  ModelConfig config;
-  config.layers = options.layers;
-  config.width = options.width;
-  config.heads = options.heads;
-  config.inner = 4 * options.width;
-  config.context = options.context;
+  ModelConfig config = shape_of(options);
   config.vocab = trained.vocab_size;
   config.bos = tokenizer.bos_id();
   config.eos = tokenizer.eos_id();

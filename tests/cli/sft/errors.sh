@@ -70,13 +70,28 @@ metrics_in_input() {  # which stays as it was
   absent bad
 }
 sizes_need_new() {
-  for o in --layers --width --heads --context --vocab; do
+  for o in --layers --width --heads --kv-heads --inner --context --vocab; do
     expect_status 64 sft-train --init base $o 300 text.jsonl -o bad
     expect_misuse
     expect_stderr "error: $o is for a new model"
   done
 }
 heads_divide() { expect_status 64 sft-train --init new --width 30 --heads 4 text.jsonl -o bad; expect_stderr '--width 30 is not a multiple of --heads 4'; }
+heads_fit_the_family() {
+  refused() { expect_status 64 sft-train --init new "$@" text.jsonl -o bad; }
+  refused --kv-heads 2
+  expect_stderr '--kv-heads: each head of gpt2 has keys and values of its own'
+  refused --family llama --heads 4 --kv-heads 3
+  expect_stderr '--heads 4 is not a multiple of --kv-heads 3'
+  refused --family llama --width 36 --heads 4
+  expect_stderr '--width 36 and --heads 4: llama would turn 9 channels of a head'
+  refused --family gpt_neox --width 48 --heads 4
+  expect_stderr 'gpt_neox would turn 3 channels of a head'
+  refused --family bert
+  expect_misuse
+  expect_status 64 sft-train --init base --family llama text.jsonl -o bad
+  expect_stderr 'error: --family is for a new model'
+}
 warmup_too_long() { expect_status 64 sft-train --init base --schedule linear --warmup 1000 text.jsonl -o bad; expect_stderr 'warm-up'; absent bad; }
 other_dtype() { expect_status 64 sft-train --init base --dtype bf16 text.jsonl -o bad; expect_stderr "'bf16' is not supported"; }
 divergence_is_told() {
@@ -118,6 +133,7 @@ ok "metrics that can't be written" metrics_nowhere
 ok "metrics that would go into an input" metrics_in_input
 ok "sizes are for new models" sizes_need_new
 ok "heads have to divide the width" heads_divide
+ok "heads have to fit the family" heads_fit_the_family
 ok "a warm-up longer than the training" warmup_too_long
 ok "another dtype" other_dtype
 ok "divergence is told with its step, and leaves no folder" divergence_is_told

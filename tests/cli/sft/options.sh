@@ -46,6 +46,20 @@ sizes_are_obeyed() {
     jq -e ".$key == $value" "by_$name/config.json"
   done
 }
+families_are_obeyed() {
+  for family in llama mistral qwen2 qwen3; do
+    sft-train -q --init new --family $family $small --kv-heads 1 --inner 40 --epochs 0 text.jsonl -o "f_$family"
+    jq -e --arg f $family '.model_type == $f and .num_key_value_heads == 1 and .intermediate_size == 40 and
+      .tie_word_embeddings' "f_$family/config.json"
+  done
+  sft-train -q --init new --family gpt_neox $small --width 32 --epochs 0 text.jsonl -o f_neox
+  jq -e '.model_type == "gpt_neox" and .intermediate_size == 128' f_neox/config.json
+  sft-train -q --init new --family llama $small --epochs 1 text.jsonl -o f_usual
+  jq -e '.num_key_value_heads == 2 and .intermediate_size == 64' f_usual/config.json
+  echo '{"prompt":"the film"}' | rollout -q --policy f_usual --max-tokens 4 | jq -es 'length == 1'
+  sft-train -q --init new --inner 50 $small --epochs 0 text.jsonl -o f_gpt2
+  jq -e '.model_type == "gpt2" and .n_inner == 50' f_gpt2/config.json
+}
 seed_makes_the_new_model() { new --epochs 0 -o s0; new --epochs 0 --seed 1 -o s1; differ s0 s1; }
 too_long_is_skipped() {
   { cat qa.jsonl; echo "{\"prompt\":\"a\",\"completion\":\"$(printf 'x%.0s' $(seq 60))\"}"; } > long.jsonl
@@ -79,6 +93,7 @@ ok "--warmup raises the rate evenly" warm_up_rises
 ok "--max-norm 0 clips nothing" max_norm_0_clips_nothing
 ok "--loss-on all counts the prompts' tokens" loss_on_all_counts_prompts
 ok "the sizes of a new model are obeyed" sizes_are_obeyed
+ok "a new model is of the family asked for" families_are_obeyed
 ok "the seed makes the new model's weights" seed_makes_the_new_model
 ok "--too-long skip leaves out and says so, fail names the record" too_long_is_skipped
 ok "--salvage takes what is whole and warns" salvage_takes_what_is_whole
