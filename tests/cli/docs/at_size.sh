@@ -1,0 +1,14 @@
+# docs/at-size.sh in miniature: a row for each program and model, with a time and a peak of memory.
+needs jq awk bash
+runs() {
+  SIZE_SMALL=1 bash "$ROOT/docs/at-size.sh" work > table 2> err || { cat err; return 1; }
+  [ "$(awk 'NR > 1 { print $1 "/" $2 }' table | paste -sd ' ')" = \
+    'gpt2/rollout gpt2/score gpt2/ppo-step smollm2/rm-train smollm2/rollout smollm2/score smollm2/ppo-step' ]
+  awk 'NR > 1 && !(/ [0-9.]+ s +[0-9]+[.][0-9][0-9]$/ && $NF > 0) { bad = 1; print } END { exit bad }' table
+}
+models() {
+  jq -e '.model_type == "llama" and .num_key_value_heads == 2 and .intermediate_size == 40' work/next/config.json
+  [ "$(zstdcat work/scored.jsonl.zst | jq -s 'length')" = 4 ]
+}
+ok "every program's time and memory are told" runs
+ok "the second model is of SmolLM2's kind" models
