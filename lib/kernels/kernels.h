@@ -123,6 +123,11 @@ struct Kernels {
   int64_t (*packed_size)(int64_t K, int64_t N);
   void (*pack)(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
                int64_t panel_end, float* packed);
+  // From packed B the panels [panel_begin, panel_end) of its transpose (K columns), of that the rows
+  // [n_begin, n_end), as pack would write those panels alone; n_begin is a multiple of 16. So the product by the
+  // transpose needs no copy of all of it.
+  void (*pack_transpose)(const float* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
+                         int64_t panel_end, float* out);
   // C[m, n] (+)= sum over k = 0, 1, ... of A[m, k] B[k, n] (+ bias[n]): one chain of FMAs per element, in
   // that order, from 0 or, with `accumulate`, from what C holds; bias (may be null) is added at the end.
   // A[m, k] is a[m * row + k * column]. Columns are those of panels [panel_begin, panel_end), panel p's

@@ -70,6 +70,8 @@ void rotary(float* x, int64_t heads, int64_t step, const float* cosine, const fl
 int64_t packed_size(int64_t K, int64_t N);
 void pack(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin, int64_t panel_end,
           float* packed);
+void pack_transpose(const float* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
+                    int64_t panel_end, float* out);
 void gemm(const float* a, int64_t row, int64_t column, const float* packed, const float* bias, float* c, int64_t ldc,
           int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate, float* scratch);
 // The floats of gemm's scratch. Here and not in matrix.cc because the table is then a constant: a start-up

@@ -37,6 +37,16 @@ constexpr int wide_of(int R) {
   return R == 1 ? 4 : R <= 3 ? 2 : 1;
 }
 
+// Writes a block of at most 16 rows and 16 columns at `from` as its transpose. Missing rows count as 0 in all 16
+// columns that are written; `columns` rows are.
+NUDGE_INLINE void transpose_block(const float* from, int64_t from_step, int64_t rows, int64_t columns, float* to,
+                                  int64_t to_step) {
+  f32x16 r[16];
+  for (int64_t i = 0; i < 16; ++i) r[i] = i < rows ? load_first(from + i * from_step, columns) : broadcast(0.0f);
+  transpose(r);
+  for (int64_t i = 0; i < columns; ++i) store(to + i * to_step, r[i]);
+}
+
 // One tile: R rows from m on, W vectors from column n on, k in [k, k + steps).
 template <int R, int W, bool by_column, bool stream>
 void run_tile(const Job& j, const float* strip, int64_t m, int64_t n, int64_t k, int64_t steps) {
@@ -142,10 +152,29 @@ void pack(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int
           store(to + i * kPanel, load_first(from + i * row, least(16, columns)));
           store(to + i * kPanel + 16, load_first(from + i * row + 16, most(0, columns - 16)));
         }
+      } else if (row == 1) {
+        for (int64_t n = 0; n < kPanel; n += 16) {
+          transpose_block(from + k + n * column, column, most(0, least(16, columns - n)), end - k, to + k * kPanel + n,
+                          kPanel);
+        }
       } else {
         for (int64_t n = 0; n < kPanel; ++n) {
           for (int64_t i = k; i < end; ++i) to[i * kPanel + n] = n < columns ? from[i * row + n * column] : 0;
         }
+      }
+    }
+  }
+}
+
+void pack_transpose(const float* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
+                    int64_t panel_end, float* out) {
+  for (int64_t q = panel_begin; q < panel_end; ++q) {
+    float* to = out + (q - panel_begin) * kPanel * (n_end - n_begin);
+    for (int64_t n = n_begin; n < n_end; n += 16) {
+      const float* from = packed + n / kPanel * kPanel * K + n % kPanel + q * kPanel * kPanel;
+      for (int64_t k = 0; k < kPanel; k += 16) {
+        transpose_block(from + k * kPanel, kPanel, most(0, least(16, K - q * kPanel - k)), least(16, n_end - n),
+                        to + (n - n_begin) * kPanel + k, kPanel);
       }
     }
   }

@@ -15,6 +15,7 @@
 #endif
 
 #define NUDGE_INLINE static inline __attribute__((always_inline))
+#define NUDGE_LAMBDA __attribute__((always_inline))
 
 namespace nudge::NUDGE_LEVEL {
 
@@ -61,6 +62,8 @@ NUDGE_INLINE i32x16 bits_of(f32x16 a) { return {_mm512_castps_si512(a.v)}; }
 NUDGE_INLINE f32x16 float_of_bits(i32x16 a) { return {_mm512_castsi512_ps(a.v)}; }
 NUDGE_INLINE i32x16 to_int(f32x16 a) { return {_mm512_maskz_cvtps_epi32(kAll, a.v)}; }
 NUDGE_INLINE f32x16 to_float(i32x16 a) { return {_mm512_maskz_cvtepi32_ps(kAll, a.v)}; }
+// a 2^n for whole n in [-150, 128], rounded once.
+NUDGE_INLINE f32x16 times_power_of_2(f32x16 a, f32x16 n) { return {_mm512_maskz_scalef_ps(kAll, a.v, n.v)}; }
 NUDGE_INLINE i32x16 operator+(i32x16 a, i32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 NUDGE_INLINE i32x16 operator-(i32x16 a, i32x16 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 NUDGE_INLINE i32x16 operator&(i32x16 a, i32x16 b) { return {_mm512_and_si512(a.v, b.v)}; }
@@ -80,6 +83,33 @@ NUDGE_INLINE f32x16 select(mask16 m, f32x16 a, f32x16 b) { return {_mm512_mask_b
 
 NUDGE_INLINE __m256 low_half(f32x16 a) { return _mm512_maskz_extractf32x8_ps(0xff, a.v, 0); }
 NUDGE_INLINE __m256 high_half(f32x16 a) { return _mm512_maskz_extractf32x8_ps(0xff, a.v, 1); }
+
+// Sixteen rows become sixteen columns.
+NUDGE_INLINE __m512 low_pairs(__m512 a, __m512 b) {
+  return _mm512_castpd_ps(_mm512_maskz_unpacklo_pd(0xff, _mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+NUDGE_INLINE __m512 high_pairs(__m512 a, __m512 b) {
+  return _mm512_castpd_ps(_mm512_maskz_unpackhi_pd(0xff, _mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+template <int order> NUDGE_INLINE __m512 quarters(__m512 a, __m512 b) {
+  return _mm512_maskz_shuffle_f32x4(kAll, a, b, order);
+}
+NUDGE_INLINE void transpose(f32x16 (&r)[16]) {
+  __m512 t[16];
+  for (int i = 0; i < 16; i += 4) {  // within each four rows and each quarter
+    const __m512 a = _mm512_maskz_unpacklo_ps(kAll, r[i].v, r[i + 1].v);
+    const __m512 b = _mm512_maskz_unpackhi_ps(kAll, r[i].v, r[i + 1].v);
+    const __m512 c = _mm512_maskz_unpacklo_ps(kAll, r[i + 2].v, r[i + 3].v);
+    const __m512 d = _mm512_maskz_unpackhi_ps(kAll, r[i + 2].v, r[i + 3].v);
+    t[i] = low_pairs(a, c), t[i + 1] = high_pairs(a, c), t[i + 2] = low_pairs(b, d), t[i + 3] = high_pairs(b, d);
+  }
+  for (int i = 0; i < 4; ++i) {  // column 4 j + i is quarter j of t[i], t[4 + i], t[8 + i] and t[12 + i]
+    const __m512 a = quarters<0x88>(t[i], t[i + 4]), b = quarters<0xdd>(t[i], t[i + 4]);
+    const __m512 c = quarters<0x88>(t[i + 8], t[i + 12]), d = quarters<0xdd>(t[i + 8], t[i + 12]);
+    r[i].v = quarters<0x88>(a, c), r[i + 4].v = quarters<0x88>(b, d);
+    r[i + 8].v = quarters<0xdd>(a, c), r[i + 12].v = quarters<0xdd>(b, d);
+  }
+}
 
 #else  // AVX2
 
@@ -147,6 +177,13 @@ template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) {
   return {_mm256_srai_epi32(a.lo, n), _mm256_srai_epi32(a.hi, n)};
 }
 
+// As two factors, because one exponent can't hold such an n; the first product is exact.
+NUDGE_INLINE f32x16 times_power_of_2(f32x16 a, f32x16 n) {
+  const i32x16 whole = to_int(n), half = shift_right_signed<1>(whole), bias = broadcast_int(127);
+  const f32x16 one = float_of_bits(shift_left<23>(half + bias));
+  return a * one * float_of_bits(shift_left<23>(whole - half + bias));
+}
+
 NUDGE_INLINE mask16 operator<(f32x16 a, f32x16 b) {
   return {_mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ)};
 }
@@ -163,6 +200,27 @@ NUDGE_INLINE mask16 operator&(mask16 a, mask16 b) { return {_mm256_and_ps(a.lo, 
 NUDGE_INLINE mask16 operator|(mask16 a, mask16 b) { return {_mm256_or_ps(a.lo, b.lo), _mm256_or_ps(a.hi, b.hi)}; }
 NUDGE_INLINE f32x16 select(mask16 m, f32x16 a, f32x16 b) {
   return {_mm256_blendv_ps(b.lo, a.lo, m.lo), _mm256_blendv_ps(b.hi, a.hi, m.hi)};
+}
+
+NUDGE_INLINE void transpose_8(__m256 (&r)[8]) {
+  __m256 t[8];
+  for (int i = 0; i < 8; i += 4) {
+    const __m256 a = _mm256_unpacklo_ps(r[i], r[i + 1]), b = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    const __m256 c = _mm256_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
+    t[i] = _mm256_shuffle_ps(a, c, 0x44), t[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+    t[i + 2] = _mm256_shuffle_ps(b, d, 0x44), t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
+    r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+  }
+}
+// Sixteen rows become sixteen columns: the quarters are transposed, two of them change places.
+NUDGE_INLINE void transpose(f32x16 (&r)[16]) {
+  __m256 a[8], b[8], c[8], d[8];
+  for (int i = 0; i < 8; ++i) a[i] = r[i].lo, b[i] = r[i].hi, c[i] = r[i + 8].lo, d[i] = r[i + 8].hi;
+  transpose_8(a), transpose_8(b), transpose_8(c), transpose_8(d);
+  for (int i = 0; i < 8; ++i) r[i] = {a[i], c[i]}, r[i + 8] = {b[i], d[i]};
 }
 
 NUDGE_INLINE __m256 low_half(f32x16 a) { return a.lo; }

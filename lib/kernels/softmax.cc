@@ -28,7 +28,12 @@ NUDGE_INLINE f32x16 z_at(Row row, int64_t i, int64_t lanes) {
   return row.temperature == 1.0f ? l : l / broadcast(row.temperature);
 }
 
-NUDGE_INLINE int64_t lanes_at(int64_t i, int64_t end) { return end - i < kLanes ? end - i : kLanes; }
+// Calls step(i, lanes) for the vectors of [begin, end): whole ones in a loop that knows it, then what is left.
+template <class Step>
+NUDGE_INLINE void each_vector(int64_t begin, int64_t end, Step&& step) {
+  for (; begin + kLanes <= end; begin += kLanes) step(begin, kLanes);
+  if (begin < end) step(begin, end - begin);
+}
 
 // Running sums over the row, relative to the maximum so far.
 struct Sums {
@@ -40,7 +45,7 @@ struct Sums {
 // The maximum of z. A division's rounding keeps order, so one of the largest logit is enough.
 NUDGE_INLINE float block_max(Row row, int64_t begin, int64_t end) {
   f32x16 m = broadcast(-kInfinity);
-  for (int64_t i = begin; i < end; i += kLanes) m = max(m, logits_at(row, i, lanes_at(i, end)));
+  each_vector(begin, end, [&](int64_t i, int64_t lanes) NUDGE_LAMBDA { m = max(m, logits_at(row, i, lanes)); });
   return max_lanes(m) / row.temperature;
 }
 
@@ -57,13 +62,13 @@ NUDGE_INLINE void raise(Sums& s, float new_max) {
 NUDGE_INLINE void add_block(Sums& s, Row row, int64_t begin, int64_t end) {
   const f32x16 top = broadcast(s.max > -kInfinity ? s.max : 0.0f);
   f32x16 weight = broadcast(0.0f), moment = weight;
-  for (int64_t i = begin; i < end; i += kLanes) {
+  each_vector(begin, end, [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
     // Bounded where exp is 0, so that -infinity gives 0 * -104 in the moment and not NaN.
-    const f32x16 t = max(broadcast(kExpZero), z_at(row, i, lanes_at(i, end)) - top);
+    const f32x16 t = max(broadcast(kExpZero), z_at(row, i, lanes) - top);
     const f32x16 e = exp(t);
     weight = weight + e;
     moment = fma(e, t, moment);
-  }
+  });
   s.weight = s.weight + weight;
   s.moment = s.moment + moment;
 }
@@ -115,16 +120,16 @@ void row_backward(const float* logits, int64_t V, float temperature, const RowSt
   const bool with_old = g.kl_old != 0.0f;
   // dlogits may overwrite the logits: this is read first.
   const bool possible = chosen >= 0 && logits[chosen] > -kInfinity;
-  for (int64_t i = 0; i < V; i += kLanes) {
-    const int64_t lanes = lanes_at(i, V);
+  each_vector(0, V, [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
     const f32x16 z = z_at(row, i, lanes), log_p = log_probability(z, s), p = exp(log_p);
     // d log p[chosen] / dz = 1[chosen] - p, dH/dz = -p (log p + H), dKL/dz = p - p_old.
     f32x16 weight = fma(broadcast(g.entropy), log_p + broadcast(s.entropy), broadcast(g.logprob));
     f32x16 d = negate(p * weight);
     if (with_old) d = fma(broadcast(g.kl_old), p - exp(log_probability(z_at(old, i, lanes), *old_stats)), d);
     d = select(z == broadcast(-kInfinity), broadcast(0.0f), d * broadcast(inverse));
-    store_first(dlogits + i, d, lanes);
-  }
+    if (lanes == kLanes) store(dlogits + i, d);
+    else store_first(dlogits + i, d, lanes);
+  });
   if (possible) dlogits[chosen] += g.logprob * inverse;
 }
 
@@ -139,14 +144,13 @@ float row_kl(const float* p_logits, const RowStats* p, const float* q_logits, co
   for (int64_t begin = 0; begin < V; begin += kBlock) {
     const int64_t end = begin + kBlock < V ? begin + kBlock : V;
     f32x16 sum = zero;
-    for (int64_t i = begin; i < end; i += kLanes) {
-      const int64_t lanes = lanes_at(i, end);
+    each_vector(begin, end, [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
       const f32x16 log_p = log_probability(z_at(p_row, i, lanes), *p);
       const f32x16 z = z_at(q_row, i, lanes), log_q = z - broadcast(q->max) - broadcast(q->log_sum);
       const f32x16 d = log_p - log_q, weight = exp(log_p), other = exp(log_q);
       const f32x16 near = weight * exp_remainder(d), far = select(weight == zero, zero, weight * d) + (other - weight);
       sum = sum + select(abs(d) < broadcast(0.25f), near, far);
-    }
+    });
     total = total + sum;
   }
   return sum_lanes(total);

@@ -40,6 +40,7 @@ constinit const Kernels table = {
     .rotary = rotary,
     .packed_size = packed_size,
     .pack = pack,
+    .pack_transpose = pack_transpose,
     .gemm = gemm,
     .gemm_scratch = gemm_scratch,
     .put_keys = put_keys,

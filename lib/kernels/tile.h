@@ -23,7 +23,6 @@ template <int R, int W> struct Tile { f32x16 at[R][W]; };
 
 // f(0), f(1), ... f(N - 1) with constants: a loop that is unrolled before the compiler decides what lives in
 // registers (g++ keeps a tile in memory around the loop over k where a pragma unrolls).
-#define NUDGE_LAMBDA __attribute__((always_inline))
 template <int i> struct Index { constexpr operator int() const { return i; } };
 template <int N, int i = 0, class F> NUDGE_INLINE void each(const F& f) {
   if constexpr (i < N) {

@@ -36,11 +36,7 @@ NUDGE_INLINE f32x16 exp(f32x16 x) {
   q = fma(q, r, broadcast(0.0416655503f));
   q = fma(q, r, broadcast(0.166664883f));
   q = fma(q, r, broadcast(0.5f));
-  const f32x16 y = broadcast(1.0f) + fma(r * r, q, r);
-  // 2^n as two factors: n reaches from -150 to 128, which one exponent can't hold.
-  const i32x16 whole = to_int(n), half = shift_right_signed<1>(whole), bias = broadcast_int(127);
-  const f32x16 one = float_of_bits(shift_left<23>(half + bias));
-  return y * one * float_of_bits(shift_left<23>(whole - half + bias));
+  return times_power_of_2(broadcast(1.0f) + fma(r * r, q, r), n);
 }
 
 // k ln 2 + log(1 + f) for f in [1/sqrt(2) - 1, sqrt(2) - 1].

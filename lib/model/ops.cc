@@ -53,6 +53,23 @@ void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias
   });
 }
 
+void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx) {
+  constexpr std::int64_t kRoom = 131072;  // numbers of B^T at a time: half a megabyte, which stays in a core's cache
+  const Kernels& k = kernels();
+  deal_tiles(T, B.K, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
+    thread_local Buffer<float> part;
+    const std::int64_t width = (end - begin) * kPanelColumns, first = begin * kPanelColumns;
+    const std::int64_t most = std::max<std::int64_t>(256, kRoom / width / 256 * 256);
+    part.reserve(width * std::min(most, B.N));
+    for (std::int64_t n = 0; n < B.N; n += most) {
+      const std::int64_t next = std::min(n + most, B.N);
+      k.pack_transpose(B.panels.data(), B.K, n, next, begin, end, part.data());
+      k.gemm(dy + row * B.N + n, B.N, 1, part.data(), nullptr, dx + row * B.K + first, B.K, rows,
+             std::min(width, B.K - first), next - n, 0, end - begin, n > 0, gemm_scratch());
+    }
+  });
+}
+
 void accumulate_outer(const float* x, const float* y, std::int64_t T, std::int64_t K, std::int64_t N, float* sum) {
   static Packed packed;  // reused: the same few shapes come again and again
   pack(y, N, 1, T, N, packed);

@@ -20,6 +20,9 @@ void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K,
 // y[T, N] = x[T, K] B (+ bias). bias may be null.
 void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias, float* y);
 
+// dx[T, K] = dy[T, N] B^T, from the same panels.
+void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx);
+
 // sum[K, N] += x[T, K]^T y[T, N], each element one chain over the rows that goes on from what it holds.
 void accumulate_outer(const float* x, const float* y, std::int64_t T, std::int64_t K, std::int64_t N, float* sum);
 // sum[N] += the rows of y[T, N], one after the other.

@@ -58,31 +58,18 @@ Transformer::Transformer(ModelConfig config, Buffer<float> values)
   if (values_.size() != layout_.size) throw Error(Exit::kInternal, "parameters of another size than the layout's");
 }
 
-void Transformer::pack(bool for_backward) {
-  // Distances of two inputs and of two outputs in the stored matrix.
-  const auto by_in = [](const LinearAt& l) { return l.stored_in_out ? l.out : 1; };
-  const auto by_out = [](const LinearAt& l) { return l.stored_in_out ? 1 : l.in; };
+void Transformer::pack() {
   const auto copy = [&](const LinearAt& l, Packed& to) {
-    nudge::pack(at(l.weight), by_in(l), by_out(l), l.in, l.out, to);
+    nudge::pack(at(l.weight), l.stored_in_out ? l.out : 1, l.stored_in_out ? 1 : l.in, l.in, l.out, to);
   };
-  const auto copy_transposed = [&](const LinearAt& l, Packed& to) {
-    nudge::pack(at(l.weight), by_out(l), by_in(l), l.out, l.in, to);
-  };
-  forward_packs_.resize(layout_.layers.size());
-  if (for_backward) backward_packs_.resize(layout_.layers.size());
+  packs_.resize(layout_.layers.size());
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
     const LayerAt& layer = layout_.layers[l];
-    BlockPacked& f = forward_packs_[l];
-    copy(layer.qkv, f.qkv), copy(layer.proj, f.proj), copy(layer.up, f.up), copy(layer.down, f.down);
-    if (!for_backward) continue;
-    BlockPacked& b = backward_packs_[l];
-    copy_transposed(layer.qkv, b.qkv), copy_transposed(layer.proj, b.proj);
-    copy_transposed(layer.up, b.up), copy_transposed(layer.down, b.down);
+    BlockPacked& p = packs_[l];
+    copy(layer.qkv, p.qkv), copy(layer.proj, p.proj), copy(layer.up, p.up), copy(layer.down, p.down);
   }
-  if (layout_.unembedding < 0) return;
-  const std::int64_t V = config_.vocab, C = config_.width;
-  nudge::pack(at(layout_.unembedding), 1, C, C, V, head_pack_);
-  if (for_backward) nudge::pack(at(layout_.unembedding), C, 1, V, C, head_backward_pack_);
+  if (layout_.unembedding >= 0)
+    nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, head_pack_);
 }
 
 float Transformer::attention_scale() const {
@@ -141,7 +128,7 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
   embed(batch, runs, trace.last.data());
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
     const LayerAt& layer = layout_.layers[l];
-    const BlockPacked& packs = forward_packs_[l];
+    const BlockPacked& packs = packs_[l];
     BlockTrace& b = trace.blocks[trace.keep ? l : 0];
     const auto bytes = static_cast<std::size_t>(T * C) * sizeof(float);
     std::memcpy(b.in.data(), trace.last.data(), bytes);
@@ -192,23 +179,23 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
   for (std::size_t l = layout_.layers.size(); l-- > 0;) {
     const LayerAt& layer = layout_.layers[l];
     const BlockTrace& b = trace.blocks[l];
-    const BlockPacked& packs = backward_packs_[l];
+    const BlockPacked& packs = packs_[l];
     if (config_.parallel) std::memcpy(dlast, dx, bytes);
     const Buffer<float>& read = config_.parallel ? b.in : b.middle;
     parameters_backward(b.active.data(), dx, layer.down);
-    multiply(dx, T, packs.down, nullptr, dactive);
+    multiply_transpose(dx, T, packs.down, dactive);
     activate_backward(b, T, dactive, wide);
     parameters_backward(b.norm2.data(), wide, layer.up);
-    multiply(wide, T, packs.up, nullptr, narrow);
+    multiply_transpose(wide, T, packs.up, narrow);
     norm_backward(narrow, read.data(), layer.norm2, T, b.mean2.data(), b.rstd2.data(), dx, g);
 
     const float* dmiddle = config_.parallel ? dlast : dx;
     parameters_backward(b.attention.data(), dmiddle, layer.proj);
-    multiply(dmiddle, T, packs.proj, nullptr, narrow);
+    multiply_transpose(dmiddle, T, packs.proj, narrow);
     attend_backward(batch, b, narrow, wide);
     place_backward(positions, layer, b, wide, rest, g);
     parameters_backward(b.norm1.data(), wide, layer.qkv);
-    multiply(wide, T, packs.qkv, nullptr, narrow);
+    multiply_transpose(wide, T, packs.qkv, narrow);
     norm_backward(narrow, b.in.data(), layer.norm1, T, b.mean1.data(), b.rstd1.data(), dx, g);
   }
   embed_backward(batch, dx, g);
@@ -406,7 +393,7 @@ void Transformer::logits(const float* final, std::int64_t n, float* out) const {
 
 void Transformer::logits_backward(const float* dlogits, const float* final, std::int64_t n, float* dfinal,
                                   Gradients& g) const {
-  multiply(dlogits, n, head_backward_pack_, nullptr, dfinal);
+  multiply_transpose(dlogits, n, head_pack_, dfinal);
   accumulate_outer(dlogits, final, n, config_.vocab, config_.width, g.unembedding());
 }
 

@@ -80,8 +80,8 @@ class Transformer {
   const float* values() const { return values_.data(); }
   // Gives the parameters out to be changed; forward and backward need pack() afterwards.
   float* change() { return values_.data(); }
-  // Makes the kernels' copies of the matrices; those for the backward only when asked for.
-  void pack(bool for_backward);
+  // Makes the kernels' copies of the matrices, which forward and backward read.
+  void pack();
 
   // Whole sequences from position 0. Throws kInternal for tokens or lengths the caller should have refused.
   void forward(const Batch& batch, Trace& trace) const;
@@ -135,8 +135,8 @@ class Transformer {
   ModelConfig config_;
   Layout layout_;
   Buffer<float> values_;
-  std::vector<BlockPacked> forward_packs_, backward_packs_;
-  Packed head_pack_, head_backward_pack_;
+  std::vector<BlockPacked> packs_;
+  Packed head_pack_;
   // Grows with the positions that are met: a context of 131,072 would cost half a second at loading. Therefore one
   // thread at a time may call forward or extend, as it is with the kernels' shared scratch.
   mutable RotaryTable rotary_;

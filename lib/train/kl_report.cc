@@ -40,7 +40,7 @@ ReportPolicies::ReportPolicies(std::optional<Model> old_policy, std::optional<Mo
               "KL compares policies over one vocabulary");
   for (auto [model, digest] : {std::pair{&old_, &old_digest_}, std::pair{&fresh_, &fresh_digest_}}) {
     if (!*model) continue;
-    (*model)->transformer.pack(false);
+    (*model)->transformer.pack();
     *digest = model_digest((*model)->transformer);
   }
 }

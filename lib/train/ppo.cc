@@ -90,16 +90,16 @@ Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions
       options_(std::move(options)),
       evaluator_(options_.micro_tokens),
       gradients_(policy.config(), policy.transformer.layout()) {
-  policy_.transformer.pack(true);
+  policy_.transformer.pack();
   if (critic_ != nullptr) {
-    critic_->transformer.pack(true);
+    critic_->transformer.pack();
     critic_gradients_ = std::make_unique<Gradients>(critic_->config(), critic_->transformer.layout());
   }
   if (options_.objective == Objective::kKl && !options_.kl_estimate) {
     Buffer<float> copy(policy_.transformer.layout().size);
     std::copy_n(policy_.transformer.values(), copy.size(), copy.data());
     old_ = std::make_unique<Transformer>(policy_.config(), std::move(copy));
-    old_->pack(false);
+    old_->pack();
   }
 }
 

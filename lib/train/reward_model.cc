@@ -16,7 +16,7 @@ RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions a
       micro_tokens_(micro_tokens),
       gradients_(model.config(), model.transformer.layout()),
       evaluator_(micro_tokens) {
-  model_.transformer.pack(true);
+  model_.transformer.pack();
 }
 
 void RewardTrainer::ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,

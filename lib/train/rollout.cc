@@ -13,7 +13,7 @@ Rollout::Rollout(Model& model, RolloutOptions options)
       generator_(model, options_.generate),
       dialogues_(model.tokenizer, options_.chat_format),
       policy_digest_(model_digest(model.transformer)) {
-  model_.transformer.pack(false);
+  model_.transformer.pack();
 }
 
 // Its "prompt" is a text; the dialogue that it was is in "messages".

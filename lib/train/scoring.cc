@@ -12,7 +12,7 @@ Scorer::Scorer(const std::string& reward_model, const std::string& reference, Sc
   if (!reward_model.empty()) reward_model_ = std::make_unique<Model>(load_model(reward_model, HeadKind::kScore));
   if (!reference.empty()) reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage));
   for (auto* m : {&reward_model_, &reference_})
-    if (*m) (*m)->transformer.pack(false);
+    if (*m) (*m)->transformer.pack();
   if (reward_model_) dialogues_.emplace(reward_model_->tokenizer, options_.chat_format);
 }
 

@@ -89,7 +89,7 @@ bool fits(const SftExample& example, const ModelConfig& config) {
 SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens)
     : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens),
       gradients_(model.config(), model.transformer.layout()) {
-  model_.transformer.pack(true);
+  model_.transformer.pack();
 }
 
 SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {

@@ -287,6 +287,27 @@ TEST_CASE("packing lays panels of 32 columns out row by row, zeros behind the la
   }
 }
 
+TEST_CASE("panels of the transpose are those that packing it makes, in parts too") {
+  const int64_t K = 77, N = 83;
+  const Floats b = normals(K * N, 36);
+  for (const Kernels* k : levels()) {
+    Guarded packed(k->packed_size(K, N), 1), whole(k->packed_size(N, K), 2);
+    k->pack(b.data(), N, 1, K, N, 0, panels_of(N), packed.data());
+    k->pack(b.data(), 1, N, N, K, 0, panels_of(K), whole.data());  // B^T [N, K]
+    for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, N}, {0, 16}, {16, 48}, {32, N}, {80, N}, {48, 48}}) {
+      for (const auto& [first, last] : {std::pair<int64_t, int64_t>{0, 3}, {2, 3}, {1, 2}}) {
+        Guarded part((last - first) * 32 * (end - begin), 3);
+        k->pack_transpose(packed.data(), K, begin, end, first, last, part.data());
+        CHECK((part.intact() && packed.intact()));
+        for (int64_t i = 0; i < (last - first) * 32 * (end - begin); ++i) {
+          const int64_t panel = first + i / (32 * (end - begin)), row = begin + i % (32 * (end - begin)) / 32;
+          CHECK(same_bits(part.data()[i], whole.data()[panel * 32 * N + row * 32 + i % 32]));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("packed_size counts whole panels") {
   for (const Kernels* k : levels()) {
     CHECK(k->packed_size(5, 0) == 0);

@@ -35,7 +35,7 @@ std::vector<double> log_softmax(const std::vector<float>& logits, double tempera
 
 // The logits behind `tokens`.
 std::vector<float> next_logits(Model& model, const Ids& tokens) {
-  model.transformer.pack(false);
+  model.transformer.pack();
   Batch batch;
   batch.add(tokens);
   Trace trace;

@@ -76,7 +76,7 @@ TEST_CASE("a policy with itself is exactly 0 and each ratio exactly 1, at every 
 TEST_CASE("the log-probs that a policy recorded are those it finds again, in any micro-batch") {
   std::vector<Record> records = various();
   Model model = tiny_model(1);
-  model.transformer.pack(false);
+  model.transformer.pack();
   ResponseEvaluator evaluator(1000);
   for (Record& record : records) {
     const Trajectory t = read_trajectory(record, model.config());

@@ -12,7 +12,7 @@ inline Model sampler(std::uint64_t seed = 1) {
   Model model = tiny_model(seed, 8, {2, 36, 3, 90});
   model.eos.clear();
   for (std::int32_t t = 256; t >= 0; t -= 40) model.eos.push_back(t);
-  model.transformer.pack(true);
+  model.transformer.pack();
   return model;
 }
 

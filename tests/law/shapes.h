@@ -16,7 +16,7 @@ struct Subject {
 // Width 525 and inner width 531 (256 twice), 2,083 tokens (1,024 twice), heads of 175 (16 and 32 many times).
 inline const Subject& wide_subject() {
   static const ModelConfig c = shape_of(1, 3, 175, 531, 2083, 113);
-  static const Subject s{random_transformer(c, 21, 1.5, false), random_tokens(113, c.vocab, 22)};
+  static const Subject s{random_transformer(c, 21, 1.5), random_tokens(113, c.vocab, 22)};
   return s;
 }
 // 545 positions: 256 keys, 48 queries and 192 rows twice and more; heads of 21.
@@ -27,7 +27,7 @@ inline const Subject& long_subject() {
     shape.tied = false;
     return shape;
   }();
-  static const Subject s{random_transformer(c, 23, 1.5, false), random_tokens(545, c.vocab, 24)};
+  static const Subject s{random_transformer(c, 23, 1.5), random_tokens(545, c.vocab, 24)};
   return s;
 }
 

@@ -42,7 +42,7 @@ template <class F>
 void for_each_kind(std::int64_t tokens, const F& f) {
   for (const auto& kind : kinds()) {
     CAPTURE(kind.first);
-    f(Subject{random_transformer(kind.second, 71, 1.2, true), random_tokens(tokens, kind.second.vocab, 72)});
+    f(Subject{random_transformer(kind.second, 71, 1.2), random_tokens(tokens, kind.second.vocab, 72)});
   }
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("every kind of block has the same gradient at every level and number o
 TEST_CASE("working memory left by a model of another kind changes no bit, forward or backward") {
   std::vector<Subject> subjects;
   for_each_kind(40, [&](const Subject& s) {
-    subjects.push_back({random_transformer(s.model.config(), 71, 1.2, true), s.tokens});
+    subjects.push_back({random_transformer(s.model.config(), 71, 1.2), s.tokens});
   });
   Trace used{true};
   const auto both = [](const Subject& s, Trace& trace) {

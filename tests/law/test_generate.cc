@@ -232,7 +232,7 @@ TEST_CASE("a stop text is met across tokens that have no text") {
   // The last token is special; drawn often enough, it stands between the letters of a stop text.
   Model model = tiny_model(1, 8, {1, 32, 2, 90});
   model.eos.clear();
-  model.transformer.pack(false);
+  model.transformer.pack();
   GenerateOptions o = options_with(0, 1, 12);
   SampleRequest r{"0", {65, 66}};
   // Greedy, with a head whose rows are chosen so that one letter comes first and then only the special token.
@@ -250,7 +250,7 @@ TEST_CASE("a stop text is met across tokens that have no text") {
     values[layout.positions + p * C + p] = 100;
     values[layout.embedding + answer[k] * C + p] = 1;
   }
-  model.transformer.pack(false);
+  model.transformer.pack();
   const std::string stop = model.tokenizer.token_bytes(a) + model.tokenizer.token_bytes(b);
   REQUIRE(Generator(model, o).run({&r, 1})[0].ids.size() == 12);
   o.stop = {stop};

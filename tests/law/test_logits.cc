@@ -25,7 +25,7 @@ TEST_CASE("packing gives the same bits at every level and number of threads") {
     Buffer<float> values(m.layout().size);
     std::copy_n(m.values(), values.size(), values.data());
     Transformer again(m.config(), std::move(values));
-    again.pack(false);
+    again.pack();
     return alone(again, wide_subject().tokens);
   });
 }
@@ -136,7 +136,7 @@ TEST_CASE("a slot that is used again gives the bits of a fresh one") {
   const Subject& s = wide_subject();
   const Floats expected = alone(s.model, s.tokens);
   KvCache cache = cache_of(s, 1);
-  const Subject other{random_transformer(s.model.config(), 99, 1.5, false), random_tokens(100, 2083, 98)};
+  const Subject other{random_transformer(s.model.config(), 99, 1.5), random_tokens(100, 2083, 98)};
   in_chunks(other, {100}, cache, 0);
   cache.set_length(0, 0);
   CHECK(same_bits(in_chunks(s, {13}, cache, 0), expected));
@@ -160,7 +160,7 @@ TEST_CASE("working memory left by another batch or by a model of another shape c
 
 TEST_CASE("a model with wider heads can follow one with narrower heads in the same working memory") {
   const ModelConfig narrow = shape_of(1, 4, 3, 9, 29, 40), wide = shape_of(1, 2, 31, 9, 29, 40);
-  const Transformer first = random_transformer(narrow, 1, 1, false), second = random_transformer(wide, 2, 1, false);
+  const Transformer first = random_transformer(narrow, 1, 1), second = random_transformer(wide, 2, 1);
   Batch batch;
   for (int i = 0; i < 3; ++i) batch.add(random_tokens(33, 29, static_cast<std::uint64_t>(i)));
   Trace fresh, used;

@@ -27,14 +27,14 @@ Model policy_of(const Setup& s) {
   Model language = sampler(4);
   ModelConfig config = language.config();
   config.shared_value = s.shared;
-  return Model{random_transformer(config, 51, 0.4, true), std::move(language.tokenizer), "", language.eos};
+  return Model{random_transformer(config, 51, 0.4), std::move(language.tokenizer), "", language.eos};
 }
 
 Model critic_of(const Setup& s) {
   Model language = sampler(4);
   ModelConfig config = s.wide_critic ? shape_of(3, 1, 50, 70, 257, 90) : language.config();
   config.head = HeadKind::kScore;
-  return Model{random_transformer(config, 52, 0.6, true), std::move(language.tokenizer), "", {}};
+  return Model{random_transformer(config, 52, 0.6), std::move(language.tokenizer), "", {}};
 }
 
 // Sampled by the policy, with a reference's log-probs and rewards.
@@ -44,7 +44,7 @@ std::vector<Trajectory> sample(const Setup& s) {
   const Model policy = policy_of(s);
   const auto asked = requests();
   const auto sampled = Generator(policy, options_with(s.temperature, 4, 14)).run(asked);
-  const Transformer reference = random_transformer(sampler(4).config(), 53, 0.4, false);
+  const Transformer reference = random_transformer(sampler(4).config(), 53, 0.4);
   std::vector<Trajectory> all;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     Trajectory t;

@@ -140,7 +140,7 @@ TEST_CASE("the exact KL of a policy with itself is exactly 0, at any temperature
 
 TEST_CASE("the exact KL with a vocabulary of several blocks is 0 with itself and not with another policy") {
   const Subject& s = wide_subject();
-  const Transformer other = random_transformer(s.model.config(), 5, 1.5, false);
+  const Transformer other = random_transformer(s.model.config(), 5, 1.5);
   const std::vector<ResponseView> one{{part(s.tokens, 0, 40), part(s.tokens, 40, 60), 60}};
   const Floats same = ResponseEvaluator(1).stats(s.model, one, &s.model)[0].kl;
   const Floats kl = ResponseEvaluator(1).stats(s.model, one, &other)[0].kl;
@@ -155,7 +155,7 @@ TEST_CASE("log-probs, entropies, KL and scores are the same bits for any micro-b
   const auto all = views(asked, sampled, 1);
   ModelConfig scored = model.config();
   scored.head = HeadKind::kScore;
-  const Transformer critic = random_transformer(scored, 31, 1.5, false);
+  const Transformer critic = random_transformer(scored, 31, 1.5);
   std::size_t n = 0;
   same_everywhere([&] {
     const std::int64_t limits[] = {1, 7, 64, 100000};

@@ -67,7 +67,7 @@ Model score_model() {
   Model language = sampler(3);
   ModelConfig config = language.config();
   config.head = HeadKind::kScore;
-  return Model{random_transformer(config, 41, 1.2, true), std::move(language.tokenizer), "", {}};
+  return Model{random_transformer(config, 41, 1.2), std::move(language.tokenizer), "", {}};
 }
 
 // The gradient, the figures and, after two steps, the weights.
@@ -158,7 +158,7 @@ TEST_CASE("a gradient whose micro-batches start from 0 and are added has other b
 TEST_CASE("a wide model's gradient is the same bits for any micro-batch, level and threads") {
   ModelConfig config = wide_subject().model.config();
   config.tied = false;
-  const Transformer model = random_transformer(config, 61, 0.7, true);
+  const Transformer model = random_transformer(config, 61, 0.7);
   std::vector<std::vector<std::int32_t>> sequences;
   for (std::int64_t n : {97, 1, 50, 64}) sequences.push_back(random_tokens(n, config.vocab, static_cast<std::uint64_t>(n)));
   const auto gradient = [&](std::size_t together) {
@@ -192,7 +192,7 @@ TEST_CASE("a wide model's gradient is the same bits for any micro-batch, level a
 
 TEST_CASE("a long sequence's gradient is the same bits at every level and number of threads") {
   const ModelConfig config = long_subject().model.config();
-  const Transformer model = random_transformer(config, 62, 0.7, true);
+  const Transformer model = random_transformer(config, 62, 0.7);
   same_everywhere([&] {
     Gradients g(config, model.layout());
     Batch batch;

@@ -49,10 +49,10 @@ inline Buffer<float> random_values(const Layout& layout, std::uint64_t seed, dou
   return values;
 }
 
-inline Transformer random_transformer(const ModelConfig& config, std::uint64_t seed, double scale, bool for_backward) {
+inline Transformer random_transformer(const ModelConfig& config, std::uint64_t seed, double scale) {
   const Layout layout(config);
   Transformer t(config, random_values(layout, seed, scale));
-  t.pack(for_backward);
+  t.pack();
   return t;
 }
 

@@ -43,7 +43,7 @@ TEST_CASE("states, logits, log-probs and entropies are the oracle's") {
   for_each_family([&](const std::string& family) {
     const Golden golden(oracle, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
-    model.transformer.pack(false);
+    model.transformer.pack();
     const double limit = golden.tolerance("logits_max_abs");
     int n = 0;
     for (auto sample : golden.json["samples"]) {
@@ -74,7 +74,7 @@ TEST_CASE("the residual stream after each block is the oracle's") {
   for_each_family([&](const std::string& family) {
     const Golden golden(oracle, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
-    model.transformer.pack(false);
+    model.transformer.pack();
     Forwarded f;
     forward(model, whole(golden.json["samples"].at(0), "chosen_ids"), f);
     const double limit = golden.tolerance("logits_max_abs");
@@ -90,7 +90,7 @@ TEST_CASE("a long sequence and one of a single token are right") {
   for_each_family([&](const std::string& family) {
     const Golden golden(oracle, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
-    model.transformer.pack(false);
+    model.transformer.pack();
     Forwarded f;
     const auto tokens = ids(golden.json["long_ids"]);
     // GPT-2's are as long as its context, whose last position has an embedding of its own.
@@ -115,7 +115,7 @@ TEST_CASE("files as the hub has them give the oracle's logits") {
     CAPTURE(layout);
     const std::string folder = oracle + "/model/layouts/" + layout;
     Model model = load_model(folder, HeadKind::kLanguage);
-    model.transformer.pack(false);
+    model.transformer.pack();
     simdjson::dom::parser parser;
     const simdjson::dom::element e = parser.parse(simdjson::padded_string(read_file(folder + "/ids.json")));
     simdjson::dom::element list = e;
@@ -132,7 +132,7 @@ TEST_CASE("greedy decoding chooses the oracle's tokens") {
   for_each_family([&](const std::string& family) {
     const Golden golden(oracle, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
-    model.transformer.pack(false);
+    model.transformer.pack();
     for (auto sample : golden.json["samples"]) {
       auto tokens = ids(sample["prompt_ids"]);
       const auto expected = ids(sample["greedy_ids"]);
@@ -154,7 +154,7 @@ TEST_CASE("reward models score the oracle's answers") {
   for_each_family([&](const std::string& family) {
     const Golden golden(oracle, family);
     Model rm = load_model(golden.folder + "/rm", HeadKind::kScore);
-    rm.transformer.pack(false);
+    rm.transformer.pack();
     std::size_t n = 0;
     for (auto sample : golden.json["samples"]) {
       for (const auto& [answer, key] : {std::pair{"chosen_ids", "chosen"}, std::pair{"rejected_ids", "rejected"}}) {

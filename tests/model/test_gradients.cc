@@ -23,8 +23,8 @@ struct Weights {  // of one predicted token in the loss
 class Problem {
  public:
   Problem(ModelConfig config, std::vector<std::int64_t> lengths, std::uint64_t seed)
-      : config_(config), model_(random_transformer(config, seed, 0.7, true)),
-        old_(random_transformer(config, seed + 1, 0.7, false)), reference_(config, model_.values()) {
+      : config_(config), model_(random_transformer(config, seed, 0.7)),
+        old_(random_transformer(config, seed + 1, 0.7)), reference_(config, model_.values()) {
     for (std::size_t s = 0; s < lengths.size(); ++s) {
       sequences_.push_back(random_tokens(lengths[s], config.vocab, seed + 10 + s));
       batch_.add(sequences_.back());

@@ -18,7 +18,7 @@ TEST_CASE("a stop text is looked for in the whole response's text") {
   GenerateOptions options;
   options.max_tokens = 40;
   options.stop = {" a"};
-  model.transformer.pack(false);
+  model.transformer.pack();
   std::vector<SampleRequest> requests;
   for (int i = 0; i < 100; ++i) requests.push_back({std::to_string(i), {5, 6}});
   int stopped = 0;

@@ -15,8 +15,8 @@ struct KlBatch {
       : golden(oracle, family), policy(load_model(golden.folder + "/policy", HeadKind::kLanguage).transformer),
         reference(load_model(golden.folder + "/ref", HeadKind::kLanguage).transformer),
         gradients(policy.config(), policy.layout()), dfinal(0) {
-    policy.pack(true);
-    reference.pack(false);
+    policy.pack();
+    reference.pack();
     for (auto s : golden.json["ppo_samples"]) {
       const auto prompt = ids(s["prompt_ids"]), response = ids(s["response_ids"]);
       lay_out({prompt, response}, false, batch, targets);

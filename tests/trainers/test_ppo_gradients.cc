@@ -16,13 +16,13 @@ namespace {
 Model random_model(HeadKind head, std::uint64_t seed) {
   ModelConfig config = shape_of(2, 3, 5, 17, kTinyVocab, 24);
   config.head = head;
-  return {random_transformer(config, seed, 0.7, true), tiny_tokenizer(), "", {}};
+  return {random_transformer(config, seed, 0.7), tiny_tokenizer(), "", {}};
 }
 
 void disturb(Transformer& model, std::uint64_t seed) {
   for (std::int64_t i = 0; i < model.layout().size; ++i)
     model.change()[i] += static_cast<float>(0.02 * normal(seed, 3, static_cast<std::uint64_t>(i)));
-  model.pack(true);
+  model.pack();
 }
 
 // What a token adds to the mean that is descended.
