@@ -14,6 +14,7 @@
 namespace nudge {
 namespace {
 
+constexpr std::size_t kTurns = 4096;  // from here on, going through all merges costs little
 constexpr std::size_t kShort = 32;  // up to here, looking at all pairs again beats keeping them in order
 
 std::size_t table_size(std::size_t items) { return std::bit_ceil(items * 2 + 2); }
@@ -38,6 +39,7 @@ Bpe::Bpe(std::vector<std::string> token_bytes, const std::vector<BpeMerge>& merg
     insert_symbol(token_bytes_[id], static_cast<std::int32_t>(id));
   }
   cut_at_spaces_ = spaces_begin_tokens(merges);
+  if (parts_come_first(merges)) turns_ = merges.size();
   merges_.resize(table_size(merges.size()));
   for (std::size_t i = 0; i < merges.size(); ++i) insert_merge(merges[i], static_cast<std::uint32_t>(i));
 
@@ -103,6 +105,18 @@ void Bpe::insert_symbol(std::string_view token, std::int32_t id) {
   const int byte = fallback_byte(token);
   const auto lower = [&](char c) { return c >= 'a' && c <= 'f'; };  // which only decoding reads
   if (byte >= 0 && !lower(token[3]) && !lower(token[4])) fallback_[byte] = id;
+}
+
+// Whether each merge comes after all that make one of its parts: then a merge never gives rise to a pair whose turn is
+// over. It is so wherever the merges stand as they were learnt.
+bool Bpe::parts_come_first(const std::vector<BpeMerge>& merges) const {
+  std::vector<bool> used(token_bytes_.size());
+  for (const BpeMerge& merge : merges) {
+    if (used[static_cast<std::size_t>(merge.result)]) return false;
+    used[static_cast<std::size_t>(merge.left)] = used[static_cast<std::size_t>(merge.right)] = true;
+    if (used[static_cast<std::size_t>(merge.result)]) return false;  // of itself
+  }
+  return true;
 }
 
 // Whether words may be cut before each space that follows something else: a pair across the cut is never merged,
@@ -183,7 +197,8 @@ void Bpe::merge_all(std::string_view word, std::vector<std::int32_t>& out) const
   }
   std::vector<std::int32_t> ids(most);
   ids.resize(to_ids(word, ids.data()));
-  merge_long(ids, out);
+  const bool by_turns = turns_ > 0 && ids.size() >= kTurns && ids.size() < (std::size_t{1} << 30);
+  by_turns ? merge_by_turns(ids, out) : merge_long(ids, out);
 }
 
 void Bpe::merge_short(std::int32_t* ids, std::size_t n, std::vector<std::int32_t>& out) const {
@@ -239,6 +254,46 @@ void Bpe::merge_long(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& 
     if (next[at] < n) previous[next[at]] = at;
     if (at > 0) push(previous[at]);
     push(at);
+  }
+  for (std::uint32_t i = 0; i < n; i = next[i]) out.push_back(ids[i]);
+}
+
+// Merge after merge, each wherever its pair stands when its turn comes.
+void Bpe::merge_by_turns(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& out) const {
+  constexpr std::uint32_t kNone = ~0u;
+  const auto n = static_cast<std::uint32_t>(ids.size());
+  struct Entry {
+    std::uint32_t at, next;  // a left position, and the merge's next entry; stale where another pair stands there now
+  };
+  std::vector<Entry> entries;
+  std::vector<std::uint32_t> first(turns_, kNone);
+  std::vector<std::uint32_t> next(n), previous(n), ranks(n, kNone);  // rank of the pair at a position and its next one
+  const auto look = [&](std::uint32_t at) {
+    const Join* join = next[at] < n ? find(ids[at], ids[next[at]]) : nullptr;
+    ranks[at] = join != nullptr ? join->rank : kNone;
+    if (join == nullptr) return;
+    entries.push_back({at, first[join->rank]});
+    first[join->rank] = static_cast<std::uint32_t>(entries.size() - 1);
+  };
+  for (std::uint32_t i = 0; i < n; ++i) next[i] = i + 1, previous[i] = i == 0 ? kNone : i - 1;
+  for (std::uint32_t i = 0; i < n; ++i) look(i);
+  for (std::uint32_t rank = 0; rank < turns_; ++rank) {
+    for (std::uint32_t e = first[rank]; e != kNone; e = entries[e].next) {
+      std::uint32_t at = entries[e].at;
+      if (ranks[at] != rank) continue;
+      // Where equal pairs overlap, as in aaaa, the leftmost goes first.
+      while (previous[at] != kNone && ranks[previous[at]] == rank) at = previous[at];
+      while (at < n && ranks[at] == rank) {
+        const std::uint32_t right = next[at], behind = next[right];
+        ids[at] = static_cast<std::int32_t>(find(ids[at], ids[right])->result);
+        ranks[right] = kNone;
+        next[at] = behind;
+        if (behind < n) previous[behind] = at;
+        if (previous[at] != kNone) look(previous[at]);
+        look(at);
+        at = behind;
+      }
+    }
   }
   for (std::uint32_t i = 0; i < n; i = next[i]) out.push_back(ids[i]);
 }

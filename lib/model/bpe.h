@@ -31,8 +31,8 @@ class Bpe {
   // leads to. Where a pair occurs in two merges, the later one counts.
   Bpe(std::vector<std::string> token_bytes, const std::vector<BpeMerge>& merges, const BpeOptions& options);
 
-  // Appends the ids of `word` (valid UTF-8 where the alphabet is characters) to `out`. Time grows as n log n with
-  // its length, for any word.
+  // Appends the ids of `word` (valid UTF-8 where the alphabet is characters) to `out`. Time grows with its length, for
+  // any word; as n log n where the merges are not in the order in which a training finds them.
   void encode(std::string_view word, std::vector<std::int32_t>& out) const;
 
   const std::vector<std::string>& token_bytes() const { return token_bytes_; }
@@ -52,6 +52,7 @@ class Bpe {
   const Join* find(std::int32_t left, std::int32_t right) const;
   std::int32_t find_word(std::string_view word) const;
   std::int32_t symbol_id(std::uint32_t symbol) const { return symbols_[pages_[symbol >> 8] + (symbol & 255)]; }
+  bool parts_come_first(const std::vector<BpeMerge>& merges) const;
   bool spaces_begin_tokens(const std::vector<BpeMerge>& merges) const;
   std::size_t room(std::size_t bytes) const;
   std::size_t to_ids(std::string_view word, std::int32_t* ids) const;
@@ -60,6 +61,7 @@ class Bpe {
   void merge_all(std::string_view word, std::vector<std::int32_t>& out) const;
   void merge_short(std::int32_t* ids, std::size_t n, std::vector<std::int32_t>& out) const;
   void merge_long(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& out) const;
+  void merge_by_turns(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& out) const;
 
   std::vector<std::string> token_bytes_;
   BpeOptions options_;
@@ -69,6 +71,7 @@ class Bpe {
   std::vector<Slot> merges_;                // open addressing, a power of two
   std::vector<std::int32_t> words_;         // likewise: ids of the tokens that are whole words, or -1
   std::size_t longest_word_ = 0;            // bytes
+  std::size_t turns_ = 0;                   // merges, where none has a part that a later one makes too; else 0
   bool cut_at_spaces_ = false;              // no token holds "▁" behind anything else
 };
 

@@ -81,6 +81,31 @@ TEST_CASE("words of every length from 0 to 120 bytes are merged as the definitio
   }
 }
 
+TEST_CASE("words of thousands of bytes are merged as the definition says, whatever the order of the merges") {
+  const std::vector<std::string> tokens = {"a", "b", "c", "aa", "ab", "aaaa", "aab", "abc", "cabc", "bb"};
+  const std::vector<BpeMerge> learnt = {{0, 0, 3}, {0, 1, 4}, {3, 3, 5}, {3, 1, 6}, {4, 2, 7}, {2, 7, 8}, {1, 1, 9}};
+  std::vector<BpeMerge> turned = learnt, twice = learnt;
+  std::swap(turned[2], turned[0]);  // aaaa is made before its parts are
+  twice.push_back({0, 4, 6});       // aab is made in two ways, and again after it was a part
+  twice.push_back({6, 2, 7});
+  std::mt19937 random(5);
+  for (const auto& merges : {learnt, turned, twice}) {
+    const Bpe bpe(tokens, merges, {});
+    for (const std::size_t length : {4095u, 4096u, 5000u}) {
+      for (const unsigned letters : {1u, 2u, 3u}) {
+        std::string word;
+        Ids ids, got;
+        for (std::size_t i = 0; i < length; ++i) {
+          ids.push_back(static_cast<int>(random() % letters % 3 * (random() % 4 != 0)));  // a most often
+          word += "abc"[ids.back()];
+        }
+        bpe.encode(word, got);
+        CHECK(got == slow_bpe(ids, merges));
+      }
+    }
+  }
+}
+
 TEST_CASE("a word that is a token is taken whole only where merges lead to it or are ignored") {
   TokenizerFixture fixture;
   fixture.merges = {{"a", "b"}};
