@@ -5,7 +5,6 @@
 #include <bit>
 #include <cmath>
 #include <filesystem>
-#include <tuple>
 
 #include "lib/base/error.h"
 #include "lib/io/files.h"
@@ -333,11 +332,13 @@ TEST_CASE("a folder is written in shards, as BF16 or F16, and read back") {
   CHECK(names(each).size() == model.transformer.layout().tensors.size() + 1);
   CHECK(same_values(load_model(each, HeadKind::kLanguage).transformer, model.transformer));
 
-  for (const auto& [dtype, torch, bits] : {std::tuple{StoredDtype::kBf16, "bfloat16", 8}, {StoredDtype::kF16, "float16", 11}}) {
+  for (const StoredDtype dtype : {StoredDtype::kBf16, StoredDtype::kF16}) {
+    const std::string torch = dtype == StoredDtype::kBf16 ? "bfloat16" : "float16";
+    const int bits = dtype == StoredDtype::kBf16 ? 8 : 11;
     INFO(torch);
     const std::string folder = rewritten({.dtype = dtype, .shard_bytes = bytes / 2});
     CHECK(names(folder).size() == 1);  // the bound is one of what is stored
-    CHECK(read_file(folder + "/config.json").find(std::string("\"torch_dtype\": \"") + torch) != std::string::npos);
+    CHECK(read_file(folder + "/config.json").find("\"torch_dtype\": \"" + torch) != std::string::npos);
     const Model back = load_model(folder, HeadKind::kLanguage);
     for (std::int64_t i = 0; i < model.transformer.layout().size; ++i) {
       const double x = model.transformer.values()[i], y = back.transformer.values()[i];
