@@ -36,13 +36,15 @@ Model load_as_score_model(const std::string& folder, std::uint64_t seed);
 // How a folder's weights are stored.
 struct Storage {
   StoredDtype dtype = StoredDtype::kF32;
-  std::int64_t shard_bytes = std::numeric_limits<std::int64_t>::max();  // of tensors in a file, unless one alone has more
+  // Of tensors in a file, unless one alone has more.
+  std::int64_t shard_bytes = std::numeric_limits<std::int64_t>::max();
 };
 
 // Writes the files into an existing folder; the caller publishes it. The weights are one file, or where that would be
 // larger than storage says, shards in the layout's order with their index. Errors: write_safetensors's.
 void save_model(const Model& model, const std::string& folder, const Storage& storage = {});
-void save_weights(const Transformer& transformer, const std::string& folder, const Storage& storage = {});  // and config
+// config.json and the weights alone.
+void save_weights(const Transformer& transformer, const std::string& folder, const Storage& storage = {});
 
 // Names the computed function: configuration, names, shapes and values of the tensors, not the files.
 std::string model_digest(const Transformer& transformer);

@@ -30,7 +30,8 @@ ModelConfig shape_of(const NewModelOptions& options) {
 void NewModelOptions::check() const {
   const auto not_a_multiple = [](const char* option, std::int64_t n, const char* of, std::int64_t m) {
     if (n % m == 0) return;
-    usage_error(std::string(option) + " " + std::to_string(n) + " is not a multiple of " + of + " " + std::to_string(m));
+    usage_error(std::string(option) + " " + std::to_string(n) + " is not a multiple of " + of + " " +
+                std::to_string(m));
   };
   not_a_multiple("--width", width, "--heads", heads);
   const ModelConfig config = shape_of(*this);

@@ -35,8 +35,8 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
 }
 
 EpochPlan::EpochPlan(std::int64_t n, const TrainingOptions& options, std::string_view stream)
-    : n_(n), batch_(std::clamp<std::int64_t>(n, 1, options.batch)), per_epoch_((n + batch_ - 1) / batch_), seed_(options.seed),
-      stream_(stream), schedule_(options.schedule) {
+    : n_(n), batch_(std::clamp<std::int64_t>(n, 1, options.batch)), per_epoch_((n + batch_ - 1) / batch_),
+      seed_(options.seed), stream_(stream), schedule_(options.schedule) {
   if (n == 0) return;
   total_ = std::llround(options.epochs * static_cast<double>(n));
   if (options.epochs > 0) total_ = std::max<std::int64_t>(1, total_);

@@ -294,7 +294,8 @@ TEST_CASE("panels of the transpose are those that packing it makes, in parts too
     Guarded packed(k->packed_size(K, N), 1), whole(k->packed_size(N, K), 2);
     k->pack(b.data(), N, 1, K, N, 0, panels_of(N), packed.data());
     k->pack(b.data(), 1, N, N, K, 0, panels_of(K), whole.data());  // B^T [N, K]
-    for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, N}, {0, 16}, {16, 48}, {32, N}, {80, N}, {48, 48}}) {
+    for (const auto& [begin, end] :
+         {std::pair<int64_t, int64_t>{0, N}, {0, 16}, {16, 48}, {32, N}, {80, N}, {48, 48}}) {
       for (const auto& [first, last] : {std::pair<int64_t, int64_t>{0, 3}, {2, 3}, {1, 2}}) {
         Guarded part((last - first) * 32 * (end - begin), 3);
         k->pack_transpose(packed.data(), K, begin, end, first, last, part.data());
