@@ -89,6 +89,10 @@ void scale(float s, float* y, int64_t n) {
   map(y, y, n, [s](f32x16 a) { return a * broadcast(s); });
 }
 
+void round_to_bf16(const float* x, float* y, int64_t n) {
+  map(x, y, n, [](f32x16 a) { return round_to_bf16(a); });
+}
+
 void gelu_tanh(const float* x, float* y, int64_t n) {
   map(x, y, n, [](f32x16 a) { return a * sigmoid(gelu_argument(a)); });
 }

@@ -52,6 +52,8 @@ struct Kernels {
   void (*add)(const float* x, float* y, int64_t n);
   // y *= s
   void (*scale)(float s, float* y, int64_t n);
+  // y = x rounded to the nearest bf16, ties to even; denormals become 0.
+  void (*round_to_bf16)(const float* x, float* y, int64_t n);
   // GELU (15), the tanh form (gelu_new) and the erf form; backward: dx = dy * gelu'(x), dx may be dy.
   void (*gelu_tanh)(const float* x, float* y, int64_t n);
   void (*gelu_tanh_backward)(const float* x, const float* dy, float* dx, int64_t n);

@@ -21,6 +21,7 @@ void sigmoid(const float* x, float* y, int64_t n);
 void log_sigmoid(const float* x, float* y, int64_t n);
 void add(const float* x, float* y, int64_t n);
 void scale(float s, float* y, int64_t n);
+void round_to_bf16(const float* x, float* y, int64_t n);
 void gelu_tanh(const float* x, float* y, int64_t n);
 void gelu_tanh_backward(const float* x, const float* dy, float* dx, int64_t n);
 void gelu_erf(const float* x, float* y, int64_t n);

@@ -71,6 +71,14 @@ NUDGE_INLINE i32x16 operator|(i32x16 a, i32x16 b) { return {_mm512_or_si512(a.v,
 NUDGE_INLINE i32x16 operator^(i32x16 a, i32x16 b) { return {_mm512_xor_si512(a.v, b.v)}; }
 template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) { return {_mm512_maskz_slli_epi32(kAll, a.v, n)}; }
 template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) { return {_mm512_maskz_srai_epi32(kAll, a.v, n)}; }
+template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) { return {_mm512_maskz_srli_epi32(kAll, a.v, n)}; }
+// Sixteen numbers of 16 bits as the low halves of the lanes, and back.
+NUDGE_INLINE i32x16 load_halves(const uint16_t* p) {
+  return {_mm512_maskz_cvtepu16_epi32(kAll, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+NUDGE_INLINE void store_halves(uint16_t* p, i32x16 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_maskz_cvtepi32_epi16(kAll, a.v));
+}
 
 NUDGE_INLINE mask16 operator<(f32x16 a, f32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 NUDGE_INLINE mask16 operator<=(f32x16 a, f32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
@@ -176,6 +184,17 @@ template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) {
 template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) {
   return {_mm256_srai_epi32(a.lo, n), _mm256_srai_epi32(a.hi, n)};
 }
+template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) {
+  return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
+}
+NUDGE_INLINE i32x16 load_halves(const uint16_t* p) {
+  const auto* at = reinterpret_cast<const __m128i*>(p);
+  return {_mm256_cvtepu16_epi32(_mm_loadu_si128(at)), _mm256_cvtepu16_epi32(_mm_loadu_si128(at + 1))};
+}
+NUDGE_INLINE void store_halves(uint16_t* p, i32x16 a) {
+  const __m256i mixed = _mm256_packus_epi32(a.lo, a.hi);  // the quarters in the order 0, 2, 1, 3
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(mixed, 0xd8));
+}
 
 // As two factors, because one exponent can't hold such an n; the first product is exact.
 NUDGE_INLINE f32x16 times_power_of_2(f32x16 a, f32x16 n) {
@@ -227,6 +246,21 @@ NUDGE_INLINE __m256 low_half(f32x16 a) { return a.lo; }
 NUDGE_INLINE __m256 high_half(f32x16 a) { return a.hi; }
 
 #endif
+
+// bf16 is the upper half of a float. Rounding is to nearest even; denormal numbers become 0 with their sign, a NaN
+// stays one.
+NUDGE_INLINE i32x16 bf16_of(f32x16 x) {
+  const i32x16 bits = bits_of(x), sign = bits & broadcast_int(INT32_MIN), magnitude = bits ^ sign;
+  const i32x16 odd = shift_right<16>(bits) & broadcast_int(1);
+  f32x16 rounded = float_of_bits(magnitude + odd + broadcast_int(0x7fff));
+  rounded = select(float_of_bits(magnitude) < broadcast(1.17549435e-38f), broadcast(0), rounded);
+  rounded = select(is_nan(x), broadcast(__builtin_nanf("")), rounded);
+  return shift_right<16>(bits_of(rounded) | sign);
+}
+NUDGE_INLINE f32x16 load_bf16(const uint16_t* p) { return float_of_bits(shift_left<16>(load_halves(p))); }
+NUDGE_INLINE void store_bf16(uint16_t* p, f32x16 x) { store_halves(p, bf16_of(x)); }
+// x rounded to bf16, as a float.
+NUDGE_INLINE f32x16 round_to_bf16(f32x16 x) { return float_of_bits(shift_left<16>(bf16_of(x))); }
 
 // The fixed tree of the law (b): lane i + lane i+8, then i + i+4, then i + i+2, then 0 + 1.
 NUDGE_INLINE float sum_lanes(f32x16 a) {

@@ -16,6 +16,7 @@ constinit const Kernels table = {
     .log_sigmoid = log_sigmoid,
     .add = add,
     .scale = scale,
+    .round_to_bf16 = round_to_bf16,
     .gelu_tanh = gelu_tanh,
     .gelu_tanh_backward = gelu_tanh_backward,
     .gelu_erf = gelu_erf,

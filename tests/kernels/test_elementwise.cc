@@ -10,7 +10,8 @@ using Kernel = void (*Kernels::*)(const float*, float*, std::int64_t);
 using Backward = void (*Kernels::*)(const float*, const float*, float*, std::int64_t);
 
 const Kernel unary[] = {&Kernels::exp,     &Kernels::log,         &Kernels::tanh,      &Kernels::erf,
-                        &Kernels::sigmoid, &Kernels::log_sigmoid, &Kernels::gelu_tanh, &Kernels::gelu_erf};
+                        &Kernels::sigmoid, &Kernels::log_sigmoid, &Kernels::gelu_tanh, &Kernels::gelu_erf,
+                        &Kernels::round_to_bf16};
 const Backward backward[] = {&Kernels::gelu_tanh_backward, &Kernels::gelu_erf_backward};
 
 double gelu_tanh(double x) {
