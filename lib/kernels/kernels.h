@@ -137,6 +137,17 @@ struct Kernels {
   void (*gemm)(const float* a, int64_t row, int64_t column, const float* packed, const float* bias, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                float* scratch);
+  // The same with both factors rounded to bf16, in the arithmetic of the processors' tiles: within each block of 32 k
+  // from k = 0 on, even and odd k are two chains of FMAs from 0, whose sum is added to the element. The panels are of
+  // packed_size_bf16(K, N) numbers, K filled up to a multiple of 32; n_begin is a multiple of 32.
+  int64_t (*packed_size_bf16)(int64_t K, int64_t N);
+  void (*pack_bf16)(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
+                    int64_t panel_end, uint16_t* packed);
+  void (*pack_transpose_bf16)(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
+                              int64_t panel_end, uint16_t* out);
+  void (*gemm_bf16)(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
+                    int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end,
+                    bool accumulate, float* scratch);
   int64_t gemm_scratch;
 
   // --- attention of one head of one sequence, causal (15) ---

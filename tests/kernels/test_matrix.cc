@@ -1,84 +1,9 @@
 // The matrix product: its value, and the law that an element is one chain of FMAs over k whatever the shape.
-#include <algorithm>
-
-#include "tests/kernels/row_tools.h"
+#include "tests/kernels/product.h"
 
 using namespace nudge;
 using namespace nudge::test;
 using std::int64_t;
-
-namespace {
-
-std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
-int64_t panels_of(int64_t N) { return (N + 31) / 32; }
-
-// C (+)= A B (+ bias) with A[M,K] and B[K,N] row-major; how it is asked for is in the fields.
-struct Product {
-  int64_t M, N, K;
-  Floats a, b, bias, c;         // bias and c may be empty: none, and from zero
-  bool transposed = false;      // hand A over as its transpose
-  int shift = 0;                // floats off a cache line
-  int64_t row_split = 0, panel_split = 0;  // more than one call
-
-  Product(int64_t m, int64_t n, int64_t k) : M(m), N(n), K(k), a(normals(m * k, 31)), b(normals(k * n, 32)) {}
-
-  // A scalar chain per element, which is the definition.
-  Floats by_definition() const {
-    Floats y(at(M * N));
-    for (int64_t m = 0; m < M; ++m) {
-      for (int64_t n = 0; n < N; ++n) {
-        float sum = c.empty() ? 0 : c[at(m * N + n)];
-        for (int64_t k = 0; k < K; ++k) sum = std::fma(a[at(m * K + k)], b[at(k * N + n)], sum);
-        y[at(m * N + n)] = bias.empty() ? sum : sum + bias[at(n)];
-      }
-    }
-    return y;
-  }
-
-  Floats run(const Kernels& k) const {
-    const int64_t lda = transposed ? M + 5 : K + 5, ldc = N + 3;
-    Guarded left((transposed ? K : M) * lda, shift), out(M * ldc, shift + 1), scratch(k.gemm_scratch, shift);
-    for (int64_t m = 0; m < M; ++m) {
-      for (int64_t i = 0; i < K; ++i) left.data()[transposed ? i * lda + m : m * lda + i] = a[at(m * K + i)];
-      for (int64_t n = 0; n < N && !c.empty(); ++n) out.data()[m * ldc + n] = c[at(m * N + n)];
-    }
-    Guarded packed(k.packed_size(K, N), shift + 2);
-    k.pack(b.data(), N, 1, K, N, 0, panels_of(N), packed.data());
-    const Floats before = out.values();
-    const int64_t rows = row_split > 0 ? row_split : std::max<int64_t>(M, 1);
-    const int64_t panels = panel_split > 0 ? panel_split : panels_of(N);
-    for (int64_t m = 0; m < M; m += rows) {
-      for (int64_t p = 0; p < panels_of(N); p += panels) {
-        k.gemm(left.data() + m * (transposed ? 1 : lda), transposed ? 1 : lda, transposed ? lda : 1, packed.data(),
-               bias.empty() ? nullptr : bias.data(), out.data() + m * ldc, ldc, std::min(rows, M - m), N, K, p,
-               std::min(p + panels, panels_of(N)), !c.empty(), scratch.data());
-      }
-    }
-    CHECK((out.intact() && scratch.intact() && packed.intact() && left.intact()));
-    Floats y(at(M * N));
-    const Floats after = out.values();
-    for (int64_t m = 0; m < M; ++m) {
-      std::copy_n(after.begin() + m * ldc, N, y.begin() + m * N);
-      for (int64_t n = N; n < ldc; ++n) CHECK(same_bits(after[at(m * ldc + n)], before[at(m * ldc + n)]));
-    }
-    return y;
-  }
-};
-
-// Passes tiles, panels and blocks of k at least twice and ends oddly.
-Product big() { return Product(61, 101, 777); }
-
-Floats all_levels_of(const Product& p) {
-  Floats first;
-  for (const Kernels* k : levels()) {
-    const Floats y = p.run(*k);
-    if (first.empty()) first = y;
-    CHECK(same_bits(y, first));
-  }
-  return first;
-}
-
-}  // namespace
 
 TEST_CASE("a product is within the error of a chain of FMAs of the product in double precision") {
   const Product p = big();

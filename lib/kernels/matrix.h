@@ -1,0 +1,145 @@
+// What the matrix products of both arithmetics share: A is copied into strips of at most kTileRows rows that stay
+// in the second-level cache while panels pass by; K is cut into blocks of kStripBlock so that a panel's block (32 KiB
+// of floats) stays in the first level for all strips. Between two blocks the chains pause in C, which loses no bits.
+#pragma once
+
+#include "lib/kernels/level.h"
+#include "lib/kernels/tile.h"
+
+namespace nudge::NUDGE_LEVEL {
+
+constexpr int64_t kPanel = kPanelColumns;
+constexpr int64_t kSlot = kTileRows * kStripStep;  // floats of one strip's block of k
+constexpr int64_t kSlots = strip_scratch / kSlot;  // that fit into the scratch
+static_assert(kSlots >= 4);
+constexpr int64_t kDeep = 4;                       // blocks of k per copy of A while there are many rows
+constexpr int64_t kFetch = 512;                    // floats: 2 KiB
+
+NUDGE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+NUDGE_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+NUDGE_INLINE int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// A product as the kernels are asked for it, but for the form of B.
+struct Job {
+  const float* a;
+  int64_t row, column;
+  const float* bias;
+  float* c;
+  int64_t ldc, M, N, K;
+  bool accumulate;
+  float* strips;
+};
+
+// Writes a block of at most 16 rows and 16 columns at `from` as its transpose. Missing rows count as 0 in all 16
+// columns that are written; `columns` rows are.
+NUDGE_INLINE void transpose_block(const float* from, int64_t from_step, int64_t rows, int64_t columns, float* to,
+                                  int64_t to_step) {
+  f32x16 r[16];
+  for (int64_t i = 0; i < 16; ++i) r[i] = i < rows ? load_first(from + i * from_step, columns) : broadcast(0.0f);
+  transpose(r);
+  for (int64_t i = 0; i < columns; ++i) store(to + i * to_step, r[i]);
+}
+
+// Rows [begin, end) of a panel of `columns` columns that begins at `from`: B[k, n] at from[k * row + n * column]. The
+// columns that are missing are 0.
+static inline void copy_panel(const float* from, int64_t row, int64_t column, int64_t columns, int64_t begin,
+                              int64_t end, float* to) {
+  // Sixteen k at a time, so that a transposed B is read by whole cache lines.
+  for (int64_t k = begin; k < end; k += 16, to += 16 * kPanel) {
+    const int64_t rows = least(16, end - k);
+    if (column == 1) {
+      for (int64_t i = 0; i < rows; ++i) {
+        store(to + i * kPanel, load_first(from + (k + i) * row, least(16, columns)));
+        store(to + i * kPanel + 16, load_first(from + (k + i) * row + 16, most(0, columns - 16)));
+      }
+    } else if (row == 1) {
+      for (int64_t n = 0; n < kPanel; n += 16)
+        transpose_block(from + k + n * column, column, most(0, least(16, columns - n)), rows, to + n, kPanel);
+    } else {
+      for (int64_t n = 0; n < kPanel; ++n)
+        for (int64_t i = 0; i < rows; ++i)
+          to[i * kPanel + n] = n < columns ? from[(k + i) * row + n * column] : 0;
+    }
+  }
+}
+
+// The tile that C holds, or zeros where the chains begin; and back, with the bias where they end.
+template <int R, int W> NUDGE_INLINE void begin_tile(const Job& j, int64_t m, int64_t n, int64_t k, Tile<R, W>& t) {
+  if (k > 0 || j.accumulate) load_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
+  else clear(t);
+}
+template <int R, int W> NUDGE_INLINE void end_tile(const Job& j, int64_t m, int64_t n, bool last, Tile<R, W>& t) {
+  if (j.bias != nullptr && last) {
+    Tile<1, W> bias;
+    load_tile(bias, j.bias + n, 0, j.N - n);
+    each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = t.at[r][w] + bias.at[0][w]; });
+  }
+  store_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
+}
+
+// Rows m .. m + rows - 1, k .. k + steps - 1 of A, in the strip's form: rows kStripStep apart, or, where A's
+// rows are neighbours in memory (a transposed A), steps kTileRows apart. With `rounded` they become bf16, and 0 up to
+// the next multiple of 32 steps.
+template <bool rounded>
+void copy_strip(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps, float* strip) {
+  const auto form = [](f32x16 x) NUDGE_LAMBDA { return rounded ? round_to_bf16(x) : x; };
+  const float* a = j.a + m * j.row + k * j.column;
+  const int64_t padded = rounded ? ceiling(steps, 32) * 32 : steps;
+  if (j.row == 1) {
+    for (int64_t i = 0; i < steps; ++i)
+      store_first(strip + i * kTileRows, form(load_first(a + i * j.column, rows)), rows);
+    for (int64_t i = steps; i < padded; ++i) store_first(strip + i * kTileRows, broadcast(0), rows);
+    return;
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = a + r * j.row;
+    float* to = strip + r * kStripStep;
+    for (int64_t i = 0; i < padded; i += 16) {
+      f32x16 x;
+      if (j.column == 1) {
+        x = load_first(from + i, least(16, most(0, steps - i)));
+      } else {
+        float lanes[16] = {};
+        for (int64_t l = 0; l < least(16, steps - i); ++l) lanes[l] = from[(i + l) * j.column];
+        x = load(lanes);
+      }
+      store_first(to + i, form(x), least(16, padded - i));
+    }
+  }
+}
+
+// C's tiles, strip by strip for each panel: run(strip, rows, m, p, panels, k, steps, s) is to multiply strip s of
+// the part, rows m .. m + rows - 1, by `panels` panels from p on, for k .. k + steps - 1; the panel's strips follow each
+// other, the first being 0.
+template <bool rounded, class Run>
+void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Run& run) {
+  const int64_t count = ceiling(j.M, kTileRows), all_blocks = most(1, ceiling(j.K, kStripBlock));
+  if (count == 0) return;
+  const int64_t deep = least(all_blocks, most(kDeep, kSlots / count)), parts = ceiling(count, kSlots / deep);
+  const auto row_of = [&](int64_t s) { return s * j.M / count; };  // strips are equal shares of the rows
+  // A part of the strips and of k at a time: at most kSlots slots.
+  for (int64_t b0 = 0; b0 < all_blocks; b0 += deep) {
+    const int64_t blocks = least(deep, all_blocks - b0);
+    const auto steps_of = [&](int64_t b) { return least(kStripBlock, j.K - (b0 + b) * kStripBlock); };
+    for (int64_t part = 0; part < parts; ++part) {
+      const int64_t first = part * count / parts, strips = (part + 1) * count / parts - first;
+      for (int64_t s = 0; s < strips; ++s) {
+        const int64_t m = row_of(first + s), rows = row_of(first + s + 1) - m;
+        for (int64_t b = 0; b < blocks; ++b)
+          copy_strip<rounded>(j, m, rows, (b0 + b) * kStripBlock, steps_of(b), j.strips + (b * strips + s) * kSlot);
+      }
+      const int64_t group = strips == 1 ? 4 : 1;
+      for (int64_t p = panel_begin; p < panel_end; p += group) {
+        for (int64_t b = 0; b < blocks; ++b) {
+          for (int64_t s = 0; s < strips; ++s) {
+            const int64_t m = row_of(first + s);
+            run(j.strips + (b * strips + s) * kSlot, static_cast<int>(row_of(first + s + 1) - m), m, p,
+                least(group, panel_end - p), (b0 + b) * kStripBlock, steps_of(b), s);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace nudge::NUDGE_LEVEL

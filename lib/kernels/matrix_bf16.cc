@@ -1,0 +1,171 @@
+// C = A B with both factors rounded to bf16, in the arithmetic of the processors' tile instructions (docs/determinism.md):
+// within each block of 32 along k the products of even k and those of odd k are two chains of FMAs from zero, then
+// even + odd is added to the element. Missing k of the last block count as zeros.
+//
+// B is packed as those instructions read it: panels of 32 columns, each of blocks of 32 k, each of two tiles of 16
+// columns, each of 16 rows of pairs: element (k, n) of a block stands at n / 16 * kTileNumbers + k / 2 * 32 + n % 16 * 2 +
+// k % 2.
+#include "lib/kernels/matrix.h"
+
+namespace nudge::NUDGE_LEVEL {
+namespace {
+
+constexpr int64_t kDepth = 32;          // k of a block
+constexpr int64_t kTileNumbers = 512;   // 16 pairs of k by 16 columns
+constexpr int64_t kBlock = 2 * kTileNumbers;
+constexpr int64_t kFetchBlocks = 1024;  // numbers: 2 KiB
+
+int64_t padded(int64_t K) { return ceiling(K, kDepth) * kDepth; }
+
+// Sixteen pairs as their even and odd numbers.
+struct Pairs { f32x16 even, odd; };
+NUDGE_INLINE Pairs load_pairs(const uint16_t* p) {
+  const i32x16 both = bits_of(load(reinterpret_cast<const float*>(p)));
+  return {float_of_bits(shift_left<16>(both)), float_of_bits(both & broadcast_int(INT32_MIN >> 15))};
+}
+NUDGE_INLINE void store_pairs(uint16_t* p, f32x16 even, f32x16 odd) {
+  const i32x16 both = bf16_of(even) | shift_left<16>(bf16_of(odd));
+  store(reinterpret_cast<float*>(p), float_of_bits(both));
+}
+
+// A block of a panel as floats [32 k][32 columns], and back.
+void unpack_block(const uint16_t* block, float* to) {
+  for (int64_t i = 0; i < kPanel; ++i) {  // 16 rows of each of two tiles
+    const Pairs pairs = load_pairs(block + i * 32);
+    float* at = to + i % 16 * (2 * kPanel) + i / 16 * 16;
+    store(at, pairs.even), store(at + kPanel, pairs.odd);
+  }
+}
+void pack_block(const float* from, uint16_t* block) {
+  for (int64_t i = 0; i < kPanel; ++i) {
+    const float* at = from + i % 16 * (2 * kPanel) + i / 16 * 16;
+    store_pairs(block + i * 32, load(at), load(at + kPanel));
+  }
+}
+
+// Up to so many rows read B as it is packed; for more it is unpacked first, once for all strips.
+#if defined(__AVX512F__)
+constexpr int kFewRows = 8;
+constexpr int wide_of(int R) { return R == 1 ? 8 : R <= 3 ? 4 : R <= 6 ? 2 : 1; }
+#else
+constexpr int kFewRows = 3;
+constexpr int wide_of(int R) { return R == 1 ? 2 : 1; }
+#endif
+
+// R rows from m on, W vectors from column n on, from the packed panels.
+template <int R, int W>
+void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t row, int64_t step, int64_t m, int64_t n,
+             int64_t k, int64_t steps) {
+  Tile<R, W> t;
+  begin_tile(j, m, n, k, t);
+  const int64_t panel = padded(j.K) * kPanel;
+  const uint16_t* b = packed + n / kPanel * panel + k / kDepth * kBlock + n % kPanel / 16 * kTileNumbers;
+  for (int64_t d = 0; d < steps; d += kDepth, b += kBlock) {
+    Tile<R, W> even, odd;
+    clear(even), clear(odd);
+    const float* a = strip + d * step;
+    const uint16_t* pairs = b;
+    for (int64_t i = 0; i < kDepth; i += 2, pairs += 32, a += 2 * step) {
+      each<W>([&](auto w) NUDGE_LAMBDA {
+        const uint16_t* at = pairs + (w / 2) * panel + (w % 2) * kTileNumbers;
+        const Pairs right = load_pairs(at);
+        if (R > 1) _mm_prefetch(reinterpret_cast<const char*>(at + kFetchBlocks), _MM_HINT_T0);
+        each<R>([&](auto r) NUDGE_LAMBDA {
+          even.at[r][w] = fma(broadcast(a[r * row]), right.even, even.at[r][w]);
+          odd.at[r][w] = fma(broadcast(a[r * row + step]), right.odd, odd.at[r][w]);
+        });
+      });
+    }
+    each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = t.at[r][w] + (even.at[r][w] + odd.at[r][w]); });
+  }
+  end_tile(j, m, n, k + steps == j.K, t);
+}
+
+// The same from a panel's block of k as floats.
+template <int R, int W>
+void run_many(const Job& j, const float* unpacked, const float* strip, int64_t row, int64_t step, int64_t m, int64_t n,
+              int64_t k, int64_t steps) {
+  Tile<R, W> t;
+  begin_tile(j, m, n, k, t);
+  for (int64_t d = 0; d < steps; d += kDepth) {
+    const float *a = strip + d * step, *b = unpacked + d * kPanel + n % kPanel;
+    Tile<R, W> even, odd;
+    clear(even), clear(odd);
+    multiply<0>(even, a, row, 2 * step, RightFactor{b, 2 * kPanel, 16, 0}, kDepth / 2);
+    multiply<0>(odd, a + step, row, 2 * step, RightFactor{b + kPanel, 2 * kPanel, 16, 0}, kDepth / 2);
+    each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = t.at[r][w] + (even.at[r][w] + odd.at[r][w]); });
+  }
+  end_tile(j, m, n, k + steps == j.K, t);
+}
+
+}  // namespace
+
+int64_t packed_size_bf16(int64_t K, int64_t N) { return ceiling(N, kPanel) * kPanel * padded(K); }
+
+void pack_bf16(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
+               int64_t panel_end, uint16_t* packed) {
+  float rows[kDepth * kPanel];
+  for (int64_t p = panel_begin; p < panel_end; ++p) {
+    uint16_t* to = packed + p * kPanel * padded(K);
+    for (int64_t k = 0; k < K; k += kDepth, to += kBlock) {
+      const int64_t end = least(K, k + kDepth);
+      copy_panel(b + p * kPanel * column, row, column, least(kPanel, N - p * kPanel), k, end, rows);
+      for (int64_t i = (end - k) * kPanel; i < kDepth * kPanel; i += 16) store(rows + i, broadcast(0));
+      pack_block(rows, to);
+    }
+  }
+}
+
+void pack_transpose_bf16(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
+                         int64_t panel_end, uint16_t* out) {
+  float rows[kDepth * kPanel], turned[kDepth * kPanel];
+  for (int64_t q = panel_begin; q < panel_end; ++q) {
+    for (int64_t n = n_begin; n < n_end; n += kDepth, out += kBlock) {
+      unpack_block(packed + n / kPanel * kPanel * padded(K) + q * kBlock, rows);
+      for (int64_t i = 0; i < kDepth; i += 16) {
+        for (int64_t k = 0; k < kPanel; k += 16)
+          transpose_block(rows + k * kPanel + i, kPanel, 16, 16, turned + i * kPanel + k, kPanel);
+      }
+      pack_block(turned, out);
+    }
+  }
+}
+
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
+               int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+               float* scratch) {
+  const Job j = {a, row, column, bias, c, ldc, M, N, K, accumulate, scratch};
+  const bool by_column = row == 1;
+  const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1;
+  float* unpacked = scratch + strip_scratch;
+  for_strips<true>(j, panel_begin, panel_end,
+                   [&](const float* strip, int rows, int64_t m, int64_t p, int64_t panels, int64_t k, int64_t steps,
+                       int64_t s) {
+    if (M <= kFewRows) {
+      const int64_t end = (p + panels) * kPanel;
+      with_rows<kFewRows>(rows, [&](auto r) {
+        constexpr int R = r, W = wide_of(R), one = W < 2 ? W : 2;
+        int64_t n = p * kPanel;
+        if constexpr (W > 2) {
+          for (; n + W * 16 <= end; n += W * 16)
+            run_few<R, W>(j, packed, strip, strip_row, strip_step, m, n, k, steps);
+        }
+        for (; n < end && n < N; n += one * 16)
+          run_few<R, one>(j, packed, strip, strip_row, strip_step, m, n, k, steps);
+      });
+      return;
+    }
+    for (int64_t q = p; q < p + panels; ++q) {
+      if (s == 0) {
+        const uint16_t* from = packed + q * kPanel * padded(K) + k / kDepth * kBlock;
+        for (int64_t d = 0; d < steps; d += kDepth) unpack_block(from + d / kDepth * kBlock, unpacked + d * kPanel);
+      }
+      with_rows<kTileRows>(rows, [&](auto r) {
+        for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16)
+          run_many<r, kTileWide>(j, unpacked, strip, strip_row, strip_step, m, n, k, steps);
+      });
+    }
+  });
+}
+
+}  // namespace nudge::NUDGE_LEVEL

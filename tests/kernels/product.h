@@ -1,0 +1,112 @@
+// A matrix product as tests ask for it, in both arithmetics, and its definition.
+#pragma once
+
+#include <algorithm>
+
+#include "tests/kernels/bf16_tools.h"
+#include "tests/kernels/row_tools.h"
+
+namespace nudge::test {
+
+using std::int64_t;
+
+inline std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
+inline int64_t panels_of(int64_t N) { return (N + 31) / 32; }
+
+// C (+)= A B (+ bias) with A[M,K] and B[K,N] row-major; how it is asked for is in the fields.
+struct Product {
+  int64_t M, N, K;
+  Floats a, b, bias, c;         // bias and c may be empty: none, and from zero
+  bool transposed = false;      // hand A over as its transpose
+  bool bf16 = false;            // factors rounded, the tile's arithmetic
+  int shift = 0;                // floats off a cache line
+  int64_t row_split = 0, panel_split = 0;  // more than one call
+
+  Product(int64_t m, int64_t n, int64_t k) : M(m), N(n), K(k), a(normals(m * k, 31)), b(normals(k * n, 32)) {}
+
+  // Scalar chains, which are the definitions.
+  float chain(int64_t m, int64_t n, int64_t begin, int64_t end, int64_t step, float sum) const {
+    for (int64_t k = begin; k < end; k += step) sum = std::fma(a[at(m * K + k)], b[at(k * N + n)], sum);
+    return sum;
+  }
+  // Of factors that are bf16 numbers already.
+  float tile_chain(int64_t m, int64_t n, float sum) const {
+    for (int64_t k = 0; k < K; k += 32) {
+      const int64_t end = std::min(K, k + 32);
+      float even = chain(m, n, k, end, 2, 0.0f), odd = chain(m, n, k + 1, end, 2, 0.0f);
+      // The block is filled up with zeros, which make 0 of a -0 that was left by a flushed number.
+      if (k + 31 >= K) even = std::fma(0.0f, 0.0f, even), odd = std::fma(0.0f, 0.0f, odd);
+      sum += even + odd;
+    }
+    return sum;
+  }
+  Product rounded() const {
+    Product r = *this;
+    r.bf16 = true;
+    for (Floats* x : {&r.a, &r.b})
+      for (float& f : *x) f = nearest_bf16(f);
+    return r;
+  }
+  Floats by_definition() const {
+    Floats y(at(M * N));
+    for (int64_t m = 0; m < M; ++m) {
+      for (int64_t n = 0; n < N; ++n) {
+        float sum = c.empty() ? 0 : c[at(m * N + n)];
+        sum = bf16 ? tile_chain(m, n, sum) : chain(m, n, 0, K, 1, sum);
+        y[at(m * N + n)] = bias.empty() ? sum : sum + bias[at(n)];
+      }
+    }
+    return y;
+  }
+
+  Floats run(const Kernels& k) const {
+    const int64_t lda = transposed ? M + 5 : K + 5, ldc = N + 3;
+    Guarded left((transposed ? K : M) * lda, shift), out(M * ldc, shift + 1), scratch(k.gemm_scratch, shift);
+    for (int64_t m = 0; m < M; ++m) {
+      for (int64_t i = 0; i < K; ++i) left.data()[transposed ? i * lda + m : m * lda + i] = a[at(m * K + i)];
+      for (int64_t n = 0; n < N && !c.empty(); ++n) out.data()[m * ldc + n] = c[at(m * N + n)];
+    }
+    Guarded packed(bf16 ? (k.packed_size_bf16(K, N) + 1) / 2 : k.packed_size(K, N), shift + 2);
+    auto* numbers = reinterpret_cast<std::uint16_t*>(packed.data());
+    if (bf16) k.pack_bf16(b.data(), N, 1, K, N, 0, panels_of(N), numbers);
+    else k.pack(b.data(), N, 1, K, N, 0, panels_of(N), packed.data());
+    const auto multiply = [&](auto gemm, const auto* panels_of_b, int64_t m, int64_t p, int64_t rows, int64_t panels,
+                              float* c_out, int64_t ldc_out) {
+      gemm(left.data() + m * (transposed ? 1 : lda), transposed ? 1 : lda, transposed ? lda : 1, panels_of_b,
+           bias.empty() ? nullptr : bias.data(), c_out, ldc_out, std::min(rows, M - m), N, K, p,
+           std::min(p + panels, panels_of(N)), !c.empty(), scratch.data());
+    };
+    const Floats before = out.values();
+    const int64_t rows = row_split > 0 ? row_split : std::max<int64_t>(M, 1);
+    const int64_t panels = panel_split > 0 ? panel_split : panels_of(N);
+    for (int64_t m = 0; m < M; m += rows) {
+      for (int64_t p = 0; p < panels_of(N); p += panels) {
+        if (bf16) multiply(k.gemm_bf16, numbers, m, p, rows, panels, out.data() + m * ldc, ldc);
+        else multiply(k.gemm, packed.data(), m, p, rows, panels, out.data() + m * ldc, ldc);
+      }
+    }
+    CHECK((out.intact() && scratch.intact() && packed.intact() && left.intact()));
+    Floats y(at(M * N));
+    const Floats after = out.values();
+    for (int64_t m = 0; m < M; ++m) {
+      std::copy_n(after.begin() + m * ldc, N, y.begin() + m * N);
+      for (int64_t n = N; n < ldc; ++n) CHECK(same_bits(after[at(m * ldc + n)], before[at(m * ldc + n)]));
+    }
+    return y;
+  }
+};
+
+// Passes tiles, panels and blocks of k at least twice and ends oddly.
+inline Product big() { return Product(61, 101, 777); }
+
+inline Floats all_levels_of(const Product& p) {
+  Floats first;
+  for (const Kernels* k : levels()) {
+    const Floats y = p.run(*k);
+    if (first.empty()) first = y;
+    CHECK(same_bits(y, first));
+  }
+  return first;
+}
+
+}  // namespace nudge::test
