@@ -11,6 +11,7 @@ PROGRAMS  := $(patsubst tools/%.cc,%,$(wildcard tools/*.cc))
 LEVELS    := v3 v4
 march_v3  := -march=x86-64-v3 -mtune=generic
 march_v4  := -march=x86-64-v4 -mtune=generic -mprefer-vector-width=512
+march_amx := $(march_v4) -mamx-tile -mamx-bf16
 
 packages  := libzstd simdjson libpcre2-8 libutf8proc libxxhash
 warnings  := -Wall -Wextra -Wshadow
@@ -26,12 +27,13 @@ test_packages  = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags eigen3; p
 libraries  = -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages))
 
 # Objects live in a folder named by what they were built with.
-built_with := $(CXX) $(all_flags) | $(level_flags) | $(foreach l,$(LEVELS),$l: $(march_$l)) | $(test_flags) | $(LDFLAGS)
+built_with := $(CXX) $(all_flags) | $(level_flags) | $(foreach l,$(LEVELS) amx,$l: $(march_$l)) | $(test_flags) | $(LDFLAGS)
 build     := build/$(shell printf '%s' '$(built_with)' | cksum | cut -d' ' -f1)
 
-leveled   := $(filter-out lib/kernels/dispatch.cc,$(wildcard lib/kernels/*.cc))
-plain     := $(filter-out $(leveled),$(wildcard lib/*/*.cc))
-lib_objs  := $(plain:%.cc=$(build)/%.o) $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o))
+tiles     := lib/kernels/amx.cc
+leveled   := $(filter-out lib/kernels/dispatch.cc $(tiles),$(wildcard lib/kernels/*.cc))
+plain     := $(filter-out $(leveled) $(tiles),$(wildcard lib/*/*.cc))
+lib_objs  := $(plain:%.cc=$(build)/%.o) $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o)) $(tiles:%.cc=$(build)/%.amx.o)
 # Shared, because eight programs that each hold the library would be 10 MB.
 soname    := libnudge.so.0
 library   := $(build)/$(soname)
@@ -76,7 +78,7 @@ $(build)/%.$(1).o: %.cc
 	@mkdir -p $$(@D)
 	$$(Q)$$(CXX) $$(all_flags) $(level_flags) $(march_$(1)) -DNUDGE_LEVEL=$(1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach l,$(LEVELS),$(eval $(call level_rule,$l)))
+$(foreach l,$(LEVELS) amx,$(eval $(call level_rule,$l)))
 
 $(library): $(lib_objs)
 	$(say) LINK $(@F)
@@ -104,6 +106,7 @@ $(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc)) $(
 endef
 $(foreach d,$(test_dirs),$(eval $(call test_rule,$d)))
 $(build)/tests/%.o: all_flags += $(test_packages) $(test_flags)
+$(build)/tests/kernels/amx_emulated.o: all_flags += $(march_v3)
 
 $(build)/%: $(build)/tests/bench/%.o $(library)
 	$(say) LINK $*

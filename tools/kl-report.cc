@@ -46,7 +46,7 @@ void write_page(RecordWriter& out, const std::string& html) {
 
 int main(int argc, char** argv) {
   std::optional<std::string> old_folder, new_folder, page;
-  std::string dtype;
+  Dtype dtype = Dtype::kF32;
   std::vector<std::string> files;
   double clip = 0.2;
   bool json = false, plot = false, no_plot = false, ascii = false, force = false, salvage = false;
@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
   force_option(tool, force);
   salvage_option(tool, salvage);
   tool.group("Running");
-  dtype_option(tool, dtype);
+  dtype_option(tool, dtype).needs("--new");
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
     refuse_same_file(files, page.value_or("-"));
     std::optional<RecordWriter> page_out;
     if (page) page_out.emplace(WriterOptions{.path = *page, .force = force, .digest = {}, .program = "kl-report"});
-    const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder);
+    const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype);
     if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
     if (files.empty()) files = {"-"};
     std::vector<FileReport> reports;

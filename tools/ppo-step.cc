@@ -89,7 +89,6 @@ void training_options(Tool& tool, PpoRunOptions& o) {
 
 int main(int argc, char** argv) {
   PpoRunOptions options;
-  std::string dtype;
   StreamOptions streams;
   bool dry_run = false;
   MetricsFile metrics_file;
@@ -140,7 +139,7 @@ int main(int argc, char** argv) {
   tool.option("--micro-batch", options.ppo.micro_tokens, "tokens that go through the model together; changes no bit")
       .at_least(1)
       .neutral();
-  dtype_option(tool, dtype);
+  dtype_option(tool, options.dtype).shown_default("the records'");
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {

@@ -8,7 +8,8 @@ using namespace nudge;
 
 namespace {
 
-std::string init, output, held_out, normalize_on, chat_format, dtype;
+std::string init, output, held_out, normalize_on, chat_format;
+Dtype dtype = Dtype::kF32;
 RewardRunOptions options;
 std::vector<std::string> files;
 bool force = false, salvage = false;
@@ -63,7 +64,7 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     refuse_metrics_in_input(metrics, files, {held_out, normalize_on});
     RunFolder folder(output, "rm-train", force);
-    Model model = load_as_score_model(init, options.training.seed);
+    Model model = load_as_score_model(init, options.training.seed, dtype);
     Provenance provenance(tool.provenance());
     provenance.input("init", folder_digest(model));
     const LoadedRecords preferences = load_records(tool, files, salvage);

@@ -7,7 +7,7 @@
 using namespace nudge;
 
 int main(int argc, char** argv) {
-  std::string dtype;
+  Dtype dtype = Dtype::kF32;
   RolloutOptions options;
   GenerateOptions& g = options.generate;
   StreamOptions streams;
@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     refuse_same_file(streams.files, streams.output);
-    Model model = load_model(options.policy, HeadKind::kLanguage);
+    Model model = load_model(options.policy, HeadKind::kLanguage, dtype);
     Rollout rollout(model, options);
     Provenance provenance(tool.provenance());
     provenance.input("policy", rollout.policy_digest());

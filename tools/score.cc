@@ -10,7 +10,7 @@
 using namespace nudge;
 
 int main(int argc, char** argv) {
-  std::string reward_model, reference, dtype;
+  std::string reward_model, reference;
   ScoringOptions options;
   StreamOptions streams;
 
@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
   output_options(tool, streams);
   tool.group("Running");
   tool.option("--micro-batch", options.micro_tokens, "tokens forwarded together; changes no bit").at_least(1).neutral();
-  dtype_option(tool, dtype);
+  dtype_option(tool, options.dtype);
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {

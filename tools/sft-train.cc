@@ -9,7 +9,8 @@ using namespace nudge;
 
 namespace {
 
-std::string init, output, held_out, dtype;
+std::string init, output, held_out;
+Dtype dtype = Dtype::kF32;
 Storage storage;
 std::int64_t shard_megabytes = 0;
 SftRunOptions options;
@@ -105,6 +106,7 @@ int main(int argc, char** argv) {
                                                " --held-out " + held_out + " -o " + folder.path() + ".measured"));
 
     if (!model) model = new_model(sizes, text.records, options.training.seed);
+    model->transformer.config().dtype = dtype;
     const SftData data = only_written ? SftData() : sft_data(text.records, *model, options, "the input");
     warn_of_skipped(tool, data.skipped, data.records, "the input");
     std::optional<SftData> unseen;

@@ -73,16 +73,6 @@ Option& seed_option(Tool& tool, std::uint64_t& seed) {
   return tool.option("--seed", seed, "seed of the random numbers").at_least(0).at_most(9007199254740991.0);
 }
 
-Option& dtype_option(Tool& tool, std::string& dtype) {
-  dtype = "f32";
-  tool.after_parsing([&dtype] {
-    if (dtype != "f32") {
-      usage_error("--dtype: '" + dtype + "' is not supported", "f32 is the only arithmetic so far; leave --dtype out");
-    }
-  });
-  return tool.option("--dtype", dtype, "arithmetic of the model; f32 is the only one so far");
-}
-
 Option& shard_option(Tool& tool, Shard& shard) {
   return tool.option("--shard", shard, "take only the records of shard i of n, counted from 0");
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/dtype.h"
 #include "lib/cli/metrics.h"
 #include "lib/cli/tool.h"
 
@@ -31,7 +32,11 @@ Option& salvage_option(Tool& tool, bool& salvage);
 // Threads of the process, set before the body runs; 0 leaves it to thread_count() (lib/base/parallel.h).
 Option& threads_option(Tool& tool);
 Option& seed_option(Tool& tool, std::uint64_t& seed);
-Option& dtype_option(Tool& tool, std::string& dtype);
+// The arithmetic of the models' products. D is Dtype, or std::optional<Dtype> where it may come from elsewhere.
+template <class D> Option& dtype_option(Tool& tool, D& dtype) {
+  return tool.choice("--dtype", dtype, {{"f32", Dtype::kF32}, {"bf16", Dtype::kBf16}},
+                     "arithmetic of the matrix products; weights stay float32");
+}
 Option& shard_option(Tool& tool, Shard& shard);
 
 // Opens `metrics` before the body runs.

@@ -3,6 +3,8 @@
 #include "lib/kernels/dispatch.h"
 
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -19,6 +21,12 @@ namespace v4 {
 extern const Kernels table;
 }
 
+namespace amx {
+void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const float* bias,
+               float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
+               std::int64_t panel_end, bool accumulate, float* scratch);
+}
+
 namespace {
 std::atomic<const Kernels*> in_use{nullptr};
 
@@ -29,6 +37,25 @@ bool has_movbe_f16c_lzcnt() {
   if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & bit_MOVBE) == 0 || (c & bit_F16C) == 0) return false;
   return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0;
 }
+
+// The tiles' state is large: the system hands it out on request, to the whole process.
+bool has_tiles() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kBf16) == 0 || (d & kTile) == 0) return false;
+  constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+}
+
+const Kernels& amx_table() {
+  static const Kernels table = [] {
+    Kernels k = v4::table;
+    k.name = "amx";
+    k.gemm_bf16 = amx::gemm_bf16;
+    return k;
+  }();
+  return table;
+}
 }  // namespace
 
 ProcessorLevels processor_levels() {
@@ -38,15 +65,18 @@ ProcessorLevels processor_levels() {
   const bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
-  return {v3, v3 && v4};
+  return {v3, v3 && v4, v3 && v4 && has_tiles()};
 }
 
 const Kernels& choose_kernels(const char* wanted, ProcessorLevels has) {
   if (!has.v3) throw Error(Exit::kInternal, "this processor lacks AVX2/FMA; nudge needs x86-64-v3");
   const std::string name = wanted != nullptr ? wanted : "";
-  if (name.empty()) return has.v4 ? v4::table : v3::table;
+  if (name.empty()) return has.amx ? amx_table() : has.v4 ? v4::table : v3::table;
   if (name == "v3") return v3::table;
-  if (name != "v4") usage_error("NUDGE_KERNELS: there is no level '" + name + "'", "use v3 or v4, or unset it");
+  if (name != "v4" && name != "amx")
+    usage_error("NUDGE_KERNELS: there is no level '" + name + "'", "use v3, v4 or amx, or unset it");
+  if (name == "amx" && !has.amx) usage_error("NUDGE_KERNELS: this processor lacks level amx", "use v3 or v4, or unset it");
+  if (name == "amx") return amx_table();
   if (!has.v4) usage_error("NUDGE_KERNELS: this processor lacks level v4 (AVX-512)", "use v3, or unset it");
   return v4::table;
 }
@@ -64,6 +94,7 @@ const Kernels* kernels_of_level(const char* name) {
   const ProcessorLevels has = processor_levels();
   if (level == "v3" && has.v3) return &v3::table;
   if (level == "v4" && has.v4) return &v4::table;
+  if (level == "amx" && has.amx) return &amx_table();
   return nullptr;
 }
 

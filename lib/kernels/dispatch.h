@@ -7,8 +7,9 @@ namespace nudge {
 
 // The levels that a processor can run.
 struct ProcessorLevels {
-  bool v3;  // AVX2, FMA and BMI
-  bool v4;  // AVX-512 F, BW, CD, DQ and VL
+  bool v3;   // AVX2, FMA and BMI
+  bool v4;   // AVX-512 F, BW, CD, DQ and VL
+  bool amx;  // v4 and tiles of bf16, which the system lets this process use
 };
 ProcessorLevels processor_levels();
 

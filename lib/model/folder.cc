@@ -193,8 +193,9 @@ bool is_own(const ModelConfig& config, const TensorInfo& t) { return !config.sha
 
 bool Model::ends(std::int32_t token) const { return std::find(eos.begin(), eos.end(), token) != eos.end(); }
 
-Model load_model(const std::string& folder, HeadKind head) {
+Model load_model(const std::string& folder, HeadKind head, Dtype dtype) {
   ModelConfig config = read_config(folder);
+  config.dtype = dtype;
   if (config.head != head)
     bad_input(folder + "/config.json: \"architectures\" says that this is " + head_name(config.head) + ", not " +
               head_name(head));
@@ -203,9 +204,10 @@ Model load_model(const std::string& folder, HeadKind head) {
   return assemble(folder, std::move(config), std::move(values));
 }
 
-Model load_as_score_model(const std::string& folder, std::uint64_t seed) {
+Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype) {
   ModelConfig config = read_config(folder);
-  if (config.head == HeadKind::kScore) return load_model(folder, HeadKind::kScore);
+  config.dtype = dtype;
+  if (config.head == HeadKind::kScore) return load_model(folder, HeadKind::kScore, dtype);
   config.head = HeadKind::kScore;
   const Layout layout(config);
   Buffer<float> values = read_tensors(folder, config, layout, true, kScoreName);

@@ -26,12 +26,12 @@ struct Model {
 
 // Errors: kNoInput for a missing folder or file, kBadInput naming file and tensor or key: tensors that are missing,
 // unknown or misshapen, an index that its shards contradict, a tokenizer with more tokens than the vocabulary, a head
-// of the other kind.
-Model load_model(const std::string& folder, HeadKind head);
+// of the other kind. `dtype` is the arithmetic that it will compute in, however its weights are stored.
+Model load_model(const std::string& folder, HeadKind head, Dtype dtype = Dtype::kF32);
 
 // The same trunk under a fresh score head (docs/mathematics.md, 3), from a language model's folder; a folder
 // that has a score head already is taken as it is.
-Model load_as_score_model(const std::string& folder, std::uint64_t seed);
+Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype = Dtype::kF32);
 
 // How a folder's weights are stored.
 struct Storage {

@@ -9,6 +9,26 @@ namespace {
 // Rows a chunk: enough to pay for the product's packing, few enough that a chunk of GPT-2's logits
 // (64 x 50257 floats, 13 MB) stays near the cache. The bits don't depend on it.
 constexpr std::int64_t kChunk = 64;
+// Rows that a product over tokens adds up at once in bf16.
+constexpr std::int64_t kBlock = 32;
+static_assert(kChunk % kBlock == 0);
+
+// Where the sequences' parts of the chunk begin whose first target is `begin`, counted from there, and the chunk's end.
+// A chunk ends where a sequence does or after whole blocks of it, so that the gradient's chain does not see it.
+std::vector<std::int64_t> chunk_of(const Batch& batch, const Targets& targets, std::int64_t begin) {
+  const std::int64_t end = std::min(begin + kChunk, targets.size());
+  const auto row = targets.rows.begin();
+  std::vector<std::int64_t> parts{0};
+  for (std::int64_t i = begin; i < end;) {
+    const std::int64_t behind = *std::upper_bound(batch.begin.begin(), batch.begin.end(), row[i]);
+    const std::int64_t last = std::lower_bound(row + i, row + end, behind) - row;  // of this sequence's targets
+    const bool whole = last < end || end == targets.size() || row[end] >= behind;
+    const std::int64_t length = whole ? last - i : (last - i) / kBlock * kBlock;
+    if (length > 0) parts.push_back(parts.back() + length);
+    i = last;
+  }
+  return parts;
+}
 }  // namespace
 
 void LanguageHead::logits_of(const Transformer& model, const float* final, const std::int64_t* rows, std::int64_t n,
@@ -47,15 +67,16 @@ void LanguageHead::evaluate(const Transformer& model, const float* final, const 
   }
 }
 
-void LanguageHead::train(const Transformer& model, const float* final, const Targets& targets,
+void LanguageHead::train(const Transformer& model, const Batch& batch, const float* final, const Targets& targets,
                          const Loss& loss, float* dfinal, Gradients& gradients, OldPolicy old) {
   const std::int64_t C = model.config().width, V = model.config().vocab;
   dstates_.reserve(kChunk * C);
   std::vector<RowStats> stats(kChunk);
   std::vector<RowGradient> gradient(kChunk);
   std::vector<float> kl(kChunk);
-  for (std::int64_t begin = 0; begin < targets.size(); begin += kChunk) {
-    const std::int64_t n = std::min(kChunk, targets.size() - begin);
+  for (std::int64_t begin = 0, n = 0; begin < targets.size(); begin += n) {
+    const std::vector<std::int64_t> parts = chunk_of(batch, targets, begin);
+    n = parts.back();
     stats_of(model, final, targets, begin, n, stats.data(), old, kl.data());
     loss(begin, begin + n, stats.data(), old.model == nullptr ? nullptr : kl.data(), gradient.data());
     parallel_for(n, [&](std::int64_t i) {
@@ -67,7 +88,7 @@ void LanguageHead::train(const Transformer& model, const float* final, const Tar
                              both ? old_logits_.data() + i * V : nullptr, both ? &old_stats_[u] : nullptr,
                              row);
     });
-    model.logits_backward(logits_.data(), states_.data(), n, dstates_.data(), gradients);
+    model.logits_backward(logits_.data(), states_.data(), parts, dstates_.data(), gradients);
     scatter_rows(dstates_.data(), targets.rows.data() + begin, n, C, dfinal);
   }
 }

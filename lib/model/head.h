@@ -43,9 +43,9 @@ class LanguageHead {
   using Loss = std::function<void(std::int64_t begin, std::int64_t end, const RowStats* stats, const float* kl,
                                   RowGradient* gradient)>;
   // Evaluates, asks the loss, and takes its gradient back: dfinal[T, C] of the rows is written, the head's
-  // gradient is added, chunk by chunk in the order of the targets.
-  void train(const Transformer& model, const float* final, const Targets& targets, const Loss& loss,
-             float* dfinal, Gradients& gradients, OldPolicy old = {});
+  // gradient is added, chunk by chunk in the order of the targets, which is that of the batch's rows.
+  void train(const Transformer& model, const Batch& batch, const float* final, const Targets& targets,
+             const Loss& loss, float* dfinal, Gradients& gradients, OldPolicy old = {});
 
  private:
   void logits_of(const Transformer& model, const float* final, const std::int64_t* rows, std::int64_t n,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "lib/base/parallel.h"
 #include "lib/kernels/kernels.h"
@@ -15,11 +16,13 @@ float* gemm_scratch() {
   return scratch.data();
 }
 
+std::int64_t panels_of(std::int64_t N) { return (N + kPanelColumns - 1) / kPanelColumns; }
+
 // Deals the tiles of C[M, N] to threads. Tiles are large enough that packing A is paid back, small
 // enough that all threads have some.
 template <class Tile>
 void deal_tiles(std::int64_t M, std::int64_t N, Tile&& tile) {
-  const std::int64_t panels = (N + kPanelColumns - 1) / kPanelColumns;
+  const std::int64_t panels = panels_of(N);
   const std::int64_t tile_rows = M > 384 ? 192 : M;
   const std::int64_t row_tiles = tile_rows == 0 ? 0 : (M + tile_rows - 1) / tile_rows;
   const std::int64_t wanted = 4 * thread_count();
@@ -33,51 +36,105 @@ void deal_tiles(std::int64_t M, std::int64_t N, Tile&& tile) {
   });
 }
 
-}  // namespace
+// The kernels of one arithmetic: `Number` is what B is packed in.
+struct F32 {
+  using Number = float;
+  static std::int64_t packed_size(std::int64_t K, std::int64_t N) { return kernels().packed_size(K, N); }
+  static auto pack() { return kernels().pack; }
+  static auto pack_transpose() { return kernels().pack_transpose; }
+  static auto gemm() { return kernels().gemm; }
+};
+struct Bf16 {
+  using Number = std::uint16_t;
+  static std::int64_t packed_size(std::int64_t K, std::int64_t N) { return kernels().packed_size_bf16(K, N); }
+  static auto pack() { return kernels().pack_bf16; }
+  static auto pack_transpose() { return kernels().pack_transpose_bf16; }
+  static auto gemm() { return kernels().gemm_bf16; }
+};
 
-void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N, Packed& packed) {
-  const Kernels& k = kernels();
-  packed.K = K;
-  packed.N = N;
-  packed.panels.reserve(k.packed_size(K, N));
-  parallel_ranges((N + kPanelColumns - 1) / kPanelColumns, 4, [&](std::int64_t begin, std::int64_t end) {
-    k.pack(b, row, column, K, N, begin, end, packed.panels.data());
+template <class A>
+void pack_with(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N,
+               typename A::Number* packed) {
+  parallel_ranges(panels_of(N), 4, [&](std::int64_t begin, std::int64_t end) {
+    A::pack()(b, row, column, K, N, begin, end, packed);
   });
 }
 
-void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias, float* y) {
-  const Kernels& k = kernels();
+template <class A>
+void multiply_with(const float* x, std::int64_t T, const Packed& B, const typename A::Number* packed,
+                   const float* bias, float* y) {
   deal_tiles(T, B.N, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
-    k.gemm(x + row * B.K, B.K, 1, B.panels.data(), bias, y + row * B.N, B.N, rows, B.N, B.K, begin, end, false,
-           gemm_scratch());
+    A::gemm()(x + row * B.K, B.K, 1, packed, bias, y + row * B.N, B.N, rows, B.N, B.K, begin, end, false,
+              gemm_scratch());
   });
 }
 
-void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx) {
+template <class A>
+void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, const typename A::Number* packed,
+                             float* dx) {
   constexpr std::int64_t kRoom = 131072;  // numbers of B^T at a time: half a megabyte, which stays in a core's cache
-  const Kernels& k = kernels();
   deal_tiles(T, B.K, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
-    thread_local Buffer<float> part;
+    thread_local Buffer<typename A::Number> part;
     const std::int64_t width = (end - begin) * kPanelColumns, first = begin * kPanelColumns;
     const std::int64_t most = std::max<std::int64_t>(256, kRoom / width / 256 * 256);
-    part.reserve(width * std::min(most, B.N));
+    part.reserve(A::packed_size(std::min(most, B.N), width));
     for (std::int64_t n = 0; n < B.N; n += most) {
       const std::int64_t next = std::min(n + most, B.N);
-      k.pack_transpose(B.panels.data(), B.K, n, next, begin, end, part.data());
-      k.gemm(dy + row * B.N + n, B.N, 1, part.data(), nullptr, dx + row * B.K + first, B.K, rows,
-             std::min(width, B.K - first), next - n, 0, end - begin, n > 0, gemm_scratch());
+      A::pack_transpose()(packed, B.K, n, next, begin, end, part.data());
+      A::gemm()(dy + row * B.N + n, B.N, 1, part.data(), nullptr, dx + row * B.K + first, B.K, rows,
+                std::min(width, B.K - first), next - n, 0, end - begin, n > 0, gemm_scratch());
     }
   });
 }
 
-void accumulate_outer(const float* x, const float* y, std::int64_t T, std::int64_t K, std::int64_t N, float* sum) {
-  static Packed packed;  // reused: the same few shapes come again and again
-  pack(y, N, 1, T, N, packed);
-  const Kernels& k = kernels();
-  deal_tiles(K, N, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
-    k.gemm(x + row, 1, K, packed.panels.data(), nullptr, sum + row * N, N, rows, N, T, begin, end, true,
-           gemm_scratch());
+// One product for each run of rows, begin[b] .. begin[b + 1]: with F32 all rows are one.
+template <class A>
+void accumulate_outer_with(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
+                           std::int64_t N, float* sum) {
+  static Buffer<typename A::Number> packed;  // reused: the same few shapes come again and again
+  std::vector<std::int64_t> at{0};
+  for (std::size_t b = 0; b + 1 < begin.size(); ++b) at.push_back(at.back() + A::packed_size(begin[b + 1] - begin[b], N));
+  packed.reserve(at.back());
+  for (std::size_t b = 0; b + 1 < begin.size(); ++b)
+    pack_with<A>(y + begin[b] * N, N, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);
+  deal_tiles(K, N, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
+    for (std::size_t b = 0; b + 1 < begin.size(); ++b)
+      A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], nullptr, sum + row * N, N, rows, N,
+                begin[b + 1] - begin[b], first, last, true, gemm_scratch());
   });
+}
+
+}  // namespace
+
+void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N, Dtype dtype,
+          Packed& packed) {
+  packed.K = K;
+  packed.N = N;
+  packed.dtype = dtype;
+  if (dtype == Dtype::kF32) {
+    packed.panels.reserve(F32::packed_size(K, N));
+    pack_with<F32>(b, row, column, K, N, packed.panels.data());
+  } else {
+    packed.bf16_panels.reserve(Bf16::packed_size(K, N));
+    pack_with<Bf16>(b, row, column, K, N, packed.bf16_panels.data());
+  }
+}
+
+void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias, float* y) {
+  if (B.dtype == Dtype::kF32) multiply_with<F32>(x, T, B, B.panels.data(), bias, y);
+  else multiply_with<Bf16>(x, T, B, B.bf16_panels.data(), bias, y);
+}
+
+void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx) {
+  if (B.dtype == Dtype::kF32) multiply_transpose_with<F32>(dy, T, B, B.panels.data(), dx);
+  else multiply_transpose_with<Bf16>(dy, T, B, B.bf16_panels.data(), dx);
+}
+
+void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
+                      std::int64_t N, Dtype dtype, float* sum) {
+  const std::int64_t all[] = {0, begin.back()};
+  if (dtype == Dtype::kF32) accumulate_outer_with<F32>(x, y, all, K, N, sum);
+  else accumulate_outer_with<Bf16>(x, y, begin, K, N, sum);
 }
 
 void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum) {

@@ -4,18 +4,24 @@
 
 #include <cstdint>
 
+#include <span>
+
 #include "lib/base/buffer.h"
+#include "lib/base/dtype.h"
 
 namespace nudge {
 
-// A matrix B[K, N] in the kernels' panels.
+// A matrix B[K, N] in the kernels' panels, for products in the arithmetic of dtype.
 struct Packed {
   std::int64_t K = 0, N = 0;
+  Dtype dtype = Dtype::kF32;
   Buffer<float> panels;
+  Buffer<std::uint16_t> bf16_panels;
 };
 
 // Packs B[k, n] = b[k * row + n * column].
-void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N, Packed& packed);
+void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N, Dtype dtype,
+          Packed& packed);
 
 // y[T, N] = x[T, K] B (+ bias). bias may be null.
 void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias, float* y);
@@ -23,8 +29,10 @@ void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias
 // dx[T, K] = dy[T, N] B^T, from the same panels.
 void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx);
 
-// sum[K, N] += x[T, K]^T y[T, N], each element one chain over the rows that goes on from what it holds.
-void accumulate_outer(const float* x, const float* y, std::int64_t T, std::int64_t K, std::int64_t N, float* sum);
+// sum[K, N] += x[T, K]^T y[T, N], each element one chain over the rows that goes on from what it holds. The rows are
+// those of sequences, of which sequence b has begin[b] .. begin[b + 1]: with bf16 each fills whole blocks of 32 rows.
+void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
+                      std::int64_t N, Dtype dtype, float* sum);
 // sum[N] += the rows of y[T, N], one after the other.
 void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum);
 

@@ -60,7 +60,7 @@ Transformer::Transformer(ModelConfig config, Buffer<float> values)
 
 void Transformer::pack() {
   const auto copy = [&](const LinearAt& l, Packed& to) {
-    nudge::pack(at(l.weight), l.stored_in_out ? l.out : 1, l.stored_in_out ? 1 : l.in, l.in, l.out, to);
+    nudge::pack(at(l.weight), l.stored_in_out ? l.out : 1, l.stored_in_out ? 1 : l.in, l.in, l.out, config_.dtype, to);
   };
   packs_.resize(layout_.layers.size());
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
@@ -69,7 +69,8 @@ void Transformer::pack() {
     copy(layer.qkv, p.qkv), copy(layer.proj, p.proj), copy(layer.up, p.up), copy(layer.down, p.down);
   }
   if (layout_.unembedding >= 0)
-    nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, head_pack_);
+    nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, config_.dtype,
+                head_pack_);
 }
 
 float Transformer::attention_scale() const {
@@ -169,9 +170,9 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
 
   const auto parameters_backward = [&](const float* x, const float* dy, const LinearAt& l) {
     if (l.stored_in_out)
-      accumulate_outer(x, dy, T, l.in, l.out, g.at(l.weight));
+      accumulate_outer(x, dy, batch.begin, l.in, l.out, config_.dtype, g.at(l.weight));
     else
-      accumulate_outer(dy, x, T, l.out, l.in, g.at(l.weight));
+      accumulate_outer(dy, x, batch.begin, l.out, l.in, config_.dtype, g.at(l.weight));
     if (l.bias >= 0) accumulate_rows(dy, T, l.out, g.at(l.bias));
   };
 
@@ -283,6 +284,18 @@ void Transformer::place(const std::vector<std::int64_t>& positions, const LayerA
     norm_heads(layer.k_norm, row.k, row.kv_step, config_.kv_heads(), b.k_raw.data(), b.k_rstd.data());
   }
   turn(positions, b.qkv.data(), false);
+  if (config_.dtype == Dtype::kF32) return;
+  // Keys and values are bf16 before any use, as they stand in a cache (the law, c).
+  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      for (std::int64_t g = 0; g < config_.kv_heads(); ++g) {
+        for (const std::int64_t at_row : {row.k, row.v}) {
+          float* x = b.qkv.data() + t * row.row + at_row + g * row.kv_step;
+          kernels().round_to_bf16(x, x, D);
+        }
+      }
+    }
+  });
 }
 
 std::int64_t Transformer::place_scratch(std::int64_t T) const {
@@ -391,10 +404,10 @@ void Transformer::logits(const float* final, std::int64_t n, float* out) const {
   multiply(final, n, head_pack_, nullptr, out);
 }
 
-void Transformer::logits_backward(const float* dlogits, const float* final, std::int64_t n, float* dfinal,
-                                  Gradients& g) const {
-  multiply_transpose(dlogits, n, head_pack_, dfinal);
-  accumulate_outer(dlogits, final, n, config_.vocab, config_.width, g.unembedding());
+void Transformer::logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin,
+                                  float* dfinal, Gradients& g) const {
+  multiply_transpose(dlogits, begin.back(), head_pack_, dfinal);
+  accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype, g.unembedding());
 }
 
 void Transformer::scores(const float* final, std::span<const std::int64_t> rows, float* score) const {

@@ -93,8 +93,9 @@ class Transformer {
 
   // logits[n, V] of n rows of final states. Needs a language head.
   void logits(const float* final, std::int64_t n, float* logits) const;
-  // dfinal[n, C] = dlogits[n, V] W, and the head's gradient.
-  void logits_backward(const float* dlogits, const float* final, std::int64_t n, float* dfinal,
+  // dfinal[n, C] = dlogits[n, V] W, and the head's gradient. The rows are those of sequences, of which sequence b has
+  // begin[b] .. begin[b + 1]; n is begin.back().
+  void logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin, float* dfinal,
                        Gradients& gradients) const;
   // score[i] = w . final[rows[i]], and its backward: dfinal[rows[i]] += dscore[i] w. Needs a score head.
   void scores(const float* final, std::span<const std::int64_t> rows, float* score) const;
@@ -118,7 +119,8 @@ class Transformer {
   void norm(const float* x, const NormAt& n, std::int64_t T, float* y, float* mean, float* rstd) const;
   void norm_backward(const float* dy, const float* x, const NormAt& n, std::int64_t T, const float* mean,
                      const float* rstd, float* dx, Gradients& gradients) const;
-  // Norms and turns queries and keys in place in the rows of block.qkv, row t at position positions[t].
+  // Norms and turns queries and keys in place in the rows of block.qkv, row t at position positions[t]; with bf16
+  // rounds keys and values, through which the backward passes gradients as they are.
   void place(const std::vector<std::int64_t>& positions, const LayerAt& layer, BlockTrace& block) const;
   // scratch: place_scratch(T) floats.
   void place_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer, const BlockTrace& block,

@@ -46,9 +46,9 @@ ReportPolicies::ReportPolicies(std::optional<Model> old_policy, std::optional<Mo
 }
 
 ReportPolicies ReportPolicies::load(const std::optional<std::string>& old_folder,
-                                    const std::optional<std::string>& new_folder) {
-  const auto model = [](const std::optional<std::string>& folder) {
-    return folder ? load_model(*folder, HeadKind::kLanguage) : std::optional<Model>();
+                                    const std::optional<std::string>& new_folder, Dtype dtype) {
+  const auto model = [dtype](const std::optional<std::string>& folder) {
+    return folder ? load_model(*folder, HeadKind::kLanguage, dtype) : std::optional<Model>();
   };
   return {model(old_folder), model(new_folder)};
 }
@@ -104,6 +104,7 @@ void FileReporter::add(const Record& record) {
   }
   add_recorded(t);
   if (policies_.fresh() == nullptr) return;
+  if (policies_.old_policy() == nullptr) check_dtype(t, policies_.fresh()->config().dtype);
   pending_tokens_ += t.view().tokens();
   pending_.push_back(std::move(t));
   if (pending_tokens_ >= micro_tokens_) evaluate();

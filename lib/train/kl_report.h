@@ -25,7 +25,7 @@ class ReportPolicies {
   ReportPolicies(std::optional<Model> old_policy, std::optional<Model> fresh);
   // From folders. Errors: those of load_model as well.
   static ReportPolicies load(const std::optional<std::string>& old_folder,
-                             const std::optional<std::string>& new_folder);
+                             const std::optional<std::string>& new_folder, Dtype dtype = Dtype::kF32);
 
   const Transformer* old_policy() const { return old_ ? &old_->transformer : nullptr; }
   const Transformer* fresh() const { return fresh_ ? &fresh_->transformer : nullptr; }

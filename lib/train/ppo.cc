@@ -276,7 +276,7 @@ void Ppo::policy_pass(const PpoBatch& batch, std::span<const std::int64_t> membe
       f.entropy += d(stats[i].entropy);
     }
   };
-  head_.train(model, trace_.final.data(), targets, loss, dfinal_.data(), gradients_, old);
+  head_.train(model, packed, trace_.final.data(), targets, loss, dfinal_.data(), gradients_, old);
   if (shared() && has_values()) {
     std::vector<float> values(tokens.size()), dvalue(tokens.size());
     model.scores(trace_.final.data(), targets.rows, values.data());

@@ -89,7 +89,6 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
   take_over_controllers();
   if (uses_critic()) options_.critic == CriticKind::kShared ? load_shared_critic() : load_critic();
   load_trainer();
-  ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo);
 }
 
 // An adapted beta goes on from where the last iteration left it.
@@ -165,7 +164,12 @@ void PpoRun::load_trainer() {
 void PpoRun::add(const Record& record) {
   Trajectory t = read_trajectory(record, policy_->config());
   check_tokenizer(record, policy_->tokenizer.digest(), "policy");
-  check_sampled_by(t, digest_, options_.off_policy, options_.allow_truncated);
+  const Dtype sampled_in = t.dtype == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;
+  if (trajectories_.empty()) dtype_ = options_.dtype.value_or(sampled_in);
+  if (!options_.dtype && sampled_in != dtype_)
+    bad_input(t.where + ": was sampled in dtype " + t.dtype + ", the records before it in " + name_of(dtype_),
+              "sample all in one, or give --dtype with --off-policy");
+  check_sampled_by(t, digest_, dtype_, options_.off_policy, options_.allow_truncated);
   trajectories_.push_back(std::move(t));
   records_.push_back(record);
 }
@@ -215,6 +219,9 @@ void PpoRun::prepare(Metrics& metrics) {
                   " of --records",
               "look at the programs before this one in the pipeline");
   if (trajectories_.empty()) bad_input("the input has no trajectories");
+  for (Model* m : {policy_.get(), critic_.get()})
+    if (m != nullptr) m->transformer.config().dtype = dtype_;
+  ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo);
   batch_ = ppo_->prepare(trajectories_, options_.reward_kl.beta, options_.off_policy);
   // What the controller refuses, it refuses before any training.
   if (!batch_.ref_logprobs.empty())

@@ -26,6 +26,7 @@ struct PpoRunOptions {
   KlController objective_kl{KlControl::kFixed, 1.0, 0.01, 10000};  // of the objective `kl`; nats per token
   AdamOptions adam{0.9, 0.999, 1e-5, 0, 1};
   PpoOptions ppo;
+  std::optional<Dtype> dtype;  // the records' where not given
 };
 
 // The counters and controllers that travel from one iteration to the next in trainer/state.json.
@@ -75,6 +76,7 @@ class PpoRun {
   PpoRunOptions options_;
   std::unique_ptr<Model> policy_, critic_;
   std::unique_ptr<Adam> adam_, critic_adam_;
+  Dtype dtype_ = Dtype::kF32;
   std::unique_ptr<Ppo> ppo_;
   TrainerState state_;
   std::string digest_, folder_digest_;  // of what samples, and of all that the output takes over

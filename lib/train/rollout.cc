@@ -87,7 +87,7 @@ Record Rollout::trajectory(const Record& prompt, const SampleRequest& request, c
   r.set_text("finish", response.stopped ? "stop" : "length");
   r.set_text("policy", policy_digest_);
   r.set_text("tokenizer", model_.tokenizer.digest());
-  r.set_text("dtype", kDtype);
+  r.set_text("dtype", name_of(model_.config().dtype));
   r.set_integer("arith", kArithmetic);
   r.set_integer("seed", static_cast<std::int64_t>(g.seed));
   r.set_real("temperature", g.sampling.temperature);

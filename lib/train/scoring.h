@@ -23,6 +23,7 @@ struct ScoringOptions {
   MissingEnd missing_end = MissingEnd::kKeep;
   float missing_end_value = -1;      // kReplace: the score; kSubtract: the penalty, 0 or more
   std::int64_t micro_tokens = 4096;  // changes no bit
+  Dtype dtype = Dtype::kF32;         // of both models; the reference refuses trajectories of another
   std::string chat_format;           // of pairs that are dialogues: a name, or "" for the reward model's own
 };
 

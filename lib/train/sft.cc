@@ -124,7 +124,7 @@ SftFigures SftTrainer::accumulate(std::span<const SftExample* const> minibatch) 
     model_.transformer.forward(batch, trace_);
     dfinal_.reserve(batch.size() * model_.config().width);
     dfinal_.zero();
-    head_.train(model_.transformer, trace_.final.data(), targets,
+    head_.train(model_.transformer, batch, trace_.final.data(), targets,
                 [&](std::int64_t b, std::int64_t e, const RowStats* stats, const float*, RowGradient* gradient) {
                   for (std::int64_t i = 0; i < e - b; ++i) {
                     figures.loss -= static_cast<double>(stats[i].logprob);

@@ -54,7 +54,7 @@ Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
       record.find_integer("top_k").value_or(0) > 0 || record.find_real("top_p").value_or(1.0f) < 1.0f;
   t.stopped = ended_by_itself(record);
   t.policy = record.find_text("policy").value_or("");
-  t.dtype = record.find_text("dtype").value_or(kDtype);
+  t.dtype = record.find_text("dtype").value_or(name_of(Dtype::kF32));
   t.arithmetic = record.find_integer("arith").value_or(kArithmetic);
   return t;
 }
@@ -66,7 +66,14 @@ void check_tokenizer(const Record& record, const std::string& digest, const std:
               digest + ")");
 }
 
-void check_sampled_by(const Trajectory& t, const std::string& policy_digest, bool off_policy, bool allow_truncated) {
+void check_dtype(const Trajectory& t, Dtype dtype) {
+  if (t.dtype != name_of(dtype))
+    bad_input(t.where + ": was sampled in dtype " + t.dtype + ", this run computes in " + name_of(dtype),
+              "give --dtype " + t.dtype);
+}
+
+void check_sampled_by(const Trajectory& t, const std::string& policy_digest, Dtype dtype, bool off_policy,
+                      bool allow_truncated) {
   if (t.temperature == 0)
     bad_input(t.where + ": was sampled at temperature 0, which has no log-probs to learn from",
               "sample with rollout --temperature 1");
@@ -78,9 +85,9 @@ void check_sampled_by(const Trajectory& t, const std::string& policy_digest, boo
     bad_input(t.where + ": was sampled by policy " + (t.policy.empty() ? "(unnamed)" : t.policy) + ", this one is " +
                   policy_digest,
               "give the policy that sampled it, or accept it with --off-policy");
-  if (t.dtype != kDtype || t.arithmetic != kArithmetic)
+  if (t.dtype != name_of(dtype) || t.arithmetic != kArithmetic)
     bad_input(t.where + ": was sampled in dtype " + t.dtype + " and arithmetic " + std::to_string(t.arithmetic) +
-                  ", this program has " + kDtype + " and " + std::to_string(kArithmetic),
+                  ", this run has " + name_of(dtype) + " and " + std::to_string(kArithmetic),
               "sample again with this version, or accept it with --off-policy");
 }
 

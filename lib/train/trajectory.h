@@ -14,7 +14,6 @@ namespace nudge {
 
 // Raised whenever the order of a sum or a polynomial changes: log-probs of another arithmetic are other numbers.
 inline constexpr int kArithmetic = 1;
-inline constexpr const char* kDtype = "f32";
 
 struct Trajectory {
   std::string id, policy, where;
@@ -45,6 +44,11 @@ void check_tokenizer(const Record& record, const std::string& digest, const std:
 
 // Refuses what a trainer cannot use, each with what to do: another policy's samples (unless `off_policy`), another
 // dtype or arithmetic, temperature 0, truncated sampling (unless `allow_truncated`).
-void check_sampled_by(const Trajectory& t, const std::string& policy_digest, bool off_policy, bool allow_truncated);
+void check_sampled_by(const Trajectory& t, const std::string& policy_digest, Dtype dtype, bool off_policy,
+                      bool allow_truncated);
+
+// Error kBadInput where the recorded log-probs are of another dtype than the program's: they would differ by its
+// rounding alone.
+void check_dtype(const Trajectory& t, Dtype dtype);
 
 }  // namespace nudge

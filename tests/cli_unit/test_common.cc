@@ -18,7 +18,8 @@ namespace {
 struct Common {
   Tool tool{{"rollout", "draw samples", "Reads prompts.", {}, {}}};
   std::vector<std::string> files;
-  std::string output, dtype;
+  std::string output;
+  Dtype dtype = Dtype::kF32;
   bool compress = false, force = false, salvage = false;
   std::uint64_t seed = 0;
   Shard shard;
@@ -61,11 +62,12 @@ TEST_CASE("common options have their defaults and take what is given") {
   Common c;
   CHECK(run_words(c.tool, {}) == 0);
   CHECK(c.output == "-");
-  CHECK(c.dtype == "f32");
+  CHECK(c.dtype == Dtype::kF32);
   CHECK(c.shard.count == 1);
   Common d;
-  CHECK(run_words(d.tool, {"-o", "x.zst", "-z", "--force", "--salvage", "--seed", "9", "--dtype", "f32", "--shard",
+  CHECK(run_words(d.tool, {"-o", "x.zst", "-z", "--force", "--salvage", "--seed", "9", "--dtype", "bf16", "--shard",
                            "2/3", "in", "-"}) == 0);
+  CHECK(d.dtype == Dtype::kBf16);
   CHECK(d.output == "x.zst");
   CHECK((d.compress && d.force && d.salvage));
   CHECK(d.seed == 9);
@@ -96,8 +98,8 @@ TEST_CASE("wrong shards are misuse with a reason") {
   CHECK(fault({"--shard", "0/1000001"}) == "rollout: error: --shard: '0/1000001': n must be from 1 to 1000000");
 }
 
-TEST_CASE("a dtype other than f32 is refused in words") {
-  CHECK(fault({"--dtype", "bf16"}) == "rollout: error: --dtype: 'bf16' is not supported");
+TEST_CASE("a dtype that there is not is refused in words") {
+  CHECK(fault({"--dtype", "f16"}) == "rollout: error: --dtype: 'f16' is not f32 or bf16");
 }
 
 TEST_CASE("--threads sets the threads of the process, 0 leaves them, and bounds hold") {

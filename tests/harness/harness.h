@@ -3,9 +3,19 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <string>
 
+#include "lib/base/dtype.h"
+
 namespace nudge::test {
+
+// The arithmetic that random models of the tests compute in: NUDGE_TEST_DTYPE=bf16, else float32. The law's tests
+// are run in both.
+inline Dtype test_dtype() {
+  const char* name = std::getenv("NUDGE_TEST_DTYPE");
+  return name != nullptr && std::string(name) == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;
+}
 
 // Marks the running test case as skipped; the case then returns.
 void skip(const std::string& why);

@@ -96,12 +96,34 @@ struct Product {
   }
 };
 
+}  // namespace nudge::test
+namespace nudge::emulated {
+void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const float* bias,
+               float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
+               std::int64_t panel_end, bool accumulate, float* scratch);
+}
+namespace nudge::test {
+
+// The levels at hand, and amx with its instructions computed in software.
+inline std::vector<const Kernels*> product_levels() {
+  static const Kernels emulated = [] {
+    Kernels k = *kernels_of_level("v3");
+    k.name = "amx, emulated";
+    k.gemm_bf16 = emulated::gemm_bf16;
+    return k;
+  }();
+  std::vector<const Kernels*> all = levels();
+  all.push_back(&emulated);
+  return all;
+}
+
 // Passes tiles, panels and blocks of k at least twice and ends oddly.
 inline Product big() { return Product(61, 101, 777); }
 
 inline Floats all_levels_of(const Product& p) {
   Floats first;
-  for (const Kernels* k : levels()) {
+  for (const Kernels* k : product_levels()) {
+    INFO("level ", k->name);
     const Floats y = p.run(*k);
     if (first.empty()) first = y;
     CHECK(same_bits(y, first));

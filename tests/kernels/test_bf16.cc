@@ -92,7 +92,7 @@ TEST_CASE("bf16: an A with both distances above 1 gives the same bits") {
   const Product p = Product(M, N, K).rounded();
   Floats spread(at(M * K * 3));
   for (std::size_t i = 0; i < p.a.size(); ++i) spread[3 * i] = p.a[i];
-  for (const Kernels* k : levels()) {
+  for (const Kernels* k : product_levels()) {
     std::vector<std::uint16_t> packed(at(k->packed_size_bf16(K, N)));
     Floats c(at(M * N)), scratch(at(k->gemm_scratch));
     k->pack_bf16(p.b.data(), N, 1, K, N, 0, 1, packed.data());

@@ -19,7 +19,8 @@ using namespace nudge::test;
 
 namespace {
 
-constexpr ProcessorLevels kNothing = {false, false}, kAvx2 = {true, false}, kBoth = {true, true};
+constexpr ProcessorLevels kNothing = {false, false, false}, kAvx2 = {true, false, false}, kBoth = {true, true, false};
+constexpr ProcessorLevels kAll = {true, true, true};
 
 std::string name_of(const char* wanted, ProcessorLevels has) { return choose_kernels(wanted, has).name; }
 
@@ -72,12 +73,16 @@ TEST_CASE("the best level that the processor has is chosen") {
   CHECK(name_of(nullptr, kAvx2) == "v3");
   CHECK(name_of(nullptr, kBoth) == "v4");
   CHECK(name_of("", kBoth) == "v4");
+  CHECK(name_of(nullptr, kAll) == "amx");
+  CHECK(name_of("", kAll) == "amx");
 }
 
 TEST_CASE("a level can be asked for by name") {
   CHECK(name_of("v3", kBoth) == "v3");
   CHECK(name_of("v3", kAvx2) == "v3");
   CHECK(name_of("v4", kBoth) == "v4");
+  CHECK(name_of("v4", kAll) == "v4");
+  CHECK(name_of("amx", kAll) == "amx");
 }
 
 TEST_CASE("a level that does not exist is misuse, and is named") {
@@ -93,6 +98,8 @@ TEST_CASE("a level that the processor lacks is misuse, and is named") {
   const Refusal r = refusal_of("v4", kAvx2);
   CHECK(r.status == Exit::kUsage);
   CHECK(r.message == "NUDGE_KERNELS: this processor lacks level v4 (AVX-512)");
+  CHECK(refusal_of("amx", kBoth).status == Exit::kUsage);
+  CHECK(refusal_of("amx", kBoth).message == "NUDGE_KERNELS: this processor lacks level amx");
 }
 
 TEST_CASE("a processor below the lowest level is refused, whatever is asked for") {
@@ -104,10 +111,12 @@ TEST_CASE("a processor below the lowest level is refused, whatever is asked for"
 }
 
 TEST_CASE("kernels() follows NUDGE_KERNELS, and the processor where that is unset") {
-  const bool v4 = kernels_of_level("v4") != nullptr;
+  const bool v4 = kernels_of_level("v4") != nullptr, amx = kernels_of_level("amx") != nullptr;
+  const char* best = amx ? "amx" : v4 ? "v4" : "v3";
   CHECK(agrees("v3", "v3"));
-  CHECK(agrees(nullptr, v4 ? "v4" : "v3"));
-  CHECK(agrees("", v4 ? "v4" : "v3"));
+  CHECK(agrees(nullptr, best));
+  CHECK(agrees("", best));
+  CHECK(agrees("amx", amx ? "amx" : "NUDGE_KERNELS: this processor lacks level amx"));
   CHECK(agrees("v4", v4 ? "v4" : "NUDGE_KERNELS: this processor lacks level v4 (AVX-512)"));
   CHECK(agrees("v9", "NUDGE_KERNELS: there is no level 'v9'"));
   CHECK(!agrees("v3", "v4"));  // the child does compare
@@ -117,6 +126,7 @@ TEST_CASE("levels are found by name where the processor has them") {
   const ProcessorLevels has = processor_levels();
   CHECK((kernels_of_level("v3") != nullptr) == has.v3);
   CHECK((kernels_of_level("v4") != nullptr) == has.v4);
+  CHECK((kernels_of_level("amx") != nullptr) == has.amx);
   CHECK(kernels_of_level("v5") == nullptr);
   for (const Kernels* k : levels()) CHECK(kernels_of_level(k->name) == k);
 }
@@ -145,4 +155,6 @@ TEST_CASE("a level is there only with every feature that its objects may use") {
   const bool v3 = all({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"});
   CHECK(processor_levels().v3 == v3);
   CHECK(processor_levels().v4 == (v3 && all({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})));
+  // The system may keep the tiles from us, not the other way round.
+  if (processor_levels().amx) CHECK((processor_levels().v4 && all({"amx_tile", "amx_bf16"})));
 }

@@ -38,7 +38,7 @@ class KeepSettings {
 template <class F>
 void at_every_setting(const F& f) {
   KeepSettings keep;
-  for (const char* name : {"v3", "v4"}) {
+  for (const char* name : {"v3", "v4", "amx"}) {
     const Kernels* level = kernels_of_level(name);
     if (level == nullptr) continue;
     for (int threads : {1, 2, 3}) {

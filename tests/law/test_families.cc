@@ -61,7 +61,7 @@ Floats gradient(const Transformer& model, const std::vector<std::vector<std::int
     Trace trace{true};
     model.forward(batch, trace);
     Buffer<float> d(batch.size() * model.config().width);
-    LanguageHead().train(model, trace.final.data(), targets,
+    LanguageHead().train(model, batch, trace.final.data(), targets,
                          [](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
                            for (std::int64_t r = 0; r < e - b; ++r) to[r] = {s[r].logprob, 0.1f, 0};
                          },
@@ -99,7 +99,7 @@ TEST_CASE("every kind of block decodes token by token to the bits of its prefill
     const Floats expected = alone(s.model, s.tokens);
     KeepSettings keep;
     set_thread_count(1);
-    for (const char* name : {"v3", "v4"}) {
+    for (const char* name : {"v3", "v4", "amx"}) {
       if (kernels_of_level(name) == nullptr) continue;
       use_kernels(*kernels_of_level(name));
       KvCache cache = cache_of(s, 1);

@@ -174,7 +174,7 @@ TEST_CASE("a wide model's gradient is the same bits for any micro-batch, level a
       Trace trace{true};
       model.forward(batch, trace);
       Buffer<float> d(batch.size() * config.width);
-      LanguageHead().train(model, trace.final.data(), targets,
+      LanguageHead().train(model, batch, trace.final.data(), targets,
                            [&](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
                              for (std::int64_t r = 0; r < e - b; ++r) to[r] = {s[r].logprob, 0.1f, 0};
                            },

@@ -9,6 +9,7 @@
 
 #include "lib/base/rng.h"
 #include "lib/model/transformer.h"
+#include "tests/harness/harness.h"
 
 namespace nudge::test {
 
@@ -52,6 +53,7 @@ inline Buffer<float> random_values(const Layout& layout, std::uint64_t seed, dou
 inline Transformer random_transformer(const ModelConfig& config, std::uint64_t seed, double scale) {
   const Layout layout(config);
   Transformer t(config, random_values(layout, seed, scale));
+  t.config().dtype = test_dtype();
   t.pack();
   return t;
 }

@@ -26,7 +26,7 @@ TEST_CASE("the product by a packed matrix's transpose is one chain over its colu
   for (const auto& [T, K, N] : {std::tuple<std::int64_t, std::int64_t, std::int64_t>{3, 40, 5003}, {401, 150, 33}, {1, 1, 1}}) {
     const Buffer<float> b = normals(K * N, 7), dy = normals(T * N, 8);
     Packed packed;
-    pack(b.data(), N, 1, K, N, packed);
+    pack(b.data(), N, 1, K, N, Dtype::kF32, packed);
     for (const int threads : {1, 3}) {
       set_thread_count(threads);
       Buffer<float> dx(T * K);

@@ -7,6 +7,7 @@
 
 #include "lib/model/bpe_trainer.h"
 #include "lib/model/folder.h"
+#include "tests/harness/harness.h"
 
 namespace nudge::test {
 
@@ -21,6 +22,7 @@ inline Model tiny_model(std::uint64_t seed, float scale = 10, const TinyShape& s
   ModelConfig config;
   config.layers = shape.layers, config.width = shape.width, config.heads = shape.heads, config.context = shape.context;
   config.inner = 4 * shape.width, config.vocab = trained.vocab_size;
+  config.dtype = test_dtype();
   config.bos = config.eos = trained.vocab_size - 1;
   const Layout layout(config);
   Buffer<float> values = initial_parameters(config, layout, seed);

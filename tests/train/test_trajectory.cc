@@ -42,7 +42,7 @@ std::string refusal(const std::map<std::string, std::string>& changes) {
 }
 std::string check(const std::map<std::string, std::string>& changes, bool off_policy = false, bool truncated = false) {
   try {
-    check_sampled_by(read(changes), "abc", off_policy, truncated);
+    check_sampled_by(read(changes), "abc", Dtype::kF32, off_policy, truncated);
   } catch (const Error& e) {
     CHECK(e.status() == Exit::kBadInput);
     CHECK_FALSE(e.advice().empty());

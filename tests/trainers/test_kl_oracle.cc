@@ -54,7 +54,7 @@ void check_sampled(const std::string& oracle, const std::string& family, const c
       g[i - begin] = {static_cast<float>(slope(lr) / n), 0, 0};
     }
   };
-  LanguageHead().train(k.policy, k.trace.final.data(), k.targets, loss, k.dfinal.data(), k.gradients);
+  LanguageHead().train(k.policy, k.batch, k.trace.final.data(), k.targets, loss, k.dfinal.data(), k.gradients);
   k.check(term);
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("the exact KL to the reference and its gradient are the oracle's") {
     CHECK(std::abs(mean - double(k.golden.json["ppo"]["kl_new_ref"]["exact"])) <=
           k.golden.tolerance("loss_curve_max_abs"));
     Buffer<float> dstates(n * C);
-    k.policy.logits_backward(logits.data(), states.data(), n, dstates.data(), k.gradients);
+    k.policy.logits_backward(logits.data(), states.data(), std::array{std::int64_t(0), n}, dstates.data(), k.gradients);
     scatter_rows(dstates.data(), k.targets.rows.data(), n, C, k.dfinal.data());
     k.check("kl_exact");
   });

@@ -162,7 +162,7 @@ contradictions() {
     expect_misuse
   done
 }
-no_other_dtype() { expect_status 64 kl-report --dtype bf16 a.jsonl; expect_misuse; }
+no_other_dtype() { expect_status 64 kl-report --dtype bf16 a.jsonl; expect_misuse; expect_stderr 'needs --new'; }
 
 ok "the figures of two hand-made responses, as JSON" figures
 ok "no file and - are stdin" stdin_too
@@ -197,4 +197,4 @@ ok "--old alone is misuse" old_alone
 ok "a cut file is bad input" cut_file
 ok "--salvage reports what is whole" salvage
 ok "options that contradict each other are misuse" contradictions
-ok "--dtype knows f32 alone" no_other_dtype
+ok "--dtype is for policies" no_other_dtype

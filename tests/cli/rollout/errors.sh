@@ -136,9 +136,9 @@ no_policy_option() {
 }
 ok "--policy is left out" no_policy_option
 dtype() {
-  expect_status 64 rollout --policy "$p0" --dtype bf16 "$TINY/prompts.jsonl"
+  expect_status 64 rollout --policy "$p0" --dtype f16 "$TINY/prompts.jsonl"
   expect_misuse
-  expect_stderr "dtype.*bf16"
+  expect_stderr "'f16' is not f32 or bf16"
 }
 ok "the dtype is unknown" dtype
 empty_stop() {

@@ -93,7 +93,7 @@ heads_fit_the_family() {
   expect_stderr 'error: --family is for a new model'
 }
 warmup_too_long() { expect_status 64 sft-train --init base --schedule linear --warmup 1000 text.jsonl -o bad; expect_stderr 'warm-up'; absent bad; }
-other_dtype() { expect_status 64 sft-train --init base --dtype bf16 text.jsonl -o bad; expect_stderr "'bf16' is not supported"; }
+other_dtype() { expect_status 64 sft-train --init base --dtype f16 text.jsonl -o bad; expect_stderr "'f16' is not f32 or bf16"; }
 divergence_is_told() {
   expect_status 65 sft-train --init base --lr 1000 --weight-decay 1e30 --epochs 5 text.jsonl -o bad
   expect_stderr 'error: (step [0-9]+: )?training has diverged: .* is not finite$'

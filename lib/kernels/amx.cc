@@ -1,0 +1,154 @@
+// gemm_bf16 by the processor's tile instructions, for packed B as in matrix_bf16.cc. A is copied into tiles of 16 rows
+// by 32 k; two of them against a panel's two tiles make four tiles of C, which stay in the tile registers for a block
+// of k. All other kernels of this level are v4's.
+#include "lib/kernels/amx_tiles.h"
+#include "lib/kernels/matrix.h"
+
+namespace nudge::NUDGE_LEVEL {
+
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
+               int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+               float* scratch);
+
+namespace {
+
+constexpr int64_t kRows = 16, kDepth = 32, kTileNumbers = kRows * kDepth;
+constexpr int64_t kBlock = 512;  // k of a panel that stay in the first-level cache: 32 KiB
+constexpr int64_t kMostRows = strip_scratch * 2 / kBlock / 32 * 32;  // of A's copy, in numbers of 16 bits
+
+// Rows m .. m + 15 (those from `rows` on are zeros) and k .. k + steps - 1 of A as tiles, one for every 32 k.
+void copy_tiles(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps, uint16_t* to) {
+  for (int64_t i = 0; i < ceiling(steps, kDepth) * kDepth; i += 16) {
+    const int64_t n = most(0, least(16, steps - i));
+    f32x16 r[kRows];
+    if (j.row == 1) {
+      for (int64_t l = 0; l < 16; ++l)
+        r[l] = l < n ? load_first(j.a + m + (k + i + l) * j.column, rows) : broadcast(0);
+      transpose(r);
+    } else {
+      for (int64_t l = 0; l < kRows; ++l) {
+        const float* from = j.a + (m + l) * j.row + (k + i) * j.column;
+        if (l >= rows) {
+          r[l] = broadcast(0);
+        } else if (j.column == 1) {
+          r[l] = load_first(from, n);
+        } else {
+          float lanes[16] = {};
+          for (int64_t s = 0; s < n; ++s) lanes[s] = from[s * j.column];
+          r[l] = load(lanes);
+        }
+      }
+    }
+    uint16_t* tile = to + i / kDepth * kTileNumbers + i % kDepth;
+    for (int64_t l = 0; l < kRows; ++l) store_bf16(tile + l * kDepth, r[l]);
+  }
+}
+
+// Up to 32 rows by 32 columns of C at `c`, where they are whole tiles, else in `room`, [32, 32].
+struct Corner {
+  Corner(const Job& job, float* at, int64_t r, int64_t n) : j(job), c(at), rows(r), columns(n) {}
+  const Job& j;
+  float* c;
+  int64_t rows, columns;
+  float room[32 * 32];  // not filled: fetch or a product does that
+
+  bool whole() const { return rows == 32 && columns == 32; }
+  float* at() { return whole() ? c : room; }
+  int64_t step() const { return (whole() ? j.ldc : 32) * 4; }
+  void fetch() {
+    if (whole()) return;
+    for (int64_t r = 0; r < 32; ++r) {
+      for (int64_t n = 0; n < 32; n += 16) {
+        const int64_t lanes = r < rows ? most(0, least(16, columns - n)) : 0;
+        store(room + 32 * r + n, load_first(c + (lanes > 0 ? r * j.ldc + n : 0), lanes));
+      }
+    }
+  }
+  void put(const float* bias) {
+    if (whole() && bias == nullptr) return;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t n = 0; n < columns; n += 16) {
+        const int64_t lanes = least(16, columns - n);
+        float* from = whole() ? c + r * j.ldc + n : room + 32 * r + n;
+        const f32x16 y = load(from);
+        store_first(c + r * j.ldc + n, bias == nullptr ? y : y + load_first(bias + n, lanes), lanes);
+      }
+    }
+  }
+};
+
+// Rows of two (with `pair`) tiles of A against a panel: `tiles` tiles along k.
+template <bool pair>
+NUDGE_INLINE void multiply_panel(const uint16_t* a, int64_t a_step, const uint16_t* b, int64_t tiles, bool from_zero,
+                                 Corner& corner) {
+  float* low = corner.at() + corner.step() / 4 * 16;
+  const int64_t step = corner.step();
+  if (from_zero) {
+    NUDGE_TILE_ZERO(0);
+    NUDGE_TILE_ZERO(1);
+    if (pair) NUDGE_TILE_ZERO(2);
+    if (pair) NUDGE_TILE_ZERO(3);
+  } else {
+    NUDGE_TILE_LOAD(0, corner.at(), step);
+    NUDGE_TILE_LOAD(1, corner.at() + 16, step);
+    if (pair) NUDGE_TILE_LOAD(2, low, step);
+    if (pair) NUDGE_TILE_LOAD(3, low + 16, step);
+  }
+  for (int64_t t = 0; t < tiles; ++t, a += kTileNumbers, b += 2 * kTileNumbers) {
+    if (!pair) {  // few rows: B comes from memory
+      for (int64_t line = 0; line < 2 * kTileNumbers; line += 32)
+        _mm_prefetch(reinterpret_cast<const char*>(b + 4 * kTileNumbers + line), _MM_HINT_T0);
+    }
+    NUDGE_TILE_LOAD(4, a, 64);
+    NUDGE_TILE_LOAD(6, b, 64);
+    NUDGE_TILE_LOAD(7, b + kTileNumbers, 64);
+    NUDGE_TILE_MULTIPLY(0, 4, 6);
+    NUDGE_TILE_MULTIPLY(1, 4, 7);
+    if (pair) {
+      NUDGE_TILE_LOAD(5, a + a_step, 64);
+      NUDGE_TILE_MULTIPLY(2, 5, 6);
+      NUDGE_TILE_MULTIPLY(3, 5, 7);
+    }
+  }
+  NUDGE_TILE_STORE(0, corner.at(), step);
+  NUDGE_TILE_STORE(1, corner.at() + 16, step);
+  if (pair) NUDGE_TILE_STORE(2, low, step);
+  if (pair) NUDGE_TILE_STORE(3, low + 16, step);
+}
+
+}  // namespace
+
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
+               int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+               float* scratch) {
+  const Job j = {a, row, column, bias, c, ldc, M, N, K, accumulate, scratch};
+  auto* tiles_of_a = reinterpret_cast<uint16_t*>(scratch);
+  const int64_t padded = ceiling(K, kDepth) * kDepth, blocks = most(1, ceiling(K, kBlock));
+  const int64_t block = most(1, ceiling(ceiling(K, blocks), kDepth)) * kDepth;  // equal shares
+  begin_tiles();
+  for (int64_t k = 0; k < most(K, 1); k += block) {
+    const int64_t steps = least(block, K - k), tiles = ceiling(steps, kDepth), strip = tiles * kTileNumbers;
+    for (int64_t first = 0; first < M; first += kMostRows) {
+      const int64_t part = least(kMostRows, M - first);
+      for (int64_t m = 0; m < part; m += kRows)
+        copy_tiles(j, first + m, least(kRows, part - m), k, steps, tiles_of_a + m / kRows * strip);
+      for (int64_t p = panel_begin; p < panel_end; ++p) {
+        const uint16_t* b = packed + p * kPanel * padded + k * kPanel;
+        const float* ending = bias != nullptr && k + steps == K ? bias + p * kPanel : nullptr;
+        for (int64_t m = 0; m < part; m += 2 * kRows) {
+          const int64_t rows = least(2 * kRows, part - m);
+          Corner corner(j, c + (first + m) * ldc + p * kPanel, rows, least(kPanel, N - p * kPanel));
+          const bool from_zero = k == 0 && !accumulate;
+          if (!from_zero) corner.fetch();
+          const uint16_t* strips = tiles_of_a + m / kRows * strip;
+          if (rows > kRows) multiply_panel<true>(strips, strip, b, tiles, from_zero, corner);
+          else multiply_panel<false>(strips, strip, b, tiles, from_zero, corner);
+          corner.put(ending);
+        }
+      }
+    }
+  }
+  end_tiles();
+}
+
+}  // namespace nudge::NUDGE_LEVEL
