@@ -23,36 +23,71 @@ struct Weights {
 };
 int64_t weights_size(int64_t rows, int64_t keys) { return ceiling(keys, kStripBlock) * rows * kStripStep; }
 
-// x[rows, D] with the rows beside each other, kTileRows floats a channel.
+// x[rows, D] with the rows beside each other, kTileRows floats a channel; what stands between them is any number.
 void turn_rows(const float* x, int64_t ld, int64_t rows, int64_t D, float* turned) {
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t i = 0; i < D; ++i) turned[i * kTileRows + r] = x[r * ld + i];
+  for (int64_t i = 0; i < D; i += 16) {
+    const int64_t channels = least(16, D - i);
+    f32x16 t[16];
+    for (int64_t r = 0; r < 16; ++r) t[r] = r < rows ? load_first(x + r * ld + i, channels) : broadcast(0);
+    transpose(t);
+    // Each store's lanes behind the tile's rows are overwritten by the next one's first.
+    for (int64_t c = 0; c < channels; ++c) store(turned + (i + c) * kTileRows, t[c]);
   }
 }
+int64_t turned_size(int64_t D) { return kTileRows * D + 16; }
 
-// w[row + r, key] = scale * (turned row r . key), for the keys of W blocks of 16 from `block` on.
-template <int R, int W>
-NUDGE_INLINE void score_blocks(const float* turned, const float* kt, int64_t D, float scale, int64_t block, Weights w,
+// The keys of a sequence in one piece, and the rows of a matrix: what the backward pass reads.
+struct TurnedKeys {
+  const float* p;
+  int64_t D;
+  const float* keys(int64_t group) const { return p + group * 16 * D; }
+};
+struct Rows {
+  const float* p;
+  int64_t step;
+  static constexpr bool kPadded = false;
+  const float* values(int64_t j) const { return p + j * step; }
+  int64_t run_end(int64_t j) const { return (j / kStripBlock + 1) * kStripBlock; }
+};
+
+// Keys and values in blocks; step is the distance of two values.
+template <class E> struct Blocks {
+  KvBlocks kv;
+  int64_t D, step = ceiling(D, 16) * 16;
+  static constexpr bool kPadded = true;
+  E* block(int64_t i) const { return reinterpret_cast<E*>(static_cast<char*>(kv.blocks[i]) + kv.offset); }
+  E* keys(int64_t group) const { return block(group * 16 / kKvBlock) + group * 16 % kKvBlock * D; }
+  E* values(int64_t j) const { return block(j / kKvBlock) + kKvBlock * D + j % kKvBlock * step; }
+  int64_t run_end(int64_t j) const { return (j / kKvBlock + 1) * kKvBlock; }
+};
+static_assert(kKvBlock % 32 == 0 && kStripBlock % kKvBlock == 0);
+
+// w[row + r, key] = scale * (turned row r . key), for the keys of W groups of 16 from `group` on, beside each other.
+template <int R, int W, class E>
+NUDGE_INLINE void score_groups(const float* turned, const E* kt, int64_t D, float scale, int64_t group, Weights w,
                                int64_t row) {
   Tile<R, W> t;
   clear(t);
-  multiply<0>(t, turned, 1, kTileRows, RightFactor{kt + block * 16 * D, 16, 16 * D, 32 * D}, D);
+  multiply<0>(t, turned, 1, kTileRows, RightOf<E>{kt, 16, 16 * D, 32 * D}, D);
   const f32x16 s = broadcast(scale);
   each_of<R, W>([&](auto r, auto i) NUDGE_LAMBDA { t.at[r][i] = t.at[r][i] * s; });
-  store_tile(t, w.at(row, block * 16), kStripStep, 16 * W);
+  store_tile(t, w.at(row, group * 16), kStripStep, 16 * W);
 }
 
-// The same for blocks 0 .. blocks - 1 of keys and up to kTileRows rows x[rows, D].
-void score(const float* x, int64_t ld, int64_t rows, const float* kt, int64_t blocks, int64_t D, float scale, Weights w,
+// The same for groups 0 .. groups - 1 of keys and up to kTileRows rows x[rows, D].
+template <class K>
+void score(const float* x, int64_t ld, int64_t rows, K k, int64_t groups, int64_t D, float scale, Weights w,
            int64_t row, float* turned) {
   turn_rows(x, ld, rows, D, turned);
   with_rows<kTileRows>(rows, [&](auto r) {
-    constexpr int R = r, W = R == 1 ? 4 : kTileWide;  // one row: several chains hide an FMA's latency
-    int64_t block = 0;
-    for (; block + W <= blocks; block += W) score_blocks<R, W>(turned, kt, D, scale, block, w, row);
-    for (; block < blocks; ++block) score_blocks<R, 1>(turned, kt, D, scale, block, w, row);
+    constexpr int R = r, W = R == 1 ? 2 : kTileWide;  // two groups are in one block
+    int64_t g = 0;
+    for (; g + W <= groups; g += W) score_groups<R, W>(turned, k.keys(g), D, scale, g, w, row);
+    for (; g < groups; ++g) score_groups<R, 1>(turned, k.keys(g), D, scale, g, w, row);
   });
 }
+
+template <class E> NUDGE_INLINE RightOf<E> right_of(const E* p, int64_t step) { return {p, step, 16, 32}; }
 
 // The chains of a tile of R rows of out go on: out[r, :] (+)= sum over k of a[r * row + k * step] b[k, :].
 template <int R>
@@ -63,7 +98,7 @@ NUDGE_INLINE void add_products(const float* a, int64_t row, int64_t step, const 
   auto run = [&](auto tile, auto whole) NUDGE_LAMBDA {
     if (from_zero) clear(tile);
     else load_tile(tile, out + n, ldo, D - n);
-    multiply<0, whole != 0>(tile, a, row, step, RightFactor{b + n, ldb, 16, 32}, K, D - n);
+    multiply<0, whole != 0>(tile, a, row, step, right_of(b + n, ldb), K, D - n);
     store_tile(tile, out + n, ldo, D - n);
   };
   for (; n + 16 * W <= D; n += 16 * W) run(Tile<R, W>(), Index<1>());
@@ -71,23 +106,33 @@ NUDGE_INLINE void add_products(const float* a, int64_t row, int64_t step, const 
   if (n < D) run(Tile<R, 1>(), Index<0>());
 }
 
-// out[r, :] (+)= sum over keys in [begin, end) of w[row + r, key] b[key, :]; from zero where begin is 0.
-template <int R>
-void add_keys(Weights w, int64_t row, const float* b, int64_t ldb, int64_t begin, int64_t end, int64_t D, float* out,
-              int64_t ldo) {
-  for (int64_t j = begin; j < end;) {
-    const int64_t stop = least(end, (j / kStripBlock + 1) * kStripBlock);
-    add_products<R>(w.at(row, j), kStripStep, 1, b + j * ldb, ldb, stop - j, D, j == 0, out, ldo);
-    j = stop;
-  }
+// out[r, :] (+)= sum over keys in [begin, end) of w[row + r, key] values[key, :]; from zero where begin is 0.
+template <int R, class V>
+void add_keys(Weights w, int64_t row, V v, int64_t begin, int64_t end, int64_t D, float* out, int64_t ldo) {
+  constexpr int W = R == 1 ? 4 : kTileWide;
+  int64_t n = 0;
+  auto run = [&](auto tile, auto whole) NUDGE_LAMBDA {
+    if (begin == 0) clear(tile);
+    else load_tile(tile, out + n, ldo, D - n);
+    for (int64_t j = begin; j < end;) {
+      const int64_t stop = least(end, v.run_end(j));
+      const auto* b = v.values(j) + n;
+      multiply<0, whole != 0>(tile, w.at(row, j), kStripStep, 1, right_of(b, v.step), stop - j, D - n);
+      j = stop;
+    }
+    store_tile(tile, out + n, ldo, D - n);
+  };
+  for (; n + 16 * W <= D; n += 16 * W) run(Tile<R, W>(), Index<1>());
+  for (; n + 16 <= D; n += 16) run(Tile<R, 1>(), Index<1>());
+  if (n < D) run(Tile<R, 1>(), Index<V::kPadded>());
 }
 
 // out[r, :] = the sum over keys 0 .. first + r for `rows` queries: those that all of them see together, then
 // each query's own, so that no query touches a key behind its position.
-void sum_keys(Weights w, int64_t row, int64_t rows, int64_t first, const float* b, int64_t ldb, int64_t D, float* out,
-              int64_t ldo) {
-  with_rows<kTileRows>(rows, [&](auto r) { add_keys<r>(w, row, b, ldb, 0, first + 1, D, out, ldo); });
-  for (int64_t r = 1; r < rows; ++r) add_keys<1>(w, row + r, b, ldb, first + 1, first + r + 1, D, out + r * ldo, ldo);
+template <class V>
+void sum_keys(Weights w, int64_t row, int64_t rows, int64_t first, V v, int64_t D, float* out, int64_t ldo) {
+  with_rows<kTileRows>(rows, [&](auto r) { add_keys<r>(w, row, v, 0, first + 1, D, out, ldo); });
+  for (int64_t r = 1; r < rows; ++r) add_keys<1>(w, row + r, v, first + 1, first + r + 1, D, out + r * ldo, ldo);
 }
 
 // Row `row` of scores becomes exp(score - max) for keys 0 .. position; max and sum of the weights.
@@ -154,56 +199,89 @@ void sum_queries(Weights w, int64_t first, int64_t n, const float* x, int64_t ld
   }
 }
 
-}  // namespace
-
-void put_keys(const float* k, int64_t ld, int64_t first, int64_t n, int64_t D, float* kt) {
-  for (int64_t j = first; j < first + n; ++j) {
-    float* to = kt + j / 16 * (16 * D) + j % 16;
-    for (int64_t i = 0; i < D; ++i) to[i * 16] = k[(j - first) * ld + i];
+// A key of D channels, 16 numbers apart.
+NUDGE_INLINE void turn_key(const float* k, int64_t D, float* to) {
+  for (int64_t i = 0; i < D; ++i) to[i * 16] = k[i];
+}
+NUDGE_INLINE void turn_key(const float* k, int64_t D, uint16_t* to) {
+  for (int64_t i = 0; i < D; i += 16) {
+    uint16_t rounded[16];
+    store_bf16(rounded, load_first(k + i, least(16, D - i)));
+    for (int64_t c = 0; c < least(16, D - i); ++c) to[(i + c) * 16] = rounded[c];
   }
 }
 
-int64_t attention_scratch(int64_t T, int64_t D) {
-  return kTileRows * D + 2 * weights_size(kQueries, T) + ceiling(T, 16) * 16 * D;
+NUDGE_INLINE void store_numbers(float* p, f32x16 x) { store(p, x); }
+NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
+
+template <class E> void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, Blocks<E> to) {
+  for (int64_t j = first; j < first + n; ++j, k += ld, v += ld) {
+    turn_key(k, to.D, to.keys(j / 16) + j % 16);
+    for (int64_t i = 0; i < to.D; i += 16) store_numbers(to.values(j) + i, load_first(v + i, least(16, to.D - i)));
+  }
 }
 
-void attention(const float* q, int64_t ldq, int64_t n, int64_t first, const float* kt, const float* v, int64_t ldv,
-               int64_t D, float scale, float* out, int64_t ldo, float* stats, float* scratch) {
-  const Weights w = {scratch + kTileRows * D, kTileRows};
+template <class E>
+void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv, int64_t D, float scale, float* out,
+            int64_t ldo, float* stats, float* scratch) {
+  const Weights w = {scratch + turned_size(D), kTileRows};
   for (int64_t i = 0; i < n; i += kTileRows) {
     const int64_t rows = least(kTileRows, n - i), position = first + i;
-    score(q + i * ldq, ldq, rows, kt, (position + rows - 1) / 16 + 1, D, scale, w, 0, scratch);
+    score(q + i * ldq, ldq, rows, kv, (position + rows - 1) / 16 + 1, D, scale, w, 0, scratch);
     float sums[kTileRows];
     for (int64_t r = 0; r < rows; ++r) {
       float most;
       exponentiate(w, r, position + r, &most, &sums[r]);
       if (stats != nullptr) stats[2 * (i + r)] = most, stats[2 * (i + r) + 1] = sums[r];
     }
-    sum_keys(w, 0, rows, position, v, ldv, D, out + i * ldo, ldo);
+    sum_keys(w, 0, rows, position, kv, D, out + i * ldo, ldo);
     for (int64_t r = 0; r < rows; ++r) divide(out + (i + r) * ldo, D, sums[r]);
   }
+}
+
+}  // namespace
+
+void put_keys(const float* k, int64_t ld, int64_t n, int64_t D, float* kt) {
+  for (int64_t j = 0; j < n; ++j) turn_key(k + j * ld, D, kt + j / 16 * 16 * D + j % 16);
+}
+
+int64_t kv_block_size(int64_t D) { return kKvBlock * (D + ceiling(D, 16) * 16); }
+
+void put_kv(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, int64_t D, KvBlocks to) {
+  if (to.bf16) put_tokens(k, v, ld, first, n, Blocks<uint16_t>{to, D});
+  else put_tokens(k, v, ld, first, n, Blocks<float>{to, D});
+}
+
+int64_t attention_scratch(int64_t T, int64_t D) {
+  return turned_size(D) + 2 * weights_size(kQueries, T) + ceiling(T, 16) * 16 * D;
+}
+
+void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, float scale, float* out,
+               int64_t ldo, float* stats, float* scratch) {
+  if (kv.bf16) attend(q, ldq, n, first, Blocks<uint16_t>{kv, D}, D, scale, out, ldo, stats, scratch);
+  else attend(q, ldq, n, first, Blocks<float>{kv, D}, D, scale, out, ldo, stats, scratch);
 }
 
 void attention_backward(const float* q, const float* k, const float* v, int64_t ldq, const float* kt, const float* out,
                         const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D, float scale,
                         float* dq, float* dk, float* dv, int64_t ldd, float* scratch) {
   float* turned = scratch;
-  const Weights p = {turned + kTileRows * D, kQueries}, ds = {p.p + weights_size(kQueries, T), kQueries};
+  const Weights p = {turned + turned_size(D), kQueries}, ds = {p.p + weights_size(kQueries, T), kQueries};
   float* vt = ds.p + weights_size(kQueries, T);
-  put_keys(v, ldq, 0, T, D, vt);
+  put_keys(v, ldq, T, D, vt);
   for (int64_t i = 0; i < T; i += kQueries) {
     const int64_t n = least(kQueries, T - i);
     for (int64_t r = 0; r < n; r += kTileRows) {
-      const int64_t rows = least(kTileRows, n - r), blocks = (i + r + rows - 1) / 16 + 1;
-      score(q + (i + r) * ldq, ldq, rows, kt, blocks, D, scale, p, r, turned);
-      score(dout + (i + r) * ldo, ldo, rows, vt, blocks, D, 1, ds, r, turned);
+      const int64_t rows = least(kTileRows, n - r), groups = (i + r + rows - 1) / 16 + 1;
+      score(q + (i + r) * ldq, ldq, rows, TurnedKeys{kt, D}, groups, D, scale, p, r, turned);
+      score(dout + (i + r) * ldo, ldo, rows, TurnedKeys{vt, D}, groups, D, 1, ds, r, turned);
     }
     for (int64_t r = 0; r < n; ++r) {
       const float delta = dot_of(dout + (i + r) * ldo, out + (i + r) * ldo, D);
       differentiate(p, ds, r, i + r, stats + 2 * (i + r), delta, scale);
     }
     for (int64_t r = 0; r < n; r += kTileRows) {
-      sum_keys(ds, r, least(kTileRows, n - r), i + r, k, ldq, D, dq + (i + r) * ldd, ldd);
+      sum_keys(ds, r, least(kTileRows, n - r), i + r, Rows{k, ldq}, D, dq + (i + r) * ldd, ldd);
     }
     sum_queries(ds, i, n, q + i * ldq, ldq, D, dk, ldd);
     sum_queries(p, i, n, dout + i * ldo, ldo, D, dv, ldd);

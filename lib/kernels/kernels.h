@@ -36,6 +36,16 @@ struct RowGradient {
   float kl_old;    // dL/d KL(old || new), exact over the row; 0 without old logits
 };
 
+// Where the keys and values of one head of one sequence lie: those of token j in block j / kKvBlock, which begins
+// `offset` bytes from blocks[j / kKvBlock] on and holds kv_block_size(D) numbers, floats or bf16: kKvBlock keys,
+// transposed in groups of 16 as put_keys does it, then kKvBlock values as rows, each padded to a multiple of 16.
+constexpr int64_t kKvBlock = 32;  // tokens
+struct KvBlocks {
+  void* const* blocks;
+  int64_t offset;
+  bool bf16;
+};
+
 constexpr int64_t kPanelColumns = 32;  // of a packed matrix, see pack
 
 struct Kernels {
@@ -151,17 +161,19 @@ struct Kernels {
   int64_t gemm_scratch;
 
   // --- attention of one head of one sequence, causal (15) ---
-  // Keys are held transposed in blocks of 16: key j's channel i at kt[(j / 16) * 16 * D + i * 16 + j % 16].
-  // put_keys writes keys first .. first + n - 1 from k[n, D] (ld) into that form.
-  void (*put_keys)(const float* k, int64_t ld, int64_t first, int64_t n, int64_t D, float* kt);
-  // For queries at positions first .. first + n - 1: out = softmax(scale q.k) v over keys 0 .. position.
-  // q, out [n, D] with ldq, ldo; v [first + n, D] with ldv. The score is a chain over D from 0; the weights'
-  // sum is 16 lanes by key modulo 16 and the tree; out is a chain over keys, then divided by the sum.
+  // The keys k[n, D] (ld) transposed in groups of 16: key j's channel i at kt[(j / 16) * 16 * D + i * 16 + j % 16].
+  void (*put_keys)(const float* k, int64_t ld, int64_t n, int64_t D, float* kt);
+  int64_t (*kv_block_size)(int64_t D);
+  // Tokens first .. first + n - 1 of k[n, D] and v[n, D] (both ld) into their blocks; rounded where these are bf16.
+  void (*put_kv)(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, int64_t D, KvBlocks to);
+  // For queries at positions first .. first + n - 1: out = softmax(scale q.k) v over tokens 0 .. position.
+  // q, out [n, D] with ldq, ldo. The score is a chain over D from 0; the weights' sum is 16 lanes by token modulo 16
+  // and the tree; out is a chain over tokens, then divided by the sum. All of it in float32, also over bf16.
   // stats (may be null): per query the maximal scaled score and the sum, 2n floats. scratch: attention_scratch(T, D).
-  void (*attention)(const float* q, int64_t ldq, int64_t n, int64_t first, const float* kt, const float* v, int64_t ldv,
-                    int64_t D, float scale, float* out, int64_t ldo, float* stats, float* scratch);
+  void (*attention)(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, float scale,
+                    float* out, int64_t ldo, float* stats, float* scratch);
   // The whole sequence of T: dq, dk, dv [T, D] with ldd are written (not added to). q, k, v with ldq, out and
-  // dout with ldo, kt and stats as attention left them.
+  // dout with ldo, kt of put_keys, stats as attention left them.
   void (*attention_backward)(const float* q, const float* k, const float* v, int64_t ldq, const float* kt,
                              const float* out, const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D,
                              float scale, float* dq, float* dk, float* dv, int64_t ldd, float* scratch);

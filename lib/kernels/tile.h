@@ -73,22 +73,26 @@ template <int R, class F> NUDGE_INLINE void with_rows(int64_t rows, const F& f) 
 }
 
 // Where the tile's right factor lies: vector w of step k is at p[k * step + (w / 2) * pair + (w % 2) * next].
-struct RightFactor {
-  const float* p;
+template <class E> struct RightOf {
+  const E* p;
   int64_t step, next, pair;
 };
+using RightFactor = RightOf<float>;
+NUDGE_INLINE f32x16 load_numbers(const float* p) { return load(p); }
+NUDGE_INLINE f32x16 load_numbers(const uint16_t* p) { return load_bf16(p); }
 
 // t[r][w] = fma(a[r * row + k * step], right factor, t[r][w]) for k = 0 .. K - 1 in order. kAhead > 0 fetches
 // the right factor that many floats ahead into the cache; columns < 16 reads so many of a single vector.
-template <int kAhead, bool whole = true, int R, int W>
-NUDGE_INLINE void multiply(Tile<R, W>& t, const float* a, int64_t row, int64_t step, RightFactor b, int64_t K,
+template <int kAhead, bool whole = true, int R, int W, class E>
+NUDGE_INLINE void multiply(Tile<R, W>& t, const float* a, int64_t row, int64_t step, RightOf<E> b, int64_t K,
                            int64_t columns = 16) {
   static_assert(whole || W == 1);
   for (int64_t k = 0; k < K; ++k) {
     f32x16 right[W];
     each<W>([&](auto w) NUDGE_LAMBDA {
-      const float* p = b.p + (w / 2) * b.pair + (w % 2) * b.next;
-      right[w] = whole ? load(p) : load_first(p, columns);
+      const E* p = b.p + (w / 2) * b.pair + (w % 2) * b.next;
+      if constexpr (whole) right[w] = load_numbers(p);
+      else right[w] = load_first(p, columns);
       if constexpr (kAhead > 0) _mm_prefetch(reinterpret_cast<const char*>(p + kAhead), _MM_HINT_T0);
     });
     each<R>([&](auto r) NUDGE_LAMBDA {

@@ -20,7 +20,7 @@ void Generator::prefill(const std::vector<std::int32_t>& prompt) {
   Batch batch;
   batch.add(prompt);
   const std::int64_t slot = options_.slots;
-  cache_.set_length(slot, 0);
+  cache_.clear(slot);
   model_.transformer.extend(batch, {&slot, 1}, cache_, trace_);
   const std::int64_t last = (batch.size() - 1) * model_.config().width;
   model_.transformer.logits(trace_.final.data() + last, 1, prompt_logits_.data());
@@ -84,21 +84,19 @@ void Generator::step(std::span<const SampleRequest> requests, std::vector<Sample
     if (draw(logits_.data() + i * V, requests[r], responses[r])) slot.request = -1;
     slot.next = responses[r].ids.back();
   });
+  for (std::int64_t s : active)
+    if (slots_[static_cast<std::size_t>(s)].request < 0) cache_.clear(s);
 }
 
 std::vector<SampledResponse> Generator::run(std::span<const SampleRequest> requests,
                                             const std::function<void(std::int64_t)>& progress) {
-  std::int64_t longest = 0;
   for (const SampleRequest& r : requests) {
     const auto prompt = static_cast<std::int64_t>(r.prompt.size());
     if (prompt < 1 || prompt >= model_.config().context)
       throw Error(Exit::kInternal, "a prompt without tokens or without room for an answer reached the generator");
-    longest = std::max(longest, prompt + std::min(options_.max_tokens, model_.config().context - prompt));
   }
-  if (!cache_.fits(model_.config(), options_.slots + 1, longest)) {
-    cache_ = KvCache(model_.config().layers, model_.config(), options_.slots + 1, longest);
-    prefilled_.clear();
-  }
+  if (!cache_.serves(model_.config()))
+    cache_ = KvCache(model_.config().layers, model_.config(), options_.slots + 1, Dtype::kF32);
   std::vector<SampledResponse> responses(requests.size());
   std::size_t entered = 0;
   std::int64_t tokens = 0;
@@ -113,7 +111,7 @@ std::vector<SampledResponse> Generator::run(std::span<const SampleRequest> reque
         parallel_for(1, [&](std::int64_t) { ended = draw(prompt_logits_.data(), requests[r], responses[r]); });
         ++tokens;
         if (ended) continue;
-        cache_.copy(options_.slots, static_cast<std::int64_t>(s));
+        cache_.share(options_.slots, static_cast<std::int64_t>(s), cache_.length(options_.slots));
         slot = {static_cast<std::int64_t>(r), responses[r].ids.back()};
       }
       busy = busy || slot.request >= 0;

@@ -78,25 +78,28 @@ float Transformer::attention_scale() const {
 }
 
 void Transformer::forward(const Batch& batch, Trace& trace) const {
+  if (!trace.cache.serves(config_) || trace.cache.sequences() < batch.sequences())
+    trace.cache = KvCache(1, config_, batch.sequences(), Dtype::kF32);
   std::vector<Run> runs;
-  std::int64_t longest = 0;
+  for (std::int64_t b = 0; b < trace.cache.sequences(); ++b) trace.cache.clear(b);
   for (std::int64_t b = 0; b < batch.sequences(); ++b) {
     const auto i = static_cast<std::size_t>(b);
     runs.push_back({batch.begin[i], batch.begin[i + 1] - batch.begin[i], 0, b});
-    longest = std::max(longest, runs.back().count);
+    trace.cache.reserve(b, runs.back().count);
   }
-  if (!trace.cache.fits(config_, batch.sequences(), longest))
-    trace.cache = KvCache(1, config_, std::max(batch.sequences(), trace.cache.slots()),
-                          std::max(longest, trace.cache.capacity()));
   run(batch, runs, trace.cache, trace);
 }
 
-void Transformer::extend(const Batch& batch, std::span<const std::int64_t> slots, KvCache& cache, Trace& trace) const {
+void Transformer::extend(const Batch& batch, std::span<const std::int64_t> sequences, KvCache& cache,
+                         Trace& trace) const {
   std::vector<Run> runs;
-  for (std::size_t i = 0; i < slots.size(); ++i)
-    runs.push_back({batch.begin[i], batch.begin[i + 1] - batch.begin[i], cache.length(slots[i]), slots[i]});
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    const Run r{batch.begin[i], batch.begin[i + 1] - batch.begin[i], cache.length(sequences[i]), sequences[i]};
+    cache.reserve(r.sequence, r.first + r.count);
+    runs.push_back(r);
+  }
   run(batch, runs, cache, trace);
-  for (const Run& r : runs) cache.set_length(r.slot, r.first + r.count);
+  for (const Run& r : runs) cache.set_length(r.sequence, r.first + r.count);
 }
 
 void Transformer::reserve(BlockTrace& b, std::int64_t T) const {
@@ -328,10 +331,7 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
   const auto n = static_cast<std::int64_t>(runs.size());
   const auto put = [&](const Run& r, std::int64_t g) {
     const float* from = block.qkv.data() + r.begin * row.row + g * row.kv_step;
-    float* values = cache.values(layer, r.slot, g);
-    kernels().put_keys(from + row.k, row.row, r.first, r.count, D, cache.keys(layer, r.slot, g));
-    for (std::int64_t t = 0; t < r.count; ++t)
-      std::memcpy(values + (r.first + t) * D, from + row.v + t * row.row, static_cast<std::size_t>(D) * sizeof(float));
+    kernels().put_kv(from + row.k, from + row.v, row.row, r.first, r.count, D, cache.blocks(layer, r.sequence, g));
   };
   // Where heads share keys, these have to be there before the first of them looks.
   if (G < H) parallel_for(n * G, [&](std::int64_t i) { put(runs[static_cast<std::size_t>(i / G)], i % G); });
@@ -340,7 +340,7 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
     const std::int64_t h = i % H, g = h / (H / G);
     if (G == H) put(r, h);
     kernels().attention(block.qkv.data() + r.begin * row.row + row.q + h * row.q_step, row.row, r.count, r.first,
-                        cache.keys(layer, r.slot, g), cache.values(layer, r.slot, g), D, D, attention_scale(),
+                        cache.blocks(layer, r.sequence, g), D, attention_scale(),
                         block.attention.data() + r.begin * H * D + h * D, H * D,
                         block.stats.data() + 2 * (h * T + r.begin), attention_scratch(r.first + r.count, D));
   });
@@ -359,7 +359,7 @@ void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, c
     const float* from = block.qkv.data() + begin * row.row;
     float* to = dqkv + begin * row.row;
     const std::int64_t k = row.k + g * row.kv_step, v = row.v + g * row.kv_step;
-    kernels().put_keys(from + k, row.row, 0, count, D, keys.data());
+    kernels().put_keys(from + k, row.row, count, D, keys.data());
     const auto backward_of = [&](std::int64_t h, float* dq, float* dk, float* dv) {
       const std::int64_t out = begin * H * D + h * D;
       kernels().attention_backward(from + row.q + h * row.q_step, from + k, from + v, row.row, keys.data(),

@@ -87,9 +87,9 @@ class Transformer {
   void forward(const Batch& batch, Trace& trace) const;
   // dfinal [T, C]: the gradient by trace.final. Adds to the gradients.
   void backward(const Batch& batch, Trace& trace, const float* dfinal, Gradients& gradients) const;
-  // One run of new tokens for each of some slots of a cache, from where the slot stands; the slots move on.
-  // `runs` as in Batch, run i goes to slots[i].
-  void extend(const Batch& runs, std::span<const std::int64_t> slots, KvCache& cache, Trace& trace) const;
+  // One run of new tokens for each of some sequences of a cache, from where the sequence ends; it is longer then.
+  // `runs` as in Batch, run i goes to sequences[i].
+  void extend(const Batch& runs, std::span<const std::int64_t> sequences, KvCache& cache, Trace& trace) const;
 
   // logits[n, V] of n rows of final states. Needs a language head.
   void logits(const float* final, std::int64_t n, float* logits) const;
@@ -104,7 +104,7 @@ class Transformer {
 
  private:
   struct Run {
-    std::int64_t begin, count, first, slot;  // rows begin .. begin + count - 1 are positions first ..
+    std::int64_t begin, count, first, sequence;  // rows begin .. begin + count - 1 are positions first ..
   };
   struct BlockPacked {
     Packed qkv, proj, up, down;

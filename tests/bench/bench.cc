@@ -186,13 +186,15 @@ void Bench::rows() {
 void Bench::attention() {
   const int64_t T = 1024, D = 64, H = 12, ld = 3 * H * D;
   const Buffer<float> qkv = noise(T * ld, 4);
-  Buffer<float> kt(H * T * D), out(T * H * D);
+  Buffer<float> kv(H * T / kKvBlock * k.kv_block_size(D)), out(T * H * D);
+  std::vector<void*> blocks;  // those of head h from h T / kKvBlock on
+  for (int64_t b = 0; b < H * T / kKvBlock; ++b) blocks.push_back(kv.data() + b * k.kv_block_size(D));
   const auto run = [&] {
     parallel_for(H, [&](int64_t h) {
       const float* q = qkv.data() + h * D;
-      k.put_keys(q + H * D, ld, 0, T, D, kt.data() + h * T * D);
-      k.attention(q, ld, T, 0, kt.data() + h * T * D, q + 2 * H * D, ld, D, 0.125f, out.data() + h * D, H * D, nullptr,
-                  own_scratch());
+      const KvBlocks at = {blocks.data() + h * T / kKvBlock, 0, false};
+      k.put_kv(q + H * D, q + 2 * H * D, ld, 0, T, D, at);
+      k.attention(q, ld, T, 0, at, D, 0.125f, out.data() + h * D, H * D, nullptr, own_scratch());
     });
   };
   run();

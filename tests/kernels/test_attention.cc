@@ -25,30 +25,61 @@ struct Head {
   int64_t keys_size() const { return (T + 15) / 16 * 16 * D; }
   Floats keys(const Kernels& kernel) const {
     Floats kt(at(keys_size()), kNan);
-    kernel.put_keys(k.data(), ld, 0, T, D, kt.data());
+    kernel.put_keys(k.data(), ld, T, D, kt.data());
     return kt;
   }
+};
+
+// Blocks for T tokens of a head, each behind `before` numbers of others, filled with ones: NaN as floats and as bf16.
+class Store {
+ public:
+  Store(const Kernels& kernel, int64_t T, int64_t D, bool bf16, int64_t before = 0)
+      : size_(kernel.kv_block_size(D)), before_(before), bf16_(bf16) {
+    for (int64_t j = 0; j < T; j += kKvBlock) memory_.emplace_back(at((before + size_ + 8) * width()), 0xff);
+    for (auto& m : memory_) pointers_.push_back(m.data());
+  }
+  KvBlocks blocks() const { return {pointers_.data(), before_ * width(), bf16_}; }
+  // Number i of block b, as a float.
+  float number(int64_t b, int64_t i) const {
+    std::uint32_t bits = 0;
+    const unsigned char* from = memory_[at(b)].data() + (before_ + i) * width();
+    std::memcpy(reinterpret_cast<char*>(&bits) + (4 - width()), from, at(width()));
+    float x;
+    std::memcpy(&x, &bits, 4);
+    return x;
+  }
+  bool intact() const {
+    return std::all_of(memory_.begin(), memory_.end(), [&](const std::vector<unsigned char>& m) {
+      const auto one = [](unsigned char c) { return c == 0xff; };
+      return std::all_of(m.begin(), m.begin() + before_ * width(), one) &&
+             std::all_of(m.end() - 8 * width(), m.end(), one);
+    });
+  }
+
+ private:
+  int64_t width() const { return bf16_ ? 2 : 4; }
+  int64_t size_, before_;
+  bool bf16_;
+  std::vector<std::vector<unsigned char>> memory_;
+  std::vector<void*> pointers_;
 };
 
 struct Result {
   Floats out, stats;
 };
 
-// The head in calls of `chunk` queries; keys appear chunk by chunk, and all that is not there yet is NaN.
-Result run(const Kernels& kernel, const Head& h, int64_t chunk, int shift = 0) {
-  Floats kt(at(h.keys_size()), kNan), v(h.v.size(), kNan);
+// The head in calls of `chunk` queries; tokens appear chunk by chunk, and all that is not there yet is NaN.
+Result run(const Kernels& kernel, const Head& h, int64_t chunk, int shift = 0, bool bf16 = false) {
+  const Store store(kernel, h.T, h.D, bf16, 3 * shift);
   Guarded out(h.T * h.ld, shift), stats(2 * h.T, shift), scratch(kernel.attention_scratch(h.T, h.D), shift);
   const Floats before = out.values();
   for (int64_t first = 0; first < h.T; first += chunk) {
     const int64_t n = std::min(chunk, h.T - first);
-    kernel.put_keys(h.k.data() + first * h.ld, h.ld, first, n, h.D, kt.data());
-    for (int64_t j = first; j < first + n; ++j) std::copy_n(h.v.begin() + j * h.ld, h.D, v.begin() + j * h.ld);
-    // Values end with the last row, without the padding of a row.
-    const Floats exact(v.begin(), v.begin() + (first + n - 1) * h.ld + h.D);
-    kernel.attention(h.q.data() + first * h.ld, h.ld, n, first, kt.data(), exact.data(), h.ld, h.D, h.scale,
+    kernel.put_kv(h.k.data() + first * h.ld, h.v.data() + first * h.ld, h.ld, first, n, h.D, store.blocks());
+    kernel.attention(h.q.data() + first * h.ld, h.ld, n, first, store.blocks(), h.D, h.scale,
                      out.data() + first * h.ld, h.ld, stats.data() + 2 * first, scratch.data());
   }
-  CHECK((out.intact() && stats.intact() && scratch.intact()));
+  CHECK((out.intact() && stats.intact() && scratch.intact() && store.intact()));
   Result result = {{}, stats.values()};
   const Floats after = out.values();
   for (int64_t t = 0; t < h.T; ++t) {
@@ -56,6 +87,15 @@ Result run(const Kernels& kernel, const Head& h, int64_t chunk, int shift = 0) {
     for (int64_t i = h.D; i < h.ld; ++i) CHECK(same_bits(after[at(t * h.ld + i)], before[at(t * h.ld + i)]));
   }
   return result;
+}
+
+// To the nearest bf16, ties to even; for normal numbers.
+float rounded(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+  std::memcpy(&x, &bits, 4);
+  return x;
 }
 
 struct Exact {
@@ -83,9 +123,11 @@ Exact exact(const Head& h, const Doubles& q, const Doubles& k, const Doubles& v)
 // The gradients of sum(out * dout), as three matrices with rows ld apart.
 std::vector<Floats> backward(const Kernels& kernel, const Head& h, int shift = 0) {
   const Floats kt = h.keys(kernel);
+  const Store store(kernel, h.T, h.D, false);
   Floats out(at(h.T * h.ld)), stats(at(2 * h.T));
   Guarded scratch(Floats(at(kernel.attention_scratch(h.T, h.D)), kNan), shift);
-  kernel.attention(h.q.data(), h.ld, h.T, 0, kt.data(), h.v.data(), h.ld, h.D, h.scale, out.data(), h.ld, stats.data(),
+  kernel.put_kv(h.k.data(), h.v.data(), h.ld, 0, h.T, h.D, store.blocks());
+  kernel.attention(h.q.data(), h.ld, h.T, 0, store.blocks(), h.D, h.scale, out.data(), h.ld, stats.data(),
                    scratch.data());
   Guarded dq(Floats(at(h.T * h.ld), kNan), shift), dk(Floats(at(h.T * h.ld), kNan), shift + 1),
       dv(Floats(at(h.T * h.ld), kNan), shift);
@@ -103,21 +145,62 @@ std::vector<Floats> backward(const Kernels& kernel, const Head& h, int shift = 0
 
 }  // namespace
 
-TEST_CASE("keys go into blocks of 16, channel by channel, also a few at a time") {
+TEST_CASE("keys go into groups of 16, channel by channel") {
   const Head h(37, 5);
   for (const Kernels* kernel : levels()) {
-    const Floats whole = h.keys(*kernel);
-    Floats parts(at(h.keys_size()), kNan);
-    for (int64_t j = 0; j < h.T; j += 7) {
-      kernel->put_keys(h.k.data() + j * h.ld, h.ld, j, std::min<int64_t>(7, h.T - j), h.D, parts.data());
-    }
+    const Floats kt = h.keys(*kernel);
     for (int64_t j = 0; j < 48; ++j) {
       for (int64_t i = 0; i < h.D; ++i) {
-        const std::size_t to = at(j / 16 * 16 * h.D + i * 16 + j % 16);
-        CHECK(same_bits(whole[to], j < h.T ? h.k[at(j * h.ld + i)] : kNan));
-        CHECK(same_bits(parts[to], whole[to]));
+        CHECK(same_bits(kt[at(j / 16 * 16 * h.D + i * 16 + j % 16)], j < h.T ? h.k[at(j * h.ld + i)] : kNan));
       }
     }
+  }
+}
+
+TEST_CASE("blocks hold keys in groups of 16 and values as rows, rounded in bf16, also put a few at a time") {
+  for (int64_t D : {5, 16, 33}) {
+    const Head h(77, D);
+    const int64_t row = (D + 15) / 16 * 16;
+    for (const Kernels* kernel : levels()) {
+      for (bool bf16 : {false, true}) {
+        const Store store(*kernel, h.T, D, bf16, 9);
+        for (int64_t j = 0; j < h.T; j += 7) {
+          const int64_t n = std::min<int64_t>(7, h.T - j);
+          kernel->put_kv(h.k.data() + j * h.ld, h.v.data() + j * h.ld, h.ld, j, n, D, store.blocks());
+        }
+        CHECK(store.intact());
+        for (int64_t j = 0; j < 96; ++j) {
+          const auto wanted = [&](const Floats& x, int64_t i) {
+            return bf16 ? rounded(x[at(j * h.ld + i)]) : x[at(j * h.ld + i)];
+          };
+          for (int64_t i = 0; i < D; ++i) {
+            const int64_t in_block = j % kKvBlock;
+            const float k = store.number(j / kKvBlock, in_block / 16 * 16 * D + i * 16 + in_block % 16);
+            const float v = store.number(j / kKvBlock, kKvBlock * D + in_block * row + i);
+            if (j >= h.T) CHECK((std::isnan(k) && std::isnan(v)));
+            else CHECK((same_bits(k, wanted(h.k, i)) && same_bits(v, wanted(h.v, i))));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("over bf16 attention has exactly the bits of float32 over rounded keys and values") {
+  for (int64_t D : {1, 17, 64, 100}) {
+    const Head h(D == 64 ? 541 : 70, D);
+    Head exact_head = h;
+    for (float& x : exact_head.k) x = rounded(x);
+    for (float& x : exact_head.v) x = rounded(x);
+    const Result expected = run(*levels().front(), exact_head, h.T);
+    for (const Kernels* kernel : levels()) {
+      for (int64_t chunk : std::initializer_list<int64_t>{h.T, 1, 13, 257}) {
+        const Result r = run(*kernel, h, chunk, static_cast<int>(chunk % 5), true);
+        CHECK(same_bits(r.out, expected.out));
+        CHECK(same_bits(r.stats, expected.stats));
+      }
+    }
+    CHECK_FALSE(same_bits(run(*levels().front(), h, h.T).out, expected.out));
   }
 }
 
@@ -181,9 +264,10 @@ TEST_CASE("attention is the chains that its contract names") {
 TEST_CASE("attention without stats gives the same bits") {
   const Head h(50, 64);
   for (const Kernels* kernel : levels()) {
-    const Floats kt = h.keys(*kernel);
+    const Store store(*kernel, h.T, h.D, false);
     Floats out(at(h.T * h.ld)), scratch(at(kernel->attention_scratch(h.T, h.D)));
-    kernel->attention(h.q.data(), h.ld, h.T, 0, kt.data(), h.v.data(), h.ld, h.D, h.scale, out.data(), h.ld, nullptr,
+    kernel->put_kv(h.k.data(), h.v.data(), h.ld, 0, h.T, h.D, store.blocks());
+    kernel->attention(h.q.data(), h.ld, h.T, 0, store.blocks(), h.D, h.scale, out.data(), h.ld, nullptr,
                       scratch.data());
     const Floats with = run(*kernel, h, h.T).out;
     for (int64_t t = 0; t < h.T; ++t) {

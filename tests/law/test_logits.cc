@@ -106,7 +106,7 @@ TEST_CASE("slots that decode together give the bits of each alone, whatever thei
   });
 }
 
-TEST_CASE("a copied slot goes on with the bits of the one that it was copied from") {
+TEST_CASE("a sequence that shares another's beginning goes on with the bits of the whole") {
   const Subject& s = long_subject();
   const Floats expected = alone(s.model, s.tokens);
   const auto V = static_cast<std::size_t>(s.model.config().vocab);
@@ -117,7 +117,7 @@ TEST_CASE("a copied slot goes on with the bits of the one that it was copied fro
     first.add(part(s.tokens, 0, 301));
     std::int64_t slot = 2;
     s.model.extend(first, {&slot, 1}, cache, trace);
-    cache.copy(2, 0);
+    cache.share(2, 0, 301);
     CHECK(cache.length(0) == 301);
     // What the original does next must not touch the copy.
     Batch other;

@@ -8,7 +8,7 @@
 
 namespace nudge::test {
 
-// Extends a slot by chunks of these sizes, again and again, until the tokens are used up; the logits of all.
+// Extends a sequence by chunks of these sizes, again and again, until the tokens are used up; the logits of all.
 inline Floats in_chunks(const Subject& s, const std::vector<std::int64_t>& sizes, KvCache& cache, std::int64_t slot) {
   Floats all;
   Trace trace;
@@ -27,17 +27,25 @@ inline Floats in_chunks(const Subject& s, const std::vector<std::int64_t>& sizes
   return all;
 }
 
-inline KvCache cache_of(const Subject& s, std::int64_t slots) {
-  return KvCache(s.model.config().layers, s.model.config(), slots, s.model.config().context);
+inline KvCache cache_of(const Subject& s, std::int64_t sequences) {
+  return KvCache(s.model.config().layers, s.model.config(), sequences, Dtype::kF32);
 }
 
-// Not-a-numbers everywhere in the cache: whoever reads what is not there yet, shows.
-inline KvCache poisoned_cache(const Subject& s, std::int64_t slots) {
-  KvCache cache = cache_of(s, slots);
-  const std::int64_t floats = 2 * cache.capacity() * s.model.config().head_dim();
-  for (std::int64_t l = 0; l < s.model.config().layers; ++l)
-    for (std::int64_t slot = 0; slot < slots; ++slot)
-      for (std::int64_t h = 0; h < s.model.config().kv_heads(); ++h) std::fill_n(cache.keys(l, slot, h), floats, NAN);
+// Not-a-numbers in all the blocks that its sequences can need: whoever reads what is not there yet, shows.
+inline KvCache poisoned_cache(const Subject& s, std::int64_t sequences) {
+  KvCache cache = cache_of(s, sequences);
+  const ModelConfig& c = s.model.config();
+  for (std::int64_t i = 0; i < sequences; ++i) {
+    cache.reserve(i, c.context);
+    for (std::int64_t l = 0; l < c.layers; ++l)
+      for (std::int64_t h = 0; h < c.kv_heads(); ++h) {
+        const KvBlocks at = cache.blocks(l, i, h);
+        for (std::int64_t b = 0; b < KvCache::blocks_for(c.context); ++b)
+          std::fill_n(reinterpret_cast<float*>(static_cast<char*>(at.blocks[b]) + at.offset),
+                      kernels().kv_block_size(c.head_dim()), NAN);
+      }
+  }
+  for (std::int64_t i = 0; i < sequences; ++i) cache.clear(i);
   return cache;
 }
 
