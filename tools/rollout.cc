@@ -51,6 +51,12 @@ int main(int argc, char** argv) {
   output_options(tool, streams);
   tool.group("Running");
   tool.option("--slots", g.slots, "sequences sampled at a time; changes no bit").at_least(1).at_most(65536).neutral();
+  tool.option("--max-tokens-in-flight", g.tokens_in_flight,
+              "tokens of prompts and responses in progress whose keys and values are held in memory, in blocks of 32; "
+              "0: all of those that --slots lets in; changes no bit")
+      .at_least(0)
+      .placeholder("N")
+      .neutral();
   dtype_option(tool, dtype);
   threads_option(tool);
 

@@ -1,6 +1,7 @@
 #include "lib/model/generate.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "lib/base/error.h"
@@ -10,21 +11,20 @@
 
 namespace nudge {
 
-Generator::Generator(const Model& model, GenerateOptions options) : model_(model), options_(std::move(options)) {
-  slots_.resize(static_cast<std::size_t>(options_.slots));
-  prompt_logits_.reserve(model.config().vocab);
+namespace {
+constexpr std::int64_t kLogitRows = 64;  // at a time: a row is 200 kB with a vocabulary of 50,000
 }
 
-void Generator::prefill(const std::vector<std::int32_t>& prompt) {
-  if (prompt == prefilled_) return;
-  Batch batch;
-  batch.add(prompt);
-  const std::int64_t slot = options_.slots;
-  cache_.clear(slot);
-  model_.transformer.extend(batch, {&slot, 1}, cache_, trace_);
-  const std::int64_t last = (batch.size() - 1) * model_.config().width;
-  model_.transformer.logits(trace_.final.data() + last, 1, prompt_logits_.data());
-  prefilled_ = prompt;
+Generator::Generator(const Model& model, GenerateOptions options)
+    : model_(model),
+      options_(std::move(options)),
+      blocks_(options_.tokens_in_flight == 0 ? std::numeric_limits<std::int64_t>::max()
+                                             : options_.tokens_in_flight / kKvBlock),
+      cache_(model.config().layers, model.config(), 2 * options_.slots, Dtype::kF32) {}
+
+// The token that is drawn last isn't read.
+std::int64_t Generator::most_tokens(std::int64_t prompt) const {
+  return prompt + std::min(options_.max_tokens, model_.config().context - prompt) - 1;
 }
 
 bool Generator::meets_stop_text(const SampledResponse& response) const {
@@ -64,64 +64,147 @@ bool Generator::draw(const float* logits, const SampleRequest& request, SampledR
          length >= model_.config().context;
 }
 
-void Generator::step(std::span<const SampleRequest> requests, std::vector<SampledResponse>& responses) {
-  const std::int64_t V = model_.config().vocab;
-  Batch batch;
-  std::vector<std::int64_t> active;
-  for (std::size_t s = 0; s < slots_.size(); ++s) {
-    if (slots_[s].request < 0) continue;
-    batch.add({&slots_[s].next, 1});
-    active.push_back(static_cast<std::int64_t>(s));
+std::int64_t Generator::blocks_wanted(const Running& r) const {
+  const std::int64_t prompt = std::ssize(requests_[r.request].prompt);
+  const std::int64_t tokens = std::min(tokens_of(r.request) + kKvBlock, most_tokens(prompt));
+  if (r.waiting) return KvCache::blocks_for(tokens) - (prompt - 1) / kKvBlock;
+  return cache_.blocks_to_take(r.sequence, tokens);
+}
+
+bool Generator::take_prompt(std::size_t i) {
+  const Running& r = running_[i];
+  const std::int64_t shared = std::ssize(requests_[r.request].prompt) - 1;
+  bool first = true;
+  for (std::size_t j = i; j-- > 0 && groups_[running_[j].request] == groups_[r.request];) {
+    first = false;
+    if (running_[j].waiting || cache_.length(running_[j].sequence) < shared) continue;
+    cache_.share(running_[j].sequence, r.sequence, shared);
+    return true;
   }
-  const auto n = static_cast<std::int64_t>(active.size());
-  model_.transformer.extend(batch, active, cache_, trace_);
-  logits_.reserve(n * V);
-  // The final states stand in the order of the runs, one row each.
-  model_.transformer.logits(trace_.final.data(), n, logits_.data());
-  parallel_for(n, [&](std::int64_t i) {
-    Slot& slot = slots_[static_cast<std::size_t>(active[static_cast<std::size_t>(i)])];
-    const auto r = static_cast<std::size_t>(slot.request);
-    if (draw(logits_.data() + i * V, requests[r], responses[r])) slot.request = -1;
-    slot.next = responses[r].ids.back();
+  return first;
+}
+
+void Generator::enter() {
+  std::int64_t living = 0, wanted = 0;
+  for (const Running& r : running_) {
+    if (r.ended) continue;
+    ++living;
+    wanted += blocks_wanted(r);
+  }
+  for (; next_ < requests_.size() && living < options_.slots; ++next_) {
+    if (ended_[next_]) continue;
+    running_.push_back({next_, free_.back()});
+    Running& r = running_.back();
+    r.waiting = !take_prompt(running_.size() - 1);
+    wanted += blocks_wanted(r);
+    if (living > 0 && wanted > blocks_ - cache_.blocks_held()) {
+      cache_.clear(r.sequence);
+      running_.pop_back();
+      return;
+    }
+    free_.pop_back();
+    ++living;
+  }
+}
+
+void Generator::preempt_last() {
+  const Running& r = running_.back();
+  cache_.clear(r.sequence);
+  free_.push_back(r.sequence);
+  next_ = r.request;
+  running_.pop_back();
+  ++counts_.preempted;
+}
+
+// Those that have ended leave, when others have taken over their prompt.
+void Generator::leave() {
+  for (std::size_t i = 0; i < running_.size(); ++i)
+    if (running_[i].waiting) running_[i].waiting = !take_prompt(i);
+  enter();
+  std::erase_if(running_, [&](const Running& r) {
+    if (!r.ended) return false;
+    cache_.clear(r.sequence);
+    free_.push_back(r.sequence);
+    ended_[r.request] = true;
+    return true;
   });
-  for (std::int64_t s : active)
-    if (slots_[static_cast<std::size_t>(s)].request < 0) cache_.clear(s);
+  enter();
+}
+
+void Generator::step() {
+  Batch batch;
+  std::vector<std::int64_t> sequences;
+  struct Ready {
+    std::size_t running;
+    std::int64_t row;
+  };
+  std::vector<Ready> ready;
+  std::int64_t prefill = kPrefill;
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    const Running r = running_[i];
+    const std::int64_t begin = cache_.length(r.sequence), missing = tokens_of(r.request) - begin;
+    const std::int64_t take = missing == 1 ? 1 : std::min(missing, prefill);
+    if (r.waiting || take == 0) continue;
+    while (i < running_.size() && cache_.blocks_to_take(r.sequence, begin + take) > blocks_ - cache_.blocks_held())
+      preempt_last();
+    if (i == running_.size()) break;
+    cache_.reserve(r.sequence, begin + take);
+    const auto &prompt = requests_[r.request].prompt, &ids = responses_[r.request].ids;
+    for (std::int64_t t = begin; t < begin + take; ++t) {
+      const auto at = static_cast<std::size_t>(t);
+      batch.tokens.push_back(at < prompt.size() ? prompt[at] : ids[at - prompt.size()]);
+    }
+    batch.begin.push_back(batch.size());
+    sequences.push_back(r.sequence);
+    if (missing > 1) prefill -= take;
+    if (take == missing) ready.push_back({i, batch.size() - 1});
+  }
+  counts_.blocks = std::max(counts_.blocks, cache_.blocks_held());
+  ++counts_.steps;
+  counts_.rows += batch.size();
+  model_.transformer.extend(batch, sequences, cache_, trace_);
+
+  const std::int64_t V = model_.config().vocab, C = model_.config().width;
+  states_.reserve(kLogitRows * C);
+  logits_.reserve(kLogitRows * V);
+  for (std::size_t first = 0; first < ready.size(); first += kLogitRows) {
+    const auto n = std::min<std::int64_t>(kLogitRows, std::ssize(ready) - static_cast<std::int64_t>(first));
+    const Ready* rows = ready.data() + first;
+    for (std::int64_t k = 0; k < n; ++k) std::copy_n(trace_.final.data() + rows[k].row * C, C, states_.data() + k * C);
+    model_.transformer.logits(states_.data(), n, logits_.data());
+    parallel_for(n, [&](std::int64_t k) {
+      Running& r = running_[rows[k].running];
+      r.ended = draw(logits_.data() + k * V, requests_[r.request], responses_[r.request]);
+    });
+  }
+  counts_.tokens += std::ssize(ready);
 }
 
 std::vector<SampledResponse> Generator::run(std::span<const SampleRequest> requests,
                                             const std::function<void(std::int64_t)>& progress) {
-  for (const SampleRequest& r : requests) {
-    const auto prompt = static_cast<std::int64_t>(r.prompt.size());
-    if (prompt < 1 || prompt >= model_.config().context)
+  requests_ = requests;
+  responses_.assign(requests.size(), {});
+  ended_.assign(requests.size(), false);
+  groups_.resize(requests.size());
+  for (std::size_t r = 0; r < requests.size(); ++r) {
+    const auto prompt = std::ssize(requests[r].prompt);
+    if (prompt < 1 || prompt >= model_.config().context || !fits(prompt))
       throw Error(Exit::kInternal, "a prompt without tokens or without room for an answer reached the generator");
+    groups_[r] = r > 0 && requests[r].prompt == requests[r - 1].prompt ? groups_[r - 1] : r;
   }
-  if (!cache_.serves(model_.config()))
-    cache_ = KvCache(model_.config().layers, model_.config(), options_.slots + 1, Dtype::kF32);
-  std::vector<SampledResponse> responses(requests.size());
-  std::size_t entered = 0;
-  std::int64_t tokens = 0;
-  for (;;) {
-    bool busy = false;
-    for (std::size_t s = 0; s < slots_.size(); ++s) {
-      Slot& slot = slots_[s];
-      while (slot.request < 0 && entered < requests.size()) {
-        const std::size_t r = entered++;
-        prefill(requests[r].prompt);
-        bool ended = false;
-        parallel_for(1, [&](std::int64_t) { ended = draw(prompt_logits_.data(), requests[r], responses[r]); });
-        ++tokens;
-        if (ended) continue;
-        cache_.share(options_.slots, static_cast<std::int64_t>(s), cache_.length(options_.slots));
-        slot = {static_cast<std::int64_t>(r), responses[r].ids.back()};
-      }
-      busy = busy || slot.request >= 0;
-    }
-    if (!busy) break;
-    for (const Slot& slot : slots_) tokens += slot.request >= 0;
-    step(requests, responses);
-    if (progress) progress(tokens);
+  counts_ = {};
+  next_ = 0;
+  running_.clear();
+  free_.clear();
+  for (std::int64_t s = 0; s < cache_.sequences(); ++s) {
+    cache_.clear(s);
+    free_.push_back(s);
   }
-  return responses;
+  for (enter(); !running_.empty(); leave()) {
+    step();
+    if (progress) progress(counts_.tokens);
+  }
+  return std::move(responses_);
 }
 
 }  // namespace nudge

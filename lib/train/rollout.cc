@@ -42,6 +42,11 @@ void Rollout::add(const Record& record, std::int64_t number, RecordWriter& out, 
   if (tokens >= model_.config().context)
     bad_input(prompt.where() + ": prompt has " + std::to_string(tokens) +
               " tokens, which leaves no room in the context of " + std::to_string(model_.config().context));
+  if (!generator_.fits(tokens))
+    bad_input(prompt.where() + ": prompt and response may come to " + std::to_string(generator_.most_tokens(tokens)) +
+                  " tokens in flight, in blocks of " + std::to_string(kKvBlock) + ", and only " +
+                  std::to_string(options_.generate.tokens_in_flight) + " are allowed",
+              "raise --max-tokens-in-flight or lower --max-tokens");
   prompts_.push_back(prompt);
   for (std::int64_t k = 0; k < options_.samples; ++k) {
     request.id = group + "/" + std::to_string(k);

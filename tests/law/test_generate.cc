@@ -281,7 +281,7 @@ TEST_CASE("progress counts the tokens so far") {
     ++calls;
   });
   CHECK(last == 50);
-  CHECK(calls == 16);  // ten requests in three slots: four turns of four steps
+  CHECK(calls == 20);  // ten requests in three slots: four turns of five steps
 }
 
 TEST_CASE("no requests give no responses") {
@@ -301,4 +301,73 @@ TEST_CASE("a response may be as long as the context allows, whatever max_tokens 
   r.prompt = {65, 66};
   const auto longest = Generator(model, options_with(1, 1, std::numeric_limits<std::int64_t>::max())).run({&r, 1});
   CHECK(std::ssize(longest[0].ids) == model.config().context - 2);
+}
+
+TEST_CASE("samples of a prompt read it once") {
+  const Model model = endless();
+  std::vector<SampleRequest> asked(8, {"", std::vector<std::int32_t>(70, 65)});
+  for (std::size_t k = 0; k < asked.size(); ++k) asked[k].id = std::to_string(k);
+  for (std::int64_t slots : {1, 3, 8}) {
+    Generator generator(model, options_with(1, slots, 5));
+    generator.run(asked);
+    // The first reads 70 tokens, the others the last of these; each reads four of the five that it draws.
+    CHECK(generator.counts().rows == 70 + 7 + 8 * 4);
+    CHECK(generator.counts().tokens == 8 * 5);
+    // Two full blocks for all, and one that begins with the prompt's last tokens for each, also while it is handed on.
+    CHECK(generator.counts().blocks == 2 + slots);
+    CHECK(generator.counts().preempted == 0);
+  }
+}
+
+TEST_CASE("several prompts are read in one step, a long one in chunks while others go on") {
+  Model model = endless();
+  std::vector<SampleRequest> asked;
+  for (std::int64_t k = 0; k < 12; ++k)
+    asked.push_back({std::to_string(k), std::vector<std::int32_t>(60, static_cast<std::int32_t>(65 + k))});
+  Generator generator(model, options_with(1, 12, 3));
+  std::vector<std::int64_t> drawn;
+  generator.run(asked, [&](std::int64_t tokens) { drawn.push_back(tokens); });
+  // 256 tokens a step are four prompts and 16 of the fifth, then its other 44, three more and 32 of the ninth, ...
+  CHECK(drawn == std::vector<std::int64_t>{4, 12, 24, 32, 36});
+}
+
+TEST_CASE("the cache holds no more tokens than are allowed, and all that one sequence needs are enough") {
+  const Model model = endless();
+  const auto asked = requests();  // prompts of 1 to 40 tokens
+  GenerateOptions o = options_with(1, 6, 40);
+  Generator free(model, o);
+  const auto expected = free.run(asked);
+  CHECK(free.counts().blocks > 8);
+  for (std::int64_t tokens : {96, 110, 128, 160, 200, 1000}) {
+    o.tokens_in_flight = tokens;
+    Generator bounded(model, o);
+    const auto sampled = bounded.run(asked);
+    CHECK(bounded.counts().blocks <= tokens / 32);
+    if (tokens < 200) CHECK(bounded.counts().blocks == tokens / 32);
+    for (std::size_t i = 0; i < asked.size(); ++i) CHECK(same_response(sampled[i], expected[i]));
+  }
+  o.tokens_in_flight = 95;  // the longest prompt's 40 and 39 of its response fill three blocks
+  Generator small(model, o);
+  CHECK(small.fits(25));
+  CHECK_FALSE(small.fits(26));
+  CHECK_THROWS_AS(small.run(asked), Error);
+}
+
+TEST_CASE("a sequence that is put off for want of blocks goes on with the same tokens and log-probs") {
+  const Model model = endless();
+  std::vector<SampleRequest> asked;
+  for (std::int64_t k = 0; k < 9; ++k) asked.push_back({std::to_string(k), {65, 66, static_cast<std::int32_t>(k / 2)}});
+  GenerateOptions o = options_with(1, 5, 80);
+  Generator free(model, o);
+  const auto expected = free.run(asked);
+  CHECK(free.counts().preempted == 0);
+  o.tokens_in_flight = 7 * 32;
+  at_every_setting([&] {
+    Generator bounded(model, o);
+    const auto sampled = bounded.run(asked);
+    CHECK(bounded.counts().preempted > 0);
+    CHECK(bounded.counts().rows > free.counts().rows);
+    CHECK(bounded.counts().blocks == 7);
+    for (std::size_t i = 0; i < asked.size(); ++i) CHECK(same_response(sampled[i], expected[i]));
+  });
 }

@@ -31,7 +31,11 @@ void check_slots(float temperature) {
   const auto expected = Generator(model, options_with(temperature, 1)).run(asked);
   at_every_setting([&] {
     for (std::int64_t slots : {2, 7, 32})
-      check_same(Generator(model, options_with(temperature, slots)).run(asked), expected);
+      for (std::int64_t in_flight : {0, 96, 160}) {
+        GenerateOptions o = options_with(temperature, slots);
+        o.tokens_in_flight = in_flight;
+        check_same(Generator(model, o).run(asked), expected);
+      }
   });
 }
 
@@ -50,9 +54,9 @@ void check_evaluated(float temperature) {
 
 }  // namespace
 
-TEST_CASE("responses and log-probs are the same bits for any slots, threads and level, at temperature 1") { check_slots(1); }
-TEST_CASE("responses and log-probs are the same bits for any slots, threads and level, at temperature 0.7") { check_slots(0.7f); }
-TEST_CASE("the most probable responses are the same bits for any slots, threads and level") { check_slots(0); }
+TEST_CASE("responses and log-probs are the same bits for any slots, tokens in flight, threads and level, at temperature 1") { check_slots(1); }
+TEST_CASE("responses and log-probs are the same bits for any slots, tokens in flight, threads and level, at temperature 0.7") { check_slots(0.7f); }
+TEST_CASE("the most probable responses are the same bits for any slots, tokens in flight, threads and level") { check_slots(0); }
 
 TEST_CASE("the responses of these tests end in different ways and at different lengths") {
   const Model model = sampler();

@@ -9,6 +9,9 @@ ok "--slots 100 changes no byte" with --slots 100
 ok "--threads 1 changes no byte" with --threads 1
 ok "--threads 2 changes no byte" with --threads 2
 ok "--threads 3 changes no byte" with --threads 3
+for n in 64 70 100 1000; do
+  ok "--max-tokens-in-flight $n changes no byte" with --max-tokens-in-flight $n
+done
 levels() {
   for level in v3 v4; do
     NUDGE_KERNELS=$level rollout --version > version 2> why || { grep -q 'NUDGE_KERNELS\|processor' why; continue; }

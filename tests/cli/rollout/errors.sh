@@ -17,6 +17,14 @@ long_prompt() {
     "{\"prompt\":\"$(printf 'zq%.0s' $(seq 40))\"}"
 }
 ok "a prompt is too long for the context" long_prompt
+too_few_in_flight() {
+  printf '{"prompt":"the film was"}\n{"prompt":"%s"}\n' "$(printf 'zq%.0s' $(seq 20))" > in_flight.jsonl
+  rollout -q --policy "$p0" --max-tokens 2 --max-tokens-in-flight 32 "$TINY/prompts.jsonl" > x
+  refused 65 '^rollout: error: in_flight.jsonl: record 2: prompt and response may come to 41 tokens in flight' \
+    rollout --policy "$p0" --max-tokens 2 --max-tokens-in-flight 63 in_flight.jsonl
+  rollout -q --policy "$p0" --max-tokens 2 --max-tokens-in-flight 64 in_flight.jsonl > x
+}
+ok "a prompt and its response are more than --max-tokens-in-flight" too_few_in_flight
 ok "a prompt is no UTF-8" bad '.*UTF-8' '{"prompt":"a\0377b"}'
 ok "a record is not JSON" bad '.*' '{"prompt":"x"'
 ok "a record is no object" bad '.*object' '["prompt"]'
