@@ -5,6 +5,7 @@
 #include "lib/kernels/kernels.h"
 #include "lib/train/ppo_run.h"
 #include "lib/train/streams.h"
+#include "lib/train/training.h"
 
 using namespace nudge;
 
@@ -139,6 +140,7 @@ int main(int argc, char** argv) {
   tool.option("--micro-batch", options.ppo.micro_tokens, "tokens that go through the model together; changes no bit")
       .at_least(1)
       .neutral();
+  recompute_option(tool, options.ppo.recompute);
   dtype_option(tool, options.dtype).shown_default("the records'");
   threads_option(tool);
 

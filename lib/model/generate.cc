@@ -20,7 +20,7 @@ Generator::Generator(const Model& model, GenerateOptions options)
       options_(std::move(options)),
       blocks_(options_.tokens_in_flight == 0 ? std::numeric_limits<std::int64_t>::max()
                                              : options_.tokens_in_flight / kKvBlock),
-      cache_(model.config().layers, model.config(), 2 * options_.slots, Dtype::kF32) {}
+      cache_(model.config().layers, model.config(), 2 * options_.slots, model.config().dtype) {}
 
 // The token that is drawn last isn't read.
 std::int64_t Generator::most_tokens(std::int64_t prompt) const {

@@ -10,7 +10,7 @@
 #include "lib/base/buffer.h"
 #include "lib/kernels/kernels.h"
 #include "lib/model/config.h"
-#include "lib/model/dtype.h"
+#include "lib/base/dtype.h"
 
 namespace nudge {
 

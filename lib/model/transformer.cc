@@ -40,17 +40,38 @@ void scatter_heads(const float* dense, std::int64_t T, std::int64_t row, std::in
 }  // namespace
 
 Gradients::Gradients(const ModelConfig& config, const Layout& layout)
-    : layout_(&layout),
-      values_(layout.size),
-      head_(layout.unembedding == layout.embedding ? config.vocab * config.width : 0) {}
+    : layout_(&layout), width_(config.width), values_(layout.size) {
+  if (layout.unembedding == layout.embedding) row_of_.assign(static_cast<std::size_t>(config.vocab), -1);
+}
+
+void Gradients::meet(std::span<const std::int32_t> tokens) {
+  if (row_of_.empty()) return;
+  for (std::int32_t t : tokens) {
+    std::int32_t& r = row_of_[static_cast<std::size_t>(t)];
+    if (r >= 0) continue;
+    r = static_cast<std::int32_t>(met_.size());
+    met_.push_back(t);
+    if (static_cast<std::size_t>(r / kRows) == pieces_.size()) pieces_.emplace_back(kRows * width_);
+    std::memset(row(r), 0, static_cast<std::size_t>(width_) * sizeof(float));
+  }
+}
+
+float* Gradients::embedding(std::int32_t token) {
+  return row_of_.empty() ? at(layout_->embedding + token * width_) : row(row_of_[static_cast<std::size_t>(token)]);
+}
 
 void Gradients::zero() {
   values_.zero();
-  head_.zero();
+  for (std::int32_t t : met_) row_of_[static_cast<std::size_t>(t)] = -1;
+  met_.clear();
 }
 
 void Gradients::finish() {
-  if (head_.size() > 0) add(head_.data(), at(layout_->embedding), head_.size());
+  parallel_ranges(static_cast<std::int64_t>(met_.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r)
+      kernels().add(row(static_cast<std::int32_t>(r)),
+                    at(layout_->embedding + met_[static_cast<std::size_t>(r)] * width_), width_);
+  });
 }
 
 Transformer::Transformer(ModelConfig config, Buffer<float> values)
@@ -58,35 +79,66 @@ Transformer::Transformer(ModelConfig config, Buffer<float> values)
   if (values_.size() != layout_.size) throw Error(Exit::kInternal, "parameters of another size than the layout's");
 }
 
-void Transformer::pack() {
-  const auto copy = [&](const LinearAt& l, Packed& to) {
-    nudge::pack(at(l.weight), l.stored_in_out ? l.out : 1, l.stored_in_out ? 1 : l.in, l.in, l.out, config_.dtype, to);
-  };
+void Transformer::copy(const LinearAt& l, bool transposed, Packed& to) const {
+  const std::int64_t row = l.stored_in_out ? l.out : 1, column = l.stored_in_out ? 1 : l.in;
+  if (transposed)
+    nudge::pack(at(l.weight), column, row, l.out, l.in, config_.dtype, to);
+  else
+    nudge::pack(at(l.weight), row, column, l.in, l.out, config_.dtype, to);
+}
+
+void Transformer::pack(bool blocks) {
+  packs_.clear();
   packs_.resize(layout_.layers.size());
-  for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
+  for (std::size_t l = 0; blocks && l < layout_.layers.size(); ++l) {
     const LayerAt& layer = layout_.layers[l];
     BlockPacked& p = packs_[l];
-    copy(layer.qkv, p.qkv), copy(layer.proj, p.proj), copy(layer.up, p.up), copy(layer.down, p.down);
+    copy(layer.qkv, false, p.qkv), copy(layer.proj, false, p.proj);
+    copy(layer.up, false, p.up), copy(layer.down, false, p.down);
   }
   if (layout_.unembedding >= 0)
-    nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, config_.dtype,
-                head_pack_);
+    nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, config_.dtype, head_pack_);
+}
+
+namespace {
+// What a matrix without a copy is copied to while it is used. One for all models, as the products' other room is.
+Packed& room() {
+  static Packed packed;
+  return packed;
+}
+}  // namespace
+
+void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y) const {
+  if (kept.N == 0) copy(l, false, room());
+  multiply(x, T, kept.N == 0 ? room() : kept, bias_at(l), y);
+}
+
+void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept,
+                                   float* dx) const {
+  if (kept.N > 0) return multiply_transpose(dy, T, kept, dx);
+  copy(l, true, room());
+  multiply(dy, T, room(), nullptr, dx);
 }
 
 float Transformer::attention_scale() const {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim())));
 }
 
-void Transformer::forward(const Batch& batch, Trace& trace) const {
-  if (!trace.cache.serves(config_) || trace.cache.sequences() < batch.sequences())
-    trace.cache = KvCache(1, config_, batch.sequences(), Dtype::kF32);
+std::vector<Transformer::Run> Transformer::whole_sequences(const Batch& batch) {
   std::vector<Run> runs;
-  for (std::int64_t b = 0; b < trace.cache.sequences(); ++b) trace.cache.clear(b);
   for (std::int64_t b = 0; b < batch.sequences(); ++b) {
     const auto i = static_cast<std::size_t>(b);
     runs.push_back({batch.begin[i], batch.begin[i + 1] - batch.begin[i], 0, b});
-    trace.cache.reserve(b, runs.back().count);
   }
+  return runs;
+}
+
+void Transformer::forward(const Batch& batch, Trace& trace) const {
+  if (!trace.cache.serves(config_) || trace.cache.sequences() < batch.sequences())
+    trace.cache = KvCache(1, config_, batch.sequences(), Dtype::kF32);
+  const std::vector<Run> runs = whole_sequences(batch);
+  for (std::int64_t b = 0; b < trace.cache.sequences(); ++b) trace.cache.clear(b);
+  for (const Run& r : runs) trace.cache.reserve(r.sequence, r.count);
   run(batch, runs, trace.cache, trace);
 }
 
@@ -103,9 +155,8 @@ void Transformer::extend(const Batch& batch, std::span<const std::int64_t> seque
 }
 
 void Transformer::reserve(BlockTrace& b, std::int64_t T) const {
-  const std::int64_t C = config_.width, F = config_.inner, H = config_.heads, G = config_.kv_heads();
-  const std::int64_t D = config_.head_dim();
-  for (Buffer<float>* x : {&b.in, &b.norm1, &b.middle, &b.norm2}) x->reserve(T * C);
+  const std::int64_t F = config_.inner, H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
+  b.middle.reserve(T * config_.width);
   for (Buffer<float>* x : {&b.mean1, &b.rstd1, &b.mean2, &b.rstd2}) x->reserve(T);
   if (config_.qk_norm) {
     b.q_raw.reserve(T * H * D), b.q_rstd.reserve(T * H);
@@ -115,43 +166,57 @@ void Transformer::reserve(BlockTrace& b, std::int64_t T) const {
   b.attention.reserve(T * H * D);
   b.stats.reserve(2 * T * H);
   b.up.reserve(T * (config_.gated ? 2 * F : F));
-  b.active.reserve(T * F);
+}
+
+std::vector<std::int64_t> Transformer::positions_of(std::span<const Run> runs, std::int64_t T) {
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(T));
+  for (const Run& r : runs)
+    for (std::int64_t t = 0; t < r.count; ++t) positions[static_cast<std::size_t>(r.begin + t)] = r.first + t;
+  return positions;
 }
 
 void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const {
   const std::int64_t T = batch.size(), C = config_.width;
-  trace.blocks.resize(trace.keep ? layout_.layers.size() : 1);
+  trace.in.resize(trace.keep ? layout_.layers.size() : 1);
+  trace.blocks.resize(trace.recompute ? 1 : trace.in.size());
+  for (Buffer<float>& x : trace.in) x.reserve(T * C);
   for (BlockTrace& b : trace.blocks) reserve(b, T);
-  for (Buffer<float>* x : {&trace.last, &trace.final, &trace.branch}) x->reserve(T * C);
+  for (Buffer<float>* x : {&trace.last, &trace.final, &trace.branch, &trace.normed}) x->reserve(T * C);
+  trace.active.reserve(T * config_.inner);
   trace.mean.reserve(T);
   trace.rstd.reserve(T);
-  std::vector<std::int64_t> positions(static_cast<std::size_t>(T));
-  for (const Run& r : runs)
-    for (std::int64_t t = 0; t < r.count; ++t) positions[static_cast<std::size_t>(r.begin + t)] = r.first + t;
+  const std::vector<std::int64_t> positions = positions_of(runs, T);
 
   embed(batch, runs, trace.last.data());
+  const auto bytes = static_cast<std::size_t>(T * C) * sizeof(float);
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
-    const LayerAt& layer = layout_.layers[l];
-    const BlockPacked& packs = packs_[l];
-    BlockTrace& b = trace.blocks[trace.keep ? l : 0];
-    const auto bytes = static_cast<std::size_t>(T * C) * sizeof(float);
-    std::memcpy(b.in.data(), trace.last.data(), bytes);
-    norm(b.in.data(), layer.norm1, T, b.norm1.data(), b.mean1.data(), b.rstd1.data());
-    multiply(b.norm1.data(), T, packs.qkv, bias_at(layer.qkv), b.qkv.data());
-    place(positions, layer, b);
-    attend(runs, static_cast<std::int64_t>(l), T, cache, b);
-    multiply(b.attention.data(), T, packs.proj, bias_at(layer.proj), trace.branch.data());
-    std::memcpy(b.middle.data(), b.in.data(), bytes);
-    add(trace.branch.data(), b.middle.data(), T * C);
-    const Buffer<float>& read = config_.parallel ? b.in : b.middle;
-    norm(read.data(), layer.norm2, T, b.norm2.data(), b.mean2.data(), b.rstd2.data());
-    multiply(b.norm2.data(), T, packs.up, bias_at(layer.up), b.up.data());
-    activate(b, T, b.active.data());
-    multiply(b.active.data(), T, packs.down, bias_at(layer.down), trace.branch.data());
+    const BlockTrace& b = trace.block(l);
+    std::memcpy(trace.in[trace.keep ? l : 0].data(), trace.last.data(), bytes);
+    run_block(l, runs, positions, cache, trace);
+    activate(b, T, trace.active.data());
+    product(trace.active.data(), T, layout_.layers[l].down, packs_[l].down, trace.branch.data());
     std::memcpy(trace.last.data(), b.middle.data(), bytes);
     add(trace.branch.data(), trace.last.data(), T * C);
   }
   norm(trace.last.data(), layout_.final_norm, T, trace.final.data(), trace.mean.data(), trace.rstd.data());
+}
+
+void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std::vector<std::int64_t>& positions,
+                            KvCache& cache, Trace& trace) const {
+  const auto T = static_cast<std::int64_t>(positions.size());
+  const LayerAt& layer = layout_.layers[l];
+  const BlockPacked& packs = packs_[l];
+  const float* in = trace.in[trace.keep ? l : 0].data();
+  BlockTrace& b = trace.block(l);
+  norm(in, layer.norm1, T, trace.normed.data(), b.mean1.data(), b.rstd1.data());
+  product(trace.normed.data(), T, layer.qkv, packs.qkv, b.qkv.data());
+  place(positions, layer, b);
+  attend(runs, static_cast<std::int64_t>(l), T, cache, b);
+  product(b.attention.data(), T, layer.proj, packs.proj, trace.branch.data());
+  std::memcpy(b.middle.data(), in, static_cast<std::size_t>(T * config_.width) * sizeof(float));
+  add(trace.branch.data(), b.middle.data(), T * config_.width);
+  norm(config_.parallel ? in : b.middle.data(), layer.norm2, T, trace.normed.data(), b.mean2.data(), b.rstd2.data());
+  product(trace.normed.data(), T, layer.up, packs.up, b.up.data());
 }
 
 void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal, Gradients& g) const {
@@ -167,9 +232,8 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
   float* rest = wide + T * (wide_width + (config_.gated ? F : 0));
   const auto bytes = static_cast<std::size_t>(T * C) * sizeof(float);
   std::memset(dx, 0, bytes);
-  std::vector<std::int64_t> positions;
-  for (std::size_t b = 0; b + 1 < batch.begin.size(); ++b)
-    for (std::int64_t t = batch.begin[b]; t < batch.begin[b + 1]; ++t) positions.push_back(t - batch.begin[b]);
+  const std::vector<Run> runs = whole_sequences(batch);
+  const std::vector<std::int64_t> positions = positions_of(runs, T);
 
   const auto parameters_backward = [&](const float* x, const float* dy, const LinearAt& l) {
     if (l.stored_in_out)
@@ -182,25 +246,30 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
   norm_backward(dfinal, trace.last.data(), layout_.final_norm, T, trace.mean.data(), trace.rstd.data(), dx, g);
   for (std::size_t l = layout_.layers.size(); l-- > 0;) {
     const LayerAt& layer = layout_.layers[l];
-    const BlockTrace& b = trace.blocks[l];
+    BlockTrace& b = trace.block(l);
     const BlockPacked& packs = packs_[l];
+    // The last block's trace is what the forward left.
+    if (trace.recompute && l + 1 < layout_.layers.size()) run_block(l, runs, positions, trace.cache, trace);
+    const float *in = trace.in[l].data(), *read = config_.parallel ? in : b.middle.data();
     if (config_.parallel) std::memcpy(dlast, dx, bytes);
-    const Buffer<float>& read = config_.parallel ? b.in : b.middle;
-    parameters_backward(b.active.data(), dx, layer.down);
-    multiply_transpose(dx, T, packs.down, dactive);
+    activate(b, T, trace.active.data());
+    parameters_backward(trace.active.data(), dx, layer.down);
+    product_backward(dx, T, layer.down, packs.down, dactive);
     activate_backward(b, T, dactive, wide);
-    parameters_backward(b.norm2.data(), wide, layer.up);
-    multiply_transpose(wide, T, packs.up, narrow);
-    norm_backward(narrow, read.data(), layer.norm2, T, b.mean2.data(), b.rstd2.data(), dx, g);
+    norm(read, layer.norm2, T, trace.normed.data(), b.mean2.data(), b.rstd2.data());
+    parameters_backward(trace.normed.data(), wide, layer.up);
+    product_backward(wide, T, layer.up, packs.up, narrow);
+    norm_backward(narrow, read, layer.norm2, T, b.mean2.data(), b.rstd2.data(), dx, g);
 
     const float* dmiddle = config_.parallel ? dlast : dx;
     parameters_backward(b.attention.data(), dmiddle, layer.proj);
-    multiply_transpose(dmiddle, T, packs.proj, narrow);
+    product_backward(dmiddle, T, layer.proj, packs.proj, narrow);
     attend_backward(batch, b, narrow, wide);
     place_backward(positions, layer, b, wide, rest, g);
-    parameters_backward(b.norm1.data(), wide, layer.qkv);
-    multiply_transpose(wide, T, packs.qkv, narrow);
-    norm_backward(narrow, b.in.data(), layer.norm1, T, b.mean1.data(), b.rstd1.data(), dx, g);
+    norm(in, layer.norm1, T, trace.normed.data(), b.mean1.data(), b.rstd1.data());
+    parameters_backward(trace.normed.data(), wide, layer.qkv);
+    product_backward(wide, T, layer.qkv, packs.qkv, narrow);
+    norm_backward(narrow, in, layer.norm1, T, b.mean1.data(), b.rstd1.data(), dx, g);
   }
   embed_backward(batch, dx, g);
 }
@@ -224,13 +293,14 @@ void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* ou
 // One chain over the batch's tokens for each number: threads own columns.
 void Transformer::embed_backward(const Batch& batch, const float* dx, Gradients& g) const {
   const std::int64_t C = config_.width;
+  g.meet(batch.tokens);
   parallel_ranges(C, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = 0; b < batch.sequences(); ++b) {
       const auto i = static_cast<std::size_t>(b);
       for (std::int64_t t = batch.begin[i]; t < batch.begin[i + 1]; ++t) {
         const float* row = dx + t * C + begin;
         const std::int32_t token = batch.tokens[static_cast<std::size_t>(t)];
-        kernels().add(row, g.at(layout_.embedding + token * C + begin), end - begin);
+        kernels().add(row, g.embedding(token) + begin, end - begin);
         if (layout_.positions < 0) continue;
         kernels().add(row, g.at(layout_.positions + (t - batch.begin[i]) * C + begin), end - begin);
       }
@@ -407,7 +477,7 @@ void Transformer::logits(const float* final, std::int64_t n, float* out) const {
 void Transformer::logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin,
                                   float* dfinal, Gradients& g) const {
   multiply_transpose(dlogits, begin.back(), head_pack_, dfinal);
-  accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype, g.unembedding());
+  accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype, g.at(layout_.unembedding));
 }
 
 void Transformer::scores(const float* final, std::span<const std::int64_t> rows, float* score) const {

@@ -31,21 +31,26 @@ struct Batch {
   }
 };
 
-// What the forward keeps of a block for its backward; T rows each. RMS norms leave mean1 and mean2 unused.
+// What the forward keeps of a block for its backward; T rows each. RMS norms leave mean1 and mean2 unused. What norms and
+// activations yield is not kept: made again from what is, it costs a hundredth of the step and saves a third of this.
 struct BlockTrace {
-  Buffer<float> in, norm1, mean1, rstd1;            // [T, C], [T, C], [T], [T]
+  Buffer<float> mean1, rstd1;                       // [T], [T]
   Buffer<float> q_raw, q_rstd, k_raw, k_rstd;       // [T, H, D], [T, H], [T, G, D], [T, G]: before the q and k norms
   Buffer<float> qkv, attention, stats;              // [T, (H + 2G) D] normed and turned, [T, H D], [H, T, 2]
-  Buffer<float> middle, norm2, mean2, rstd2;
-  Buffer<float> up, active;                         // [T, F] before ([T, 2F] where gated) and after the activation
+  Buffer<float> middle, mean2, rstd2;               // [T, C], [T], [T]
+  Buffer<float> up;                                 // [T, F] before the activation ([T, 2F] where gated)
 };
 
 // The forward's working memory. With `keep` every block has its own trace and backward can follow;
-// without, all blocks share one.
+// without, all blocks share one. With `recompute` too they share one, but what goes into each is kept, and backward
+// makes the trace of one after the other again: the same bits, for another forward through the blocks.
 struct Trace {
-  explicit Trace(bool keep_all = false) : keep(keep_all) {}
-  bool keep;
+  explicit Trace(bool keep_all = false, bool recompute_blocks = false) : keep(keep_all), recompute(recompute_blocks) {}
+  BlockTrace& block(std::size_t l) { return blocks[blocks.size() > 1 ? l : 0]; }
+  bool keep, recompute;
+  std::vector<Buffer<float>> in;  // [T, C], what goes into a block
   std::vector<BlockTrace> blocks;
+  Buffer<float> normed, active;    // [T, C], [T, F]: what a norm or an activation yields, of the block at work
   Buffer<float> last, mean, rstd;  // before the final norm
   Buffer<float> final;             // [T, C], what the heads read
   Buffer<float> branch;            // [T, C], a block's contribution to the residual
@@ -54,20 +59,30 @@ struct Trace {
 };
 
 // Gradients in the layout of the parameters. A tied embedding is used twice, and each use has a chain
-// of its own, added once at the end (the law, g).
+// of its own, added once at the end (the law, g): the head's stands in the layout's place, the other in rows of the
+// tokens that the minibatch has.
 class Gradients {
  public:
   Gradients(const ModelConfig& config, const Layout& layout);
   float* at(std::int64_t offset) { return values_.data() + offset; }
-  float* unembedding() { return head_.size() > 0 ? head_.data() : at(layout_->unembedding); }
+  // Makes room for the embedding's gradient by these tokens; then the row of one of them.
+  void meet(std::span<const std::int32_t> tokens);
+  float* embedding(std::int32_t token);
   void zero();
   // To be called once when all sequences of the minibatch have been added.
   void finish();
   const Buffer<float>& values() const { return values_; }
 
  private:
+  static constexpr std::int32_t kRows = 256;  // of a piece
+
+  float* row(std::int32_t r) { return pieces_[static_cast<std::size_t>(r / kRows)].data() + r % kRows * width_; }
+
   const Layout* layout_;
-  Buffer<float> values_, head_;
+  std::int64_t width_;
+  Buffer<float> values_;
+  std::vector<std::int32_t> row_of_, met_;  // tied: a token's row or -1, [V]; the tokens by their rows
+  std::vector<Buffer<float>> pieces_;       // the rows
 };
 
 class Transformer {
@@ -80,8 +95,10 @@ class Transformer {
   const float* values() const { return values_.data(); }
   // Gives the parameters out to be changed; forward and backward need pack() afterwards.
   float* change() { return values_.data(); }
-  // Makes the kernels' copies of the matrices, which forward and backward read.
-  void pack();
+  // Makes the kernels' copies of the matrices, which forward and backward read: of all, or of the head's alone. A
+  // block's matrices are then copied one by one where they are used, which saves their memory and costs little where
+  // hundreds of tokens go through together, as in training.
+  void pack(bool blocks = true);
 
   // Whole sequences from position 0. Throws kInternal for tokens or lengths the caller should have refused.
   void forward(const Batch& batch, Trace& trace) const;
@@ -106,13 +123,23 @@ class Transformer {
   struct Run {
     std::int64_t begin, count, first, sequence;  // rows begin .. begin + count - 1 are positions first ..
   };
-  struct BlockPacked {
+  struct BlockPacked {  // empty where only the head's matrix is packed
     Packed qkv, proj, up, down;
   };
 
   const float* at(std::int64_t offset) const { return values_.data() + offset; }
+  static std::vector<Run> whole_sequences(const Batch& batch);
+  static std::vector<std::int64_t> positions_of(std::span<const Run> runs, std::int64_t T);
   void run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const;
+  // Block l from trace.in to the trace that its backward needs.
+  void run_block(std::size_t l, std::span<const Run> runs, const std::vector<std::int64_t>& positions, KvCache& cache,
+                 Trace& trace) const;
   const float* bias_at(const LinearAt& l) const { return l.bias < 0 ? nullptr : at(l.bias); }
+  // The kernels' copy of the matrix B[in, out], or of its transpose.
+  void copy(const LinearAt& l, bool transposed, Packed& to) const;
+  // y[T, out] = x B + bias and dx[T, in] = dy B^T, by the copy where there is one.
+  void product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y) const;
+  void product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx) const;
   void reserve(BlockTrace& block, std::int64_t T) const;
   void embed(const Batch& batch, std::span<const Run> runs, float* out) const;
   void embed_backward(const Batch& batch, const float* dx, Gradients& gradients) const;

@@ -50,7 +50,7 @@ void Adam::step(Transformer& model, const Buffer<float>& gradient, float rate, f
   parallel_ranges(gradient.size(), 65536, [&](std::int64_t begin, std::int64_t end) {
     kernels().adamw(p + begin, gradient.data() + begin, m_.data() + begin, v_.data() + begin, end - begin, &s);
   });
-  model.pack();
+  model.pack(false);
 }
 
 std::string Adam::digest() const {

@@ -29,7 +29,7 @@ class Adam {
  public:
   Adam(const Layout& layout, AdamOptions options);
 
-  // One step: changes the model's parameters and packs them again.
+  // One step: changes the model's parameters and packs the head's again.
   void step(Transformer& model, const Buffer<float>& gradient, float rate, float gradient_scale);
   std::int64_t steps() const { return steps_; }
   const AdamOptions& options() const { return options_; }

@@ -88,24 +88,24 @@ Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions
       adam_(adam),
       critic_adam_(critic_adam),
       options_(std::move(options)),
-      evaluator_(options_.micro_tokens),
-      gradients_(policy.config(), policy.transformer.layout()) {
-  policy_.transformer.pack();
+      gradients_(policy.config(), policy.transformer.layout()),
+      trace_(true, options_.recompute) {
+  policy_.transformer.pack(false);
   if (critic_ != nullptr) {
-    critic_->transformer.pack();
+    critic_->transformer.pack(false);
     critic_gradients_ = std::make_unique<Gradients>(critic_->config(), critic_->transformer.layout());
   }
   if (options_.objective == Objective::kKl && !options_.kl_estimate) {
     Buffer<float> copy(policy_.transformer.layout().size);
     std::copy_n(policy_.transformer.values(), copy.size(), copy.data());
     old_ = std::make_unique<Transformer>(policy_.config(), std::move(copy));
-    old_->pack();
+    old_->pack(false);
   }
 }
 
 void Ppo::evaluate_values(PpoBatch& batch, std::span<const ResponseView> views) {
   const Transformer& model = shared() ? policy_.transformer : critic_->transformer;
-  for (const auto& values : evaluator_.token_scores(model, views))
+  for (const auto& values : ResponseEvaluator(options_.micro_tokens).token_scores(model, views))
     batch.values.insert(batch.values.end(), values.begin(), values.end());
 }
 
@@ -114,7 +114,7 @@ PpoBatch Ppo::prepare(std::span<const Trajectory> trajectories, double beta, boo
   order_by_id(trajectories, batch);
   gather_recorded(batch, beta > 0 || options_.kl_loss > 0);
   const auto views = views_of(batch.trajectories);
-  for (const ResponseStats& s : evaluator_.stats(policy_.transformer, views)) {
+  for (const ResponseStats& s : ResponseEvaluator(options_.micro_tokens).stats(policy_.transformer, views)) {
     batch.new_logprobs.insert(batch.new_logprobs.end(), s.logprobs.begin(), s.logprobs.end());
     batch.entropies.insert(batch.entropies.end(), s.entropies.begin(), s.entropies.end());
   }
@@ -177,7 +177,7 @@ double Ppo::current_kl(const PpoBatch& batch) {
   const auto views = views_of(batch.trajectories);
   double sum = 0;
   std::size_t token = 0;
-  for (const ResponseStats& s : evaluator_.stats(policy_.transformer, views, old_.get()))
+  for (const ResponseStats& s : ResponseEvaluator(options_.micro_tokens).stats(policy_.transformer, views, old_.get()))
     for (std::size_t k = 0; k < s.logprobs.size(); ++k, ++token)
       sum += old_ ? d(s.kl[k]) : k3_of_log_ratio(d(s.logprobs[k]) - d(batch.old_logprobs[token]));
   return sum / static_cast<double>(token);

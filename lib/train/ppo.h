@@ -32,6 +32,7 @@ struct PpoOptions {
   std::int64_t epochs = 4;
   std::int64_t minibatch = 64;       // sequences
   std::int64_t micro_tokens = 2048;  // changes no bit
+  bool recompute = false;            // blocks again in the backward; changes no bit
   double clip_low = 0.2, clip_high = 0.2;
   double value_clip = 0.2;           // negative: not clipped
   double c1 = 0.05;                  // of the value loss, whose square has no 1/2
@@ -117,10 +118,9 @@ class Ppo {
   Adam* critic_adam_;
   PpoOptions options_;
   std::unique_ptr<Transformer> old_;  // kKl: the policy before the first update
-  ResponseEvaluator evaluator_;
   Gradients gradients_;
   std::unique_ptr<Gradients> critic_gradients_;
-  Trace trace_{true}, old_trace_{false};
+  Trace trace_, old_trace_;
   LanguageHead head_;
   Buffer<float> dfinal_;
 };

@@ -9,14 +9,16 @@
 
 namespace nudge {
 
-RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens)
+RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
+                             bool recompute)
     : model_(model),
       loss_(loss),
       adam_(model.transformer.layout(), adam),
       micro_tokens_(micro_tokens),
       gradients_(model.config(), model.transformer.layout()),
+      trace_(true, recompute),
       evaluator_(micro_tokens) {
-  model_.transformer.pack();
+  model_.transformer.pack(false);
 }
 
 void RewardTrainer::ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,

@@ -27,7 +27,9 @@ struct RewardFigures {
 
 class RewardTrainer {
  public:
-  RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens);
+  // `recompute`: as in Trace.
+  RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
+                bool recompute = false);
 
   // The loss of a minibatch and its gradient.
   RewardFigures accumulate(std::span<const Ranking* const> minibatch);
@@ -51,7 +53,7 @@ class RewardTrainer {
   Adam adam_;
   std::int64_t micro_tokens_;
   Gradients gradients_;
-  Trace trace_{true};
+  Trace trace_;
   ResponseEvaluator evaluator_;
   Buffer<float> dfinal_;
 };

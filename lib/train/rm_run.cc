@@ -134,7 +134,8 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
   // What an earlier training stored belongs to the scores it ended with.
   model.transformer.config().reward_mean = 0;
   model.transformer.config().reward_std = 1;
-  RewardTrainer trainer(model, options.loss, options.training.adam, options.training.micro_tokens);
+  RewardTrainer trainer(model, options.loss, options.training.adam, options.training.micro_tokens,
+                        options.training.recompute);
   RewardReport report;
   report.steps = plan.steps();
   for (std::int64_t s = 0; s < plan.steps(); ++s) {

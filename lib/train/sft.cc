@@ -86,10 +86,10 @@ bool fits(const SftExample& example, const ModelConfig& config) {
   return static_cast<std::int64_t>(example.tokens.size()) <= config.context + 1;
 }
 
-SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens)
+SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute)
     : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens),
-      gradients_(model.config(), model.transformer.layout()) {
-  model_.transformer.pack();
+      gradients_(model.config(), model.transformer.layout()), trace_(true, recompute) {
+  model_.transformer.pack(false);
 }
 
 SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {

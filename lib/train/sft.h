@@ -42,7 +42,8 @@ struct SftFigures {
 
 class SftTrainer {
  public:
-  SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens);
+  // `recompute`: as in Trace.
+  SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute = false);
 
   // The mean loss, nothing trained.
   SftFigures evaluate(std::span<const SftExample> examples);
@@ -58,7 +59,7 @@ class SftTrainer {
   Adam adam_;
   std::int64_t micro_tokens_;
   Gradients gradients_;
-  Trace trace_{true}, light_{false};
+  Trace trace_, light_;
   LanguageHead head_;
   Buffer<float> dfinal_;
 };

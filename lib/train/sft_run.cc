@@ -55,7 +55,8 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
                   const OnFigures& on_figures) {
   EpochPlan plan(static_cast<std::int64_t>(data.examples.size()), options.training, "sft");
   const Schedule schedule = plan.schedule();
-  SftTrainer trainer(model, options.training.adam, options.training.micro_tokens);
+  SftTrainer trainer(model, options.training.adam, options.training.micro_tokens,
+                     options.training.recompute);
   SftReport report;
   report.steps = plan.steps();
   if (held_out) report.held_out_before = held_out_loss(trainer, *held_out, 0, plan.steps(), on_figures);

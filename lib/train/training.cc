@@ -32,6 +32,14 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
               "what to do about " + examples + " longer than the model's context");
   tool.option("--micro-batch", o.micro_tokens, "tokens that go through the model at a time; changes no bit")
       .at_least(1).neutral();
+  recompute_option(tool, o.recompute);
+}
+
+void recompute_option(Tool& tool, bool& recompute) {
+  tool.option("--recompute", recompute,
+              "keep only what goes into each block and run the block again when its gradient is due: less memory for a "
+              "fourth more time; changes no bit")
+      .neutral();
 }
 
 EpochPlan::EpochPlan(std::int64_t n, const TrainingOptions& options, std::string_view stream)

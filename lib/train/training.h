@@ -22,6 +22,7 @@ struct TrainingOptions {
   double epochs = 1;                 // passes over the examples; 0 trains nothing
   std::int64_t batch = 32;           // examples a step
   std::int64_t micro_tokens = 4096;  // through the model at a time; changes no bit
+  bool recompute = false;            // blocks again in the backward; changes no bit
   Schedule schedule;                 // its `steps` follow from the examples
   AdamOptions adam;
   std::uint64_t seed = 0;
@@ -30,6 +31,9 @@ struct TrainingOptions {
 
 // Registers them under "Training"; `examples` is what one is called: "sequences", "rankings".
 void training_options(Tool& tool, TrainingOptions& options, const std::string& examples);
+
+// --recompute, of all programs that train.
+void recompute_option(Tool& tool, bool& recompute);
 
 // Which of n examples make each step. Every epoch has a permutation of its own, a function of seed and epoch; no
 // step reaches over the end of an epoch, so its last one may be short. `epochs` n examples are taken in all,

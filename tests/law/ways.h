@@ -28,7 +28,7 @@ inline Floats in_chunks(const Subject& s, const std::vector<std::int64_t>& sizes
 }
 
 inline KvCache cache_of(const Subject& s, std::int64_t sequences) {
-  return KvCache(s.model.config().layers, s.model.config(), sequences, Dtype::kF32);
+  return KvCache(s.model.config().layers, s.model.config(), sequences, s.model.config().dtype);
 }
 
 // Not-a-numbers in all the blocks that its sequences can need: whoever reads what is not there yet, shows.
