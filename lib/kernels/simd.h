@@ -21,6 +21,15 @@ namespace nudge::NUDGE_LEVEL {
 
 constexpr int64_t kLanes = 16;
 
+// Floats from p to the next cache line's begin, in [0, 16).
+NUDGE_INLINE int64_t lanes_to_line(const float* p) {
+  return static_cast<int64_t>((0 - reinterpret_cast<uintptr_t>(p)) % 64 / sizeof(float));
+}
+// After stores by stream, before another thread may read them.
+NUDGE_INLINE void finish_streams() { _mm_sfence(); }
+// Asks for the cache line at p; any address will do.
+NUDGE_INLINE void fetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
 #if defined(__AVX512F__)
 
 struct f32x16 { __m512 v; };
@@ -34,6 +43,8 @@ constexpr __mmask16 kAll = 0xffff;
 NUDGE_INLINE f32x16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
 NUDGE_INLINE f32x16 load(const float* p) { return {_mm512_loadu_ps(p)}; }
 NUDGE_INLINE void store(float* p, f32x16 a) { _mm512_storeu_ps(p, a.v); }
+// Past the caches, to a whole cache line.
+NUDGE_INLINE void stream(float* p, f32x16 a) { _mm512_stream_ps(p, a.v); }
 // The first n lanes (0 <= n <= 16); the others are 0 and their memory isn't touched.
 NUDGE_INLINE f32x16 load_first(const float* p, int64_t n) {
   return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p)};
@@ -128,6 +139,8 @@ struct mask16 { __m256 lo, hi; };
 NUDGE_INLINE f32x16 broadcast(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 NUDGE_INLINE f32x16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 NUDGE_INLINE void store(float* p, f32x16 a) { _mm256_storeu_ps(p, a.lo); _mm256_storeu_ps(p + 8, a.hi); }
+// Past the caches, to a whole cache line.
+NUDGE_INLINE void stream(float* p, f32x16 a) { _mm256_stream_ps(p, a.lo); _mm256_stream_ps(p + 8, a.hi); }
 NUDGE_INLINE __m256i first_mask8(int64_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }

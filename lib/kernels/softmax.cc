@@ -59,10 +59,17 @@ NUDGE_INLINE void raise(Sums& s, float new_max) {
   s.max = new_max;
 }
 
-NUDGE_INLINE void add_block(Sums& s, Row row, int64_t begin, int64_t end) {
+// Adds a block's terms. With `look_ahead` the next block is whole, and its maximum is returned: read beside the sums,
+// whose arithmetic hides that it comes from memory.
+template <bool look_ahead>
+NUDGE_INLINE float add_block(Sums& s, Row row, int64_t begin, int64_t end) {
   const f32x16 top = broadcast(s.max > -kInfinity ? s.max : 0.0f);
-  f32x16 weight = broadcast(0.0f), moment = weight;
+  f32x16 weight = broadcast(0.0f), moment = weight, next = broadcast(-kInfinity);
   each_vector(begin, end, [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
+    if constexpr (look_ahead) {
+      fetch(row.logits + i + 2 * kBlock);
+      next = max(next, load(row.logits + i + kBlock));
+    }
     // Bounded where exp is 0, so that -infinity gives 0 * -104 in the moment and not NaN.
     const f32x16 t = max(broadcast(kExpZero), z_at(row, i, lanes) - top);
     const f32x16 e = exp(t);
@@ -71,6 +78,7 @@ NUDGE_INLINE void add_block(Sums& s, Row row, int64_t begin, int64_t end) {
   });
   s.weight = s.weight + weight;
   s.moment = s.moment + moment;
+  return max_lanes(next) / row.temperature;
 }
 
 // log p, at least kExpZero, where p is 0 anyway.
@@ -95,11 +103,17 @@ NUDGE_INLINE f32x16 exp_remainder(f32x16 d) {
 void row_stats(const float* logits, int64_t V, float temperature, int32_t chosen, RowStats* out) {
   const Row row = {logits, temperature};
   Sums s;
-  for (int64_t begin = 0; begin < V; begin += kBlock) {
-    const int64_t end = begin + kBlock < V ? begin + kBlock : V;
-    const float top = block_max(row, begin, end);
+  int64_t begin = 0;
+  float top = block_max(row, 0, V < kBlock ? V : kBlock);
+  for (; begin + 2 * kBlock <= V; begin += kBlock) {
     if (top > s.max) raise(s, top);
-    add_block(s, row, begin, end);
+    top = add_block<true>(s, row, begin, begin + kBlock);
+  }
+  for (; begin < V; begin += kBlock) {  // the last whole block and what is left
+    const int64_t end = begin + kBlock < V ? begin + kBlock : V;
+    if (top > s.max) raise(s, top);
+    add_block<false>(s, row, begin, end);
+    if (end < V) top = block_max(row, end, end + kBlock < V ? end + kBlock : V);
   }
   const float sum = sum_lanes(s.weight), moment = sum_lanes(s.moment);
   if (!(sum > 0.0f)) {  // NaN, from a NaN or +infinity in the row, or no token is possible
@@ -120,16 +134,26 @@ void row_backward(const float* logits, int64_t V, float temperature, const RowSt
   const bool with_old = g.kl_old != 0.0f;
   // dlogits may overwrite the logits: this is read first.
   const bool possible = chosen >= 0 && logits[chosen] > -kInfinity;
-  each_vector(0, V, [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
+  const auto gradient = [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
+    fetch(logits + i + kBlock);
     const f32x16 z = z_at(row, i, lanes), log_p = log_probability(z, s), p = exp(log_p);
     // d log p[chosen] / dz = 1[chosen] - p, dH/dz = -p (log p + H), dKL/dz = p - p_old.
     f32x16 weight = fma(broadcast(g.entropy), log_p + broadcast(s.entropy), broadcast(g.logprob));
     f32x16 d = negate(p * weight);
     if (with_old) d = fma(broadcast(g.kl_old), p - exp(log_probability(z_at(old, i, lanes), *old_stats)), d);
-    d = select(z == broadcast(-kInfinity), broadcast(0.0f), d * broadcast(inverse));
-    if (lanes == kLanes) store(dlogits + i, d);
-    else store_first(dlogits + i, d, lanes);
-  });
+    return select(z == broadcast(-kInfinity), broadcast(0.0f), d * broadcast(inverse));
+  };
+  int64_t i = 0;
+  if (dlogits == logits) {
+    for (; i + kLanes <= V; i += kLanes) store(dlogits + i, gradient(i, kLanes));
+  } else {
+    // Elsewhere the gradient goes past the caches, from the first whole line on: its lines need not be read to be written.
+    const int64_t before = lanes_to_line(dlogits), lead = before < V ? before : V;
+    if (lead > 0) store_first(dlogits, gradient(0, lead), lead);
+    for (i = lead; i + kLanes <= V; i += kLanes) stream(dlogits + i, gradient(i, kLanes));
+    finish_streams();
+  }
+  if (i < V) store_first(dlogits + i, gradient(i, V - i), V - i);
   if (possible) dlogits[chosen] += g.logprob * inverse;
 }
 
