@@ -9,6 +9,10 @@ namespace {
 // Rows a chunk: enough to pay for the product's packing, few enough that a chunk of GPT-2's logits
 // (64 x 50257 floats, 13 MB) stays near the cache. The bits don't depend on it.
 constexpr std::int64_t kChunk = 64;
+
+// Where the chunk of targets that begins here ends, where only figures are asked of it.
+std::int64_t chunk_end(const Targets& targets, std::int64_t begin) { return std::min(begin + kChunk, targets.size()); }
+
 // Rows that a product over tokens adds up at once in bf16.
 constexpr std::int64_t kBlock = 32;
 static_assert(kChunk % kBlock == 0);
@@ -41,7 +45,7 @@ void LanguageHead::logits_of(const Transformer& model, const float* final, const
 }
 
 void LanguageHead::stats_of(const Transformer& model, const float* final, const Targets& targets, std::int64_t begin,
-                            std::int64_t n, RowStats* stats, OldPolicy old, float* kl) {
+                            std::int64_t n, RowStats* stats, OldPolicy old, float* kl, Exchanged exchanged) {
   const std::int64_t V = model.config().vocab;
   logits_of(model, final, targets.rows.data() + begin, n, states_, logits_);
   if (old.model != nullptr) logits_of(*old.model, old.final, targets.rows.data() + begin, n, old_states_, old_logits_);
@@ -56,14 +60,19 @@ void LanguageHead::stats_of(const Transformer& model, const float* final, const 
     const float* old_row = old_logits_.data() + i * V;
     k.row_stats(old_row, V, temperature, targets.tokens[static_cast<std::size_t>(begin + i)], &before);
     kl[i] = k.row_kl(old_row, &before, row, &stats[i], V, temperature);
+    if (exchanged.stats == nullptr) return;
+    exchanged.stats[i] = before;
+    exchanged.kl[i] = k.row_kl(row, &stats[i], old_row, &before, V, temperature);
   });
 }
 
 void LanguageHead::evaluate(const Transformer& model, const float* final, const Targets& targets,
-                            RowStats* stats, OldPolicy old, float* kl) {
-  for (std::int64_t begin = 0; begin < targets.size(); begin += kChunk) {
-    const std::int64_t n = std::min(kChunk, targets.size() - begin);
-    stats_of(model, final, targets, begin, n, stats + begin, old, kl == nullptr ? kl : kl + begin);
+                            RowStats* stats, OldPolicy old, float* kl, Exchanged exchanged) {
+  for (std::int64_t begin = 0, end; begin < targets.size(); begin = end) {
+    end = chunk_end(targets, begin);
+    Exchanged part;
+    if (exchanged.stats != nullptr) part = {exchanged.stats + begin, exchanged.kl + begin};
+    stats_of(model, final, targets, begin, end - begin, stats + begin, old, kl == nullptr ? kl : kl + begin, part);
   }
 }
 
@@ -77,7 +86,7 @@ void LanguageHead::train(const Transformer& model, const Batch& batch, const flo
   for (std::int64_t begin = 0, n = 0; begin < targets.size(); begin += n) {
     const std::vector<std::int64_t> parts = chunk_of(batch, targets, begin);
     n = parts.back();
-    stats_of(model, final, targets, begin, n, stats.data(), old, kl.data());
+    stats_of(model, final, targets, begin, n, stats.data(), old, kl.data(), {});
     loss(begin, begin + n, stats.data(), old.model == nullptr ? nullptr : kl.data(), gradient.data());
     parallel_for(n, [&](std::int64_t i) {
       const auto u = static_cast<std::size_t>(i);

@@ -32,11 +32,19 @@ struct OldPolicy {
   const float* final = nullptr;  // its final states of the batch
 };
 
+// What the same pair of logits tells with the roles exchanged, a number for each target: the old policy's stats and
+// KL(model || old).
+struct Exchanged {
+  RowStats* stats = nullptr;
+  float* kl = nullptr;
+};
+
 class LanguageHead {
  public:
-  // stats[i] of row rows[i] for its token; with `old`, kl[i] = KL(old || model) too. final: [T, C].
+  // stats[i] of row rows[i] for its token; with `old`, kl[i] = KL(old || model) too, and what `exchanged` asks for.
+  // final: [T, C].
   void evaluate(const Transformer& model, const float* final, const Targets& targets,
-                RowStats* stats, OldPolicy old = {}, float* kl = nullptr);
+                RowStats* stats, OldPolicy old = {}, float* kl = nullptr, Exchanged exchanged = {});
 
   // What the loss does with a chunk of rows [begin, end): from their stats (and KL) to the loss's gradient by them.
   // The pointers are those of row `begin`.
@@ -51,7 +59,7 @@ class LanguageHead {
   void logits_of(const Transformer& model, const float* final, const std::int64_t* rows, std::int64_t n,
                  Buffer<float>& states, Buffer<float>& logits);
   void stats_of(const Transformer& model, const float* final, const Targets& targets, std::int64_t begin,
-                std::int64_t n, RowStats* stats, OldPolicy old, float* kl);
+                std::int64_t n, RowStats* stats, OldPolicy old, float* kl, Exchanged exchanged);
 
   Buffer<float> states_, logits_, old_states_, old_logits_, dstates_;
   std::vector<RowStats> old_stats_;

@@ -126,9 +126,9 @@ void FileReporter::evaluate() {
   std::vector<ResponseView> views;
   for (const Trajectory& t : pending_) views.push_back(t.view());
   const Transformer *before = policies_.old_policy(), *after = policies_.fresh();
-  const std::vector<ResponseStats> now = evaluator_.stats(*after, views, before);
   std::vector<ResponseStats> then;  // the roles exchanged
-  if (before != nullptr) then = evaluator_.stats(*before, views, after);
+  const std::vector<ResponseStats> now =
+      before != nullptr ? evaluator_.stats(*after, views, *before, then) : evaluator_.stats(*after, views);
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     const Trajectory& t = pending_[i];
     const std::vector<float>& denominator = before != nullptr ? then[i].logprobs : t.logprobs;

@@ -22,31 +22,47 @@ std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const
   return runs_within(sizes, limit);
 }
 
-std::vector<ResponseStats> ResponseEvaluator::stats(const Transformer& model, std::span<const ResponseView> responses,
-                                                    const Transformer* old) {
+namespace {
+
+// Deals the figures of a micro-batch's rows to its responses.
+void deal(std::span<const ResponseView> responses, const std::vector<RowStats>& rows, const std::vector<float>& kl,
+          std::span<ResponseStats> to) {
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < responses.size(); ++i)
+    for (std::int64_t t = responses[i].predicted(); t > 0; --t, ++row) {
+      to[i].logprobs.push_back(rows[row].logprob);
+      to[i].entropies.push_back(rows[row].entropy);
+      if (!kl.empty()) to[i].kl.push_back(kl[row]);
+    }
+}
+
+}  // namespace
+
+std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
+                                                       std::span<const ResponseView> responses, const Transformer* old,
+                                                       std::vector<ResponseStats>* exchanged) {
   std::vector<ResponseStats> all(responses.size());
+  if (exchanged != nullptr) exchanged->assign(responses.size(), {});
   for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+    const auto first = static_cast<std::size_t>(begin), count = static_cast<std::size_t>(end - begin);
+    const auto members = responses.subspan(first, count);
     Batch batch;
     Targets targets;
-    for (auto i = begin; i < end; ++i) lay_out(responses[static_cast<std::size_t>(i)], false, batch, targets);
+    for (const ResponseView& r : members) lay_out(r, false, batch, targets);
     model.forward(batch, trace_);
+    const std::size_t n = targets.rows.size(), pairs = old != nullptr ? n : 0;
+    std::vector<RowStats> rows(n), old_rows(pairs);
+    std::vector<float> kl(pairs), reverse(pairs);
     OldPolicy before;
+    Exchanged roles;
     if (old != nullptr) {
       old->forward(batch, old_trace_);
       before = {old, old_trace_.final.data()};
     }
-    std::vector<RowStats> rows(targets.rows.size());
-    std::vector<float> kl(targets.rows.size());
-    head_.evaluate(model, trace_.final.data(), targets, rows.data(), before, kl.data());
-    std::size_t row = 0;
-    for (auto i = begin; i < end; ++i) {
-      ResponseStats& s = all[static_cast<std::size_t>(i)];
-      for (std::int64_t t = responses[static_cast<std::size_t>(i)].predicted(); t > 0; --t, ++row) {
-        s.logprobs.push_back(rows[row].logprob);
-        s.entropies.push_back(rows[row].entropy);
-        if (old != nullptr) s.kl.push_back(kl[row]);
-      }
-    }
+    if (exchanged != nullptr) roles = {old_rows.data(), reverse.data()};
+    head_.evaluate(model, trace_.final.data(), targets, rows.data(), before, kl.data(), roles);
+    deal(members, rows, kl, std::span(all).subspan(first, count));
+    if (exchanged != nullptr) deal(members, old_rows, reverse, std::span(*exchanged).subspan(first, count));
   }
   return all;
 }

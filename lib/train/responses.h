@@ -42,12 +42,22 @@ class ResponseEvaluator {
   explicit ResponseEvaluator(std::int64_t micro_tokens) : micro_tokens_(micro_tokens) {}
 
   std::vector<ResponseStats> stats(const Transformer& model, std::span<const ResponseView> responses,
-                                   const Transformer* old = nullptr);
+                                   const Transformer* old = nullptr) {
+    return evaluate(model, responses, old, nullptr);
+  }
+  // The same, and in `exchanged` what the old policy gives, with KL(model || old).
+  std::vector<ResponseStats> stats(const Transformer& model, std::span<const ResponseView> responses,
+                                   const Transformer& old, std::vector<ResponseStats>& exchanged) {
+    return evaluate(model, responses, &old, &exchanged);
+  }
   // Raw scores w . h at the last token of each, and at every token that predicts a response token.
   std::vector<float> end_scores(const Transformer& model, std::span<const ResponseView> responses);
   std::vector<std::vector<float>> token_scores(const Transformer& model, std::span<const ResponseView> responses);
 
  private:
+  std::vector<ResponseStats> evaluate(const Transformer& model, std::span<const ResponseView> responses,
+                                      const Transformer* old, std::vector<ResponseStats>* exchanged);
+
   std::int64_t micro_tokens_;
   Trace trace_, old_trace_;
   LanguageHead head_;
