@@ -1,6 +1,8 @@
 // Owned, aligned, zeroed memory for numbers; the kernels take its raw pointer.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -16,7 +18,7 @@ namespace nudge {
 template <class T>
 class Buffer {
  public:
-  static constexpr std::size_t kAlignment = 64;
+  static constexpr std::size_t kAlignment = 64, kHugePage = std::size_t{1} << 21;
 
   Buffer() = default;
   // Throws std::bad_alloc where there is no such memory, also for a size that no memory can have.
@@ -28,6 +30,11 @@ class Buffer {
     if (raw_ == nullptr) throw std::bad_alloc();
     auto address = reinterpret_cast<std::uintptr_t>(raw_);
     data_ = reinterpret_cast<T*>((address + kAlignment - 1) / kAlignment * kAlignment);
+    // Pages of 2 MiB where the system has them on request: one fault in place of 512, and fewer misses of the TLB.
+    // That they can't be had is no error.
+    const std::uintptr_t page = (address + kHugePage - 1) / kHugePage * kHugePage;
+    const std::uintptr_t end = address + static_cast<std::size_t>(size) * sizeof(T);
+    if (end > page + kHugePage) ::madvise(reinterpret_cast<void*>(page), (end - page) / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {
