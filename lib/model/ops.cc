@@ -90,7 +90,7 @@ void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, c
 // One product for each run of rows, begin[b] .. begin[b + 1]: with F32 all rows are one.
 template <class A>
 void accumulate_outer_with(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
-                           std::int64_t N, float* sum) {
+                           std::int64_t N, bool begins, float* sum) {
   static Buffer<typename A::Number> packed;  // reused: the same few shapes come again and again
   std::vector<std::int64_t> at{0};
   for (std::size_t b = 0; b + 1 < begin.size(); ++b) at.push_back(at.back() + A::packed_size(begin[b + 1] - begin[b], N));
@@ -100,7 +100,7 @@ void accumulate_outer_with(const float* x, const float* y, std::span<const std::
   deal_tiles(K, N, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
     for (std::size_t b = 0; b + 1 < begin.size(); ++b)
       A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], nullptr, sum + row * N, N, rows, N,
-                begin[b + 1] - begin[b], first, last, true, gemm_scratch());
+                begin[b + 1] - begin[b], first, last, b > 0 || !begins, gemm_scratch());
   });
 }
 
@@ -131,10 +131,10 @@ void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float*
 }
 
 void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
-                      std::int64_t N, Dtype dtype, float* sum) {
+                      std::int64_t N, Dtype dtype, bool begins, float* sum) {
   const std::int64_t all[] = {0, begin.back()};
-  if (dtype == Dtype::kF32) accumulate_outer_with<F32>(x, y, all, K, N, sum);
-  else accumulate_outer_with<Bf16>(x, y, begin, K, N, sum);
+  if (dtype == Dtype::kF32) accumulate_outer_with<F32>(x, y, all, K, N, begins, sum);
+  else accumulate_outer_with<Bf16>(x, y, begin, K, N, begins, sum);
 }
 
 void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum) {

@@ -20,8 +20,10 @@ double gradient_norm(std::span<const Buffer<float>* const> gradients) {
   double sum = 0;
   for (const Buffer<float>* g : gradients) {
     std::vector<float> runs(static_cast<std::size_t>((g->size() + kRun - 1) / kRun));
-    parallel_ranges(g->size(), kRun, [&](std::int64_t begin, std::int64_t end) {
-      runs[static_cast<std::size_t>(begin / kRun)] = kernels().sum_squares(g->data() + begin, end - begin);
+    parallel_ranges(g->size(), 64 * kRun, [&](std::int64_t begin, std::int64_t end) {
+      for (; begin < end; begin += kRun)
+        runs[static_cast<std::size_t>(begin / kRun)] =
+            kernels().sum_squares(g->data() + begin, std::min(kRun, end - begin));
     });
     for (float r : runs) sum += static_cast<double>(r);
   }

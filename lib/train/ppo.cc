@@ -243,7 +243,7 @@ void Ppo::policy_pass(const PpoBatch& batch, std::span<const std::int64_t> membe
     old = {old_.get(), old_trace_.final.data()};
   }
   dfinal_.reserve(packed.size() * policy_.config().width);
-  dfinal_.zero();
+  std::fill_n(dfinal_.data(), packed.size() * policy_.config().width, 0.0f);
   const auto w = static_cast<float>(weight);
   const RowGradient common{0, static_cast<float>(-options_.c2 * weight),
                            static_cast<float>(old_ ? policy_beta * weight : 0)};
@@ -297,7 +297,7 @@ void Ppo::critic_pass(const PpoBatch& batch, std::span<const std::int64_t> membe
   model.scores(trace_.final.data(), targets.rows, values.data());
   value_terms(batch, tokens, values, weight, dvalue, f);
   dfinal_.reserve(packed.size() * critic_->config().width);
-  dfinal_.zero();
+  std::fill_n(dfinal_.data(), packed.size() * critic_->config().width, 0.0f);
   model.scores_backward(dvalue.data(), trace_.final.data(), targets.rows, dfinal_.data(), *critic_gradients_);
   model.backward(packed, trace_, dfinal_.data(), *critic_gradients_);
 }

@@ -94,7 +94,7 @@ RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatc
     }
     answers += static_cast<std::int64_t>(score.size());
     dfinal_.reserve(batch.size() * model_.config().width);
-    dfinal_.zero();
+    std::fill_n(dfinal_.data(), batch.size() * model_.config().width, 0.0f);
     model_.transformer.scores_backward(dscore.data(), trace_.final.data(), last, dfinal_.data(), gradients_);
     model_.transformer.backward(batch, trace_, dfinal_.data(), gradients_);
   }

@@ -123,7 +123,7 @@ SftFigures SftTrainer::accumulate(std::span<const SftExample* const> minibatch) 
     lay_out(minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), batch, targets);
     model_.transformer.forward(batch, trace_);
     dfinal_.reserve(batch.size() * model_.config().width);
-    dfinal_.zero();
+    std::fill_n(dfinal_.data(), batch.size() * model_.config().width, 0.0f);
     head_.train(model_.transformer, batch, trace_.final.data(), targets,
                 [&](std::int64_t b, std::int64_t e, const RowStats* stats, const float*, RowGradient* gradient) {
                   for (std::int64_t i = 0; i < e - b; ++i) {

@@ -37,8 +37,8 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
 
 void recompute_option(Tool& tool, bool& recompute) {
   tool.option("--recompute", recompute,
-              "keep only what goes into each block and run the block again when its gradient is due: less memory for a "
-              "fourth more time; changes no bit")
+              "keep only what goes into each block and run the block again when its gradient is due: less memory for "
+              "up to a third more time; changes no bit")
       .neutral();
 }
 
