@@ -133,7 +133,8 @@ Requests read_command_line(std::deque<Option>& options, int argc, const char* co
   for (const auto& [option, cli] : bound) {
     if (cli->count() == 0) continue;
     if (option->flag()) {
-      option->assign(flag_text(*cli, option->shown_name()));
+      const std::string text = flag_text(*cli, option->shown_name());
+      for (std::size_t n = option->repeatable() ? cli->count() : 1; n > 0; --n) option->assign(text);
     } else if (option->repeatable()) {
       for (const std::string& text : cli->results()) option->assign(text);
     } else {

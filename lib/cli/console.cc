@@ -45,6 +45,8 @@ void Console::error(std::string_view message) { line("error: ", message); }
 void Console::hint(std::string_view message) { line("hint: ", message); }
 void Console::warning(std::string_view message) { line("warning: ", message); }
 
+void Console::say(std::string_view message) { line("", message); }
+
 void Console::note(std::string_view message) {
   if (!quiet_) line("", message);
 }

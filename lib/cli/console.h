@@ -17,6 +17,7 @@ class Console {
   void warning(std::string_view message);  // program: warning: message; shown with -q too
   void note(std::string_view message);     // program: message; not with -q
   void detail(std::string_view message);   // program: message; only with -v
+  void say(std::string_view message);      // program: message; what was asked for, with -q too
 
   // A line that the next one overprints. Nothing where stderr is no terminal, or with -q.
   void progress(std::string_view line);

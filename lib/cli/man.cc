@@ -77,8 +77,12 @@ std::string exit_section(const Description& about) {
 }
 
 std::string environment_section(const Description& about) {
-  if (!about.kernel_level) return "";
-  return ".SH ENVIRONMENT\n.TP\n\\fBNUDGE_KERNELS\\fR\n"
+  const std::string text =
+      ".SH ENVIRONMENT\n.TP\n\\fBNUDGE_PROFILE\\fR\n"
+      "Where it is set, and not to 0, the shares of the time by part go to standard\n"
+      "error at the end, as with \\fB\\-v \\-v\\fR.\n";
+  if (!about.kernel_level) return text;
+  return text + ".TP\n\\fBNUDGE_KERNELS\\fR\n"
          "The level of the kernels to use instead of the best that the processor has.\n"
          "The results do not depend on it.\n"
          ".TP\n\\fBOMP_NUM_THREADS\\fR\nThe number of threads where \\fB\\-\\-threads\\fR is 0.\n";

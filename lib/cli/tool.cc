@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -13,6 +14,7 @@
 #include <system_error>
 
 #include "lib/base/parallel.h"
+#include "lib/base/profile.h"
 #include "lib/cli/exit_table.h"
 #include "lib/cli/signals.h"
 #include "lib/cli/version.h"
@@ -32,6 +34,21 @@ std::string usage_text() {
   ::getrusage(RUSAGE_SELF, &used);
   return "processor time: " + duration_text(seconds(used.ru_utime) + seconds(used.ru_stime)) +
          ", memory: at most " + grouped_digits(used.ru_maxrss) + " KiB";
+}
+
+// -v adds one, --verbose=false takes all back.
+Binding count_flag(int& count) {
+  Binding b;
+  b.flag = b.repeatable = true;
+  b.clear = [&count] { count = 0; };
+  b.set = [&count](const std::string& text) { return count = text == "true" ? count + 1 : 0, 0.0; };
+  b.value = [&count] { return std::optional<std::string>(std::to_string(count)); };
+  return b;
+}
+
+bool profile_is_wanted() {
+  const char* wanted = std::getenv("NUDGE_PROFILE");
+  return wanted != nullptr && *wanted != 0 && std::strcmp(wanted, "0") != 0;
 }
 
 }  // namespace
@@ -74,21 +91,32 @@ int Tool::run(int argc, const char* const* argv, const std::function<void()>& bo
   prepare_process();
   group("Messages");
   option("-q,--quiet", quiet_, "no progress and no tally; errors and warnings stay").neutral();
-  option("-v,--verbose", verbose_, "tell kernels and threads, at the end processor time and memory").neutral();
+  add("-v,--verbose",
+      "tell kernels and threads, at the end processor time and memory; given twice, where the time went too",
+      count_flag(verbose_))
+      .neutral();
   return guarded([&] {
     const Requests requests = read_command_line(options_, argc, argv);
     console_.set_quiet(quiet_);
-    console_.set_verbose(verbose_);
+    console_.set_verbose(verbose_ > 0);
     if (requests.help || requests.man || requests.version) {
       answer(requests);
     } else {
       for (const auto& action : actions_) action();
-      if (verbose_) console_.detail("kernels: " + kernel_level() + ", threads: " + std::to_string(thread_count()));
+      if (verbose_ > 1 || profile_is_wanted()) start_profile();
+      if (verbose_ > 0) console_.detail("kernels: " + kernel_level() + ", threads: " + std::to_string(thread_count()));
       body();
       console_.detail(usage_text());
+      if (detail::profiling) tell_profile();
     }
     flush_stdout();
   });
+}
+
+void Tool::tell_profile() {
+  const Profile profile = profile_so_far();
+  const MachineLimits limits = measure_limits(about_.kernel_level ? about_.kernel_level() : "", 1 << 28, 5);
+  for (const std::string& line : profile_lines(profile, limits)) console_.say(line);
 }
 
 int Tool::guarded(const std::function<void()>& action) {

@@ -99,6 +99,7 @@ class Tool {
  private:
   int guarded(const std::function<void()>& action);
   void answer(const Requests& requests);
+  void tell_profile();
   std::string kernel_level() const { return about_.kernel_level ? about_.kernel_level() : "none used"; }
 
   Description about_;
@@ -106,7 +107,8 @@ class Tool {
   std::vector<std::function<void()>> actions_;
   std::string group_ = "Options";
   Console console_;
-  bool quiet_ = false, verbose_ = false;
+  bool quiet_ = false;
+  int verbose_ = 0;  // how often -v was given
   std::chrono::steady_clock::time_point begin_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/io/chunks.h"
 #include "lib/io/stream.h"
 
@@ -234,6 +235,7 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
     ++lines;
     return false;
   }
+  ProfileScope(Part::kReading, 0, static_cast<double>(line.size()));
   ++lines;
   ++info().records;
   ++stream_records;
@@ -277,6 +279,7 @@ RecordReader::~RecordReader() = default;
 RecordReader::RecordReader(RecordReader&&) noexcept = default;
 
 bool RecordReader::next(Record& record) {
+  const ProfileScope scope(Part::kReading);
   State& s = *state_;
   if (s.failure) throw *s.failure;  // told once, it stays so
   try {

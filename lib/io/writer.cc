@@ -13,6 +13,7 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/io/descriptor.h"
 #include "lib/io/leftover_stream.h"
 #include "lib/io/mark.h"
@@ -247,6 +248,7 @@ RecordWriter::~RecordWriter() = default;
 RecordWriter::RecordWriter(RecordWriter&&) noexcept = default;
 
 void RecordWriter::write_line(std::string_view line) {
+  const ProfileScope scope(Part::kWriting, 0, static_cast<double>(line.size()));
   State& s = *state_;
   if (line.find('\n') != std::string_view::npos) throw Error(Exit::kInternal, s.name + ": a line holds a newline");
   s.pending += line;
@@ -261,12 +263,16 @@ void RecordWriter::write_line(std::string_view line) {
   }
 }
 
-void RecordWriter::flush() { state_->close_frame(); }
+void RecordWriter::flush() {
+  const ProfileScope scope(Part::kWriting);
+  state_->close_frame();
+}
 void RecordWriter::set_digest(std::string digest) { state_->options.digest = std::move(digest); }
 std::int64_t RecordWriter::resumed() const { return state_->kept; }
 std::int64_t RecordWriter::records() const { return state_->count; }
 
 void RecordWriter::finish() {
+  const ProfileScope scope(Part::kWriting);
   State& s = *state_;
   if (s.finished) return;
   s.close_frame();

@@ -12,6 +12,7 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/io/files.h"
 #include "lib/io/json.h"
 #include "lib/io/safetensors.h"
@@ -125,6 +126,7 @@ Buffer<float> read_tensors(const std::string& folder, const ModelConfig& config,
                 shape_text(t.shape));
   }
   Buffer<float> values(layout.size);
+  const ProfileScope scope(Part::kLoading, 0, 4.0 * layout.size);
   for (const TensorInfo& t : layout.tensors) {
     if (t.name == except) continue;
     const Stored& s = stored.at(t.name);
@@ -194,6 +196,7 @@ bool is_own(const ModelConfig& config, const TensorInfo& t) { return !config.sha
 bool Model::ends(std::int32_t token) const { return std::find(eos.begin(), eos.end(), token) != eos.end(); }
 
 Model load_model(const std::string& folder, HeadKind head, Dtype dtype) {
+  const ProfileScope scope(Part::kLoading);
   ModelConfig config = read_config(folder);
   config.dtype = dtype;
   if (config.head != head)
@@ -205,6 +208,7 @@ Model load_model(const std::string& folder, HeadKind head, Dtype dtype) {
 }
 
 Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype) {
+  const ProfileScope scope(Part::kLoading);
   ModelConfig config = read_config(folder);
   config.dtype = dtype;
   if (config.head == HeadKind::kScore) return load_model(folder, HeadKind::kScore, dtype);
@@ -241,6 +245,7 @@ void write_shards(const std::vector<std::vector<TensorView>>& shards, const std:
 }  // namespace
 
 void save_weights(const Transformer& transformer, const std::string& folder, const Storage& storage) {
+  const ProfileScope scope(Part::kSaving, 0, static_cast<double>(transformer.layout().size) * bytes_of(storage.dtype));
   const std::int64_t width = bytes_of(storage.dtype);
   std::vector<std::vector<TensorView>> shards(1);
   std::int64_t size = 0, in_shard = 0;
@@ -269,6 +274,7 @@ void save_model(const Model& model, const std::string& folder, const Storage& st
 }
 
 std::string model_digest(const Transformer& transformer) {
+  const ProfileScope scope(Part::kLoading, 0, 4.0 * transformer.layout().size);
   Digest digest;
   digest.text(transformer.config().mathematics());
   for (const TensorInfo& t : transformer.layout().tensors) {

@@ -6,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/parallel.h"
+#include "lib/base/profile.h"
 #include "lib/base/rng.h"
 #include "lib/kernels/kernels.h"
 
@@ -172,6 +173,7 @@ void Generator::step() {
     const Ready* rows = ready.data() + first;
     for (std::int64_t k = 0; k < n; ++k) std::copy_n(trace_.final.data() + rows[k].row * C, C, states_.data() + k * C);
     model_.transformer.logits(states_.data(), n, logits_.data());
+    const ProfileScope scope(Part::kSampling, 0, 4.0 * n * V);
     parallel_for(n, [&](std::int64_t k) {
       Running& r = running_[rows[k].running];
       r.ended = draw(logits_.data() + k * V, requests_[r.request], responses_[r.request]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/parallel.h"
+#include "lib/base/profile.h"
 
 namespace nudge {
 namespace {
@@ -68,6 +69,7 @@ void LanguageHead::stats_of(const Transformer& model, const float* final, const 
 
 void LanguageHead::evaluate(const Transformer& model, const float* final, const Targets& targets,
                             RowStats* stats, OldPolicy old, float* kl, Exchanged exchanged) {
+  const ProfileScope scope(Part::kHead);
   for (std::int64_t begin = 0, end; begin < targets.size(); begin = end) {
     end = chunk_end(targets, begin);
     Exchanged part;
@@ -78,6 +80,7 @@ void LanguageHead::evaluate(const Transformer& model, const float* final, const 
 
 void LanguageHead::train(const Transformer& model, const Batch& batch, const float* final, const Targets& targets,
                          const Loss& loss, float* dfinal, Gradients& gradients, OldPolicy old) {
+  const ProfileScope scope(Part::kHead);
   const std::int64_t C = model.config().width, V = model.config().vocab;
   dstates_.reserve(kChunk * C);
   std::vector<RowStats> stats(kChunk);

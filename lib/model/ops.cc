@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/base/parallel.h"
+#include "lib/base/profile.h"
 #include "lib/kernels/kernels.h"
 
 namespace nudge {
@@ -17,6 +18,11 @@ float* gemm_scratch() {
 }
 
 std::int64_t panels_of(std::int64_t N) { return (N + kPanelColumns - 1) / kPanelColumns; }
+
+// Of [M, K] by [K, N], the latter in the numbers of dtype.
+ProfileScope product_scope(Part part, std::int64_t M, std::int64_t K, std::int64_t N, Dtype dtype) {
+  return ProfileScope(part, 2.0 * M * K * N, 4.0 * (M * K + M * N) + (dtype == Dtype::kF32 ? 4.0 : 2.0) * K * N);
+}
 
 // Deals the tiles of C[M, N] to threads. Tiles are large enough that packing A is paid back, small
 // enough that all threads have some.
@@ -121,35 +127,41 @@ void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K,
 }
 
 void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias, float* y) {
+  const ProfileScope scope = product_scope(Part::kProducts, T, B.K, B.N, B.dtype);
   if (B.dtype == Dtype::kF32) multiply_with<F32>(x, T, B, B.panels.data(), bias, y);
   else multiply_with<Bf16>(x, T, B, B.bf16_panels.data(), bias, y);
 }
 
 void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx) {
+  const ProfileScope scope = product_scope(Part::kProductsBackward, T, B.N, B.K, B.dtype);
   if (B.dtype == Dtype::kF32) multiply_transpose_with<F32>(dy, T, B, B.panels.data(), dx);
   else multiply_transpose_with<Bf16>(dy, T, B, B.bf16_panels.data(), dx);
 }
 
 void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
                       std::int64_t N, Dtype dtype, bool begins, float* sum) {
+  const ProfileScope scope = product_scope(Part::kProductsBackward, K, begin.back(), N, dtype);
   const std::int64_t all[] = {0, begin.back()};
   if (dtype == Dtype::kF32) accumulate_outer_with<F32>(x, y, all, K, N, begins, sum);
   else accumulate_outer_with<Bf16>(x, y, begin, K, N, begins, sum);
 }
 
 void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum) {
+  const ProfileScope scope(Part::kElementwise, 0, 4.0 * T * N);
   parallel_ranges(N, 256, [&](std::int64_t begin, std::int64_t end) {
     kernels().add_rows(y + begin, N, T, end - begin, sum + begin);
   });
 }
 
 void add(const float* x, float* y, std::int64_t n) {
+  const ProfileScope scope(Part::kElementwise, 0, 12.0 * n);
   parallel_ranges(n, 16384,
                   [&](std::int64_t begin, std::int64_t end) { kernels().add(x + begin, y + begin, end - begin); });
 }
 
 void layer_norm(const float* x, const float* gain, const float* bias, std::int64_t T, std::int64_t C, float eps,
                 float* y, float* mean, float* rstd) {
+  const ProfileScope scope(Part::kElementwise, 0, 8.0 * T * C);
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
     kernels().layer_norm(x + begin * C, gain, bias, end - begin, C, eps, y + begin * C, mean + begin, rstd + begin);
   });
@@ -157,6 +169,7 @@ void layer_norm(const float* x, const float* gain, const float* bias, std::int64
 
 void layer_norm_backward(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
                          std::int64_t T, std::int64_t C, float* dx, float* dgain, float* dbias) {
+  const ProfileScope scope(Part::kElementwise, 0, 16.0 * T * C);
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
     kernels().layer_norm_backward(dy + begin * C, x + begin * C, gain, mean + begin, rstd + begin, end - begin, C,
                                   dx + begin * C);
@@ -167,6 +180,7 @@ void layer_norm_backward(const float* dy, const float* x, const float* gain, con
 }
 
 void rms_norm(const float* x, const float* gain, std::int64_t T, std::int64_t C, float eps, float* y, float* rstd) {
+  const ProfileScope scope(Part::kElementwise, 0, 8.0 * T * C);
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
     kernels().rms_norm(x + begin * C, gain, end - begin, C, eps, y + begin * C, rstd + begin);
   });
@@ -174,6 +188,7 @@ void rms_norm(const float* x, const float* gain, std::int64_t T, std::int64_t C,
 
 void rms_norm_backward(const float* dy, const float* x, const float* gain, const float* rstd, std::int64_t T,
                        std::int64_t C, float* dx, float* dgain) {
+  const ProfileScope scope(Part::kElementwise, 0, 16.0 * T * C);
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
     kernels().rms_norm_backward(dy + begin * C, x + begin * C, gain, rstd + begin, end - begin, C, dx + begin * C);
   });
@@ -183,6 +198,7 @@ void rms_norm_backward(const float* dy, const float* x, const float* gain, const
 }
 
 void silu_gate(const float* gate_up, std::int64_t T, std::int64_t F, float* y) {
+  const ProfileScope scope(Part::kElementwise, 0, 12.0 * T * F);
   parallel_ranges(T, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t)
       kernels().silu_gate(gate_up + 2 * t * F, gate_up + (2 * t + 1) * F, y + t * F, F);
@@ -190,6 +206,7 @@ void silu_gate(const float* gate_up, std::int64_t T, std::int64_t F, float* y) {
 }
 
 void silu_gate_backward(const float* gate_up, const float* dy, std::int64_t T, std::int64_t F, float* dgate_up) {
+  const ProfileScope scope(Part::kElementwise, 0, 20.0 * T * F);
   parallel_ranges(T, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       const std::int64_t gate = 2 * t * F, up = gate + F;

@@ -7,6 +7,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/parallel.h"
+#include "lib/base/profile.h"
 #include "lib/kernels/kernels.h"
 
 namespace nudge {
@@ -81,6 +82,7 @@ void Gradients::fill_zero(std::int64_t begin, std::int64_t end) {
 }
 
 void Gradients::zero() {
+  const ProfileScope scope(Part::kOptimizer);
   for (std::int32_t t : met_) {
     row_of_[static_cast<std::size_t>(t)] = -1;
     if (!tied_) std::fill_n(in_place(t), width_, 0.0f);
@@ -105,6 +107,7 @@ void Gradients::zero() {
 }
 
 void Gradients::finish() {
+  const ProfileScope scope(Part::kOptimizer);
   for (const Range& m : matrices_)
     if (!m.begun) fill_zero(m.begin, m.end);
   if (!tied_) return;
@@ -128,6 +131,7 @@ void Transformer::copy(const LinearAt& l, bool transposed, Packed& to) const {
 }
 
 void Transformer::pack(bool blocks) {
+  const ProfileScope scope(Part::kLoading);
   packs_.clear();
   packs_.resize(layout_.layers.size());
   for (std::size_t l = 0; blocks && l < layout_.layers.size(); ++l) {
@@ -315,6 +319,7 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
 }
 
 void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* out) const {
+  const ProfileScope scope(Part::kElementwise, 0, 8.0 * batch.size() * config_.width);
   const std::int64_t C = config_.width;
   parallel_for(static_cast<std::int64_t>(runs.size()), [&](std::int64_t i) {
     const Run& r = runs[static_cast<std::size_t>(i)];
@@ -332,6 +337,7 @@ void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* ou
 
 // One chain over the batch's tokens for each number: threads own columns.
 void Transformer::embed_backward(const Batch& batch, const float* dx, Gradients& g) const {
+  const ProfileScope scope(Part::kElementwise, 0, 12.0 * batch.size() * config_.width);
   const std::int64_t C = config_.width;
   g.meet(batch.tokens);
   parallel_ranges(C, 64, [&](std::int64_t begin, std::int64_t end) {
@@ -365,6 +371,7 @@ void Transformer::norm_backward(const float* dy, const float* x, const NormAt& n
 }
 
 void Transformer::turn(const std::vector<std::int64_t>& positions, float* qkv, bool back) const {
+  const ProfileScope scope(Part::kElementwise);
   if (rotary_.half() == 0 || positions.empty()) return;
   rotary_.reach(*std::max_element(positions.begin(), positions.end()) + 1);
   const HeadsAt& at_row = layout_.heads;
@@ -380,6 +387,7 @@ void Transformer::turn(const std::vector<std::int64_t>& positions, float* qkv, b
 }
 
 void Transformer::place(const std::vector<std::int64_t>& positions, const LayerAt& layer, BlockTrace& b) const {
+  const ProfileScope scope(Part::kElementwise);
   const auto T = static_cast<std::int64_t>(positions.size());
   const std::int64_t D = config_.head_dim();
   const HeadsAt& row = layout_.heads;
@@ -436,9 +444,12 @@ void Transformer::place_backward(const std::vector<std::int64_t>& positions, con
 
 void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache,
                          BlockTrace& block) const {
+  const ProfileScope scope(Part::kAttention);
   const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
   const HeadsAt& row = layout_.heads;
   const auto n = static_cast<std::int64_t>(runs.size());
+  for (const Run& r : runs)  // scores and sums over the keys that each query sees
+    scope.add(4.0 * H * D * r.count * (r.first + 0.5 * (r.count + 1)), 8.0 * G * D * (r.first + r.count));
   const auto put = [&](const Run& r, std::int64_t g) {
     const float* from = block.qkv.data() + r.begin * row.row + g * row.kv_step;
     kernels().put_kv(from + row.k, from + row.v, row.row, r.first, r.count, D, cache.blocks(layer, r.sequence, g));
@@ -459,8 +470,11 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
 // A thread owns a head of keys and values: their gradients are those of its query heads, added one after the other.
 void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention,
                                   float* dqkv) const {
+  const ProfileScope scope(Part::kAttentionBackward);
   const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim(), T = batch.size();
   const HeadsAt& row = layout_.heads;
+  for (std::size_t b = 0; b + 1 < batch.begin.size(); ++b)  // twice the forward's, whatever is computed again
+    scope.add(4.0 * H * D * (batch.begin[b + 1] - batch.begin[b]) * (batch.begin[b + 1] - batch.begin[b] + 1), 0);
   parallel_for(batch.sequences() * G, [&](std::int64_t i) {
     const auto b = static_cast<std::size_t>(i / G);
     const std::int64_t g = i % G, begin = batch.begin[b], count = batch.begin[b + 1] - begin, share = H / G;
@@ -494,6 +508,7 @@ void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, c
 }
 
 void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) const {
+  const ProfileScope scope(Part::kElementwise, 0, config_.gated ? 0 : 8.0 * T * config_.inner);
   if (config_.gated) return silu_gate(b.up.data(), T, config_.inner, active);
   const auto f = config_.activation == Activation::kGeluTanh ? kernels().gelu_tanh : kernels().gelu_erf;
   parallel_ranges(T * config_.inner, 8192, [&](std::int64_t begin, std::int64_t end) {
@@ -502,6 +517,7 @@ void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) c
 }
 
 void Transformer::activate_backward(const BlockTrace& b, std::int64_t T, const float* dactive, float* dup) const {
+  const ProfileScope scope(Part::kElementwise, 0, config_.gated ? 0 : 12.0 * T * config_.inner);
   if (config_.gated) return silu_gate_backward(b.up.data(), dactive, T, config_.inner, dup);
   const bool tanh_form = config_.activation == Activation::kGeluTanh;
   const auto f = tanh_form ? kernels().gelu_tanh_backward : kernels().gelu_erf_backward;
@@ -511,17 +527,20 @@ void Transformer::activate_backward(const BlockTrace& b, std::int64_t T, const f
 }
 
 void Transformer::logits(const float* final, std::int64_t n, float* out) const {
+  const ProfileScope scope(Part::kHead);
   multiply(final, n, head_pack_, nullptr, out);
 }
 
 void Transformer::logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin,
                                   float* dfinal, Gradients& g) const {
+  const ProfileScope scope(Part::kHead);
   multiply_transpose(dlogits, begin.back(), head_pack_, dfinal);
   accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype,
                    g.begins(layout_.unembedding), g.at(layout_.unembedding));
 }
 
 void Transformer::scores(const float* final, std::span<const std::int64_t> rows, float* score) const {
+  const ProfileScope scope(Part::kHead, 0, 4.0 * static_cast<double>(rows.size()) * config_.width);
   const std::int64_t C = config_.width;
   parallel_ranges(static_cast<std::int64_t>(rows.size()), 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
@@ -531,6 +550,7 @@ void Transformer::scores(const float* final, std::span<const std::int64_t> rows,
 
 void Transformer::scores_backward(const float* dscore, const float* final, std::span<const std::int64_t> rows,
                                   float* dfinal, Gradients& g) const {
+  const ProfileScope scope(Part::kHead, 0, 12.0 * static_cast<double>(rows.size()) * config_.width);
   const std::int64_t C = config_.width;
   const float* w = at(layout_.score);
   float* dw = g.at(layout_.score);

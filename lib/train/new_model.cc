@@ -3,6 +3,7 @@
 #include <string>
 
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/io/json.h"
 #include "lib/model/bpe_trainer.h"
 
@@ -44,6 +45,7 @@ void NewModelOptions::check() const {
 }
 
 Model new_model(const NewModelOptions& options, const std::vector<Record>& records, std::uint64_t seed) {
+  const ProfileScope scope(Part::kLoading);
   options.check();
   std::vector<std::string> texts;
   for (const Record& r : records)

@@ -9,6 +9,7 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/io/json.h"
 #include "lib/io/safetensors.h"
 #include "lib/train/minibatch.h"
@@ -162,6 +163,7 @@ void PpoRun::load_trainer() {
 }
 
 void PpoRun::add(const Record& record) {
+  const ProfileScope scope(Part::kReading);
   Trajectory t = read_trajectory(record, policy_->config());
   check_tokenizer(record, policy_->tokenizer.digest(), "policy");
   const Dtype sampled_in = t.dtype == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/trajectory.h"
 
@@ -83,6 +84,7 @@ void store_normalization(Model& model, RewardTrainer& trainer, const RewardData&
 
 RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
                        bool skip_long, const std::string& what) {
+  const ProfileScope scope(Part::kReading);
   RewardData data;
   const std::vector<std::string> ids = unique_ids(records);
   for (std::size_t i = 0; i < records.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/train/trajectory.h"
 
 namespace nudge {
@@ -68,6 +69,7 @@ void Rollout::finish(RecordWriter& out, const TokenProgress& progress) {
   } catch (const Error& e) {
     throw Error(e.status(), options_.policy + ": " + e.what(), e.advice());
   }
+  const ProfileScope scope(Part::kWriting);
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     out.write(trajectory(prompts_[owners_[i]], requests_[i], responses[i]));
     ++tally_.trajectories;

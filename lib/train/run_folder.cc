@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/io/json.h"
 
 namespace nudge {
@@ -61,6 +62,7 @@ const std::string& RunFolder::trainer() {
 }
 
 void RunFolder::publish() {
+  const ProfileScope scope(Part::kSaving);
   JsonWriter w(2);
   w.begin_object().field("program", program_).field("provenance", provenance_).end_object();
   write_file(trainer() + "/provenance.json", w.text() + "\n");

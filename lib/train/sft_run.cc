@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "lib/base/error.h"
+#include "lib/base/profile.h"
 #include "lib/base/scalar_math.h"
 #include "lib/train/minibatch.h"
 
@@ -12,6 +13,7 @@ namespace nudge {
 
 SftData sft_data(const std::vector<Record>& records, const Model& model, const SftRunOptions& options,
                  const std::string& what) {
+  const ProfileScope scope(Part::kReading);
   SftData data;
   const std::vector<std::string> ids = unique_ids(records);
   const Dialogues dialogues(model.tokenizer, options.chat_format);

@@ -1,0 +1,95 @@
+#include "lib/base/limits.h"
+
+#include <emmintrin.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "lib/base/buffer.h"
+#include "lib/base/parallel.h"
+
+namespace nudge {
+namespace {
+
+constexpr int kChains = 12, kRounds = 1000000;  // milliseconds, so that waking a thread is no part of it
+
+// Twelve chains x = 0 x + 0 in registers, in assembly because a compiler may keep them elsewhere.
+#define NUDGE_CHAIN(type, n) "vfmadd213ps %%" type "mm12, %%" type "mm12, %%" type "mm" #n "\n\t"
+#define NUDGE_CHAINS(type)                                                                              \
+  NUDGE_CHAIN(type, 0) NUDGE_CHAIN(type, 1) NUDGE_CHAIN(type, 2) NUDGE_CHAIN(type, 3)                   \
+  NUDGE_CHAIN(type, 4) NUDGE_CHAIN(type, 5) NUDGE_CHAIN(type, 6) NUDGE_CHAIN(type, 7)                   \
+  NUDGE_CHAIN(type, 8) NUDGE_CHAIN(type, 9) NUDGE_CHAIN(type, 10) NUDGE_CHAIN(type, 11)
+#define NUDGE_FMA_LOOP(type)                                                                            \
+  "vzeroall\n\t.p2align 5\n\t1:\n\t" NUDGE_CHAINS(type) "dec %0\n\tjnz 1b\n\tvzeroupper"
+#define NUDGE_CLOBBERS "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+                       "xmm11", "xmm12", "cc"
+
+void fma_of_16() {
+  std::int64_t rounds = kRounds;
+  asm volatile(NUDGE_FMA_LOOP("z") : "+r"(rounds) : : NUDGE_CLOBBERS);
+}
+void fma_of_8() {
+  std::int64_t rounds = kRounds;
+  asm volatile(NUDGE_FMA_LOOP("y") : "+r"(rounds) : : NUDGE_CLOBBERS);
+}
+
+// Adds up four streams, so that no latency of an addition shows.
+void read_all(const float* p, std::int64_t n) {
+  __m128 sum[4] = {_mm_setzero_ps(), _mm_setzero_ps(), _mm_setzero_ps(), _mm_setzero_ps()};
+  const std::int64_t part = n / 4;
+  for (std::int64_t i = 0; i + 16 <= part; i += 16) {
+    for (int s = 0; s < 4; ++s) {
+      const float* at = p + s * part + i;
+      const __m128 left = _mm_add_ps(_mm_loadu_ps(at), _mm_loadu_ps(at + 4));
+      const __m128 right = _mm_add_ps(_mm_loadu_ps(at + 8), _mm_loadu_ps(at + 12));
+      sum[s] = _mm_add_ps(sum[s], _mm_add_ps(left, right));
+    }
+  }
+  for (__m128 s : sum) asm volatile("" : : "x"(s));  // or the sums would not be computed
+}
+
+template <class F>
+double fastest(int repeats, F&& f) {
+  double best = 1e30;
+  f();
+  for (int i = 0; i < repeats; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    f();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  return best;
+}
+
+double read_rate(std::int64_t bytes, int repeats) {
+  Buffer<float> memory(bytes / 4);
+  const std::int64_t grain = std::max<std::int64_t>(memory.size() / thread_count() / 8, 4096);
+  // Written first: pages that nobody wrote are all one page of zeros, which stays in a cache.
+  parallel_ranges(memory.size(), grain, [&](std::int64_t a, std::int64_t b) {
+    std::fill(memory.data() + a, memory.data() + b, 1.0f);
+  });
+  const double seconds = fastest(repeats, [&] {
+    parallel_ranges(memory.size(), grain, [&](std::int64_t a, std::int64_t b) { read_all(memory.data() + a, b - a); });
+  });
+  return static_cast<double>(bytes) / seconds;
+}
+
+}  // namespace
+
+MachineLimits measure_limits(std::string_view level, std::int64_t bytes, int repeats) {
+  MachineLimits limits;
+  const int threads = thread_count(), lanes = level == "v3" ? 8 : 16;
+  if (!level.empty()) {
+    const double seconds = fastest(repeats, [&] {
+      parallel_for(threads, [&](std::int64_t) { lanes == 16 ? fma_of_16() : fma_of_8(); });
+    });
+    limits.fma = 2.0 * lanes * kChains * kRounds * threads / seconds;
+  }
+  try {
+    limits.read = read_rate(bytes, repeats);
+  } catch (const std::bad_alloc&) {  // a bound on this process's memory: a measure of it isn't worth a failure
+  }
+  return limits;
+}
+
+}  // namespace nudge
