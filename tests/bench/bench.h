@@ -30,7 +30,8 @@ double seconds_of(F&& f) {
 }
 
 // Of `repeats` runs, in seconds. What disturbs a run only adds to it: the fastest is the kernel's own; the median is
-// what a user of whole steps meets, and what the peers tell.
+// what a user of whole steps meets, and what the peers tell. It begins no run when kPatience seconds are over.
+constexpr double kPatience = 15;
 template <class F>
 double fastest(int repeats, F&& f) {
   f();  // warms up
@@ -41,7 +42,8 @@ double fastest(int repeats, F&& f) {
 template <class F>
 double median(int repeats, F&& f) {
   std::vector<double> all;
-  for (int i = 0; i < repeats; ++i) all.push_back(seconds_of(f));
+  const double begin = now();
+  for (int i = 0; i < repeats && (i == 0 || now() - begin < kPatience); ++i) all.push_back(seconds_of(f));
   std::sort(all.begin(), all.end());
   return all[all.size() / 2];
 }
