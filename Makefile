@@ -6,6 +6,7 @@ LEVELFLAGS ?= -O3
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 V         ?= 0
+ROUNDS    ?= 3
 
 PROGRAMS  := $(patsubst tools/%.cc,%,$(wildcard tools/*.cc))
 LEVELS    := v3 v4
@@ -56,13 +57,13 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers asan bench demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers asan bench bench-growth bench-peers demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) man  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 16
-	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS PREFIX DESTDIR V=1 (show the commands)'
+	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS PREFIX DESTDIR ROUNDS V=1 (show the commands)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
 	@sh tests/deps.sh
@@ -132,8 +133,20 @@ asan: deps  ## the whole suite under the address and undefined-behaviour sanitiz
 check-layers:  ## prove that a file includes its own folder or a lower floor
 	@sh tests/layers.sh
 
-bench: $(benches)  ## measure the kernels against the machine's limits, and the tokenizer
-	@for b in $(benches); do $$b || exit 1; done
+timed := $(filter-out $(build)/bench_growth,$(benches))
+bench: $(timed) $(bin)  ## measure kernels, whole steps and more against the machine's limits
+	@for b in $(timed); do $$b || exit 1; done
+	@sh tests/bench/start.sh $(build)
+
+bench-growth: $(build)/bench_growth  ## cost against growing work: a table, and docs/performance.svg
+	@$< > $(build)/growth.tsv
+	@awk -f tests/bench/growth.awk $(build)/growth.tsv > docs/performance.svg
+	@awk -f tests/bench/growth.awk -v form=table $(build)/growth.tsv
+
+bench-peers:  ## PyTorch beside ours, in turn, ROUNDS times each (tests/bench/peers.sh)
+	@if sh tests/bench/peers.sh find; then \
+	  $(MAKE) --no-print-directory $(build)/bench $(build)/bench_steps && \
+	  sh tests/bench/peers.sh run $(build) $(ROUNDS); fi
 
 demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh
 	@$(MAKE) --no-print-directory $(jobs) all
