@@ -16,6 +16,7 @@ for block in blocks/*.sh; do ok "${block#blocks/} (its line) runs" in_set "$PWD/
 cat > known <<'END'
 make demo	minutes; tests/cli/demo runs its parts, make check-long its control
 make check	runs this test
+make bench bench-growth bench-peers	half an hour; tests/cli/make/bench.sh runs their scripts
 g++ -std=c++20 -I/usr/local/include/nudge use.cc -lnudge -pthread $(pkg-config --libs libzstd simdjson libpcre2-8 libutf8proc libxxhash)	after make install; tests/cli/make/install.sh does it in a folder
 make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
 make && sh tests/cli/run.sh $(make -s print-build) 'ppo/*'	builds
@@ -29,7 +30,7 @@ not_run() {
 }
 ok "what isn't run is left out on purpose" not_run
 targets() {
-  for target in $(sed -nE 's/^make ([a-z-]+)$/\1/p' left_out); do grep -q "^$target:" "$ROOT/Makefile"; done
+  for target in $(sed -nE 's/^make ([a-z -]+)$/\1/p' left_out); do grep -q "^$target:" "$ROOT/Makefile"; done
 }
 ok "the make targets among it exist" targets
 links() {
