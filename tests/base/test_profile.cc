@@ -139,7 +139,8 @@ TEST_CASE("the lines give time, share, rate and the fraction of the limit of eac
               "  other                     0.500 s   6.2%"});
   // Without kernels there is no limit of computing, and what is known is said.
   CHECK(profile_lines(p, {0, 20e9})[0] == "profile of 8.000 s; limits now: reading memory 20.0 GB/s");
-  CHECK(profile_lines(p, {0, 20e9})[1] == "  products forward          4.000 s  50.0%      5.0 GB/s      25% of the limit");
+  CHECK(profile_lines(p, {0, 20e9})[1] ==
+        "  products forward          4.000 s  50.0%      5.0 GB/s      25% of the limit");
   CHECK(profile_lines(p, {0, 0})[2] == "  optimizer                 2.000 s  25.0%");
 }
 

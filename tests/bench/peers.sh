@@ -55,12 +55,12 @@ our_steps() { "$build/bench_steps" f32 "$our_words" | figure_of "$our_row"; }
 their_steps() {  # the words are several
   # shellcheck disable=SC2086
   "$python" "$peers/gpt2_torch.py" $their_words | awk -v before="$their_row" '
-    match($0, before " [0-9.]+ tok") { print substr($0, RSTART + length(before), RLENGTH - length(before) - 4) + 0; n++ }
+    match($0, before " [0-9.]+ tok") { print substr($0, RSTART + length(before), RLENGTH) + 0; n++ }
     END { exit n != 1 }'
 }
 
-"$python" -c 'import platform, torch; print("PyTorch %s, Python %s, medians of '"$rounds"' rounds, '"$threads"' threads\n"
-  % (torch.__version__, platform.python_version()))'
+"$python" -c 'import platform, torch; print("PyTorch %s, Python %s" % (torch.__version__, platform.python_version()))'
+printf 'medians of %s rounds, %s threads\n\n' "$rounds" "$threads"
 echo '| what | ours | PyTorch | ratio |'
 echo '|---|---|---|---|'
 our_row='log-sum-exp, log-prob, entropy' their_row='fwd log_softmax+gather+entropy' passes=1

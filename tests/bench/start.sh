@@ -25,7 +25,8 @@ row() {
     echo $(($(date +%s%N) - begin))
     i=$((i + 1))
   done | sort -n | awk -v program="$1" '{ x[NR] = $1 } END {
-    printf "| %-52s | %8.1f %-8s | | |\n", "start to end of " program ", a small model", x[int((NR + 1) / 2)] / 1e6, "ms" }'
+    what = "start to end of " program ", a small model"
+    printf "| %-52s | %8.1f %-8s | | |\n", what, x[int((NR + 1) / 2)] / 1e6, "ms" }'
 }
 row rollout -q --policy base --max-tokens 1 pairs.jsonl
 row score -q --reward-model rm --ref base rolled.jsonl

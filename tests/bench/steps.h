@@ -1,4 +1,5 @@
-// Whole steps of models with random weights: what a trainer, a sampler and a prefill do, and the work that they have to.
+// Whole steps of models with random weights: what a trainer, a sampler and a prefill do, and the work that they have
+// to.
 #pragma once
 
 #include <cmath>
@@ -70,7 +71,9 @@ inline double training_flops(const Model& model, double sequences, double T, boo
               (with_head ? head_flops(model, sequences * T) : 0));
 }
 // Bytes of a step of AdamW: weights, gradient and both moments are read, all but the gradient written.
-inline double optimizer_bytes(const Model& model) { return 28.0 * static_cast<double>(model.transformer.layout().size); }
+inline double optimizer_bytes(const Model& model) {
+  return 28.0 * static_cast<double>(model.transformer.layout().size);
+}
 // Bytes that decoding a token for each sequence of a batch reads: the weights (of the position table a row, which is
 // left out), and the keys and values of `length` tokens each.
 inline double decode_bytes(const Model& model, double batch, double length) {

@@ -24,7 +24,7 @@ case ${1##*/} in
     printf 'torch fwd log_softmax+gather+entropy   2t median   %s ms (min 1.00)\n' "$turn"02.926336
     printf 'torch bwd only clip loss               2t median    51.463168 ms (min 1.00)\n' ;;
   *) case $2 in
-    gen) echo "torch gen $3 2t batch=$5: prefill 900.0 tok/s, decode $turn$5.0 tok/s (9.9 steps/s), overall new tokens 8.0 /s" ;;
+    gen) echo "torch gen $3 2t batch=$5: prefill 900.0 tok/s, decode $turn$5.0 tok/s (9.9 steps/s), overall 8.0 /s" ;;
     *) echo "torch $2 $3 2t B=4 T=256: step 6.0 s (fwd+loss 2, bwd 3, adamw 1) -> ${turn}0.5 tokens/s; min step 5.5" ;;
   esac ;;
 esac
@@ -56,6 +56,8 @@ ratios() {
   # Of the peer's figures of three turns the middle one: 202.9 ms for 102.9 MB, 20.5 tokens/s, 2BATCH.
   cat > expected <<'END'
 PyTorch 1.2.3
+medians of 3 rounds, 2 threads
+
 | what | ours | PyTorch | ratio |
 |---|---|---|---|
 | log-prob and entropy of [512, 50257] | 6.0 GB/s | 0.5 GB/s | 11.83 |
@@ -64,8 +66,8 @@ PyTorch 1.2.3
 | PPO update, own critic, entropy bonus, f32 | 82.0 tokens/s | 20.5 tokens/s | 4.00 |
 | decode 128 + 128, batch 1, f32 | 41.0 tokens/s | 21.0 tokens/s | 1.95 |
 END
-  head -n 8 table | expect_same expected /dev/stdin
-  [ "$(wc -l < table)" = 10 ]
+  head -n 10 table | expect_same expected /dev/stdin
+  [ "$(wc -l < table)" = 12 ]
 }
 ok "figures are medians of runs in turn, and their ratios" ratios
 broken() {  # a peer that says something else is no row of nothing
