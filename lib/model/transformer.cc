@@ -153,12 +153,14 @@ Packed& room() {
 }  // namespace
 
 void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y) const {
+  const ProfileScope scope(Part::kProducts);
   if (kept.N == 0) copy(l, false, room());
   multiply(x, T, kept.N == 0 ? room() : kept, bias_at(l), y);
 }
 
 void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept,
                                    float* dx) const {
+  const ProfileScope scope(Part::kProductsBackward);
   if (kept.N > 0) return multiply_transpose(dy, T, kept, dx);
   copy(l, true, room());
   multiply(dy, T, room(), nullptr, dx);

@@ -158,7 +158,7 @@ TEST_CASE("another policy's samples are refused unless off-policy ones are allow
 }
 TEST_CASE("another dtype or arithmetic is refused unless off-policy samples are allowed") {
   CHECK(check({{"dtype", "\"bf16\""}}) ==
-        "file: record 3: was sampled in dtype bf16 and arithmetic 1, this program has f32 and 1");
-  CHECK(check({{"arith", "2"}}) == "file: record 3: was sampled in dtype f32 and arithmetic 2, this program has f32 and 1");
+        "file: record 3: was sampled in dtype bf16 and arithmetic 1, this run has f32 and 1");
+  CHECK(check({{"arith", "2"}}) == "file: record 3: was sampled in dtype f32 and arithmetic 2, this run has f32 and 1");
   CHECK(check({{"dtype", "\"bf16\""}, {"arith", "2"}}, true) == "nothing thrown");
 }

@@ -40,7 +40,7 @@ void add_gradient(const Transformer& model, const Batch& batch, Trace& trace, Gr
   for (std::int64_t t = 0; t < batch.size(); ++t) targets.add(t, batch.tokens[static_cast<std::size_t>(t)]);
   model.forward(batch, trace);
   Buffer<float> d(batch.size() * model.config().width);
-  LanguageHead().train(model, trace.final.data(), targets,
+  LanguageHead().train(model, batch, trace.final.data(), targets,
                        [](std::int64_t begin, std::int64_t end, const RowStats* s, const float*, RowGradient* to) {
                          for (std::int64_t i = 0; i < end - begin; ++i) to[i] = {s[i].logprob, 0.1f, 0};
                        },
