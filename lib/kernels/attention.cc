@@ -23,15 +23,19 @@ struct Weights {
 };
 int64_t weights_size(int64_t rows, int64_t keys) { return ceiling(keys, kStripBlock) * rows * kStripStep; }
 
-// x[rows, D] with the rows beside each other, kTileRows floats a channel; what stands between them is any number.
-void turn_rows(const float* x, int64_t ld, int64_t rows, int64_t D, float* turned) {
+NUDGE_INLINE void store_numbers(float* p, f32x16 x) { store(p, x); }
+NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
+
+// x[rows, D] with the rows beside each other, kStep numbers a channel; where rows are fewer, the others are any.
+// Writes 16 - kStep numbers more than D kStep.
+template <int kStep, class E> void turn_rows(const float* x, int64_t ld, int64_t rows, int64_t D, E* turned) {
   for (int64_t i = 0; i < D; i += 16) {
     const int64_t channels = least(16, D - i);
     f32x16 t[16];
     for (int64_t r = 0; r < 16; ++r) t[r] = r < rows ? load_first(x + r * ld + i, channels) : broadcast(0);
     transpose(t);
-    // Each store's lanes behind the tile's rows are overwritten by the next one's first.
-    for (int64_t c = 0; c < channels; ++c) store(turned + (i + c) * kTileRows, t[c]);
+    // Each store's lanes behind its kStep are overwritten by the next one's first.
+    for (int64_t c = 0; c < channels; ++c) store_numbers(turned + (i + c) * kStep, t[c]);
   }
 }
 int64_t turned_size(int64_t D) { return kTileRows * D + 16; }
@@ -78,7 +82,7 @@ NUDGE_INLINE void score_groups(const float* turned, const E* kt, int64_t D, floa
 template <class K>
 void score(const float* x, int64_t ld, int64_t rows, K k, int64_t groups, int64_t D, float scale, Weights w,
            int64_t row, float* turned) {
-  turn_rows(x, ld, rows, D, turned);
+  turn_rows<kTileRows>(x, ld, rows, D, turned);
   with_rows<kTileRows>(rows, [&](auto r) {
     constexpr int R = r, W = R == 1 ? 2 : kTileWide;  // two groups are in one block
     int64_t g = 0;
@@ -211,13 +215,20 @@ NUDGE_INLINE void turn_key(const float* k, int64_t D, uint16_t* to) {
   }
 }
 
-NUDGE_INLINE void store_numbers(float* p, f32x16 x) { store(p, x); }
-NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
+// Keys k[n, D] that have their places in one group, the first one's being `to`.
+template <class E> void put_group(const float* k, int64_t ld, int64_t n, int64_t D, E* to) {
+  if (n == 16) return turn_rows<16>(k, ld, n, D, to);
+  for (int64_t j = 0; j < n; ++j) turn_key(k + j * ld, D, to + j);
+}
 
 template <class E> void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, Blocks<E> to) {
-  for (int64_t j = first; j < first + n; ++j, k += ld, v += ld) {
-    turn_key(k, to.D, to.keys(j / 16) + j % 16);
-    for (int64_t i = 0; i < to.D; i += 16) store_numbers(to.values(j) + i, load_first(v + i, least(16, to.D - i)));
+  for (int64_t j = first; j < first + n;) {
+    const int64_t stop = least(first + n, (j / 16 + 1) * 16), row = j - first;
+    put_group(k + row * ld, ld, stop - j, to.D, to.keys(j / 16) + j % 16);
+    for (; j < stop; ++j) {
+      const float* from = v + (j - first) * ld;
+      for (int64_t i = 0; i < to.D; i += 16) store_numbers(to.values(j) + i, load_first(from + i, least(16, to.D - i)));
+    }
   }
 }
 
@@ -242,7 +253,7 @@ void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv,
 }  // namespace
 
 void put_keys(const float* k, int64_t ld, int64_t n, int64_t D, float* kt) {
-  for (int64_t j = 0; j < n; ++j) turn_key(k + j * ld, D, kt + j / 16 * 16 * D + j % 16);
+  for (int64_t j = 0; j < n; j += 16) put_group(k + j * ld, ld, least(16, n - j), D, kt + j * D);
 }
 
 int64_t kv_block_size(int64_t D) { return kKvBlock * (D + ceiling(D, 16) * 16); }
