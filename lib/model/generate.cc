@@ -49,16 +49,14 @@ bool Generator::draw(const float* logits, const SampleRequest& request, SampledR
   const std::int64_t V = model_.config().vocab;
   const double u = uniform(options_.seed, stream_of(request.id), response.ids.size());
   std::int32_t token = 0;
+  float logprob = 0;
   try {
-    token = sample_token(logits, V, options_.sampling, u, weights);
+    token = sample_token(logits, V, options_.sampling, u, weights, &logprob);
   } catch (const Error& e) {
     throw Error(e.status(), "sample " + request.id + ": " + e.what(), e.advice());
   }
-  const float temperature = options_.sampling.temperature == 0 ? 1.0f : options_.sampling.temperature;
-  RowStats stats;
-  kernels().row_stats(logits, V, temperature, token, &stats);
   response.ids.push_back(token);
-  response.logprobs.push_back(stats.logprob);
+  response.logprobs.push_back(logprob);
   response.stopped = model_.ends(token) || meets_stop_text(response);
   const auto length = static_cast<std::int64_t>(request.prompt.size() + response.ids.size());
   return response.stopped || static_cast<std::int64_t>(response.ids.size()) >= options_.max_tokens ||

@@ -24,8 +24,9 @@ void truncate_weights(std::span<float> weights, const SamplingOptions& options);
 
 // The token that the number u in [0, 1) draws from softmax(logits / temperature), truncated. `weights` is
 // scratch. For temperature 0: the most probable, the lowest of equals, whatever u. -infinity has probability 0.
+// `logprob` gets what row_stats has as the log-prob of the token, at the temperature, at 1 for temperature 0.
 // Error kBadInput for a NaN and where the greatest logit is not finite.
 std::int32_t sample_token(const float* logits, std::int64_t V, const SamplingOptions& options, double u,
-                          Buffer<float>& weights);
+                          Buffer<float>& weights, float* logprob = nullptr);
 
 }  // namespace nudge

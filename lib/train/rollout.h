@@ -33,7 +33,8 @@ class Rollout {
 
   // Takes a prompt record, {"prompt"} with a text or a dialogue, or {"messages"}. `number` is its number in the whole
   // input, its group where it has no id. Errors: kBadInput naming the record: no prompt, an empty one, one that
-  // leaves no room in the context or among the tokens in flight, an id seen before. Writes the trajectories of each window that it fills.
+  // leaves no room in the context or among the tokens in flight, an id seen before. Writes the trajectories of each
+  // window that it fills.
   void add(const Record& record, std::int64_t number, RecordWriter& out, const TokenProgress& progress);
   // Writes the trajectories of what is left. To be called at the input's end. Errors: the sampling's, naming policy
   // and sample.

@@ -181,3 +181,27 @@ TEST_CASE("kept tokens and probabilities are the oracle's for temperature, top-k
   }
   CHECK(n == 14);
 }
+
+TEST_CASE("each token of a long row is drawn by the numbers in its share of the whole, with its log-prob") {
+  // 2,600 tokens: three blocks of sums, the second of them without any token that is possible but one.
+  Weights logits(2600);
+  for (std::size_t v = 0; v < logits.size(); ++v)
+    logits[v] = v / 1024 == 1 && v != 1500 ? -kInfinity : static_cast<float>(2 * normal(17, 6, v));
+  for (float temperature : {1.0f, 0.7f}) {
+    std::vector<double> until;  // of each token, the sum of the weights up to it
+    double sum = 0;
+    for (float l : logits) until.push_back(sum += std::exp(static_cast<double>(l) / static_cast<double>(temperature)));
+    for (std::size_t v : {0, 1, 1023, 1500, 2047, 2048, 2049, 2599}) {
+      const double from = v == 0 ? 0 : until[v - 1], share = until[v] - from;
+      if (share == 0) continue;
+      for (double part : {0.1, 0.5, 0.9}) {
+        Buffer<float> scratch;
+        float logprob = 1;
+        const auto V = static_cast<std::int64_t>(logits.size());
+        const SamplingOptions options = {temperature, 0, 1};
+        CHECK(sample_token(logits.data(), V, options, (from + part * share) / sum, scratch, &logprob) == int(v));
+        CHECK(static_cast<double>(logprob) == doctest::Approx(std::log(share / sum)).epsilon(1e-5));
+      }
+    }
+  }
+}
