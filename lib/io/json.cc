@@ -2,11 +2,12 @@
 
 #include <simdjson.h>
 
+#include <array>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 
 #include "lib/base/error.h"
+#include "lib/io/scan.h"
 
 namespace nudge {
 namespace {
@@ -46,82 +47,73 @@ void append_escaped(std::string& out, char c) {
   out += digits[c & 15];
 }
 
-// -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?  -- from_chars alone would take "inf" and "1." as well.
-bool is_number(std::string_view s) {
-  std::size_t i = 0;
-  const auto digits = [&] {
-    const std::size_t start = i;
-    while (i < s.size() && s[i] >= '0' && s[i] <= '9') ++i;
-    return i > start;
-  };
-  if (i < s.size() && s[i] == '-') ++i;
-  const bool leading_zero = i + 1 < s.size() && s[i] == '0' && s[i + 1] >= '0' && s[i + 1] <= '9';
-  if (leading_zero || !digits()) return false;
-  if (i < s.size() && s[i] == '.') {
-    ++i;
-    if (!digits()) return false;
-  }
-  if (i < s.size() && (s[i] == 'e' || s[i] == 'E')) {
-    ++i;
-    if (i < s.size() && (s[i] == '+' || s[i] == '-')) ++i;
-    if (!digits()) return false;
-  }
-  return i == s.size();
-}
-
 template <class T>
-std::string shortest(T x) {
+char* write_shortest(char* out, T x) {
   if (!std::isfinite(x)) throw Error(Exit::kInternal, "a number that is not finite can't be written");
-  char out[32];
   // Left to choose, to_chars writes some numbers above 2^64 as bare digits, which JSON readers take for an
   // integer that overflows.
   const bool huge = std::abs(x) >= T{0x1p53};
-  const auto end = huge ? std::to_chars(out, out + sizeof out, x, std::chars_format::scientific).ptr
-                        : std::to_chars(out, out + sizeof out, x).ptr;
-  return {out, end};
+  return huge ? std::to_chars(out, out + kLongestNumber, x, std::chars_format::scientific).ptr
+              : std::to_chars(out, out + kLongestNumber, x).ptr;
 }
 
-// from_chars rounds once. It says "out of range" at both ends and tells not which: strtod of the same token
-// is an infinity or something tiny (0 included) then.
 template <class T>
 std::optional<T> parse(std::string_view token) {
-  if (!is_number(token)) return {};
-  T value{};
-  const auto [end, status] = std::from_chars(token.data(), token.data() + token.size(), value);
-  if (status == std::errc{}) return value;
-  const double magnitude = std::strtod(std::string(token).c_str(), nullptr);
-  if (std::abs(magnitude) >= 1) return {};
-  return std::copysign(T{0}, token[0] == '-' ? T{-1} : T{1});
+  Decimal number;
+  const char* const end = token.data() + token.size();
+  if (scan_number(token.data(), end, number) != end) return {};
+  return value_of<T>(number, token);
+}
+
+// Whether a byte can't stand in a JSON text as it is.
+constexpr auto kEscaped = [] {
+  std::array<bool, 256> escaped{};
+  for (std::size_t c = 0; c < 0x20; ++c) escaped[c] = true;
+  escaped['"'] = escaped['\\'] = true;
+  return escaped;
+}();
+
+// With U+FFFD for each byte that belongs to no valid sequence.
+std::string repaired(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = sequence_length(text.substr(i));
+    out.append(length == 0 ? "\xEF\xBF\xBD" : text.substr(i, length));
+    i += length == 0 ? 1 : length;
+  }
+  return out;
 }
 
 }  // namespace
 
 std::string json_quote(std::string_view text) {
-  const bool valid = simdjson::validate_utf8(text.data(), text.size());
+  if (!simdjson::validate_utf8(text.data(), text.size())) return json_quote(repaired(text));
   std::string out;
   out.reserve(text.size() + 2);
   out += '"';
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const std::size_t length = valid || c < 0x80 ? 1 : sequence_length(text.substr(i));
-    if (c < 0x20 || c == '"' || c == '\\') {
-      append_escaped(out, text[i]);
-    } else if (length == 0) {
-      out += "\xEF\xBF\xBD";
-    } else {
-      out.append(text, i, length);
-    }
-    i += length == 0 ? 1 : length;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t begin = i;
+    while (i < text.size() && !kEscaped[static_cast<unsigned char>(text[i])]) ++i;
+    out.append(text, begin, i - begin);
+    if (i < text.size()) append_escaped(out, text[i]);
   }
   out += '"';
   return out;
 }
 
-std::string json_number(float x) { return shortest(x); }
+char* write_number(char* out, float x) { return write_shortest(out, x); }
+char* write_number(char* out, double x) {
+  if (std::floor(x) != x || std::abs(x) >= 0x1p53) return write_shortest(out, x);
+  return std::to_chars(out, out + kLongestNumber, x, std::chars_format::fixed).ptr;
+}
+
+std::string json_number(float x) {
+  char text[kLongestNumber];
+  return {text, write_number(text, x)};
+}
 std::string json_number(double x) {
-  if (std::floor(x) != x || std::abs(x) >= 0x1p53) return shortest(x);
-  char out[32];
-  return {out, std::to_chars(out, out + sizeof out, x, std::chars_format::fixed).ptr};
+  char text[kLongestNumber];
+  return {text, write_number(text, x)};
 }
 std::optional<float> parse_float(std::string_view token) { return parse<float>(token); }
 std::optional<double> parse_double(std::string_view token) { return parse<double>(token); }

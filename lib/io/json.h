@@ -20,6 +20,11 @@ std::string json_quote(std::string_view text);
 std::string json_number(float x);
 std::string json_number(double x);
 
+// The same to `out`, which has room for kLongestNumber characters; returns their end.
+constexpr std::size_t kLongestNumber = 32;
+char* write_number(char* out, float x);
+char* write_number(char* out, double x);
+
 // Reads a JSON number token with one rounding, to nearest even (a token below the smallest subnormal gives
 // a zero of its sign). Nothing where the token is no number or lies beyond the range.
 std::optional<float> parse_float(std::string_view token);

@@ -9,56 +9,24 @@
 
 #include "lib/base/error.h"
 #include "lib/io/json.h"
+#include "lib/io/scan.h"
 
 namespace nudge {
 namespace {
 
 constexpr std::int64_t kIntegers = std::int64_t{1} << 53;  // beyond, a double no longer holds every integer
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-// The functions below walk over JSON text that simdjson has found valid: they needn't doubt it. simdjson
-// itself gives no slices of the text, which are needed to pass fields through and to round floats once.
-std::size_t skip_space(std::string_view s, std::size_t i) {
-  while (i < s.size() && is_space(s[i])) ++i;
-  return i;
-}
-
-std::size_t skip_string(std::string_view s, std::size_t i) {  // from the opening quote to after the closing one
-  for (++i; i < s.size() && s[i] != '"'; ++i) {
-    if (s[i] == '\\') ++i;
-  }
-  return std::min(i + 1, s.size());
-}
-
-std::size_t skip_value(std::string_view s, std::size_t i) {
-  if (s[i] == '"') return skip_string(s, i);
-  if (s[i] != '{' && s[i] != '[') {
-    while (i < s.size() && s[i] != ',' && s[i] != '}' && s[i] != ']' && !is_space(s[i])) ++i;
-    return i;
-  }
-  for (int depth = 0; i < s.size();) {
-    const char c = s[i];
-    if (c == '"') {
-      i = skip_string(s, i);
-      continue;
-    }
-    ++i;
-    if (c == '{' || c == '[') ++depth;
-    if ((c == '}' || c == ']') && --depth == 0) break;
-  }
-  return i;
-}
-
-// Calls use(text of the element) for every element of an array.
+// Calls use(text of the element) for every element of an array that was found valid.
 template <class F>
 void each_element(std::string_view array, F use) {
-  std::size_t i = skip_space(array, 1);
-  while (array[i] != ']') {
-    const std::size_t end = skip_value(array, i);
-    use(array.substr(i, end - i));
-    i = skip_space(array, end);
-    if (array[i] == ',') i = skip_space(array, i + 1);
+  const char* const end = array.data() + array.size();
+  const char* p = skip_space(array.data() + 1, end);
+  while (*p != ']') {
+    const char* const element = p;
+    p = skip_value(p, end);
+    use(std::string_view(element, static_cast<std::size_t>(p - element)));
+    p = skip_space(p, end);
+    if (*p == ',') p = skip_space(p + 1, end);
   }
 }
 
@@ -111,11 +79,16 @@ std::string unescape(std::string_view quoted) {
 
 bool is_numeric(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
 
-std::optional<std::int64_t> parse_integer(std::string_view raw) {
-  std::int64_t value = 0;
-  const auto [end, status] = std::from_chars(raw.data(), raw.data() + raw.size(), value);
-  if (status != std::errc{} || end != raw.data() + raw.size()) return {};
-  return value;
+std::optional<std::int64_t> integer_of(const Decimal& number) {
+  if (!number.integer || !number.exact || number.digits >= kIntegers) return {};
+  const auto n = static_cast<std::int64_t>(number.digits);
+  return number.negative ? -n : n;
+}
+
+std::optional<std::int32_t> id_of(const Decimal& number) {
+  const auto n = integer_of(number);
+  if (!n || *n < 0 || *n > INT32_MAX) return {};
+  return static_cast<std::int32_t>(*n);
 }
 
 // The start of a value for a message, cut between characters.
@@ -127,38 +100,65 @@ std::string excerpt(std::string_view raw) {
   return std::string(raw.substr(0, end)) + "...";
 }
 
+// A list of numbers, each written by write(to), which returns their end, in at most kLongestNumber characters.
 template <class T, class F>
-std::string join(std::span<const T> values, F text_of) {
-  std::string out = "[";
-  for (const T& value : values) {
-    if (out.size() > 1) out += ',';
-    out += text_of(value);
+std::string list_of(std::span<const T> values, F write) {
+  std::string out(values.size() * (kLongestNumber + 1) + 2, '[');
+  char* p = out.data() + 1;
+  for (const T value : values) {
+    p = write(p, value);
+    *p++ = ',';
   }
-  return out + ']';
+  if (!values.empty()) --p;
+  *p++ = ']';
+  out.resize(static_cast<std::size_t>(p - out.data()));
+  return out;
 }
 
 }  // namespace
+
+// Takes a line apart; false where it is found to be no JSON object. With `doubtful` set, only simdjson can tell.
+bool Record::take_apart(std::string_view line, bool& doubtful) {
+  const char *p = line.data(), *const end = p + line.size();
+  const auto next_is = [&](char c) {
+    p = skip_space(p, end);
+    const bool found = p != end && *p == c;
+    if (found) ++p;
+    return found;
+  };
+  constexpr std::size_t kUsual = 24;  // fields of a trajectory
+  fields_.reserve(kUsual);
+  if (!next_is('{')) return false;
+  if (!next_is('}')) {
+    do {
+      const char* const key = p = skip_space(p, end);
+      p = scan_string(p, end, doubtful);
+      if (p == nullptr) return false;
+      const std::string_view quoted(key, static_cast<std::size_t>(p - key));
+      if (!next_is(':')) return false;
+      const char* const value = p = skip_space(p, end);
+      p = scan_value(p, end, doubtful);
+      if (p == nullptr) return false;
+      fields_.push_back({{}, std::string(quoted), std::string(value, p)});
+    } while (next_is(','));
+    if (!next_is('}')) return false;
+  }
+  return skip_space(p, end) == end;
+}
 
 Record Record::parse(std::string_view line, std::string where) {
   Record record(std::move(where));
   if (line.starts_with(kByteOrderMark)) {
     bad_input(record.where_ + ": the line begins with a byte order mark (EF BB BF), which is no JSON");
   }
-  const ParseResult parsed = parse_json(line);
-  if (parsed.error != simdjson::SUCCESS) bad_input(record.where_ + ": the line " + explain(parsed.error));
-  std::size_t i = skip_space(line, skip_space(line, 0) + 1);
-  simdjson::dom::object object;
-  if (parsed.element.get_object().get(object) != simdjson::SUCCESS) {
-    bad_input(record.where_ + ": the line is not a JSON object");
+  bool doubtful = !simdjson::validate_utf8(line.data(), line.size());
+  const bool object = record.take_apart(line, doubtful);
+  if (doubtful || !object) {
+    const ParseResult parsed = parse_json(line);
+    if (parsed.error != simdjson::SUCCESS) bad_input(record.where_ + ": the line " + explain(parsed.error));
+    if (!object) bad_input(record.where_ + ": the line is not a JSON object");
   }
-  for (const auto& member : object) {
-    const std::size_t key_end = skip_string(line, i);
-    const std::size_t value = skip_space(line, skip_space(line, key_end) + 1);  // over the colon
-    const std::size_t end = skip_value(line, value);
-    record.fields_.push_back({std::string(member.key), std::string(line.substr(i, key_end - i)),
-                              std::string(line.substr(value, end - value))});
-    i = skip_space(line, skip_space(line, end) + 1);  // over the comma
-  }
+  for (Field& field : record.fields_) field.key = unescape(field.quoted);
   std::vector<std::string_view> keys;
   for (const Field& field : record.fields_) keys.push_back(field.key);
   std::sort(keys.begin(), keys.end());
@@ -221,8 +221,10 @@ std::string Record::text(std::string_view key) const {
 std::int64_t Record::integer(std::string_view key) const {
   const std::string& value = need(key).raw;
   if (!is_numeric(value)) wrong(key, "an integer", value);
-  const auto n = parse_integer(value);
-  if (!n || *n >= kIntegers || *n <= -kIntegers) wrong(key, "an integer below 2^53", value);
+  Decimal number;
+  scan_number(value.data(), value.data() + value.size(), number);
+  const auto n = integer_of(number);
+  if (!n) wrong(key, "an integer below 2^53", value);
   return *n;
 }
 
@@ -240,40 +242,35 @@ float Record::real(std::string_view key) const {
   return *x;
 }
 
-std::vector<std::int32_t> Record::ids(std::string_view key) const {
+template <class T, class F>
+std::vector<T> Record::list(std::string_view key, const char* wanted, const char* wanted_of_each, F convert) const {
   const std::string& value = need(key).raw;
-  if (value[0] != '[') wrong(key, "a list of token ids", value);
-  std::vector<std::int32_t> out;
-  each_element(value, [&](std::string_view element) {
-    const auto n = is_numeric(element) ? parse_integer(element) : std::nullopt;
-    if (!n || *n < 0 || *n > INT32_MAX) wrong(key, "a list of token ids", element);
-    out.push_back(static_cast<std::int32_t>(*n));
-  });
+  if (value[0] != '[') wrong(key, wanted, value);
+  std::vector<T> out;
+  out.reserve(value.size() / 16);  // the rest by growing: numbers are up to 15 characters
+  const char *p = value.data() + 1, *const end = value.data() + value.size();
+  const auto take = [&](const Decimal& number, std::string_view token) __attribute__((always_inline)) {
+    const auto x = convert(number, token);
+    if (!x) wrong(key, wanted_of_each, token);
+    out.push_back(*x);
+  };
+  if (!scan_numbers<true>(p, end, take)) wrong(key, wanted_of_each, {p, skip_value(p, end)});
   return out;
+}
+
+std::vector<std::int32_t> Record::ids(std::string_view key) const {
+  return list<std::int32_t>(key, "a list of token ids", "a list of token ids",
+                            [](const Decimal& number, std::string_view) { return id_of(number); });
 }
 
 std::vector<float> Record::reals(std::string_view key) const {
-  const std::string& value = need(key).raw;
-  if (value[0] != '[') wrong(key, "a list of numbers", value);
-  std::vector<float> out;
-  each_element(value, [&](std::string_view element) {
-    const auto x = parse_float(element);
-    if (!x) wrong(key, "a list of numbers that fit into 32 bits", element);
-    out.push_back(*x);
-  });
-  return out;
+  return list<float>(key, "a list of numbers", "a list of numbers that fit into 32 bits",
+                     [](const Decimal& number, std::string_view token) { return value_of<float>(number, token); });
 }
 
 std::vector<double> Record::numbers(std::string_view key) const {
-  const std::string& value = need(key).raw;
-  if (value[0] != '[') wrong(key, "a list of numbers", value);
-  std::vector<double> out;
-  each_element(value, [&](std::string_view element) {
-    const auto x = parse_double(element);
-    if (!x) wrong(key, "a list of numbers", element);
-    out.push_back(*x);
-  });
-  return out;
+  return list<double>(key, "a list of numbers", "a list of numbers",
+                      [](const Decimal& number, std::string_view token) { return value_of<double>(number, token); });
 }
 
 std::vector<std::string> Record::texts(std::string_view key) const {
@@ -351,14 +348,14 @@ void Record::set_real(std::string_view key, float value) {
 }
 
 void Record::set_ids(std::string_view key, std::span<const std::int32_t> values) {
-  put(key, join(values, [](std::int32_t n) { return std::to_string(n); }));
+  put(key, list_of(values, [](char* out, std::int32_t n) { return std::to_chars(out, out + kLongestNumber, n).ptr; }));
 }
 
 void Record::set_reals(std::string_view key, std::span<const float> values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) born_wrong(key, "would not be finite at " + std::to_string(i));
   }
-  put(key, join(values, [](float x) { return json_number(x); }));
+  put(key, list_of(values, [](char* out, float x) { return write_number(out, x); }));
 }
 
 void Record::set_raw(std::string_view key, std::string json) {
@@ -372,17 +369,22 @@ void Record::erase(std::string_view key) {
   std::erase_if(fields_, [&](const Field& field) { return field.key == key; });
 }
 
+void Record::append_to(std::string& out) const {
+  out += '{';
+  for (const Field& field : fields_) {
+    if (&field != fields_.data()) out += ',';
+    out.append(field.quoted).append(":").append(field.raw);
+  }
+  out += '}';
+}
+
 std::string Record::line() const {
   std::size_t size = 2;
   for (const Field& field : fields_) size += field.quoted.size() + field.raw.size() + 2;
   std::string out;
   out.reserve(size);
-  out += '{';
-  for (const Field& field : fields_) {
-    if (out.size() > 1) out += ',';
-    out.append(field.quoted).append(":").append(field.raw);
-  }
-  return out += '}';
+  append_to(out);
+  return out;
 }
 
 }  // namespace nudge

@@ -78,8 +78,12 @@ class Record {
   void erase(std::string_view key);
 
   std::string line() const;  // without the newline
+  void append_to(std::string& out) const;  // the line
 
  private:
+  bool take_apart(std::string_view line, bool& doubtful);
+  template <class T, class F>
+  std::vector<T> list(std::string_view key, const char* wanted, const char* wanted_of_each, F value_of) const;
   const Field* find(std::string_view key) const;
   const Field& need(std::string_view key) const;
   void put(std::string_view key, std::string json);

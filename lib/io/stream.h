@@ -87,7 +87,7 @@ class RecordWriter {
   ~RecordWriter();
   RecordWriter(RecordWriter&&) noexcept;
 
-  void write(const Record& record) { write_line(record.line()); }
+  void write(const Record& record);
   void write_line(std::string_view line);  // without the newline
   void flush();                            // closes the frame and passes on what was written
   void set_digest(std::string digest);     // for the end mark, where it is known only by then

@@ -102,6 +102,7 @@ struct RecordWriter::State {
   void adopt_leftover();
   void put(std::string_view bytes);
   void shorten(std::int64_t size);
+  void line_ends(std::size_t begin);
   void close_frame();
   void journal();
   void publish();
@@ -197,6 +198,24 @@ void RecordWriter::State::put(std::string_view bytes) {
   stored += static_cast<std::int64_t>(bytes.size());
 }
 
+// After a line was appended to `pending`, where it begins at `begin`.
+void RecordWriter::State::line_ends(std::size_t begin) {
+  const std::string_view line = std::string_view(pending).substr(begin);
+  if (line.find('\n') != std::string_view::npos) {
+    pending.resize(begin);
+    throw Error(Exit::kInternal, name + ": a line holds a newline");
+  }
+  text.text(line);
+  pending += '\n';
+  ++count;
+  if (pending.size() >= options.frame_text) {
+    close_frame();
+  } else if (Clock::now() - passed_on >= kPatience) {
+    if (!regular) close_frame();
+    else if (!tag.empty()) journal();
+  }
+}
+
 void RecordWriter::State::close_frame() {
   passed_on = Clock::now();
   if (pending.empty()) return;
@@ -247,20 +266,19 @@ RecordWriter::RecordWriter(WriterOptions options) : state_(std::make_unique<Stat
 RecordWriter::~RecordWriter() = default;
 RecordWriter::RecordWriter(RecordWriter&&) noexcept = default;
 
+void RecordWriter::write(const Record& record) {
+  State& s = *state_;
+  const std::size_t begin = s.pending.size();
+  record.append_to(s.pending);
+  s.line_ends(begin);
+}
+
 void RecordWriter::write_line(std::string_view line) {
   const ProfileScope scope(Part::kWriting, 0, static_cast<double>(line.size()));
   State& s = *state_;
-  if (line.find('\n') != std::string_view::npos) throw Error(Exit::kInternal, s.name + ": a line holds a newline");
+  const std::size_t begin = s.pending.size();
   s.pending += line;
-  s.pending += '\n';
-  s.text.text(line);
-  ++s.count;
-  if (s.pending.size() >= s.options.frame_text) {
-    s.close_frame();
-  } else if (Clock::now() - s.passed_on >= kPatience) {
-    if (!s.regular) s.close_frame();
-    else if (!s.tag.empty()) s.journal();
-  }
+  s.line_ends(begin);
 }
 
 void RecordWriter::flush() {

@@ -5,6 +5,7 @@
 #include <vector>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <string>
@@ -80,6 +81,39 @@ TEST_CASE("reading agrees with the C library's strtof on random decimal texts") 
                               std::to_string(static_cast<int>(r[2] % 60) - 50);
     const auto read = parse_float(token);
     wrong += !read || *read != std::strtof(token.c_str(), nullptr);
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("reading agrees with strtof and strtod where a double lies between two floats, and beside it") {
+  int wrong = 0;
+  for (std::uint64_t i = 0; i < 100000; ++i) {
+    const auto r = philox(5, 6, i);
+    const float x = std::bit_cast<float>((r[0] & 0x007FFFFF) | (90 + r[1] % 74) << 23);  // of 2^-37 to 2^36
+    const double between = (static_cast<double>(x) + static_cast<double>(std::nextafter(x, INFINITY))) / 2;
+    char token[64];
+    std::snprintf(token, sizeof token, r[2] % 2 == 0 ? "%.*g" : "%.*f", 6 + static_cast<int>(r[3] % 14), between);
+    const auto read = parse_float(token);
+    const auto read_double = parse_double(token);
+    wrong += !read || *read != std::strtof(token, nullptr);
+    wrong += !read_double || *read_double != std::strtod(token, nullptr);
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("digits of every length, whatever the point and the exponent, are read as strtof reads them") {
+  int wrong = 0;
+  const std::string digits = "73910465280917364528";
+  for (std::size_t whole = 1; whole <= digits.size(); ++whole) {
+    for (std::size_t decimals = 0; decimals <= digits.size(); ++decimals) {
+      for (int exponent = -30; exponent <= 18; ++exponent) {
+        std::string token = "-" + digits.substr(0, whole);
+        if (decimals > 0) token += "." + digits.substr(0, decimals);
+        if (exponent != 0) token += "e" + std::to_string(exponent);
+        const auto read = parse_float(token);
+        wrong += !read || *read != std::strtof(token.c_str(), nullptr);
+      }
+    }
   }
   CHECK(wrong == 0);
 }

@@ -1,13 +1,19 @@
 #include "lib/io/record.h"
 
+#include <simdjson.h>
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/rng.h"
 #include "tests/harness/harness.h"
 
 using namespace nudge;
@@ -50,6 +56,63 @@ TEST_CASE("brackets and quotes within texts don't confuse the slices") {
   CHECK(r.text("a") == "]}\",{[");
   CHECK(r.raw("b") == R"({"c":["}","\\"],"d":"\\\""})");
   CHECK(r.integer("e") == 3);
+}
+
+TEST_CASE("a line is a record exactly where simdjson takes it for an object, and holds what it holds") {
+  const std::string lines[] = {
+      R"({"id":"a/0","text":"x\n\u00e9 \ud83d\ude00 \"q\" and so on","n":-12.5e-3,"t":true,"o":{"a":[1,{}]}})",
+      R"({"ids":[46642,49470,25811,12977,45815,9904,22961,19930,39139,32858],"none":[ ],"f":null})",
+      R"({"logprobs":[-1.2345678,-0.012345678,-2e-05,-10,-0.5,-12.345678,-1.2345678], "m":[1,"a",[2]], "r":0.2})",
+      R"( { "spaced" : [ 1 , 2.5 , -0 , 1e5 , 12345678901234567890123, 3, 4 ] , "x":[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] } )"};
+  const std::string_view bytes = "0123456789-+.eE,:[]{}\"\\ntfu /\t\x01\xC3";
+  simdjson::dom::parser parser, other;
+  int taken = 0, refused = 0, wrong = 0;
+  for (std::uint64_t i = 0; i < 60000; ++i) {
+    auto random = philox(7, 8, i);
+    std::string line = lines[i % std::size(lines)];
+    for (std::uint32_t changes = random[0] % 3; changes > 0; --changes) {
+      const std::size_t at = random[1] % line.size();
+      const char c = bytes[random[2] % bytes.size()];
+      if (random[3] % 3 == 0) line.erase(at, 1);
+      else if (random[3] % 3 == 1) line.insert(at, 1, c);
+      else line[at] = c;
+      random = philox(random[1], random[2], i);
+    }
+    simdjson::dom::object object;
+    const bool valid = parser.parse(line).get_object().get(object) == simdjson::SUCCESS;
+    const std::string complaints = refusal(line);
+    if (complaints.ends_with("is there twice")) continue;
+    (valid ? taken : refused) += 1;
+    wrong += valid != (complaints == "no error");
+    if (!valid || complaints != "no error") continue;
+    const std::string written = parse(line).line();
+    wrong += simdjson::minify(other.parse(written)) != simdjson::minify(parser.parse(line));
+  }
+  CHECK(wrong == 0);
+  CHECK(taken > 20000);
+  CHECK(refused > 10000);
+}
+
+TEST_CASE("lists of numbers are read whatever their size, spaces and length of numbers") {
+  for (std::size_t size = 0; size < 40; ++size) {
+    for (const char* comma : {",", ", ", " ,\t"}) {
+      std::string reals = "[", ids = "[";
+      std::vector<float> wanted;
+      std::vector<std::int32_t> wanted_ids;
+      for (std::size_t i = 0; i < size; ++i) {
+        const std::string real = std::string("-98.7654321012345678901").substr(0, 2 + (i * 7 + 3 * (i % 3)) % 20);
+        const std::string id = std::string("2147483640").substr(0, 1 + i % 10);
+        if (real.back() == '.') continue;
+        if (!wanted.empty()) reals += comma, ids += comma;
+        reals += real, ids += id;
+        wanted.push_back(std::strtof(real.c_str(), nullptr));
+        wanted_ids.push_back(static_cast<std::int32_t>(std::strtol(id.c_str(), nullptr, 10)));
+      }
+      const Record r = parse("{\"r\":" + reals + "],\"i\":" + ids + "]}");
+      CHECK(r.reals("r") == wanted);
+      CHECK(r.ids("i") == wanted_ids);
+    }
+  }
 }
 
 TEST_CASE("getters give the values") {
