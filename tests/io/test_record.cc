@@ -63,7 +63,7 @@ TEST_CASE("a line is a record exactly where simdjson takes it for an object, and
       R"({"id":"a/0","text":"x\n\u00e9 \ud83d\ude00 \"q\" and so on","n":-12.5e-3,"t":true,"o":{"a":[1,{}]}})",
       R"({"ids":[46642,49470,25811,12977,45815,9904,22961,19930,39139,32858],"none":[ ],"f":null})",
       R"({"logprobs":[-1.2345678,-0.012345678,-2e-05,-10,-0.5,-12.345678,-1.2345678], "m":[1,"a",[2]], "r":0.2})",
-      R"( { "spaced" : [ 1 , 2.5 , -0 , 1e5 , 12345678901234567890123, 3, 4 ] , "x":[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] } )"};
+      R"( { "spaced" : [ 1 , 2.5 , -0 , 1e5 , 12345678901234567890123, 3 ] , "x":[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] } )"};
   const std::string_view bytes = "0123456789-+.eE,:[]{}\"\\ntfu /\t\x01\xC3";
   simdjson::dom::parser parser, other;
   int taken = 0, refused = 0, wrong = 0;
