@@ -34,7 +34,8 @@ class Buffer {
     // That they can't be had is no error.
     const std::uintptr_t page = (address + kHugePage - 1) / kHugePage * kHugePage;
     const std::uintptr_t end = address + static_cast<std::size_t>(size) * sizeof(T);
-    if (end > page + kHugePage) ::madvise(reinterpret_cast<void*>(page), (end - page) / kHugePage * kHugePage, MADV_HUGEPAGE);
+    if (end > page + kHugePage)
+      ::madvise(reinterpret_cast<void*>(page), (end - page) / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {

@@ -147,7 +147,7 @@ void row_backward(const float* logits, int64_t V, float temperature, const RowSt
   if (dlogits == logits) {
     for (; i + kLanes <= V; i += kLanes) store(dlogits + i, gradient(i, kLanes));
   } else {
-    // Elsewhere the gradient goes past the caches, from the first whole line on: its lines need not be read to be written.
+    // Elsewhere the gradient goes past the caches, from the first whole line on: its lines need not be read first.
     const int64_t before = lanes_to_line(dlogits), lead = before < V ? before : V;
     if (lead > 0) store_first(dlogits, gradient(0, lead), lead);
     for (i = lead; i + kLanes <= V; i += kLanes) stream(dlogits + i, gradient(i, kLanes));

@@ -7,8 +7,8 @@
 
 namespace nudge {
 namespace {
-// Rows a chunk: each reads the head's matrix twice and reads and writes its gradient, so that many pay for that, and few
-// hold less of logits (of GPT-2's 51 MB). With 64, training GPT-2's head took 1.4 times the processor's time; with 128
+// Rows a chunk: each reads the head's matrix twice and reads and writes its gradient, so that many pay for that, and
+// few hold less of logits (of GPT-2's 51 MB). With 64, training GPT-2's head took 1.4 times the processor's time; with 128
 // a few hundredths more, and with 512 as much. The bits don't depend on it.
 constexpr std::int64_t kChunk = 256;
 

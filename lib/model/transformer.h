@@ -31,8 +31,8 @@ struct Batch {
   }
 };
 
-// What the forward keeps of a block for its backward; T rows each. RMS norms leave mean1 and mean2 unused. What norms and
-// activations yield is not kept: made again from what is, it costs a hundredth of the step and saves a third of this.
+// What the forward keeps of a block for its backward; T rows each. RMS norms leave mean1 and mean2 unused. What norms
+// and activations yield is not kept, but made again from what is: no product is needed, and a third is saved.
 struct BlockTrace {
   Buffer<float> mean1, rstd1;                       // [T], [T]
   Buffer<float> q_raw, q_rstd, k_raw, k_rstd;       // [T, H, D], [T, H], [T, G, D], [T, G]: before the q and k norms
@@ -58,8 +58,8 @@ struct Trace {
   Buffer<float> scratch;           // the backward's
 };
 
-// Gradients in the layout of the parameters, for one minibatch after the other. A tied embedding is used twice, and each
-// use has a chain of its own, added once at the end (the law, g): the head's stands in the layout's place, the other in
+// Gradients in the layout of the parameters, for one minibatch after the other. A tied embedding is used twice, and
+// each use has a chain of its own, added once at the end (the law, g): the head's stands in the layout's place, the other in
 // rows of the tokens that the minibatch has. Products write a matrix's gradient without reading it where its chain
 // begins, so that between two minibatches only what is small has to be zeroed.
 class Gradients {

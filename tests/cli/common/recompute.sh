@@ -20,5 +20,6 @@ both() {
 }
 ok "sft-train --recompute" both sft-train --init base --batch 8 text.jsonl
 ok "rm-train --recompute" both rm-train --init base --batch 8 pairs.jsonl
-ok "ppo-step --recompute" both ppo-step --policy base --critic-init rm --minibatch 8 --epochs 1 scored.jsonl
-ok "ppo-step --critic shared --recompute" both ppo-step --policy base --critic shared --minibatch 8 --epochs 1 scored.jsonl
+step="ppo-step --policy base --minibatch 8 --epochs 1 scored.jsonl"
+ok "ppo-step --recompute" both $step --critic-init rm
+ok "ppo-step --critic shared --recompute" both $step --critic shared
