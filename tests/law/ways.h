@@ -41,8 +41,9 @@ inline KvCache poisoned_cache(const Subject& s, std::int64_t sequences) {
       for (std::int64_t h = 0; h < c.kv_heads(); ++h) {
         const KvBlocks at = cache.blocks(l, i, h);
         for (std::int64_t b = 0; b < KvCache::blocks_for(c.context); ++b)
-          std::fill_n(reinterpret_cast<float*>(static_cast<char*>(at.blocks[b]) + at.offset),
-                      kernels().kv_block_size(c.head_dim()), NAN);
+          std::memset(static_cast<char*>(at.blocks[b]) + at.offset, 0xff,  // in float32 and in bf16
+                      static_cast<std::size_t>(kernels().kv_block_size(c.head_dim())) *
+                          (at.bf16 ? sizeof(std::uint16_t) : sizeof(float)));
       }
   }
   for (std::int64_t i = 0; i < sequences; ++i) cache.clear(i);

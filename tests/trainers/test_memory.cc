@@ -170,7 +170,7 @@ TEST_CASE("the head's figures and gradients don't depend on where its chunks of 
     for (std::int64_t end : ends) {
       Targets part;
       for (; begin < end; ++begin) part.add(begin, batch.tokens[static_cast<std::size_t>(begin)], 0.7f);
-      head.train(model, trace.final.data(), part,
+      head.train(model, batch, trace.final.data(), part,
                  [&](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
                    for (std::int64_t i = 0; i < e - b; ++i) {
                      to[i] = {s[i].logprob, 0.1f, 0};
