@@ -136,7 +136,6 @@ check-layers:  ## prove that a file includes its own folder or a lower floor
 timed := $(filter-out $(build)/bench_growth,$(benches))
 bench: $(timed) $(bin)  ## measure kernels, whole steps and more against the machine's limits
 	@for b in $(timed); do $$b || exit 1; done
-	@sh tests/bench/start.sh $(build)
 
 bench-growth: $(build)/bench_growth  ## cost against growing work: a table, and docs/performance.svg
 	@$< > $(build)/growth.tsv

@@ -76,14 +76,6 @@ broken() {  # a peer that says something else is no row of nothing
 }
 ok "a program that prints no figure is a failure" broken
 
-starts() {
-  sh "$ROOT/tests/bench/start.sh" "$BUILD" 1 > table
-  [ "$(cut -d '|' -f 2 table | awk '{ print $5 }' | paste -sd ' ')" = \
-    'rollout, score, ppo-step, kl-report, sft-train, rm-train, peek,' ]
-  awk -F '|' '!($3 + 0 > 0) { exit 1 }' table
-}
-ok "start.sh runs every program that computes, and peek" starts
-
 cat > growth.tsv <<'END'
 grows	value	step	tokens/s	GFLOP/s	percent of FMA
 length	128	train	1000.0	10.00	25.0
