@@ -34,6 +34,23 @@ void fma_of_8() {
   asm volatile(NUDGE_FMA_LOOP("y") : "+r"(rounds) : : NUDGE_CLOBBERS);
 }
 
+// Four chains of tile products, of zeros: 16 rows by 16 columns by 32 k each.
+constexpr std::int64_t kTileRounds = 100000, kTileChains = 4, kTileOperations = 2 * 16 * 16 * 32;
+void multiply_tiles() {
+  alignas(64) std::uint8_t config[64] = {1};
+  for (int tile = 0; tile < 8; ++tile) config[16 + 2 * tile] = 64, config[48 + tile] = 16;
+  std::int64_t rounds = kTileRounds;
+  asm volatile(
+      "ldtilecfg %1\n\t"
+      "tilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3\n\t"
+      "tilezero %%tmm4\n\ttilezero %%tmm5\n\t"
+      ".p2align 5\n\t1:\n\t"
+      "tdpbf16ps %%tmm4, %%tmm5, %%tmm0\n\ttdpbf16ps %%tmm4, %%tmm5, %%tmm1\n\t"
+      "tdpbf16ps %%tmm4, %%tmm5, %%tmm2\n\ttdpbf16ps %%tmm4, %%tmm5, %%tmm3\n\t"
+      "dec %0\n\tjnz 1b\n\ttilerelease"
+      : "+r"(rounds) : "m"(config) : "cc");
+}
+
 // Adds up four streams, so that no latency of an addition shows.
 void read_all(const float* p, std::int64_t n) {
   __m128 sum[4] = {_mm_setzero_ps(), _mm_setzero_ps(), _mm_setzero_ps(), _mm_setzero_ps()};
@@ -84,6 +101,10 @@ MachineLimits measure_limits(std::string_view level, std::int64_t bytes, int rep
       parallel_for(threads, [&](std::int64_t) { lanes == 16 ? fma_of_16() : fma_of_8(); });
     });
     limits.fma = 2.0 * lanes * kChains * kRounds * threads / seconds;
+  }
+  if (level == "amx") {
+    const double seconds = fastest(repeats, [&] { parallel_for(threads, [](std::int64_t) { multiply_tiles(); }); });
+    limits.tiles = static_cast<double>(kTileOperations * kTileChains * kTileRounds) * threads / seconds;
   }
   try {
     limits.read = read_rate(bytes, repeats);

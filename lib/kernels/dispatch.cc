@@ -75,7 +75,8 @@ const Kernels& choose_kernels(const char* wanted, ProcessorLevels has) {
   if (name == "v3") return v3::table;
   if (name != "v4" && name != "amx")
     usage_error("NUDGE_KERNELS: there is no level '" + name + "'", "use v3, v4 or amx, or unset it");
-  if (name == "amx" && !has.amx) usage_error("NUDGE_KERNELS: this processor lacks level amx", "use v3 or v4, or unset it");
+  if (name == "amx" && !has.amx)
+    usage_error("NUDGE_KERNELS: this processor lacks level amx", "use v3 or v4, or unset it");
   if (name == "amx") return amx_table();
   if (!has.v4) usage_error("NUDGE_KERNELS: this processor lacks level v4 (AVX-512)", "use v3, or unset it");
   return v4::table;

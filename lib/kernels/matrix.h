@@ -109,8 +109,8 @@ void copy_strip(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
 }
 
 // C's tiles, strip by strip for each panel: run(strip, rows, m, p, panels, k, steps, s) is to multiply strip s of
-// the part, rows m .. m + rows - 1, by `panels` panels from p on, for k .. k + steps - 1; the panel's strips follow each
-// other, the first being 0.
+// the part, rows m .. m + rows - 1, by `panels` panels from p on, for k .. k + steps - 1; the panel's strips follow
+// each other, the first being 0.
 template <bool rounded, class Run>
 void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Run& run) {
   const int64_t count = ceiling(j.M, kTileRows), all_blocks = most(1, ceiling(j.K, kStripBlock));

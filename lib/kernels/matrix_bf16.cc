@@ -1,10 +1,10 @@
-// C = A B with both factors rounded to bf16, in the arithmetic of the processors' tile instructions (docs/determinism.md):
-// within each block of 32 along k the products of even k and those of odd k are two chains of FMAs from zero, then
-// even + odd is added to the element. Missing k of the last block count as zeros.
+// C = A B with both factors rounded to bf16, in the arithmetic of the processors' tile instructions
+// (docs/determinism.md): within each block of 32 along k the products of even k and those of odd k are two chains of
+// FMAs from zero, then even + odd is added to the element. Missing k of the last block count as zeros.
 //
 // B is packed as those instructions read it: panels of 32 columns, each of blocks of 32 k, each of two tiles of 16
-// columns, each of 16 rows of pairs: element (k, n) of a block stands at n / 16 * kTileNumbers + k / 2 * 32 + n % 16 * 2 +
-// k % 2.
+// columns, each of 16 rows of pairs: element (k, n) of a block stands at
+// n / 16 * kTileNumbers + k / 2 * 32 + n % 16 * 2 + k % 2.
 #include "lib/kernels/matrix.h"
 
 namespace nudge::NUDGE_LEVEL {

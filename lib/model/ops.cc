@@ -99,7 +99,8 @@ void accumulate_outer_with(const float* x, const float* y, std::span<const std::
                            std::int64_t N, bool begins, float* sum) {
   static Buffer<typename A::Number> packed;  // reused: the same few shapes come again and again
   std::vector<std::int64_t> at{0};
-  for (std::size_t b = 0; b + 1 < begin.size(); ++b) at.push_back(at.back() + A::packed_size(begin[b + 1] - begin[b], N));
+  for (std::size_t b = 0; b + 1 < begin.size(); ++b)
+    at.push_back(at.back() + A::packed_size(begin[b + 1] - begin[b], N));
   packed.reserve(at.back());
   for (std::size_t b = 0; b + 1 < begin.size(); ++b)
     pack_with<A>(y + begin[b] * N, N, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);

@@ -30,8 +30,8 @@ void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias
 void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx);
 
 // sum[K, N] += x[T, K]^T y[T, N], each element one chain over the rows that goes on from what it holds, or, where it
-// `begins` here, from 0. The rows are those of sequences, of which sequence b has begin[b] .. begin[b + 1]: with bf16 each
-// fills whole blocks of 32 rows.
+// `begins` here, from 0. The rows are those of sequences, of which sequence b has begin[b] .. begin[b + 1]: with bf16
+// each fills whole blocks of 32 rows.
 void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
                       std::int64_t N, Dtype dtype, bool begins, float* sum);
 // sum[N] += the rows of y[T, N], one after the other.

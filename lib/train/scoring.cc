@@ -9,8 +9,10 @@ Scorer::Scorer(const std::string& reward_model, const std::string& reference, Sc
     : options_(options), evaluator_(options.micro_tokens) {
   if (reward_model.empty() && reference.empty())
     usage_error("nothing to add", "give --reward-model FOLDER, --ref FOLDER or both");
-  if (!reward_model.empty()) reward_model_ = std::make_unique<Model>(load_model(reward_model, HeadKind::kScore, options.dtype));
-  if (!reference.empty()) reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage, options.dtype));
+  if (!reward_model.empty())
+    reward_model_ = std::make_unique<Model>(load_model(reward_model, HeadKind::kScore, options.dtype));
+  if (!reference.empty())
+    reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage, options.dtype));
   for (auto* m : {&reward_model_, &reference_})
     if (*m) (*m)->transformer.pack();
   if (reward_model_) dialogues_.emplace(reward_model_->tokenizer, options_.chat_format);

@@ -2,7 +2,9 @@
 // usage: bench [threads...] [products|softmax|attention...] (default: 1 and all threads, everything)
 #include <cmath>
 
+#include "lib/model/ops.h"
 #include "tests/bench/bench.h"
+#include "tests/kernels/bf16_tools.h"
 
 using namespace nudge;
 using namespace nudge::bench;
@@ -22,35 +24,43 @@ struct Bench {
     return scratch.data();
   }
 
-  void gemm(int64_t M, int64_t K, int64_t N);
+  void product(int64_t M, int64_t K, int64_t N, Dtype dtype);
   void rows();
   void attention();
 };
 
-void Bench::gemm(int64_t M, int64_t K, int64_t N) {
+// What an element of the product is by definition (docs/determinism.md): a chain over k, or the tile's chains.
+float element(const float* a, const float* b, int64_t K, int64_t N, Dtype dtype) {
+  float sum = 0;
+  if (dtype == Dtype::kF32) {
+    for (int64_t k = 0; k < K; ++k) sum = std::fma(a[k], b[k * N], sum);
+    return sum;
+  }
+  for (int64_t k = 0; k < K; k += 32) {
+    float parts[2] = {};  // of even and odd k
+    for (int64_t i = k; i < std::min(k + 32, K); ++i)
+      parts[i % 2] = std::fma(test::nearest_bf16(a[i]), test::nearest_bf16(b[i * N]), parts[i % 2]);
+    sum += parts[0] + parts[1];
+  }
+  return sum;
+}
+
+void Bench::product(int64_t M, int64_t K, int64_t N, Dtype dtype) {
   const Buffer<float> a = noise(M * K, 1), b = noise(K * N, 2);
-  Buffer<float> packed(k.packed_size(K, N)), c(M * N);
-  const int64_t panels = (N + 31) / 32;
-  parallel_ranges(panels, 8, [&](int64_t p, int64_t e) { k.pack(b.data(), N, 1, K, N, p, e, packed.data()); });
-  // Few large shares while A has to be copied for each; whole groups of four panels for the few-row tiles.
-  const int64_t shares = threads * (M >= 64 ? std::clamp<int64_t>(panels / 24, 1, 8) : 4);
-  const int64_t grain = ((panels + shares - 1) / shares + 3) / 4 * 4;
-  const auto run = [&] {
-    parallel_ranges(panels, grain, [&](int64_t p, int64_t e) {
-      k.gemm(a.data(), K, 1, packed.data(), nullptr, c.data(), N, M, N, K, p, e, false, own_scratch());
-    });
-  };
+  Buffer<float> c(M * N);
+  Packed packed;
+  pack(b.data(), N, 1, K, N, dtype, packed);
+  const auto run = [&] { multiply(a.data(), M, packed, nullptr, c.data()); };
   run();
   for (int64_t i = 0; i < 200; ++i) {
     const int64_t m = i * 7919 % M, n = i * 104729 % N;
-    float sum = 0;
-    for (int64_t j = 0; j < K; ++j) sum = std::fma(a[m * K + j], b[j * N + n], sum);
-    check(sum == c[m * N + n], "gemm");
+    check(element(a.data() + m * K, b.data() + n, K, N, dtype) == c[m * N + n], "a product");
   }
   const double s = fastest(M * K * N > (int64_t(1) << 33) ? 5 : 15, run);
-  const std::string what = "product, M " + std::to_string(M) + ", " + std::to_string(K) + " x " + std::to_string(N);
-  if (M >= 64) table.computes(what, 2.0 * static_cast<double>(M * K * N), s);
-  else table.reads(what + ", of the weights", 4.0 * static_cast<double>(K * N), s);
+  const std::string what = "product, M " + std::to_string(M) + ", " + std::to_string(K) + " x " + std::to_string(N) +
+                           ", " + name_of(dtype);
+  if (M >= 64) table.computes(what, 2.0 * static_cast<double>(M * K * N), s, dtype);
+  else table.reads(what + ", of the weights", bytes_of(dtype) * static_cast<double>(K * N), s);
 }
 
 void Bench::rows() {
@@ -108,7 +118,7 @@ void Bench::attention() {
     check(std::abs(double(out[t * H * D]) - y / sum) < 1e-5, "attention");
   }
   const double flops = 2.0 * 2 * static_cast<double>(H * D * T * (T + 1) / 2);
-  table.computes("attention, 12 heads, prefill of 1024", flops, fastest(9, run));
+  table.computes("attention, 12 heads, prefill of 1024", flops, fastest(9, run), Dtype::kF32);
 }
 
 }  // namespace
@@ -128,8 +138,10 @@ int main(int argc, char** argv) {
     Bench bench(kernels(), threads, table);
     const int64_t shapes[][2] = {{768, 2304}, {768, 768}, {768, 3072}, {3072, 768}, {768, 50257}};
     if (rows.has("products")) {
-      for (const auto& s : shapes) bench.gemm(512, s[0], s[1]);
-      for (int64_t M : {1, 8}) bench.gemm(M, 768, 50257);
+      for (Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
+        for (const auto& s : shapes) bench.product(512, s[0], s[1], dtype);
+        for (int64_t M : {1, 8}) bench.product(M, 768, 50257, dtype);
+      }
     }
     if (rows.has("softmax")) bench.rows();
     if (rows.has("attention")) bench.attention();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/base/buffer.h"
+#include "lib/base/dtype.h"
 #include "lib/base/limits.h"
 #include "lib/base/parallel.h"
 #include "lib/kernels/kernels.h"
@@ -65,7 +66,12 @@ inline void check(bool good, const std::string& what) {
   std::exit(1);
 }
 
+// Of a weight, or of a key or value in a cache.
+inline double bytes_of(Dtype dtype) { return dtype == Dtype::kF32 ? 4 : 2; }
+
 struct Limits : MachineLimits {
+  // Of products in that arithmetic.
+  double of(Dtype dtype) const { return dtype == Dtype::kBf16 && tiles > 0 ? tiles : fma; }
   double write = 0, copy = 0;  // bytes a second written, and copied; with stores that pass the caches by
 };
 
@@ -110,8 +116,8 @@ class Table {
     limit > 0 ? std::printf(" %8.1f | %3.0f%% |\n", limit, 100 * figure / limit) : std::printf(" | |\n");
     std::fflush(stdout);
   }
-  void computes(const std::string& what, double flops, double s) const {
-    row(what, flops / s / 1e9, limits.fma / 1e9, "GFLOP/s");
+  void computes(const std::string& what, double flops, double s, Dtype dtype) const {
+    row(what, flops / s / 1e9, limits.of(dtype) / 1e9, "GFLOP/s");
   }
   void reads(const std::string& what, double bytes, double s) const {
     row(what, bytes / s / 1e9, limits.read / 1e9, "GB/s");
@@ -126,6 +132,7 @@ class Table {
  private:
   void print_limits(const Limits& l, const std::string& when) const {
     row("FMA" + when, l.fma / 1e9, 0, "GFLOP/s");
+    if (l.tiles > 0) row("bf16 tiles" + when, l.tiles / 1e9, 0, "GFLOP/s");
     row("reading from memory" + when, l.read / 1e9, 0, "GB/s");
     row("writing to memory" + when, l.write / 1e9, 0, "GB/s");
     row("copying in memory, read + write" + when, 2 * l.copy / 1e9, 0, "GB/s");

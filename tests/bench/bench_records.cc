@@ -84,7 +84,7 @@ Record record_of(const Sample& s) {
   r.set_text("finish", "length");
   r.set_text("policy", "0123456789abcdef0123456789abcdef");
   r.set_text("tokenizer", "0123456789abcdef0123456789abcdef");
-  r.set_text("dtype", kDtype);
+  r.set_text("dtype", name_of(Dtype::kF32));
   r.set_integer("arith", kArithmetic);
   r.set_integer("seed", 0);
   r.set_real("temperature", 1);

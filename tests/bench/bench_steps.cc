@@ -2,7 +2,7 @@
 // is: the least time for its work (tests/bench/steps.h counts it) at the limits measured in the same run, which is
 // operations / FMA throughput for training and prefill, with the bytes of AdamW / reading added where there is a step,
 // and bytes of weights, keys and values / reading for decoding.
-// usage: bench_steps [f32] [train|ppo|decode-1|decode-8|decode-32...] (default: f32, everything)
+// usage: bench_steps [f32|bf16] [train|ppo|decode-1|decode-8|decode-32...] (default: both, everything)
 #include <fstream>
 #include <optional>
 
@@ -25,9 +25,9 @@ constexpr int64_t kB = 4, kT = 256;
 void train(const Table& table, Model& model) {
   TrainingSteps steps(model, kB, kT);
   const double s = median(3, [&] { steps.step(); });
-  const double least = training_flops(model, kB, kT, true) / table.limits.fma +
+  const double least = training_flops(model, kB, kT, true) / table.limits.of(model.config().dtype) +
                        optimizer_bytes(model) / table.limits.read;
-  tokens_row(table, "training, B=4 T=256, f32", kB * kT, s, least);
+  tokens_row(table, "training, B=4 T=256, " + dtype_of(model), kB * kT, s, least);
 }
 
 // The most that this process has held of memory since forget_peak(), in bytes; nothing where the system doesn't tell.
@@ -88,9 +88,9 @@ void ppo(const Table& table, Model& policy) {
         "the figures of a PPO update");
   const double s = median(3, update);
   const double least = (training_flops(policy, kB, kT, true) + training_flops(critic, kB, kT, false)) /
-                           table.limits.fma +
+                           table.limits.of(policy.config().dtype) +
                        (optimizer_bytes(policy) + optimizer_bytes(critic)) / table.limits.read;
-  tokens_row(table, "PPO update, own critic, entropy bonus, f32", kB * kT, s, least);
+  tokens_row(table, "PPO update, own critic, entropy bonus, " + dtype_of(policy), kB * kT, s, least);
   const double state = 16.0 * static_cast<double>(policy.transformer.layout().size + critic.transformer.layout().size);
   if (const auto bytes = peak())
     table.row("its peak memory / weights, gradients, moments (percent)", 100 * *bytes / state, 0, "%");
@@ -99,11 +99,11 @@ void ppo(const Table& table, Model& policy) {
 void decode(const Table& table, const Model& model, int64_t batch) {
   constexpr int64_t kPrompt = 128, kNew = 128;
   const DecodeTimes times = decode_times(model, batch, kPrompt, kNew, 3);
-  const std::string of = ", batch " + std::to_string(batch) + ", f32";
+  const std::string of = ", batch " + std::to_string(batch) + ", " + dtype_of(model);
   const auto B = static_cast<double>(batch);
   tokens_row(table, "prefill of 128" + of, B * kPrompt, times.prefill,
              (block_flops(model, B * kPrompt) + attention_flops(model, B, kPrompt) + head_flops(model, B)) /
-                 table.limits.fma);
+                 table.limits.of(model.config().dtype));
   // The first token is the prefill's; the others' steps see 129 to 255 tokens.
   constexpr double kSteps = kNew - 1, kLength = kPrompt + kNew / 2;
   tokens_row(table, "decode 128 + 128" + of, B * kSteps, times.decode,
@@ -114,13 +114,23 @@ void decode(const Table& table, const Model& model, int64_t batch) {
 
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  if (!words.empty() && words[0] == "f32") words.erase(words.begin());
+  std::vector<Dtype> dtypes;
+  for (Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
+    if (words.empty() || words[0] != name_of(dtype)) continue;
+    dtypes.push_back(dtype);
+    words.erase(words.begin());
+    break;
+  }
+  if (dtypes.empty()) dtypes = {Dtype::kF32, Dtype::kBf16};
   const Rows rows("bench_steps", {"train", "ppo", "decode-1", "decode-8", "decode-32"}, words);
   const Table table;
-  Model model = random_model(gpt2_config(12, 768, 12, 1024, 50257));
-  model.transformer.pack();
-  for (int64_t batch : {1, 8, 32})
-    if (rows.has("decode-" + std::to_string(batch))) decode(table, model, batch);
-  if (rows.has("train")) train(table, model);
-  if (rows.has("ppo")) ppo(table, model);
+  for (Dtype dtype : dtypes) {
+    Model model = random_model(gpt2_config(12, 768, 12, 1024, 50257));
+    model.transformer.config().dtype = dtype;
+    model.transformer.pack();
+    for (int64_t batch : {1, 8, 32})
+      if (rows.has("decode-" + std::to_string(batch))) decode(table, model, batch);
+    if (rows.has("train")) train(table, model);
+    if (rows.has("ppo")) ppo(table, model);
+  }
 }

@@ -51,7 +51,7 @@ their_softmax() {
       print passes * 4e-6 * 512 * 50257 / substr($0, RSTART + 6, RLENGTH - 6); n++ }
     END { exit n != 1 }'
 }
-our_steps() { "$build/bench_steps" f32 "$our_words" | figure_of "$our_row"; }
+our_steps() { "$build/bench_steps" "$our_dtype" "$our_words" | figure_of "$our_row"; }
 their_steps() {  # the words are several
   # shellcheck disable=SC2086
   "$python" "$peers/gpt2_torch.py" $their_words | awk -v before="$their_row" '
@@ -67,11 +67,15 @@ our_row='log-sum-exp, log-prob, entropy' their_row='fwd log_softmax+gather+entro
 compare "log-prob and entropy of [512, 50257]" GB/s our_softmax their_softmax
 our_row="clipped loss's backward" their_row='bwd only clip loss' passes=2
 compare "clipped loss's backward of the same" GB/s our_softmax their_softmax
-our_words=train our_row='training,' their_words="train fp32 $threads 4 256" their_row='->'
-compare "training, B=4 T=256, f32" tokens/s our_steps their_steps
-our_words=ppo our_row='PPO update' their_words="ppo fp32 $threads 4 256" their_row='->'
-compare "PPO update, own critic, entropy bonus, f32" tokens/s our_steps their_steps
-for batch in 1 8 32; do
-  our_words=decode-$batch our_row="decode 128" their_words="gen fp32 $threads $batch" their_row=decode
-  compare "decode 128 + 128, batch $batch, f32" tokens/s our_steps their_steps
+for our_dtype in f32 bf16; do
+  their_dtype=$our_dtype
+  [ "$our_dtype" != f32 ] || their_dtype=fp32
+  our_words=train our_row='training,' their_words="train $their_dtype $threads 4 256" their_row='->'
+  compare "training, B=4 T=256, $our_dtype" tokens/s our_steps their_steps
+  our_words=ppo our_row='PPO update' their_words="ppo $their_dtype $threads 4 256" their_row='->'
+  compare "PPO update, own critic, entropy bonus, $our_dtype" tokens/s our_steps their_steps
+  for batch in 1 8 32; do
+    our_words=decode-$batch our_row="decode 128" their_words="gen $their_dtype $threads $batch" their_row=decode
+    compare "decode 128 + 128, batch $batch, $our_dtype" tokens/s our_steps their_steps
+  done
 done

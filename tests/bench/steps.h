@@ -38,6 +38,7 @@ inline Model model_of(const ModelConfig& config, Buffer<float> values) {
 inline Model random_model(const ModelConfig& config) {
   return model_of(config, initial_parameters(config, Layout(config), 1));
 }
+inline std::string dtype_of(const Model& model) { return name_of(model.config().dtype); }
 
 inline std::vector<std::int32_t> random_tokens(std::int64_t n, std::int64_t vocab, std::uint64_t seed) {
   std::vector<std::int32_t> tokens;
@@ -80,7 +81,7 @@ inline double decode_bytes(const Model& model, double batch, double length) {
   const ModelConfig& c = model.config();
   const auto weights = static_cast<double>(model.transformer.layout().size - c.context * c.width);
   const auto cached = static_cast<double>(2 * c.layers * c.kv_heads() * c.head_dim());
-  return 4 * (weights + cached * length * batch);
+  return bytes_of(c.dtype) * (weights + cached * length * batch);
 }
 
 // --- steps ---
