@@ -9,8 +9,8 @@ namespace nudge {
 // A second, of all threads together; 0 where it isn't known.
 struct MachineLimits {
   double fma = 0;    // float32 operations, two in a fused multiply-add
-  double tiles = 0;  // operations of the tile instruction for bf16
   double read = 0;   // bytes read from memory
+  double tiles = 0;  // operations of the tile instruction for bf16
 };
 
 // With thread_count() threads, each figure the best of `repeats` after one that warms up, since what disturbs only
