@@ -1,5 +1,6 @@
 #include "lib/io/chunks.h"
 
+#include <sys/eventfd.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -36,7 +37,7 @@ bool ChunkReader::fill(std::size_t wanted) {
     }
     const std::size_t had = window_.size();
     window_.resize(had + kReadSize);
-    const std::size_t n = read_some(fd_.get(), window_.data() + had, kReadSize, name_);
+    const std::size_t n = read_some(fd_.get(), window_.data() + had, kReadSize, name_, wake_);
     window_.resize(had + n);
     ended_ = n == 0;
   }
@@ -53,7 +54,8 @@ Chunk ChunkReader::damage(const std::string& cause) {
   return chunk;
 }
 
-Chunk ChunkReader::next() {
+Chunk ChunkReader::next(std::string space) {
+  text_ = std::move(space);
   if (!begun_) {
     begun_ = true;
     if (fill(4)) zstd_ = little_endian(head()) == kFrameMagic || is_skippable(little_endian(head()));
@@ -83,7 +85,7 @@ Chunk ChunkReader::plain() {
   text_.assign(head(), available());
   consume(available());
   chunk.kind = Chunk::kText;
-  chunk.text = text_;
+  chunk.text = std::move(text_);
   return chunk;
 }
 
@@ -167,7 +169,7 @@ Chunk ChunkReader::frame() {
       if (!piecewise_ && find_frame(4) < available()) return damage("a frame is damaged");
       Chunk chunk = damage("cut within a frame");
       consume(available());
-      if (!piecewise_) chunk.text = text_;
+      if (!piecewise_) chunk.text = std::move(text_);
       return chunk;
     }
     if (text_.size() >= limit_ || used >= limit_) {
@@ -175,7 +177,7 @@ Chunk ChunkReader::frame() {
       consume(used);
       Chunk chunk;
       chunk.kind = Chunk::kText;
-      chunk.text = text_;
+      chunk.text = std::move(text_);
       chunk.at = frame_at_;
       return chunk;
     }
@@ -188,7 +190,7 @@ Chunk ChunkReader::frame_end(std::size_t compressed) {
   ++frames_;
   Chunk chunk;
   chunk.kind = Chunk::kText;
-  chunk.text = text_;
+  chunk.text = std::move(text_);
   chunk.at = frame_at_;
   return chunk;
 }
@@ -214,6 +216,41 @@ std::size_t ChunkReader::find_frame(std::size_t from) const {
     if (magic == kFrameMagic || magic == kMarkMagic) return i;
   }
   return available();
+}
+
+ChunksAhead::~ChunksAhead() {
+  if (!thread_.joinable()) return;
+  queue_.close();
+  ::eventfd_write(wake_.get(), 1);
+  thread_.join();
+}
+
+void ChunksAhead::next(Chunk& chunk) {
+  if (thread_.joinable()) {
+    if (queue_.take(chunk)) return;
+    thread_.join();
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+  chunk = reader_.next(std::move(chunk.text));
+  if (chunk.kind == Chunk::kText && ++texts_ == 2) start();
+}
+
+void ChunksAhead::start() {
+  wake_ = Descriptor(::eventfd(0, EFD_CLOEXEC));
+  if (!wake_) return;
+  reader_.end_by(wake_.get());
+  thread_ = background_thread([this] { read_ahead(); });
+}
+
+// The end itself is not handed over: the reader tells of it again.
+void ChunksAhead::read_ahead() {
+  try {
+    for (Chunk chunk; (chunk = reader_.next(std::move(chunk.text))).kind != Chunk::kEnd && queue_.give(chunk);) {
+    }
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+  queue_.close();
 }
 
 }  // namespace nudge

@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <exception>
 #include <string>
-#include <string_view>
+#include <thread>
 
+#include "lib/io/background.h"
 #include "lib/io/descriptor.h"
 #include "lib/io/stream.h"
 
@@ -16,10 +17,10 @@ namespace nudge {
 
 struct Chunk {
   enum Kind { kText, kMark, kDamage, kEnd } kind = kEnd;
-  std::string_view text;  // kText; kDamage: what a cut frame holds, unverified. Valid until the next call
-  StreamMark mark;        // kMark
-  std::string cause;      // kDamage
-  std::int64_t at = 0;    // offset in the input where the chunk's frame begins
+  std::string text;     // kText; kDamage: what a cut frame holds, unverified
+  StreamMark mark;      // kMark
+  std::string cause;    // kDamage
+  std::int64_t at = 0;  // offset in the input where the chunk's frame begins
 };
 
 class ChunkReader {
@@ -29,8 +30,11 @@ class ChunkReader {
   ChunkReader(Descriptor fd, std::string name, std::size_t limit);
   ~ChunkReader();
 
-  // The next chunk. After kDamage the following call goes on at the next thing that looks like a frame.
-  Chunk next();
+  // The next chunk; its text may take the memory of `space`. After kDamage the following call goes on at the next
+  // thing that looks like a frame.
+  Chunk next(std::string space = {});
+  // From now on the input ends where there is none to be had and `fd` is readable.
+  void end_by(int fd) { wake_ = fd; }
 
   bool zstd() const { return zstd_; }
   std::int64_t frames() const { return frames_; }     // with text, whole ones
@@ -51,6 +55,7 @@ class ChunkReader {
   std::size_t find_frame(std::size_t from) const;
 
   Descriptor fd_;
+  int wake_ = -1;
   std::string name_;
   std::size_t limit_;
   std::string window_;     // read and not yet dropped; the frame in work begins at start_
@@ -63,6 +68,30 @@ class ChunkReader {
   std::int64_t frames_ = 0, frame_at_ = 0;
   std::string text_;
   ZSTD_DCtx_s* decoder_ = nullptr;
+};
+
+// The chunks of a ChunkReader. From the second with text on a thread of its own reads and decompresses them ahead of
+// next(), at most Handover::kMost and the one it works on; a small input starts none.
+class ChunksAhead {
+ public:
+  ChunksAhead(Descriptor fd, std::string name, std::size_t limit) : reader_(std::move(fd), std::move(name), limit) {}
+  ~ChunksAhead();  // ends the thread; doesn't wait for input
+
+  void next(Chunk& chunk);  // replaces it; throws what ChunkReader::next() threw there
+  bool zstd() const { return reader_.zstd(); }  // once there was a chunk
+  std::int64_t frames() const { return reader_.frames(); }  // after kEnd, as offset()
+  std::int64_t offset() const { return reader_.offset(); }
+
+ private:
+  void start();
+  void read_ahead();
+
+  ChunkReader reader_;  // the thread's while it runs
+  int texts_ = 0;
+  Descriptor wake_;     // an eventfd that the thread looks at while it waits for input
+  Handover<Chunk> queue_;
+  std::exception_ptr failure_;  // that ended the thread
+  std::thread thread_;
 };
 
 }  // namespace nudge

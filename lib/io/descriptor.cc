@@ -50,26 +50,31 @@ namespace {
 
 // After a call that failed: whether to try it again. A descriptor that we were given may be non-blocking, as
 // another program that shares a pipe or terminal sets it; then we wait until it is ready.
-bool try_again(int fd, short event) {
+bool try_again(int fd, short event, int wake = -1) {
   if (errno == EINTR) return true;
   if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-  pollfd wanted = {fd, event, 0};
-  return ::poll(&wanted, 1, -1) >= 0 || errno == EINTR;
+  pollfd wanted[] = {{fd, event, 0}, {wake, POLLIN, 0}};  // one that is negative is passed over
+  return ::poll(wanted, 2, -1) >= 0 || errno == EINTR;
 }
 
 template <class F>
-std::size_t read_with(F read_once, int fd, const std::string& name) {
+std::size_t read_with(F read_once, int fd, const std::string& name, int wake = -1) {
   while (true) {
     const ssize_t n = read_once();
     if (n >= 0) return static_cast<std::size_t>(n);
-    if (!try_again(fd, POLLIN)) system_error(Exit::kIo, name, "reading failed", errno);
+    if (!try_again(fd, POLLIN, wake)) system_error(Exit::kIo, name, "reading failed", errno);
   }
 }
 
 }  // namespace
 
-std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name) {
-  return read_with([&] { return ::read(fd, to, size); }, fd, name);
+std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name, int wake) {
+  const auto read_once = [&]() -> ssize_t {
+    pollfd either[] = {{fd, POLLIN, 0}, {wake, POLLIN, 0}};
+    if (wake >= 0 && ::poll(either, 2, -1) < 0) return -1;
+    return either[1].revents != 0 ? 0 : ::read(fd, to, size);
+  };
+  return read_with(read_once, fd, name, wake);
 }
 
 std::size_t read_some_at(int fd, char* to, std::size_t size, off_t at, const std::string& name) {

@@ -37,8 +37,9 @@ class Descriptor {
 // Opens for reading; kNoInput where it is missing, unreadable or a folder.
 Descriptor open_input(const std::string& path);
 
-// Read up to `size` bytes, 0 at the end alone; exactly `size`, or kBadInput; kIo.
-std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name);
+// Read up to `size` bytes, 0 at the end alone; exactly `size`, or kBadInput; kIo. Where `wake` is a descriptor, 0 also
+// once that is readable, instead of waiting for input.
+std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name, int wake = -1);
 std::size_t read_some_at(int fd, char* to, std::size_t size, off_t at, const std::string& name);
 void read_exactly_at(int fd, char* to, std::size_t size, off_t at, const std::string& name);
 

@@ -38,10 +38,9 @@ struct RecordReader::State {
   std::vector<std::string> paths;
   ReaderOptions options;
   std::vector<StreamInfo> infos;
-  std::optional<ChunkReader> chunks;  // of the input in work
-  std::string_view text;              // rest of the chunk in work
-  const char* text_begin = nullptr;   // of that chunk
-  std::int64_t text_at = 0;           // where it stands in the input, or its frame
+  std::optional<ChunksAhead> chunks;  // of the input in work
+  Chunk chunk;                        // in work
+  std::string_view text;              // its rest
   std::optional<Chunk> deferred;      // a mark that waits for the line before it
   std::string pending;                // start of a line whose end is not there yet
   std::int64_t line_at = 0;           // where the line in work begins, or the frame in which it does
@@ -123,9 +122,7 @@ bool RecordReader::State::advance() {
     deferred.reset();
     return true;
   }
-  const Chunk chunk = chunks->next();
-  text_begin = chunk.text.data();
-  text_at = chunk.at;
+  chunks->next(chunk);
   switch (chunk.kind) {
     case Chunk::kText:
       text = chunk.text;
@@ -147,7 +144,7 @@ bool RecordReader::State::advance() {
       if (!std::exchange(repeated, true)) damage(chunk.cause, chunk.at);
       // Whole lines of a frame that was cut; what is after the last newline is lost.
       const std::size_t last = chunk.text.rfind('\n');
-      text = last == std::string_view::npos ? std::string_view{} : chunk.text.substr(0, last + 1);
+      text = std::string_view(chunk.text).substr(0, last == std::string::npos ? 0 : last + 1);
       return true;
     }
     case Chunk::kEnd: break;
@@ -192,7 +189,7 @@ bool RecordReader::State::take_line(std::string_view& line) {
   while (!text.empty()) {
     const auto* newline = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
     const std::size_t length = newline == nullptr ? text.size() : static_cast<std::size_t>(newline - text.data());
-    if (pending.empty() && !skipping) line_at = text_at + (chunks->zstd() ? 0 : text.data() - text_begin);
+    if (pending.empty() && !skipping) line_at = chunk.at + (chunks->zstd() ? 0 : text.data() - chunk.text.data());
     const std::string_view part = text.substr(0, length);
     text.remove_prefix(newline == nullptr ? length : length + 1);
     if (!skipping && pending.size() + length > options.max_line) {

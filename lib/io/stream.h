@@ -45,6 +45,7 @@ struct ReaderOptions {
 // damage is thrown as Error kBadInput with record number (from 1, within its file; lines that salvage leaves out
 // count, those of a frame that can't be read don't) and byte offset. A byte order mark is no JSON. Errors:
 // kNoInput (missing, a folder), kBadInput (empty, damaged, incomplete, not JSON), kIo (reading failed).
+// From the second frame (or 256 KiB of plain text) on a thread of the reader's own reads ahead, three of them at most.
 class RecordReader {
  public:
   explicit RecordReader(std::vector<std::string> paths, ReaderOptions options = {});  // none or "-": stdin
@@ -80,7 +81,9 @@ struct WriterOptions {
 // and terminals what was written is passed on at least once a second (as often as write is called); in files frames
 // depend on the text alone.
 // Errors: kUsage (compressed data to a terminal), kCannotCreate (exists, no such folder), kIo (writing failed).
-// A reader that left ends the process by SIGPIPE, quietly.
+// A reader that left ends the process by SIGPIPE, quietly. Full frames are compressed and written by a thread of the
+// writer's own, at most three behind; an error there is thrown by the next call, and by each after it. flush(),
+// finish(), suspend() and the destructor wait for it.
 class RecordWriter {
  public:
   explicit RecordWriter(WriterOptions options);

@@ -5,15 +5,19 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <new>
+#include <thread>
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
+#include "lib/io/background.h"
 #include "lib/io/descriptor.h"
 #include "lib/io/leftover_stream.h"
 #include "lib/io/mark.h"
@@ -96,6 +100,11 @@ struct RecordWriter::State {
   std::size_t journaled = 0;
   Clock::time_point passed_on = Clock::now();
   bool finished = false;
+  // Frames that are full are compressed and put by a thread. While it runs, fd, encoder and stored are its own.
+  Handover<std::string> frames;
+  std::thread behind;
+  std::exception_ptr failure;  // that ended it. What came after is not in the file: it is thrown again and again
+  std::atomic<bool> failed = false;
 
   ~State();
   void open_stdout();
@@ -105,6 +114,9 @@ struct RecordWriter::State {
   void put(std::string_view bytes);
   void shorten(std::int64_t size);
   void line_ends(std::size_t begin);
+  void pass_on_frame();
+  void put_behind();
+  void drain();
   void close_frame();
   void journal();
   void publish();
@@ -112,6 +124,8 @@ struct RecordWriter::State {
 };
 
 RecordWriter::State::~State() {
+  frames.close();
+  if (behind.joinable()) behind.join();
   ZSTD_freeCCtx(encoder);
   if (!temporary.empty()) ::unlink(temporary.c_str());
 }
@@ -202,6 +216,7 @@ void RecordWriter::State::put(std::string_view bytes) {
 
 // After a line was appended to `pending`, where it begins at `begin`.
 void RecordWriter::State::line_ends(std::size_t begin) {
+  if (failed) drain();
   const std::string_view line = std::string_view(pending).substr(begin);
   if (line.find('\n') != std::string_view::npos) {
     pending.resize(begin);
@@ -211,14 +226,44 @@ void RecordWriter::State::line_ends(std::size_t begin) {
   pending += '\n';
   ++count;
   if (pending.size() >= options.frame_text) {
-    close_frame();
+    pass_on_frame();
   } else if (Clock::now() - passed_on >= kPatience) {
-    if (!regular) close_frame();
+    if (!regular) pass_on_frame();
     else if (!tag.empty()) journal();
   }
 }
 
+// As close_frame(), but doesn't wait until it is done. (Where there is a plain copy it does, once a second.)
+void RecordWriter::State::pass_on_frame() {
+  if (journaled == 0 && !behind.joinable()) behind = background_thread([this] { put_behind(); });
+  if (!behind.joinable()) return close_frame();
+  passed_on = Clock::now();
+  if (!frames.give(pending)) drain();
+  pending.clear();
+}
+
+void RecordWriter::State::put_behind() {
+  try {
+    for (std::string frame; frames.take(frame);) put(options.zstd ? compress(encoder, frame) : frame);
+  } catch (...) {
+    failure = std::current_exception();
+    failed = true;
+    frames.close();
+  }
+}
+
+// Ends the thread when all is written that it was given; the next frame starts another.
+void RecordWriter::State::drain() {
+  if (behind.joinable()) {
+    frames.close();
+    behind.join();
+    frames.reopen();
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
 void RecordWriter::State::close_frame() {
+  drain();
   passed_on = Clock::now();
   if (pending.empty()) return;
   // The plain copy goes first: killed between, a run that goes on must not find lines twice.
@@ -229,6 +274,7 @@ void RecordWriter::State::close_frame() {
 }
 
 void RecordWriter::State::journal() {
+  drain();
   passed_on = Clock::now();
   const std::string_view fresh = std::string_view(pending).substr(journaled);
   write_all_at(fd.get(), fresh, stored + static_cast<off_t>(journaled), name);

@@ -1,0 +1,62 @@
+// A thread that works ahead of the calling one or behind it, and the short queue between the two. Internal to lib/io.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace nudge {
+
+// Runs `work`, which may not throw, in a thread that leaves all signals to the others. Where the system refuses a
+// thread the one returned is not joinable, and nothing is run.
+std::thread background_thread(std::function<void()> work);
+
+// Items in order from one thread to one other; the faster waits. Items are swapped with those of the slots, so that
+// what memory they own goes round.
+template <class T>
+class Handover {
+ public:
+  static constexpr std::size_t kMost = 2;  // that were given and not yet taken
+
+  // Waits for room. False, and nothing given, where it is closed.
+  bool give(T& item) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return closed_ || given_ - taken_ < kMost; });
+    if (closed_) return false;
+    std::swap(slots_[given_++ % kMost], item);
+    changed_.notify_one();  // only one of the two can be waiting
+    return true;
+  }
+
+  // Waits for an item. False where it is closed and all were taken.
+  bool take(T& item) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return closed_ || given_ > taken_; });
+    if (given_ == taken_) return false;
+    std::swap(slots_[taken_++ % kMost], item);
+    changed_.notify_one();
+    return true;
+  }
+
+  void close() { set_closed(true); }
+  void reopen() { set_closed(false); }
+
+ private:
+  void set_closed(bool closed) {
+    const std::lock_guard lock(mutex_);
+    closed_ = closed;
+    changed_.notify_one();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::array<T, kMost> slots_;
+  std::size_t given_ = 0, taken_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace nudge
