@@ -12,7 +12,13 @@ find_peers() {
     echo "bench-peers: no peers in the folder '$peers' (NUDGE_PEERS): nothing was measured"
     return 1; }
   for python in ${NUDGE_PYTHON:-python3 /usr/bin/python3}; do
-    "$python" -c 'import torch' 2> /dev/null && return 0
+    libraries=$("$python" -c 'import torch; print(open("/proc/self/maps").read())' 2> /dev/null) || continue
+    case $libraries in
+      */blas/libblas.so*)  # the textbook's loops, tens of times slower than what anybody would run
+        echo "bench-peers: torch would multiply by the reference BLAS (Debian: libopenblas0-pthread): nothing was measured"
+        return 1 ;;
+    esac
+    return 0
   done
   echo "bench-peers: no Python with torch (Debian: python3-torch): nothing was measured"
   return 1

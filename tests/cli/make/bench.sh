@@ -15,7 +15,7 @@ mkdir peers build
 touch peers/gpt2_torch.py peers/softmax_torch.py
 cat > python <<'END'
 #!/bin/sh
-case $2 in 'import torch') exit 0 ;; *version*) echo "PyTorch 1.2.3"; exit 0 ;; esac
+case $2 in 'import torch;'*) echo "7f0000-7f1000 r-xp 00 08:01 1 ${BLAS-}"; exit 0 ;; *version*) echo "PyTorch 1.2.3"; exit 0 ;; esac
 echo x >> "$STUB/turns.$3.$2"
 turn=$(wc -l < "$STUB/turns.$3.$2")
 case ${1##*/} in
@@ -51,7 +51,14 @@ no_torch() {
   expect_stdout '^bench-peers: no Python with torch .* nothing was measured$'
 }
 ok "without torch it says so, measures nothing and succeeds" no_torch
+reference_blas() {
+  BLAS=/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0 expect_status 0 in_tree bench-peers
+  expect_stdout '^bench-peers: torch would multiply by the reference BLAS .* nothing was measured$'
+}
+ok "a torch without a BLAS that is worth comparing with is not compared with" reference_blas
 ratios() {
+  BLAS=/usr/lib/x86_64-linux-gnu/openblas-pthread/libblas.so.3
+  export BLAS
   sh "$ROOT/tests/bench/peers.sh" run build 3 | tr -s ' ' > table
   # Of the peer's figures of three turns the middle one: 202.9 ms for 102.9 MB, 20.5 tokens/s, 2BATCH.
   cat > expected <<'END'
