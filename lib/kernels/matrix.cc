@@ -11,35 +11,41 @@ constexpr int wide_of(int R) {
   return R == 1 ? 4 : R <= 3 ? 2 : 1;
 }
 
-// One tile: R rows from m on, W vectors from column n on, k in [k, k + steps).
-template <int R, int W, bool by_column, bool stream>
-void run_tile(const Job& j, const float* packed, const float* strip, int64_t m, int64_t n, int64_t k, int64_t steps) {
+// The strip's first R rows, W vectors from column n on, k in [k, k + steps).
+template <int R, int W, bool by_column, bool stream, class Next = NothingNext>
+void run_tile(const Job& j, const float* packed, const Strip& strip, int64_t n, int64_t k, int64_t steps,
+              Next next = {}) {
   Tile<R, W> t;
-  begin_tile(j, m, n, k, t);
+  begin_tile(j, strip.m, n, k, t);
   const RightFactor b = {packed + n / kPanel * (kPanel * j.K) + k * kPanel + n % kPanel, kPanel, 16, kPanel * j.K};
-  multiply<stream ? kFetch : 0>(t, strip, by_column ? 1 : kStripStep, by_column ? kTileRows : 1, b, steps);
-  end_tile(j, m, n, k + steps == j.K, t);
+  multiply<stream ? kFetch : 0>(t, strip.at, by_column ? 1 : kStripStep, by_column ? kTileRows : 1, b, steps, 16, next);
+  end_tile(j, strip.m, n, k + steps == j.K, t);
 }
 
-// A strip of R <= kTileRows rows against `panels` panels from panel p on.
+// A strip of R rows, the only one, against `panels` panels from panel p on.
 template <int R, bool by_column>
-void run_strip(int rows, const Job& j, const float* packed, const float* strip, int64_t m, int64_t p, int64_t panels,
-               int64_t k, int64_t steps, bool stream) {
-  if constexpr (R > 1) {
-    if (rows < R) return run_strip<R - 1, by_column>(rows, j, packed, strip, m, p, panels, k, steps, stream);
-  }
+void run_alone(const Job& j, const float* packed, const Strip& strip, int64_t p, int64_t panels, int64_t k,
+               int64_t steps) {
   constexpr int W = wide_of(R), one = W < 2 ? W : 2;
   int64_t n = p * kPanel;
   const int64_t end = least((p + panels) * kPanel, j.N);
   if constexpr (W > 2) {
-    for (; n + W * 16 <= (p + panels) * kPanel; n += W * 16) {
-      if (R > 1 && stream) run_tile<R, W, by_column, (R > 1)>(j, packed, strip, m, n, k, steps);
-      else run_tile<R, W, by_column, false>(j, packed, strip, m, n, k, steps);
-    }
+    for (; n + W * 16 <= (p + panels) * kPanel; n += W * 16)
+      run_tile<R, W, by_column, (R > 1)>(j, packed, strip, n, k, steps);
   }
-  for (; n < end; n += one * 16) {
-    if (stream) run_tile<R, one, by_column, true>(j, packed, strip, m, n, k, steps);
-    else run_tile<R, one, by_column, false>(j, packed, strip, m, n, k, steps);
+  for (; n < end; n += one * 16) run_tile<R, one, by_column, true>(j, packed, strip, n, k, steps);
+}
+
+// One of several strips, of R rows, against panel p.
+template <int R, bool by_column>
+void run_among(const Job& j, const float* packed, const Strip& strip, int64_t p, int64_t k, int64_t steps) {
+  constexpr int W = wide_of(R) < 2 ? 1 : 2;
+  const float* block = packed + (p * j.K + k) * kPanel;
+  LinesNext next = share_of_next(strip, block, steps * kPanel * int64_t{sizeof(float)}, steps * (2 / W));
+  for (int64_t n = p * kPanel; n < least((p + 1) * kPanel, j.N); n += W * 16) {
+    if (strip.number == 0) run_tile<R, W, by_column, true>(j, packed, strip, n, k, steps, next);
+    else run_tile<R, W, by_column, false>(j, packed, strip, n, k, steps, next);
+    next.p += steps * next.step;
   }
 }
 
@@ -72,10 +78,17 @@ void gemm(const float* a, int64_t row, int64_t column, const float* packed, cons
           int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate, float* scratch) {
   const Job j = {a, row, column, bias, c, ldc, M, N, K, accumulate, scratch};
   for_strips<false>(j, panel_begin, panel_end,
-                    [&](const float* strip, int rows, int64_t m, int64_t p, int64_t panels, int64_t k, int64_t steps,
-                        int64_t s) {
-    if (j.row == 1) run_strip<kTileRows, true>(rows, j, packed, strip, m, p, panels, k, steps, s == 0);
-    else run_strip<kTileRows, false>(rows, j, packed, strip, m, p, panels, k, steps, s == 0);
+                    [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
+    with_rows<kTileRows>(strip.rows, [&](auto r) {
+      constexpr int R = r;
+      if (strip.count == 1 && row == 1) run_alone<R, true>(j, packed, strip, p, panels, k, steps);
+      else if (strip.count == 1) run_alone<R, false>(j, packed, strip, p, panels, k, steps);
+      // Strips are equal shares of more than kTileRows rows.
+      if constexpr (R >= kTileRows / 2) {
+        if (strip.count > 1 && row == 1) run_among<R, true>(j, packed, strip, p, k, steps);
+        else if (strip.count > 1) run_among<R, false>(j, packed, strip, p, k, steps);
+      }
+    });
   });
 }
 

@@ -108,9 +108,21 @@ void copy_strip(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
   }
 }
 
-// C's tiles, strip by strip for each panel: run(strip, rows, m, p, panels, k, steps, s) is to multiply strip s of
-// the part, rows m .. m + rows - 1, by `panels` panels from p on, for k .. k + steps - 1; the panel's strips follow
-// each other, the first being 0.
+// A strip as it was copied, `rows` rows from m on, and its place among those that a panel's block meets in a row.
+struct Strip {
+  const float* at;
+  int rows;
+  int64_t m, number, count;
+};
+
+// Each strip of several fetches its share of the panel's next block, of `bytes` bytes as this one's, in `steps` steps:
+// where rows are few, computing and memory take as long as each other, and so they pass at the same time.
+NUDGE_INLINE LinesNext share_of_next(const Strip& s, const void* block, int64_t bytes, int64_t steps) {
+  return {static_cast<const char*>(block) + bytes + s.number * bytes / s.count, ceiling(bytes, most(1, s.count * steps))};
+}
+
+// C's tiles, strip by strip for each panel: run(strip, p, panels, k, steps) is to multiply the strip by `panels` panels
+// from p on, for k .. k + steps - 1.
 template <bool rounded, class Run>
 void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Run& run) {
   const int64_t count = ceiling(j.M, kTileRows), all_blocks = most(1, ceiling(j.K, kStripBlock));
@@ -133,8 +145,9 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Run&
         for (int64_t b = 0; b < blocks; ++b) {
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = row_of(first + s);
-            run(j.strips + (b * strips + s) * kSlot, static_cast<int>(row_of(first + s + 1) - m), m, p,
-                least(group, panel_end - p), (b0 + b) * kStripBlock, steps_of(b), s);
+            const int rows = static_cast<int>(row_of(first + s + 1) - m);
+            run(Strip{j.strips + (b * strips + s) * kSlot, rows, m, s, strips}, p, least(group, panel_end - p),
+                (b0 + b) * kStripBlock, steps_of(b));
           }
         }
       }

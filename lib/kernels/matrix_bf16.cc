@@ -84,14 +84,15 @@ void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t r
 // The same from a panel's block of k as floats.
 template <int R, int W>
 void run_many(const Job& j, const float* unpacked, const float* strip, int64_t row, int64_t step, int64_t m, int64_t n,
-              int64_t k, int64_t steps) {
+              int64_t k, int64_t steps, LinesNext next) {
   Tile<R, W> t;
   begin_tile(j, m, n, k, t);
   for (int64_t d = 0; d < steps; d += kDepth) {
     const float *a = strip + d * step, *b = unpacked + d * kPanel + n % kPanel;
     Tile<R, W> even, odd;
     clear(even), clear(odd);
-    multiply<0>(even, a, row, 2 * step, RightFactor{b, 2 * kPanel, 16, 0}, kDepth / 2);
+    multiply<0>(even, a, row, 2 * step, RightFactor{b, 2 * kPanel, 16, 0}, kDepth / 2, 16, next);
+    next.p += kDepth / 2 * next.step;
     multiply<0>(odd, a + step, row, 2 * step, RightFactor{b + kPanel, 2 * kPanel, 16, 0}, kDepth / 2);
     each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = t.at[r][w] + (even.at[r][w] + odd.at[r][w]); });
   }
@@ -139,30 +140,33 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
   const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1;
   float* unpacked = scratch + strip_scratch;
   for_strips<true>(j, panel_begin, panel_end,
-                   [&](const float* strip, int rows, int64_t m, int64_t p, int64_t panels, int64_t k, int64_t steps,
-                       int64_t s) {
+                   [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
     if (M <= kFewRows) {
       const int64_t end = (p + panels) * kPanel;
-      with_rows<kFewRows>(rows, [&](auto r) {
+      with_rows<kFewRows>(strip.rows, [&](auto r) {
         constexpr int R = r, W = wide_of(R), one = W < 2 ? W : 2;
         int64_t n = p * kPanel;
         if constexpr (W > 2) {
           for (; n + W * 16 <= end; n += W * 16)
-            run_few<R, W>(j, packed, strip, strip_row, strip_step, m, n, k, steps);
+            run_few<R, W>(j, packed, strip.at, strip_row, strip_step, strip.m, n, k, steps);
         }
         for (; n < end && n < N; n += one * 16)
-          run_few<R, one>(j, packed, strip, strip_row, strip_step, m, n, k, steps);
+          run_few<R, one>(j, packed, strip.at, strip_row, strip_step, strip.m, n, k, steps);
       });
       return;
     }
     for (int64_t q = p; q < p + panels; ++q) {
-      if (s == 0) {
-        const uint16_t* from = packed + q * kPanel * padded(K) + k / kDepth * kBlock;
-        for (int64_t d = 0; d < steps; d += kDepth) unpack_block(from + d / kDepth * kBlock, unpacked + d * kPanel);
+      const uint16_t* from = packed + q * kPanel * padded(K) + k / kDepth * kBlock;
+      const int64_t size = padded(steps) * kPanel;
+      if (strip.number == 0) {
+        for (int64_t d = 0; d < size; d += kBlock) unpack_block(from + d, unpacked + d);
       }
-      with_rows<kTileRows>(rows, [&](auto r) {
-        for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16)
-          run_many<r, kTileWide>(j, unpacked, strip, strip_row, strip_step, m, n, k, steps);
+      LinesNext next = share_of_next(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
+      with_rows<kTileRows>(strip.rows, [&](auto r) {
+        for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16) {
+          run_many<r, kTileWide>(j, unpacked, strip.at, strip_row, strip_step, strip.m, n, k, steps, next);
+          next.p += padded(steps) / 2 * next.step;
+        }
       });
     }
   });

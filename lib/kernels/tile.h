@@ -81,11 +81,23 @@ using RightFactor = RightOf<float>;
 NUDGE_INLINE f32x16 load_numbers(const float* p) { return load(p); }
 NUDGE_INLINE f32x16 load_numbers(const uint16_t* p) { return load_bf16(p); }
 
+// Memory that will be read soon, fetched into the second-level cache beside the computing: a line for each step.
+struct NothingNext {};
+struct LinesNext {
+  const char* p;
+  int64_t step;  // bytes
+};
+NUDGE_INLINE void fetch(NothingNext&) {}
+NUDGE_INLINE void fetch(LinesNext& next) {
+  _mm_prefetch(next.p, _MM_HINT_T1);
+  next.p += next.step;
+}
+
 // t[r][w] = fma(a[r * row + k * step], right factor, t[r][w]) for k = 0 .. K - 1 in order. kAhead > 0 fetches
 // the right factor that many floats ahead into the cache; columns < 16 reads so many of a single vector.
-template <int kAhead, bool whole = true, int R, int W, class E>
+template <int kAhead, bool whole = true, int R, int W, class E, class Next = NothingNext>
 NUDGE_INLINE void multiply(Tile<R, W>& t, const float* a, int64_t row, int64_t step, RightOf<E> b, int64_t K,
-                           int64_t columns = 16) {
+                           int64_t columns = 16, Next next = {}) {
   static_assert(whole || W == 1);
   for (int64_t k = 0; k < K; ++k) {
     f32x16 right[W];
@@ -99,6 +111,7 @@ NUDGE_INLINE void multiply(Tile<R, W>& t, const float* a, int64_t row, int64_t s
       const f32x16 left = broadcast(a[r * row]);
       each<W>([&](auto w) NUDGE_LAMBDA { t.at[r][w] = fma(left, right[w], t.at[r][w]); });
     });
+    fetch(next);
     a += step;
     b.p += b.step;
   }
