@@ -1,12 +1,50 @@
 #include "lib/cli/common_options.h"
 
 #include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "lib/base/parallel.h"
 
 namespace nudge {
+namespace {
+
+constexpr std::int64_t kMostShards = 1000000;
+constexpr std::int64_t kMostOfSlurm = 1000000000;  // far beyond its MaxArraySize; products of two stay in 64 bits
+
+std::int64_t slurm_number(const std::string& name) {
+  const char* text = std::getenv(name.c_str());
+  if (text == nullptr) usage_error("'slurm': " + name + " is not set", "outside of a Slurm job array give i/n");
+  std::int64_t n = 0;
+  const char* end = text + std::strlen(text);
+  const auto [stop, bad] = std::from_chars(text, end, n);
+  if (bad != std::errc() || stop != end || n < 0 || n > kMostOfSlurm) {
+    usage_error("'slurm': " + name + " is '" + text + "', no number of a task");
+  }
+  return n;
+}
+
+// Of an array such as 0-7 or 1-15:2. A list with gaps, as 0,2,5, has other tasks than shards: refused.
+Shard slurm_shard() {
+  const auto number = [](const char* name) { return slurm_number(std::string("SLURM_ARRAY_TASK_") + name); };
+  const std::int64_t id = number("ID"), min = number("MIN"), step = number("STEP"), count = number("COUNT");
+  const std::int64_t max = std::getenv("SLURM_ARRAY_TASK_MAX") != nullptr ? number("MAX") : min + (count - 1) * step;
+  const bool regular = step >= 1 && count >= 1 && min <= max && (max - min) / step + 1 == count;
+  if (!regular || id < min || id > max || (id - min) % step != 0) {
+    usage_error("'slurm': task " + std::to_string(id) + " of " + std::to_string(count) + ", from " +
+                    std::to_string(min) + " to " + std::to_string(max) + " by " + std::to_string(step) +
+                    ", is of no regular array",
+                "one such as --array=0-7 is; of another, give i/n");
+  }
+  if (count > kMostShards) usage_error("'slurm': an array of more than " + std::to_string(kMostShards) + " tasks");
+  return {(id - min) / step, count};
+}
+
+}  // namespace
+
 Shard parse_shard(const std::string& text) {
+  if (text == "slurm") return slurm_shard();
   Shard shard;
   const char* end = text.data() + text.size();
   const auto [slash, bad_index] = std::from_chars(text.data(), end, shard.index);
@@ -16,7 +54,7 @@ Shard parse_shard(const std::string& text) {
     good = bad_count == std::errc() && stop == end;
   }
   if (!good) usage_error("'" + text + "' is not of the form i/n", "shards count from 0: the first of four is 0/4");
-  if (shard.count < 1 || shard.count > 1000000) usage_error("'" + text + "': n must be from 1 to 1000000");
+  if (shard.count < 1 || shard.count > kMostShards) usage_error("'" + text + "': n must be from 1 to 1000000");
   if (shard.index < 0 || shard.index >= shard.count) {
     usage_error("'" + text + "': i must be from 0 to n - 1", "shards count from 0: the first of four is 0/4");
   }
@@ -74,7 +112,10 @@ Option& seed_option(Tool& tool, std::uint64_t& seed) {
 }
 
 Option& shard_option(Tool& tool, Shard& shard) {
-  return tool.option("--shard", shard, "take only the records of shard i of n, counted from 0");
+  return tool
+      .option("--shard", shard,
+              "take only shard i of n of the input, counted from 0; slurm: that of this task of a Slurm job array")
+      .neutral();
 }
 
 Option& metrics_option(Tool& tool, MetricsFile& metrics) {

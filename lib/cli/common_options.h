@@ -18,7 +18,8 @@ struct Shard {
   bool takes(std::int64_t record) const { return record % count == index; }
 };
 
-// "i/n" with 0 <= i < n <= 1,000,000. Throws a usage error.
+// "i/n" with 0 <= i < n <= 1,000,000; or "slurm", the task of a Slurm job array: i = (SLURM_ARRAY_TASK_ID - _MIN)/_STEP,
+// n = _COUNT. Throws a usage error, also where these are missing or of an array that is no regular one.
 Shard parse_shard(const std::string& text);
 Binding bind_option(Shard& value);
 
@@ -37,6 +38,7 @@ template <class D> Option& dtype_option(Tool& tool, D& dtype) {
   return tool.choice("--dtype", dtype, {{"f32", Dtype::kF32}, {"bf16", Dtype::kBf16}},
                      "arithmetic of the matrix products; weights stay float32");
 }
+// Neutral: all shards of a work have its digest, and their marks tell them apart (lib/io/stream.h).
 Option& shard_option(Tool& tool, Shard& shard);
 
 // Opens `metrics` before the body runs.

@@ -98,6 +98,73 @@ TEST_CASE("wrong shards are misuse with a reason") {
   CHECK(fault({"--shard", "0/1000001"}) == "rollout: error: --shard: '0/1000001': n must be from 1 to 1000000");
 }
 
+namespace {
+
+// The variables of a task of a Slurm array, "" for one that isn't set.
+struct Task {
+  std::string id, min, step, count, max = "";
+};
+
+void set_task(const Task& t) {
+  const std::pair<const char*, const std::string*> all[] = {
+      {"ID", &t.id}, {"MIN", &t.min}, {"STEP", &t.step}, {"COUNT", &t.count}, {"MAX", &t.max}};
+  for (const auto& [name, value] : all) {
+    const std::string variable = std::string("SLURM_ARRAY_TASK_") + name;
+    if (value->empty()) ::unsetenv(variable.c_str());
+    else ::setenv(variable.c_str(), value->c_str(), 1);
+  }
+}
+
+// "i/n" as the option's canonical text has it, or the error.
+std::string shard_of(const Task& task) {
+  set_task(task);
+  const auto result = in_child([] {
+    Common c;
+    return run_words(c.tool, {"--shard", "slurm"}, [&] {
+      for (const Option& o : c.tool.options())
+        if (o.key() == "shard") print(*o.value());
+    });
+  });
+  set_task({});
+  return result.status == 0 ? result.out : result.err.substr(0, result.err.find('\n'));
+}
+
+}  // namespace
+
+TEST_CASE("slurm is the shard of the array's task, and recorded as i/n") {
+  CHECK(shard_of({"0", "0", "1", "8"}) == "0/8");
+  CHECK(shard_of({"7", "0", "1", "8", "7"}) == "7/8");
+  CHECK(shard_of({"3", "1", "1", "4", "4"}) == "2/4");     // --array=1-4
+  CHECK(shard_of({"13", "1", "4", "4", "13"}) == "3/4");   // --array=1-15:4, whether MAX is the last task or the bound
+  CHECK(shard_of({"13", "1", "4", "4", "15"}) == "3/4");
+  CHECK(shard_of({"5", "5", "1", "1", "5"}) == "0/1");
+}
+
+TEST_CASE("slurm outside of an array, or of one with gaps, is misuse with a reason") {
+  const std::string of = "rollout: error: --shard: 'slurm': ";
+  CHECK(shard_of({}) == of + "SLURM_ARRAY_TASK_ID is not set");
+  CHECK(shard_of({"", "0", "1", "4"}) == of + "SLURM_ARRAY_TASK_ID is not set");
+  CHECK(shard_of({"0", "", "1", "4"}) == of + "SLURM_ARRAY_TASK_MIN is not set");
+  CHECK(shard_of({"0", "0", "", "4"}) == of + "SLURM_ARRAY_TASK_STEP is not set");
+  CHECK(shard_of({"0", "0", "1", ""}) == of + "SLURM_ARRAY_TASK_COUNT is not set");
+  for (const char* text : {"x", "-1", "1.5", "1 ", "9999999999999999999999", "1000000001"})
+    CHECK(shard_of({"0", "0", "1", text}) ==
+          of + "SLURM_ARRAY_TASK_COUNT is '" + text + "', no number of a task");
+  const auto irregular = [&](const Task& t) { return contains(shard_of(t), "is of no regular array"); };
+  CHECK(shard_of({"5", "0", "1", "3", "5"}) ==
+        of + "task 5 of 3, from 0 to 5 by 1, is of no regular array");  // --array=0,2,5
+  CHECK(irregular({"2", "0", "1", "3", "5"}));
+  CHECK(irregular({"3", "4", "1", "4"}));
+  CHECK(irregular({"8", "0", "1", "8"}));
+  CHECK(irregular({"3", "0", "2", "4"}));
+  CHECK(irregular({"0", "0", "0", "4"}));
+  CHECK(irregular({"0", "0", "1", "0"}));
+  const std::string many = "1000000000";
+  CHECK(contains(shard_of({many, "0", many, many}), "an array of more than 1000000 tasks"));
+  CHECK(contains(shard_of({"1", "0", "1", "1000001"}), "an array of more than 1000000 tasks"));
+  CHECK(shard_of({"1", "0", "1", "1000000"}) == "1/1000000");
+}
+
 TEST_CASE("a dtype that there is not is refused in words") {
   CHECK(fault({"--dtype", "f16"}) == "rollout: error: --dtype: 'f16' is not f32 or bf16");
 }
@@ -131,14 +198,14 @@ TEST_CASE("seeds go up to 2^53 - 1, so that JSON can carry them") {
 }
 
 TEST_CASE("provenance holds what determines the output, sorted, and nothing else") {
-  CHECK(Common().provenance({}) == "tool=rollout\ndtype=f32\nsamples=1\nseed=0\nshard=0/1\n");
+  CHECK(Common().provenance({}) == "tool=rollout\ndtype=f32\nsamples=1\nseed=0\n");
   const std::string base = Common().provenance({"-n", "4", "--seed", "2"});
-  CHECK(base == "tool=rollout\ndtype=f32\nsamples=4\nseed=2\nshard=0/1\n");
+  CHECK(base == "tool=rollout\ndtype=f32\nsamples=4\nseed=2\n");
   const std::string metrics = test::scratch_folder() + "/provenance.jsonl";
   CHECK(Common().provenance({"--seed=2", "-z", "-o", "elsewhere", "--force", "--salvage", "-q", "--samples", "4",
-                             "--metrics", metrics, "some", "files"}) == base);
+                             "--metrics", metrics, "--shard", "1/2", "some", "files"}) == base);
   CHECK(Common().provenance({"--top-k", "090"}) ==
-        "tool=rollout\ndtype=f32\nsamples=1\nseed=0\nshard=0/1\ntop-k=90\n");
+        "tool=rollout\ndtype=f32\nsamples=1\nseed=0\ntop-k=90\n");
 }
 
 TEST_CASE("values in the provenance can't pretend to be other options") {
