@@ -10,6 +10,7 @@
 #include "lib/io/paint.h"
 #include "lib/io/stream.h"
 #include "lib/io/summary.h"
+#include "lib/io/verify.h"
 #include "lib/model/tokenizer.h"
 
 using namespace nudge;
@@ -23,7 +24,7 @@ enum class Colour { kAuto, kAlways, kNever };
 struct Options {
   std::vector<std::string> files;
   SampleOptions samples{.count = 1};
-  bool json = false;
+  bool json = false, verify = false;
   Colour colour = Colour::kAuto;
   TokenFigure by = TokenFigure::kLogProbs;
   std::string tokenizer;
@@ -38,11 +39,16 @@ Description about() {
               "schemas, statistics of every field (numbers and lists of numbers: least, largest, mean, standard "
               "deviation; texts and lists: length), and samples.\n\n"
               "Of damaged input it shows what is whole and exits with 65.\n\n"
+              "--verify says nothing about an input that is complete and whole: every checksum and end mark holds, all "
+              "shards of a work are there, each once, and no id is there twice. Otherwise it writes a line for each "
+              "fault and exits with 65. Plain text has no marks that would prove it complete.\n\n"
               "On a terminal the tokens of a sample (response_ids) are coloured: by log-prob, the redder the less "
               "probable; by advantage or by KL (logprobs - ref_logprobs), red below 0 and green above.",
           .examples = {{"What a rollout gave.", "peek trajectories.jsonl.zst"},
                        {"Three random samples of a pipeline's records, tokens coloured by advantage.",
                         "zstdcat scored.jsonl.zst | peek -n 3 --random --by advantages"},
+                       {"Are all shards there?",
+                        "peek --verify shard-*.jsonl.zst && cat shard-*.jsonl.zst > all.jsonl.zst"},
                        {"The mean reward, for a script.",
                         "peek --json scored.jsonl.zst | jq .fields.reward.values.mean"}}};
 }
@@ -68,6 +74,17 @@ void refuse_damage(const std::vector<StreamInfo>& streams) {
   }
 }
 
+void verify(Tool& tool, const Options& o) {
+  const Verification found = verify_streams(o.files);
+  for (const std::string& fault : found.faults) print(visible(fault) + '\n');
+  if (const std::size_t n = found.faults.size(); n > 0) {
+    bad_input(found.faults[0] + (n == 1 ? "" : ", and " + std::to_string(n - 1) + " more"),
+              "make again what is missing or damaged");
+  }
+  tool.note(std::to_string(found.records) + (found.records == 1 ? " record" : " records") + " in " +
+            std::to_string(found.streams) + (found.streams == 1 ? " stream" : " streams") + ", complete and whole");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -87,7 +104,11 @@ int main(int argc, char** argv) {
   tool.option("--json", o.json, "write one JSON object instead of words");
   tool.choice("--color", o.colour, {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}},
               "colour tokens: where stdout is a terminal, always, or never").excludes("--json");
+  tool.option("--verify", o.verify, "only tell what is damaged, missing or there twice; nothing where all is well")
+      .excludes("--json").excludes("--samples").excludes("--random").excludes("--by").excludes("--tokenizer")
+      .excludes("--color");
   return tool.run(argc, argv, [&] {
+    if (o.verify) return verify(tool, o);
     std::optional<Tokenizer> tokenizer;
     if (!o.tokenizer.empty()) tokenizer.emplace(Tokenizer::load(o.tokenizer));
     RecordReader reader(o.files, {.salvage = true});

@@ -32,6 +32,24 @@ void check_input(const std::string& path) {
   if (S_ISDIR(info.st_mode)) throw Error(Exit::kNoInput, (standard ? "stdin" : path) + ": is a folder, not a file");
 }
 
+// Inputs, by their numbers, that have each shard of each work: digest -> n -> shard.
+using ShardsSeen = std::map<std::string, std::map<int, std::map<int, std::vector<std::size_t>>>>;
+
+// Which of 0 to n - 1 aren't there: "0 2-5", the first of them where there are very many.
+std::string missing_numbers(const std::map<int, std::vector<std::size_t>>& seen, int n) {
+  constexpr std::size_t kLongest = 400;  // bytes
+  std::string text;
+  for (int i = 0; i < n; ++i) {
+    if (seen.contains(i)) continue;
+    if (text.size() > kLongest) return text + " and more";
+    const auto next = seen.upper_bound(i);
+    const int last = (next == seen.end() ? n : next->first) - 1;
+    text += (text.empty() ? "" : " ") + std::to_string(i) + (last > i ? "-" + std::to_string(last) : "");
+    i = last;
+  }
+  return text;
+}
+
 }  // namespace
 
 struct RecordReader::State {
@@ -56,8 +74,8 @@ struct RecordReader::State {
   std::int64_t total = 0;
   Digest all;
   std::string report;
-  // (digest, n) -> shard -> number of each input that has it
-  std::map<std::pair<std::string, int>, std::map<int, std::vector<std::size_t>>> shards;
+  ShardsSeen shards;
+  std::optional<StreamMark> lone;     // see lone_shard()
   std::optional<Error> failure;
 
   StreamInfo& info() { return infos.back(); }
@@ -72,6 +90,9 @@ struct RecordReader::State {
   void damage(const std::string& cause, std::int64_t at);
   void note(StreamInfo& of, const std::string& message, const std::string& advice = {});
   void check_shards();
+  bool is_lone_shard() const;
+  void refuse_repeated_shards();
+  void refuse_missing_shards();
 };
 
 // Damage is thrown, or with salvage written down.
@@ -175,7 +196,7 @@ void RecordReader::State::handle_mark(const StreamMark& mark, std::int64_t at) {
     return;
   }
   opened = false;
-  shards[{mark.digest, mark.shards}][mark.shard].push_back(infos.size() - 1);
+  shards[mark.digest][mark.shards][mark.shard].push_back(infos.size() - 1);
   if (stream_records != mark.records) {
     damage("the end mark tells of " + std::to_string(mark.records) + " records, here are " +
                std::to_string(stream_records), at);
@@ -235,6 +256,7 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
   ProfileScope(Part::kReading, 0, static_cast<double>(line.size()));
   ++lines;
   ++info().records;
+  info().unmarked += !opened;
   ++stream_records;
   ++total;
   all.text(line);
@@ -244,25 +266,48 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
 
 // A shard that is there twice would count its records twice; with whole_shards none may be missing either.
 void RecordReader::State::check_shards() {
-  for (const auto& [stream, seen] : shards) {
-    const int n = stream.second;
-    if (n <= 1) continue;
-    const std::string of = " of " + std::to_string(n);
-    for (const auto& [shard, inputs] : seen) {
-      if (inputs.size() == 1) continue;
-      StreamInfo& again = infos[inputs.back()];
-      note(again, again.name + ": shard " + std::to_string(shard) + of + " is there twice; " + infos[inputs[0]].name +
-                      " has it too");
-    }
-    if (!options.whole_shards) continue;
-    std::string missing;
-    for (int i = 0; i < n; ++i) {
-      if (!seen.contains(i)) missing += ' ' + std::to_string(i);
-    }
-    StreamInfo& one = infos[seen.begin()->second[0]];
-    if (!missing.empty()) note(one, one.name + ": shards that are missing:" + missing + of);
-  }
+  if (is_lone_shard()) lone = infos[0].marks.back();
+  refuse_repeated_shards();
+  if (options.whole_shards && !(options.lone_shard && lone)) refuse_missing_shards();
   shards.clear();
+}
+
+bool RecordReader::State::is_lone_shard() const {
+  if (!report.empty() || infos.size() != 1 || infos[0].unmarked > 0 || shards.size() != 1) return false;
+  const auto& of = shards.begin()->second;
+  return of.size() == 1 && of.begin()->first > 1 && infos[0].marks.size() == 2;
+}
+
+void RecordReader::State::refuse_repeated_shards() {
+  for (const auto& [digest, works] : shards) {
+    for (const auto& [n, seen] : works) {
+      for (const auto& [shard, inputs] : seen) {
+        if (n <= 1 || inputs.size() == 1) continue;
+        StreamInfo& again = infos[inputs.back()];
+        note(again, again.name + ": shard " + std::to_string(shard) + " of " + std::to_string(n) +
+                        " is there twice; " + infos[inputs[0]].name + " has it too");
+      }
+    }
+  }
+}
+
+void RecordReader::State::refuse_missing_shards() {
+  for (const auto& [digest, works] : shards) {
+    for (const auto& [n, seen] : works) {
+      StreamInfo& one = infos[seen.begin()->second[0]];
+      const std::string missing = missing_numbers(seen, n);
+      if (missing.empty()) continue;
+      note(one, one.name + ": shards that are missing: " + missing + " of " + std::to_string(n),
+           "give all of them, each once; --salvage takes what is there");
+    }
+    if (works.size() < 2 || digest.empty()) continue;
+    // The same records, cut in two ways (or cut and whole).
+    StreamInfo& one = infos[works.begin()->second.begin()->second[0]];
+    StreamInfo& other = infos[works.rbegin()->second.begin()->second[0]];
+    note(other, other.name + ": shards of " + std::to_string(works.rbegin()->first) + " of a work that is there as " +
+                    (works.begin()->first == 1 ? "a whole" : "shards of " + std::to_string(works.begin()->first)) +
+                    " too, in " + one.name);
+  }
 }
 
 RecordReader::RecordReader(std::vector<std::string> paths, ReaderOptions options) : state_(std::make_unique<State>()) {
@@ -305,6 +350,7 @@ bool RecordReader::next(Record& record) {
 std::int64_t RecordReader::records() const { return state_->total; }
 std::string RecordReader::digest() const { return state_->all.hex(); }
 const std::vector<StreamInfo>& RecordReader::streams() const { return state_->infos; }
+std::optional<StreamMark> RecordReader::lone_shard() const { return state_->lone; }
 std::string RecordReader::salvage_report() const { return state_->report; }
 
 void refuse_same_file(const std::vector<std::string>& inputs, const std::string& output) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct StreamInfo {
   std::string name;  // the path, or "stdin"
   bool zstd = false;
   std::int64_t records = 0, frames = 0;
+  std::int64_t unmarked = 0;               // of the records, those between no marks: of plain text, of other software
   std::int64_t bytes = 0, text_bytes = 0;  // as stored, and as text
   std::vector<StreamMark> marks;
   std::vector<std::string> damage;  // what is wrong with it, with record number and byte offset
@@ -35,7 +37,10 @@ struct StreamInfo {
 
 struct ReaderOptions {
   bool salvage = false;       // deliver what is whole and remember the loss, instead of failing
-  bool whole_shards = false;  // inputs that are shards have to be there all, each once
+  // Where end marks tell of shards i/n, all n of a work (a digest) have to be there, each once. Known at the end: it is
+  // thrown, or with salvage noted, in place of the last next()'s false.
+  bool whole_shards = false;
+  bool lone_shard = false;    // with whole_shards: an input that is one shard and nothing else will do, see lone_shard()
   std::size_t max_line = std::size_t{64} << 20;  // bytes
 };
 
@@ -57,6 +62,8 @@ class RecordReader {
   // Of the lines delivered so far; the same however they are compressed, framed or split over files.
   std::string digest() const;
   const std::vector<StreamInfo>& streams() const;  // inputs opened so far
+  // After the end, where all that was read is one shard of several, whole: its end mark.
+  std::optional<StreamMark> lone_shard() const;
   std::string salvage_report() const;              // what was lost, on one line; "" if nothing was
 
  private:
@@ -94,6 +101,7 @@ class RecordWriter {
   void write_line(std::string_view line);  // without the newline
   void flush();                            // closes the frame and passes on what was written
   void set_digest(std::string digest);     // for the end mark, where it is known only by then
+  void set_shard(int shard, int shards);   // likewise
   void finish();                           // writes the end mark, checks every error, publishes the file
 
   // With `resume`: how many records an earlier run left, which are kept; the caller goes on after them.

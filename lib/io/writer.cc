@@ -334,6 +334,9 @@ void RecordWriter::flush() {
   state_->close_frame();
 }
 void RecordWriter::set_digest(std::string digest) { state_->options.digest = std::move(digest); }
+void RecordWriter::set_shard(int shard, int shards) {
+  state_->options.shard = shard, state_->options.shards = shards;
+}
 std::int64_t RecordWriter::resumed() const { return state_->kept; }
 std::int64_t RecordWriter::records() const { return state_->count; }
 

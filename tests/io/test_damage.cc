@@ -302,6 +302,65 @@ TEST_CASE("a shard that is there twice is refused, one that is missing where all
   whole.whole_shards = true;
   CHECK(read_all({s2, s0, s1}, whole).outcome.message == "");
   CHECK(read_all({s1, last}, whole).outcome.message == s1 + ": shards that are missing: 0 2 of 3");
+  CHECK(read_all({s0}, whole).outcome.message == s0 + ": shards that are missing: 1-2 of 3");
+  CHECK(read_all({s0, s1, copy}, whole).outcome.message == copy + ": shard 1 of 3 is there twice; " + s1 +
+        " has it too");  // before what is missing
+  const Reading gaps = read_all({s1}, {.salvage = true, .whole_shards = true});
+  CHECK(gaps.outcome.status == 0);
+  CHECK(gaps.report == s1 + ": shards that are missing: 0 2 of 3");
+  const std::string far = make_file("far", sample_stream(part, 700000, 1000000));
+  CHECK(read_all({far}, whole).outcome.message ==
+        far + ": shards that are missing: 0-699999 700001-999999 of 1000000");
+  std::string even;
+  for (int i = 0; i < 1000; i += 2) even += sample_stream({}, i, 1000);
+  const std::string many = read_all({make_file("even", even)}, whole).outcome.message;
+  CHECK(many.find(": shards that are missing: 1 3 5 7 9 11 ") != std::string::npos);
+  CHECK(many.ends_with(" and more of 1000"));
+  CHECK(many.size() < 600);
+}
+
+TEST_CASE("a work that is there in two cuts is there twice; works without a digest aren't compared") {
+  const auto part = sample_lines(3);
+  const auto file = [&](const char* name, int shard, int shards, const std::string& digest = "d1") {
+    return make_file(name, sample_stream(part, shard, shards, digest));
+  };
+  const ReaderOptions whole{.whole_shards = true};
+  const std::string half = file("half0", 0, 2), other_half = file("half1", 1, 2), all = file("all", 0, 1);
+  const std::string third = file("third0", 0, 3), second_third = file("third1", 1, 3), last_third = file("third2", 2, 3);
+  CHECK(read_all({half, third, second_third, other_half, last_third}, whole).outcome.message ==
+        third + ": shards of 3 of a work that is there as shards of 2 too, in " + half);
+  CHECK(read_all({half, other_half, all}, whole).outcome.message ==
+        half + ": shards of 2 of a work that is there as a whole too, in " + all);
+  CHECK(read_all({half, other_half, all}).outcome.message == "");
+  CHECK(read_all({half, other_half, file("foreign", 0, 1, "d2")}, whole).outcome.message == "");
+  CHECK(read_all({file("h0", 0, 2, ""), file("h1", 1, 2, ""), file("a", 0, 1, "")}, whole).outcome.message == "");
+}
+
+TEST_CASE("one shard alone is known as such at the end, and will do where it may") {
+  const auto part = sample_lines(3);
+  const std::string s1 = make_file("s1", sample_stream(part, 1, 3)), s2 = make_file("s2", sample_stream(part, 2, 3));
+  const std::string all = make_file("all", sample_stream(part)), plain = make_file("plain", "{}\n");
+  const auto lone = [](const std::vector<std::string>& files, ReaderOptions options) {
+    RecordReader reader(files, options);
+    for (Record record; reader.next(record);) CHECK(!reader.lone_shard());
+    const auto mark = reader.lone_shard();
+    return mark ? std::to_string(mark->shard) + "/" + std::to_string(mark->shards) + " of " + mark->digest : "none";
+  };
+  const ReaderOptions alone{.whole_shards = true, .lone_shard = true};
+  CHECK(lone({s1}, alone) == "1/3 of d1");
+  CHECK(lone({s1}, {}) == "1/3 of d1");
+  CHECK(lone({all}, alone) == "none");
+  CHECK(lone({plain}, alone) == "none");
+  CHECK(lone({s1, s2}, {}) == "none");
+  CHECK(lone({s1, plain}, {}) == "none");
+  CHECK(read_all({s1, s2}, alone).outcome.message == s1 + ": shards that are missing: 0 of 3");
+  CHECK(read_all({s1, plain}, alone).outcome.message == s1 + ": shards that are missing: 0 2 of 3");
+  const std::string mixed = make_file("mixed", bytes_of(s1) + foreign_frame("{}\n"));
+  CHECK(lone({mixed}, {}) == "none");
+  CHECK(read_all({mixed}).streams[0].unmarked == 1);
+  CHECK(read_all({s1}).streams[0].unmarked == 0);
+  const std::string loss = make_file("loss", bytes_of(s1) + "garbage");
+  CHECK(lone({loss}, {.salvage = true}) == "none");
 }
 
 TEST_CASE("marks carry what the writer knows, and their own checksum") {

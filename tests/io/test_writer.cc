@@ -188,6 +188,19 @@ TEST_CASE("marks tell program, digest, shard and count, the digest also when it 
   CHECK(marks[1].records == 1);
 }
 
+TEST_CASE("the shard, too, may be known only at the end") {
+  const std::string path = fresh_folder("late-shard") + "/out.zst";
+  RecordWriter writer(to_file(path));
+  writer.write_line("{}");
+  writer.set_shard(2, 7);
+  writer.finish();
+  const auto marks = read_all({path}).streams[0].marks;
+  REQUIRE(marks.size() == 2);
+  CHECK(marks[0].shards == 1);
+  CHECK(marks[1].shard == 2);
+  CHECK(marks[1].shards == 7);
+}
+
 TEST_CASE("frames hold whole lines, about frame_text each, with checksum and size") {
   const std::string path = fresh_folder("frames") + "/out.zst";
   WriterOptions options = to_file(path);

@@ -1,0 +1,46 @@
+#include "lib/io/verify.h"
+
+#include <unordered_set>
+
+#include "lib/io/json.h"
+#include "lib/io/stream.h"
+
+namespace nudge {
+namespace {
+
+// Texts by what they say, however they are escaped; all else, which our programs don't write, by its JSON.
+std::string id_of(const Record& record) {
+  return record.is_text("id") ? json_quote(record.text("id")) : std::string(record.raw("id"));
+}
+
+}  // namespace
+
+Verification verify_streams(const std::vector<std::string>& files) {
+  constexpr std::int64_t kMostNamed = 20;  // a shard that is there twice repeats all of its ids
+  RecordReader reader(files, {.salvage = true, .whole_shards = true});
+  std::unordered_set<std::string> ids;
+  std::vector<std::string> repeated;
+  std::int64_t repetitions = 0;
+  for (Record record; reader.next(record);) {
+    if (!record.has("id") || ids.insert(id_of(record)).second) continue;
+    if (++repetitions <= kMostNamed) repeated.push_back(record.where() + ": id " + id_of(record) + " was there before");
+  }
+  Verification found;
+  found.records = reader.records();
+  for (const StreamInfo& stream : reader.streams()) {
+    found.faults.insert(found.faults.end(), stream.damage.begin(), stream.damage.end());
+    if (stream.unmarked > 0) {
+      found.faults.push_back(stream.name + ": " + std::to_string(stream.unmarked) +
+                             (stream.unmarked == 1 ? " record stands" : " records stand") +
+                             " between no marks, which alone prove that none is missing");
+    }
+    for (const StreamMark& mark : stream.marks) found.streams += mark.closing;
+  }
+  found.faults.insert(found.faults.end(), repeated.begin(), repeated.end());
+  if (repetitions > kMostNamed) {
+    found.faults.push_back(std::to_string(repetitions - kMostNamed) + " more ids were there before");
+  }
+  return found;
+}
+
+}  // namespace nudge
