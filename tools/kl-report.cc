@@ -95,11 +95,12 @@ int main(int argc, char** argv) {
       for (const std::string& file : files)
         reports.push_back(read_report(tool, file, policies, salvage, progress, responses));
     }
+    check_same_evaluators(reports);
     for (const FileReport& r : reports) warn_of_bias(tool, r);
     const std::vector<ReportSection> sections = report_sections(reports, clip);
     const bool unicode = !ascii && locale_is_utf8(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"));
     const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);
-    print(json ? report_json(reports, policies, clip) : report_text(sections[0], {.plots = plots, .unicode = unicode}));
+    print(json ? report_json(reports, clip) : report_text(sections[0], {.plots = plots, .unicode = unicode}));
     flush_stdout();
     if (page_out) write_page(*page_out, report_html(sections));
     tool.tally({{responses, "response"}, {static_cast<std::int64_t>(files.size()), "file"}});

@@ -13,6 +13,12 @@ void SequenceValues::append(std::span<const float> sequence) {
   begin_.push_back(values_.size());
 }
 
+void SequenceValues::reorder(std::span<const std::size_t> order) {
+  SequenceValues sorted;
+  for (const std::size_t i : order) sorted.append((*this)[i]);
+  *this = std::move(sorted);
+}
+
 std::size_t SequenceValues::longest() const {
   std::size_t most = 0;
   for (std::size_t i = 0; i < sequences(); ++i) most = std::max(most, begin_[i + 1] - begin_[i]);

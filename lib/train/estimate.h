@@ -25,6 +25,8 @@ struct TwoUnits {
 class SequenceValues {
  public:
   void append(std::span<const float> sequence);
+  // The i-th becomes what was the order[i]-th; `order` is a permutation.
+  void reorder(std::span<const std::size_t> order);
 
   std::size_t sequences() const { return begin_.size() - 1; }
   std::size_t tokens() const { return values_.size(); }

@@ -6,45 +6,20 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "lib/io/record.h"
-#include "lib/model/folder.h"
+#include "lib/train/kl_evaluation.h"
 #include "lib/train/kl_statistics.h"
 #include "lib/train/trajectory.h"
 
 namespace nudge {
 
-// The policies under which responses are evaluated: none, `fresh` alone (the old log-probs are then the recorded
-// ones), or both. Packed and ready.
-class ReportPolicies {
- public:
-  ReportPolicies() = default;
-  // Errors: kUsage for an old policy alone; kBadInput where the vocabularies differ.
-  ReportPolicies(std::optional<Model> old_policy, std::optional<Model> fresh);
-  // From folders. Errors: those of load_model as well.
-  static ReportPolicies load(const std::optional<std::string>& old_folder,
-                             const std::optional<std::string>& new_folder, Dtype dtype = Dtype::kF32);
-
-  const Transformer* old_policy() const { return old_ ? &old_->transformer : nullptr; }
-  const Transformer* fresh() const { return fresh_ ? &fresh_->transformer : nullptr; }
-  const std::string& old_digest() const { return old_digest_; }      // "" where there is none
-  const std::string& fresh_digest() const { return fresh_digest_; }
-  // Error kBadInput where the record names another tokenizer than a policy's.
-  void check_tokenizers(const Record& record) const;
-  bool tokenizers_differ() const;  // the same ids may then be other texts
-  // The vocabulary and context that records have to keep to; without policies nothing is too large.
-  ModelConfig limits() const;
-
- private:
-  std::optional<Model> old_, fresh_;
-  std::string old_digest_, fresh_digest_;
-};
-
 // The figures of one file. Tokens are predicted tokens: with an empty prompt the first one of a response is none.
 struct FileReport {
   std::string name;
+  Evaluators by;  // by which the responses were evaluated, now or when the records were written
   std::int64_t responses = 0, tokens = 0, stopped = 0;
   std::int64_t greedy = 0;     // sampled at temperature 0; their log-probs are at temperature 1
   std::int64_t truncated = 0;  // sampled with top-k or top-p at a temperature above 0
@@ -70,27 +45,34 @@ struct FileReport {
 inline constexpr double kRatioQuantiles[] = {0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1};
 inline constexpr const char* kRatioNames[] = {"min", "q01", "q05", "q25", "q50", "q75", "q95", "q99", "max"};
 
-// Collects a file's records; evaluates them in windows, so that what is kept of each token is its figures. `policies`
-// must outlive it.
+// Error kBadInput where the files were evaluated by different policies: one report compares two.
+void check_same_evaluators(std::span<const FileReport> reports);
+
+// Collects a file's records; evaluates them in windows, so that what is kept of each token is its figures. Without
+// policies it takes the evaluation that the records hold, if they do. `policies` must outlive it.
 class FileReporter {
  public:
   FileReporter(std::string name, const ReportPolicies& policies, std::int64_t micro_tokens = 4096);
 
-  // Errors, kBadInput naming the record: those of read_trajectory; an id that was there before; no log-probs where
-  // they are needed (always but with two policies); a log-ratio that is not finite.
+  // Errors, kBadInput naming the record: those of read_response and read_evaluation; an id that was there before; no
+  // log-probs where they are needed (always but with two policies); an evaluation by others than that of the records
+  // before; a log-ratio that is not finite.
   void add(const Record& record);
+  // The order of the records is that of their ids now: no figure depends on the order in which they came.
   FileReport finish();
 
  private:
-  void evaluate();
-  void add_recorded(const Trajectory& t);
+  void take_recorded(const Record& record, const Trajectory& t);
+  void take(const Trajectory& t, const Evaluation& found);
+  void count(const Trajectory& t);
+  void sort_by_id();
 
   const ReportPolicies& policies_;
   ModelConfig limits_;
-  std::int64_t micro_tokens_, pending_tokens_ = 0;
-  std::vector<Trajectory> pending_;
-  std::unordered_set<std::string> ids_;
-  ResponseEvaluator evaluator_;
+  WindowEvaluator window_;
+  std::unordered_map<std::string, std::size_t> ids_;  // and how many came before it
+  // Of the responses that have each figure, how many came before it.
+  std::vector<std::size_t> with_reward_, with_logprobs_, with_ref_;
   FileReport report_;
 };
 

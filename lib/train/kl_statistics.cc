@@ -69,6 +69,10 @@ void KlStatistics::add(std::span<const float> log_ratios, std::span<const float>
   entropy_.append(entropy);
 }
 
+void KlStatistics::reorder(std::span<const std::size_t> order) {
+  for (SequenceValues* values : {&log_ratios_, &exact_, &entropy_}) values->reorder(order);
+}
+
 TwoUnits KlStatistics::exact() const { return has_exact_ ? estimate(exact_, as_is) : TwoUnits{}; }
 TwoUnits KlStatistics::entropy() const { return has_entropy_ ? estimate(entropy_, as_is) : TwoUnits{}; }
 std::vector<PositionMean> KlStatistics::exact_by_position() const { return by_position(exact_, as_is); }

@@ -27,6 +27,9 @@ class KlStatistics {
   void add(std::span<const float> log_ratios, std::span<const float> exact_kl = {},
            std::span<const float> entropy = {});
 
+  // The sequences in another order, a permutation (SequenceValues): figures' last digits depend on it.
+  void reorder(std::span<const std::size_t> order);
+
   std::size_t sequences() const { return log_ratios_.sequences(); }
   std::size_t tokens() const { return log_ratios_.tokens(); }
 

@@ -121,11 +121,15 @@ void put_digest(JsonWriter& w, const char* key, const std::string& digest) {
 
 }  // namespace
 
-std::string report_json(std::span<const FileReport> reports, const ReportPolicies& policies, double clip) {
+std::string report_json(std::span<const FileReport> reports, double clip) {
   JsonWriter w(1);
   w.begin_object().field("schema", "kl-report/1").field("clip", clip);
-  put_digest(w, "old", policies.old_digest());
-  put_digest(w, "new", policies.fresh_digest());
+  // The same in all files that have responses (check_same_evaluators).
+  Evaluators by;
+  for (const FileReport& r : reports)
+    if (by.new_policy.empty()) by = r.by;
+  put_digest(w, "old", by.old_policy);
+  put_digest(w, "new", by.new_policy);
   w.key("files").begin_array();
   for (const FileReport& r : reports) put_file(w, r, clip);
   w.end_array().end_object();

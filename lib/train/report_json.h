@@ -9,6 +9,6 @@
 namespace nudge {
 
 // Indented, ending with a newline. Figures that are absent or not finite are null.
-std::string report_json(std::span<const FileReport> reports, const ReportPolicies& policies, double clip);
+std::string report_json(std::span<const FileReport> reports, double clip);
 
 }  // namespace nudge

@@ -13,6 +13,8 @@ void check_tokens(const Record& record, const char* key, const std::vector<std::
       record.fail(key, "holds token " + std::to_string(id) + ", the model's vocabulary has " + std::to_string(vocab));
 }
 
+}  // namespace
+
 std::vector<float> per_token(const Record& record, const char* key, std::int64_t n) {
   if (!record.has(key)) return {};
   std::vector<float> values = record.reals(key);
@@ -20,8 +22,6 @@ std::vector<float> per_token(const Record& record, const char* key, std::int64_t
     record.fail(key, "has " + std::to_string(values.size()) + " numbers for " + std::to_string(n) + " tokens");
   return values;
 }
-
-}  // namespace
 
 bool ended_by_itself(const Record& record) {
   const std::string finish = record.find_text("finish").value_or("stop");

@@ -36,6 +36,9 @@ struct Trajectory {
 // that is negative or below kLeastTemperature and not 0.
 Trajectory read_trajectory(const Record& record, const ModelConfig& config);
 
+// A list of n numbers, one a token; empty where the record has none. Error kBadInput for another length.
+std::vector<float> per_token(const Record& record, const char* key, std::int64_t n);
+
 // By the record's "finish"; true where it has none. Error kBadInput for another word.
 bool ended_by_itself(const Record& record);
 

@@ -104,7 +104,7 @@ TEST_CASE("a file without a figure is a gap in the curve") {
 TEST_CASE("the JSON holds the figures in both units, null where there is none") {
   const FileReport r = simple();
   simdjson::dom::parser parser;
-  const std::string text = report_json({&r, 1}, {}, 0.3);
+  const std::string text = report_json({&r, 1}, 0.3);
   CHECK(text.back() == '\n');
   const simdjson::dom::element e = parser.parse(text);
   CHECK(std::string_view(e["schema"]) == "kl-report/1");
@@ -129,7 +129,7 @@ TEST_CASE("the JSON holds the figures in both units, null where there is none") 
 TEST_CASE("figures beyond the numbers of JSON are null") {
   const FileReport r = report_of({trajectory("a", {1}, {1}, {-2000}, {-1})});  // k3: e^1999
   simdjson::dom::parser parser;
-  const simdjson::dom::element e = parser.parse(report_json({&r, 1}, {}, 0.2));
+  const simdjson::dom::element e = parser.parse(report_json({&r, 1}, 0.2));
   CHECK(e["files"].at(0)["policy_ref"]["k3"]["per_token"]["mean"].is_null());
   CHECK(double(e["files"].at(0)["policy_ref"]["k1"]["per_token"]["mean"]) == -1999);
   CHECK(has(report_text(file_section(r, 0.2), {}), "inf"));

@@ -28,6 +28,17 @@ SequenceValues correlated(int n) {
 }
 }  // namespace
 
+TEST_CASE("sequences are put in another order, each whole") {
+  SequenceValues values;
+  for (const std::vector<float>& s : {std::vector<float>{1, 2}, {}, {3}, {4, 5, 6}}) values.append(s);
+  values.reorder(std::vector<std::size_t>{3, 1, 0, 2});
+  const auto all = values.all();
+  CHECK(std::vector<float>(all.begin(), all.end()) == std::vector<float>{4, 5, 6, 1, 2, 3});
+  CHECK(values.sequences() == 4);
+  CHECK(values[1].empty());
+  CHECK(values[2].size() == 2);
+}
+
 TEST_CASE("the mean of samples has the error sd over root n") {
   const std::vector<double> samples = {1, 2, 6};  // mean 3, sd^2 = (4 + 1 + 9)/2 = 7
   const Estimate e = estimate(samples);

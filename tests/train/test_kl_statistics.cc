@@ -146,6 +146,19 @@ TEST_CASE("exact KL and entropy have both units and positions of their own") {
   CHECK(kl.entropy_by_position()[1].value.mean == 2.0);
 }
 
+TEST_CASE("in another order, figures and exact values go with their sequences") {
+  KlStatistics kl, other;
+  const std::vector<float> a = {-1, -2}, b = {-3}, kl_a = {1, 2}, kl_b = {3}, h_a = {4, 5}, h_b = {6};
+  kl.add(a, kl_a, h_a), kl.add(b, kl_b, h_b);
+  other.add(b, kl_b, h_b), other.add(a, kl_a, h_a);
+  kl.reorder(std::vector<std::size_t>{1, 0});
+  CHECK(kl.log_ratios()[0][0] == -3.0f);
+  CHECK(kl.exact().per_sequence.mean == other.exact().per_sequence.mean);
+  CHECK(kl.exact_by_position()[0].value.mean == 2.0);
+  CHECK(kl.entropy_by_position()[1].value.mean == 5.0);
+  CHECK(kl.k1_by_position()[1].value.mean == 2.0);
+}
+
 TEST_CASE("k1 and k3 by position are means over the sequences that reach it") {
   const KlStatistics kl = of({{-1, 2}, {-3}});
   CHECK(kl.k1_by_position()[0].value.mean == 2.0);
