@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "lib/kernels/kernels.h"
+#include "lib/train/kl_evaluation.h"
 #include "lib/train/report_html.h"
 #include "lib/train/report_json.h"
 #include "lib/train/report_text.h"
@@ -16,7 +17,7 @@ namespace {
 
 FileReport read_report(Tool& tool, const std::string& file, const ReportPolicies& policies, bool salvage,
                        Progress& progress, std::int64_t& responses) {
-  RecordReader in({file}, {.salvage = salvage});
+  RecordReader in({file}, {.salvage = salvage, .whole_shards = true});
   FileReporter reporter(file == "-" ? "stdin" : file, policies);
   for (Record record; in.next(record); progress.update(++responses)) reporter.add(record);
   warn_of_losses(tool, in);
@@ -33,6 +34,28 @@ void warn_of_bias(Tool& tool, const FileReport& r) {
   warn(r.foreign, "were sampled by another policy than the old one: k1, k2, k3 are biased");
 }
 
+// Writes the records back with what a report needs of them.
+void evaluate(Tool& tool, const StreamOptions& streams, const ReportPolicies& policies) {
+  Provenance provenance(tool.provenance());
+  provenance.input("old", policies.old_digest()).input("new", policies.fresh_digest());
+  const ReaderOptions reading{
+      .salvage = streams.salvage, .whole_shards = true, .lone_shard = streams.shard.count == 1};
+  const auto origin = [&] { return read_for_origin(streams, reading, provenance, "records"); };
+  if (made_already(tool, streams, provenance.digest(), origin)) return;
+  RecordWriter out = open_output(tool, streams, provenance.digest());
+  RecordReader in(streams.files, reading);
+  Progress progress = tool.progress("responses");
+  RecordEvaluator evaluator(policies, [&](const Record& r) { out.write(r), progress.update(out.records()); });
+  Record record;
+  for (std::int64_t number = 0; in.next(record); ++number)
+    if (streams.shard.takes(number)) evaluator.add(std::move(record));
+  evaluator.finish();
+  warn_of_losses(tool, in);
+  set_origin(out, origin_of(in, streams, provenance, "records"));
+  finish_output(out, in);
+  tool.tally({{out.records(), "response"}}, {}, true);
+}
+
 void write_page(RecordWriter& out, const std::string& html) {
   for (std::size_t begin = 0; begin < html.size();) {
     const std::size_t end = html.find('\n', begin);
@@ -47,9 +70,10 @@ void write_page(RecordWriter& out, const std::string& html) {
 int main(int argc, char** argv) {
   std::optional<std::string> old_folder, new_folder, page;
   Dtype dtype = Dtype::kF32;
-  std::vector<std::string> files;
+  StreamOptions streams;
+  std::vector<std::string>& files = streams.files;
   double clip = 0.2;
-  bool json = false, plot = false, no_plot = false, ascii = false, force = false, salvage = false;
+  bool json = false, plot = false, no_plot = false, ascii = false;
 
   Tool tool({.name = "kl-report",
              .summary = "report KL, ratios, entropy and clipping",
@@ -58,14 +82,22 @@ int main(int argc, char** argv) {
                             "tokens, KL is exact over the vocabulary, and the ratio new/old is described. With --new "
                             "alone the recorded log-probs are the old ones. For the exact KL to a reference, give it "
                             "as --new. Errors (after +-) are standard errors by responses. Several files are "
-                            "iterations: a row each. docs/kl-report.md lists the keys of --json.",
+                            "iterations: a row each. docs/kl-report.md lists the keys of --json.\n\n"
+                            "With -o the records are written back with what the report needs of them, in place of the "
+                            "report: a report of such records needs no policies, and is the same to the last digit, "
+                            "also of shards put together.",
              .examples = {{"How far the last iteration went.", "kl-report --old p0 --new p1 scored.jsonl.zst"},
+                          {"The same in two jobs.",
+                           "kl-report --old p0 --new p1 --shard 0/2 -o part-0.jsonl.zst scored.jsonl.zst\n"
+                           "kl-report --old p0 --new p1 --shard 1/2 -o part-1.jsonl.zst scored.jsonl.zst\n"
+                           "cat part-0.jsonl.zst part-1.jsonl.zst | kl-report"},
                           {"Reward and KL over a run.", "kl-report --html run.html iteration-*.jsonl.zst"}},
              .kernel_level = [] { return std::string(kernels().name); }});
   input_files(tool, files);
   tool.group("Policies");
-  tool.option("--old", old_folder, "model folder of the policy that sampled").placeholder("FOLDER").needs("--new");
-  tool.option("--new", new_folder, "model folder of the policy to compare with it").placeholder("FOLDER");
+  tool.option("--old", old_folder, "model folder of the policy that sampled")
+      .placeholder("FOLDER").needs("--new").neutral();
+  tool.option("--new", new_folder, "model folder of the policy to compare with it").placeholder("FOLDER").neutral();
   tool.option("--clip", clip, "count ratios outside 1 - EPS to 1 + EPS").placeholder("EPS").at_least(0);
   tool.group("Output");
   tool.option("--json", json, "JSON on stdout in place of tables");
@@ -74,26 +106,34 @@ int main(int argc, char** argv) {
       .excludes("--no-plot").excludes("--json");
   tool.option("--no-plot", no_plot, "no plots below the tables").excludes("--json");
   tool.option("--ascii", ascii, "tables and plots in ASCII, as where the locale isn't UTF-8").excludes("--json");
-  force_option(tool, force);
-  salvage_option(tool, salvage);
+  Option& output = output_option(tool, streams.output);
+  output.shown_default("none: the report").needs("--new");
+  for (const char* of_report : {"--json", "--html", "--clip", "--plot", "--no-plot", "--ascii"})
+    output.excludes(of_report);
+  compress_option(tool, streams.zstd).needs("--output");
+  shard_option(tool, streams.shard).needs("--output");
+  force_option(tool, streams.force);
+  salvage_option(tool, streams.salvage);
   tool.group("Running");
   dtype_option(tool, dtype).needs("--new");
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
     if (page && (page->empty() || *page == "-")) usage_error("--html: stdout holds the table", "name a file");
-    refuse_same_file(files, page.value_or("-"));
+    refuse_same_file(files, output.given() ? streams.output : page.value_or("-"));
     std::optional<RecordWriter> page_out;
-    if (page) page_out.emplace(WriterOptions{.path = *page, .force = force, .digest = {}, .program = "kl-report"});
+    if (page)
+      page_out.emplace(WriterOptions{.path = *page, .force = streams.force, .digest = {}, .program = "kl-report"});
     const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype);
     if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
+    if (output.given()) return evaluate(tool, streams, policies);
     if (files.empty()) files = {"-"};
     std::vector<FileReport> reports;
     std::int64_t responses = 0;
     {
       Progress progress = tool.progress("responses");
       for (const std::string& file : files)
-        reports.push_back(read_report(tool, file, policies, salvage, progress, responses));
+        reports.push_back(read_report(tool, file, policies, streams.salvage, progress, responses));
     }
     check_same_evaluators(reports);
     for (const FileReport& r : reports) warn_of_bias(tool, r);

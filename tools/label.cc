@@ -32,7 +32,8 @@ Description about() {
               "The answers of a group may stand anywhere in the input, so all of it is held in memory.\n\n"
               "With --by the answer with the larger figure is chosen; equal figures, equal texts and groups of "
               "one answer give no pair. Where the name of the figure ends in reward, chosen_reward and "
-              "rejected_reward are written too.\n\n"
+              "rejected_reward are written too. --shard i/n takes the groups k = i modulo n, in the order of their "
+              "first answers in the input.\n\n"
               "Without --by it asks at the terminal: l or r takes the left or the right answer, t says that they "
               "are equally good, s skips the pair, u undoes the last decision, q quits. Every decision is "
               "saved at once, in the output file or, ties and skips, in FILE.notes beside it; the same command "
@@ -51,18 +52,24 @@ AnswerGroups read_groups(const Options& o, RecordReader& reader) {
 }
 
 void label_by(Tool& tool, const Options& o, AnswerGroups& groups, const std::string& input_digest) {
-  RecordWriter writer = open_output(tool, o.streams, Digest().text(tool.provenance()).text(input_digest).hex());
+  const std::string digest = Digest().text(tool.provenance()).text(input_digest).hex();
+  if (made_already(tool, o.streams, digest, [&] { return Origin{digest, o.streams.shard}; })) return;
+  RecordWriter writer = open_output(tool, o.streams, digest);
   const FigureOptions figure{*o.by, o.all_pairs() ? Pairing::kAll : Pairing::kBestWorst, o.min_margin};
   LabelCounts counts;
+  std::int64_t number = 0, taken = 0;
   for (const AnswerGroup& group : groups.sorted()) {
+    if (!o.streams.shard.takes(number++)) continue;
+    ++taken;
     for (const Record& record : label_by_figure(group, figure, counts)) writer.write(record);
   }
-  // Counted before the output appears: a run without a pair leaves none.
+  // Counted before the output appears: a run without a pair leaves none. A shard may have none where others have.
   tool.tally({{counts.pairs, "pair"},
-              {static_cast<std::int64_t>(groups.size()), "group"},
+              {taken, "group"},
               {counts.ties, "tie"},
               {counts.below_margin, "pair below the margin", "pairs below the margin"},
-              {counts.single, "group of one answer", "groups of one answer"}});
+              {counts.single, "group of one answer", "groups of one answer"}},
+             {}, o.streams.shard.count > 1);
   writer.finish();
 }
 
@@ -133,6 +140,7 @@ int main(int argc, char** argv) {
       .one_of({"best-worst", "all"}).shown_default("best-worst; without --by one pair drawn by the seed");
   tool.option("--min-margin", o.min_margin, "least difference of the figures that makes a pair")
       .at_least(0).needs("--by");
+  shard_option(tool, o.streams.shard).needs("--by");
   tool.group("Asking a human");
   tool.option("--labeler", o.labeler, "who decides, for the records").excludes("--by");
   seed_option(tool, o.seed).excludes("--by");
@@ -153,7 +161,7 @@ int main(int argc, char** argv) {
     if (!o.by && output.ends_with(".zst")) {
       usage_error("a human's decisions are kept as plain lines: no .zst", "name a .jsonl");
     }
-    RecordReader reader(o.streams.files, {.salvage = o.streams.salvage});
+    RecordReader reader(o.streams.files, {.salvage = o.streams.salvage, .whole_shards = true});
     AnswerGroups groups = read_groups(o, reader);
     warn_of_losses(tool, reader);
     if (o.by) {

@@ -153,7 +153,7 @@ int main(int argc, char** argv) {
     else
       folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
     PpoRun run(options);
-    RecordReader in(streams.files, {.salvage = streams.salvage});
+    RecordReader in(streams.files, {.salvage = streams.salvage, .whole_shards = true});
     for (Record record; in.next(record);) run.add(record);
     warn_of_losses(tool, in);
     Metrics metrics;

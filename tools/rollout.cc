@@ -66,8 +66,11 @@ int main(int argc, char** argv) {
     Rollout rollout(model, options);
     Provenance provenance(tool.provenance());
     provenance.input("policy", rollout.policy_digest());
+    const ReaderOptions reading{.salvage = streams.salvage, .whole_shards = true};
+    const auto origin = [&] { return read_for_origin(streams, reading, provenance, "prompts"); };
+    if (made_already(tool, streams, provenance.digest(), origin)) return;
     RecordWriter out = open_output(tool, streams, provenance.digest());
-    RecordReader in(streams.files, {.salvage = streams.salvage});
+    RecordReader in(streams.files, reading);
     Progress progress = tool.progress("tokens");
     const auto show = [&](std::int64_t tokens) { progress.update(tokens); };
     Record prompt;
@@ -77,7 +80,7 @@ int main(int argc, char** argv) {
     }
     rollout.finish(out, show);
     warn_of_losses(tool, in);
-    out.set_digest(provenance.input("prompts", in.digest()).digest());
+    set_origin(out, origin_of(in, streams, provenance, "prompts"));
     finish_output(out, in);
     const auto& t = rollout.tally();
     tool.tally({{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}},

@@ -55,8 +55,12 @@ int main(int argc, char** argv) {
     Scorer scorer(reward_model, reference, options);
     Provenance provenance(tool.provenance());
     provenance.input("models", scorer.digest());
+    const ReaderOptions reading{
+        .salvage = streams.salvage, .whole_shards = true, .lone_shard = streams.shard.count == 1};
+    const auto origin = [&] { return read_for_origin(streams, reading, provenance, "records"); };
+    if (made_already(tool, streams, provenance.digest(), origin)) return;
     RecordWriter out = open_output(tool, streams, provenance.digest());
-    RecordReader in(streams.files, {.salvage = streams.salvage});
+    RecordReader in(streams.files, reading);
     Progress progress = tool.progress("records");
     constexpr std::size_t kWindow = 256;
     std::vector<Record> window;
@@ -77,7 +81,7 @@ int main(int argc, char** argv) {
     }
     flush();
     warn_of_losses(tool, in);
-    out.set_digest(provenance.input("records", in.digest()).digest());
+    set_origin(out, origin_of(in, streams, provenance, "records"));
     finish_output(out, in);
     if (const std::int64_t n = scorer.encoded_again(); n > 0)
       tool.note(std::to_string(n) + (n == 1 ? " trajectory" : " trajectories") +

@@ -1,11 +1,13 @@
 // Records in and out of a program, as its options name them (lib/cli/common_options.h).
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "lib/cli/common_options.h"
 #include "lib/io/stream.h"
+#include "lib/train/run_folder.h"
 
 namespace nudge {
 
@@ -24,6 +26,28 @@ void output_options(Tool& tool, StreamOptions& options);
 void refuse_metrics_in_input(const MetricsFile& metrics, const std::vector<std::string>& files,
                              const std::vector<std::string>& others = {});
 
+// What an end mark tells of the work: the digest of options and inputs, the same for all of its shards, and the shard.
+struct Origin {
+  std::string digest;
+  Shard shard;
+};
+
+// Of a program that writes a record for each one it reads, when `in` was read to its end. `opening` holds options and
+// models. An input that is one shard alone makes the output that shard, of the work that its shards all are of.
+Origin origin_of(const RecordReader& in, const StreamOptions& options, Provenance opening, const std::string& input);
+void set_origin(RecordWriter& out, const Origin& origin);
+
+// Reads the input through, for its origin alone.
+Origin read_for_origin(const StreamOptions& options, const ReaderOptions& reading, const Provenance& opening,
+                       const std::string& input);
+
+// True where the output is there already, whole and from this very work, by its marks: it says so, and the program has
+// nothing to do. To be called before open_output, which refuses all else that is there. `opening` is the digest that
+// open_output gets; `origin` is asked for where the opening mark is the same. Never with --force, nor of plain text,
+// which has no marks. Error kCannotCreate where it is from this work, but damaged.
+bool made_already(Tool& tool, const StreamOptions& options, const std::string& opening,
+                  const std::function<Origin()>& origin);
+
 // Opens the output; `digest` names input and options. Errors: RecordWriter's.
 RecordWriter open_output(const Tool& tool, const StreamOptions& options, std::string digest);
 
@@ -40,7 +64,7 @@ struct LoadedRecords {
   std::string digest;  // of the files' text
 };
 
-// All records of the files. Errors: RecordReader's.
+// All records of the files; shards have to be there all. Errors: RecordReader's.
 LoadedRecords load_records(Tool& tool, const std::vector<std::string>& files, bool salvage);
 
 }  // namespace nudge

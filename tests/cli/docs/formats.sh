@@ -22,6 +22,13 @@ rm-train -q --init "$TINY/base" --held-out "$TINY/pairs.jsonl" --metrics rm.metr
 
 fields() { keys dry.jsonl > names; [ "$(wc -l < names)" -ge 20 ]; all_told names; }
 ok "every field of a trajectory" fields
+evaluated() {
+  kl-report -q --old "$TINY/p0" --new "$TINY/base" -o evaluated.jsonl "$TINY/scored.jsonl"
+  keys evaluated.jsonl > names
+  [ "$(wc -l < names)" = $(($(keys "$TINY/scored.jsonl" | wc -l) + 10)) ]
+  all_told names
+}
+ok "every field of kl-report -o" evaluated
 pair_fields() { keys pairs-scored.jsonl > names; [ "$(wc -l < names)" -ge 10 ]; all_told names; }
 ok "every field of a preference" pair_fields
 metrics() { keys "$1" > names; [ "$(wc -l < names)" -ge "$2" ]; all_told names; }

@@ -49,7 +49,7 @@ output_is_whole_and_not_overwritten() {
   zstd -dcq pairs.jsonl.zst > plain
   label -q --by reward in.jsonl > direct
   expect_same direct plain
-  expect_status 73 label --by reward -o pairs.jsonl.zst in.jsonl
+  expect_status 73 label --by reward --pairs all -o pairs.jsonl.zst in.jsonl
   expect_status 0 label --by reward --force -o pairs.jsonl.zst in.jsonl
 }
 compressed_stdout() {

@@ -1,6 +1,6 @@
 # --shard slurm: the task of a job array is the shard that one would name by hand, to the byte.
 . "$ROOT/tests/cli/tiny.inc"
-needs rollout score
+needs rollout score label kl-report zstdcat
 
 # as_task ID MIN STEP COUNT COMMAND...: in the surroundings that Slurm gives a task of an array.
 as_task() {
@@ -20,6 +20,8 @@ same_as_by_hand() {  # COMMAND..., without output and shard
 }
 ok "rollout" same_as_by_hand rollout -q --policy "$TINY/p0" --max-tokens 4 "$TINY/prompts.jsonl"
 ok "score" same_as_by_hand score -q --reward-model "$TINY/rm" "$TINY/sampled.jsonl"
+ok "label" same_as_by_hand label -q --by reward "$TINY/scored.jsonl"
+ok "kl-report" same_as_by_hand kl-report -q --new "$TINY/base" "$TINY/sampled.jsonl"
 missing() {
   refused 64 "^score: error: --shard: 'slurm': SLURM_ARRAY_TASK_ID is not set$" \
     score --reward-model "$TINY/rm" --shard slurm "$TINY/sampled.jsonl"
