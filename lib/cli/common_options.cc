@@ -25,7 +25,8 @@ std::int64_t slurm_number(const std::string& name) {
   return n;
 }
 
-// Of an array such as 0-7 or 1-15:2. A list with gaps, as 0,2,5, has other tasks than shards: refused.
+// Of an array such as 0-7 or 1-15:2. A list with gaps, as 0,2,5, has other tasks than shards: refused. Slurm's MIN and
+// MAX are those of the tasks, STEP is what stands behind the colon, else 1.
 Shard slurm_shard() {
   const auto number = [](const char* name) { return slurm_number(std::string("SLURM_ARRAY_TASK_") + name); };
   const std::int64_t id = number("ID"), min = number("MIN"), step = number("STEP"), count = number("COUNT");
@@ -36,6 +37,10 @@ Shard slurm_shard() {
                     std::to_string(min) + " to " + std::to_string(max) + " by " + std::to_string(step) +
                     ", is of no regular array",
                 "one such as --array=0-7 is; of another, give i/n");
+  }
+  if (count == 1 && id > 1) {  // --array=3, to make a lost shard again
+    usage_error("'slurm': task " + std::to_string(id) + " alone would be shard 0/1, all of the input",
+                "to make one shard again, give its i/n");
   }
   if (count > kMostShards) usage_error("'slurm': an array of more than " + std::to_string(kMostShards) + " tasks");
   return {(id - min) / step, count};

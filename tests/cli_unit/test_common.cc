@@ -137,7 +137,8 @@ TEST_CASE("slurm is the shard of the array's task, and recorded as i/n") {
   CHECK(shard_of({"3", "1", "1", "4", "4"}) == "2/4");     // --array=1-4
   CHECK(shard_of({"13", "1", "4", "4", "13"}) == "3/4");   // --array=1-15:4, whether MAX is the last task or the bound
   CHECK(shard_of({"13", "1", "4", "4", "15"}) == "3/4");
-  CHECK(shard_of({"5", "5", "1", "1", "5"}) == "0/1");
+  CHECK(shard_of({"0", "0", "1", "1", "0"}) == "0/1");  // --array=0-0 and 1-1, of N shards where N is 1
+  CHECK(shard_of({"1", "1", "1", "1", "1"}) == "0/1");
 }
 
 TEST_CASE("slurm outside of an array, or of one with gaps, is misuse with a reason") {
@@ -159,6 +160,7 @@ TEST_CASE("slurm outside of an array, or of one with gaps, is misuse with a reas
   CHECK(irregular({"3", "0", "2", "4"}));
   CHECK(irregular({"0", "0", "0", "4"}));
   CHECK(irregular({"0", "0", "1", "0"}));
+  CHECK(shard_of({"3", "3", "1", "1", "3"}) == of + "task 3 alone would be shard 0/1, all of the input");
   const std::string many = "1000000000";
   CHECK(contains(shard_of({many, "0", many, many}), "an array of more than 1000000 tasks"));
   CHECK(contains(shard_of({"1", "0", "1", "1000001"}), "an array of more than 1000000 tasks"));
