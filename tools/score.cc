@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
              .description =
                  "Reads trajectories and writes them with \"reward\" (--reward-model) and \"ref_logprobs\" (--ref), or "
                  "preference pairs with \"chosen_reward\" and \"rejected_reward\", ending with the accuracy "
-                 "and its standard error. All other fields pass through.",
+                 "and its standard error. All other fields pass through. An input that is one shard alone gives the "
+                 "same shard.",
              .examples = {{"One iteration of PPO.",
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
                            "ppo-step --policy p0 --critic-init rm -o p1"}},

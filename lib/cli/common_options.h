@@ -18,8 +18,8 @@ struct Shard {
   bool takes(std::int64_t record) const { return record % count == index; }
 };
 
-// "i/n" with 0 <= i < n <= 1,000,000; or "slurm", the task of a Slurm job array: i = (SLURM_ARRAY_TASK_ID - _MIN)/_STEP,
-// n = _COUNT. Throws a usage error, also where these are missing or of an array that is no regular one.
+// "i/n" with 0 <= i < n <= 1,000,000; or "slurm", the task of a Slurm job array: n = SLURM_ARRAY_TASK_COUNT and
+// i = (..._ID - ..._MIN)/..._STEP. Throws a usage error, also where these are missing or of no regular array.
 Shard parse_shard(const std::string& text);
 Binding bind_option(Shard& value);
 

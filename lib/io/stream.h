@@ -40,7 +40,7 @@ struct ReaderOptions {
   // Where end marks tell of shards i/n, all n of a work (a digest) have to be there, each once. Known at the end: it is
   // thrown, or with salvage noted, in place of the last next()'s false.
   bool whole_shards = false;
-  bool lone_shard = false;    // with whole_shards: an input that is one shard and nothing else will do, see lone_shard()
+  bool lone_shard = false;    // with whole_shards: one shard and nothing else will do as well, see lone_shard()
   std::size_t max_line = std::size_t{64} << 20;  // bytes
 };
 

@@ -33,12 +33,13 @@ ReportPolicies::ReportPolicies(std::optional<Model> old_policy, std::optional<Mo
     bad_input("the new policy has a vocabulary of " + std::to_string(fresh_->config().vocab) +
                   " tokens, the old one of " + std::to_string(old_->config().vocab),
               "KL compares policies over one vocabulary");
-  for (auto [model, digest] : {std::pair{&old_, &evaluators_.old_policy}, std::pair{&fresh_, &evaluators_.new_policy}}) {
+  Evaluators& by = evaluators_;
+  for (auto [model, digest] : {std::pair{&old_, &by.old_policy}, std::pair{&fresh_, &by.new_policy}}) {
     if (!*model) continue;
     (*model)->transformer.pack();
     *digest = model_digest((*model)->transformer);
   }
-  if (fresh_) evaluators_.dtype = name_of(fresh_->config().dtype), evaluators_.arithmetic = kArithmetic;
+  if (fresh_) by.dtype = name_of(fresh_->config().dtype), by.arithmetic = kArithmetic;
 }
 
 ReportPolicies ReportPolicies::load(const std::optional<std::string>& old_folder,

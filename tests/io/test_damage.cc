@@ -326,9 +326,9 @@ TEST_CASE("a work that is there in two cuts is there twice; works without a dige
   };
   const ReaderOptions whole{.whole_shards = true};
   const std::string half = file("half0", 0, 2), other_half = file("half1", 1, 2), all = file("all", 0, 1);
-  const std::string third = file("third0", 0, 3), second_third = file("third1", 1, 3), last_third = file("third2", 2, 3);
-  CHECK(read_all({half, third, second_third, other_half, last_third}, whole).outcome.message ==
-        third + ": shards of 3 of a work that is there as shards of 2 too, in " + half);
+  const std::string t0 = file("third0", 0, 3), t1 = file("third1", 1, 3), t2 = file("third2", 2, 3);
+  CHECK(read_all({half, t0, t1, other_half, t2}, whole).outcome.message ==
+        t0 + ": shards of 3 of a work that is there as shards of 2 too, in " + half);
   CHECK(read_all({half, other_half, all}, whole).outcome.message ==
         half + ": shards of 2 of a work that is there as a whole too, in " + all);
   CHECK(read_all({half, other_half, all}).outcome.message == "");

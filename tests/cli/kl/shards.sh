@@ -13,7 +13,10 @@ same_report() {  # FILE OPTION...
   report "$@" "$file" > direct
   jq -e '.new != null and (.files[0].old_new.k1.per_token.mean | . != null and . != 0)' direct
   kl-report -q "$@" -o whole.zst --force "$file"
-  for i in 0 1 2; do kl-report -q "$@" --shard $i/3 "$file" -o part$i.zst --force; zstdcat part$i.zst > part$i.jsonl; done
+  for i in 0 1 2; do
+    kl-report -q "$@" --shard $i/3 "$file" -o part$i.zst --force
+    zstdcat part$i.zst > part$i.jsonl
+  done
   report whole.zst | expect_same direct -
   for order in '0 1 2' '2 0 1' '1 2 0'; do
     for i in $order; do cat part$i.zst; done > together.zst
@@ -51,8 +54,8 @@ fields() {
   new='["new_logprobs","new_entropies"]'
   old='["old_logprobs","old_entropies","kl_old_new","kl_new_old"]'
   holds both.jsonl "all(. as \$r | ($new + $old)[] | \$r[.] | length == (\$r.response_ids | length))"
-  holds both.jsonl 'all(.old_logprobs == .logprobs and .old_policy == .policy and .eval_dtype == "f32" and .eval_arith == 1
-    and .new_policy != .old_policy)'
+  holds both.jsonl 'all(.old_logprobs == .logprobs and .old_policy == .policy and .eval_dtype == "f32" and
+    .eval_arith == 1 and .new_policy != .old_policy)'
   holds one.jsonl "all(. as \$r | $old + [\"old_policy\"] | all(. as \$k | \$r | has(\$k) | not)) and
     all(.new_logprobs == .ref_logprobs)"
   for part in both one; do

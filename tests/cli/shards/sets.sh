@@ -48,7 +48,10 @@ of_groups() {  # groups in the order of their first answers: 1 and 3 of film pla
   grep -vE '^(film|song|cast)$' groups | expect_same - got
 }
 ok "label's shards are of groups, in the order of the input" of_groups
-of_records() { work score --shard 1/4 | jq -r .id > got; sed -n '2~4p' "$TINY/sampled.jsonl" | jq -r .id | expect_same - got; }
+of_records() {
+  work score --shard 1/4 | jq -r .id > got
+  sed -n '2~4p' "$TINY/sampled.jsonl" | jq -r .id | expect_same - got
+}
 ok "score's shards are of records" of_records
 kl_records() {
   work kl-report --shard 2/5 | jq -r .id > got
