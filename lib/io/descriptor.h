@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,15 @@ void write_all_at(int fd, std::string_view data, off_t at, const std::string& na
 void sync_file(int fd, const std::string& name);       // kIo; descriptors that can't be synced are left alone
 void sync_folder(const std::string& path);             // its entries; one that can't be opened goes unsynced; kIo
 void sync_parent_folder(const std::string& path);      // so that a rename survives a power cut; kIo
+void sync_tree(const std::string& folder);             // a folder with all that is in it; kIo
+
+// Whether both are files, no links, that hold the same bytes.
+bool same_bytes(const std::string& one, const std::string& other);
+// Whether both folders hold files of the same names and bytes, and nothing else but folders.
+bool same_tree(const std::string& one, const std::string& other);
+// Of the names and bytes of a folder's files, but for the one called `except`. Errors: kBadInput for what is neither
+// file nor folder, open_input's, kIo.
+std::string tree_digest(const std::string& folder, const std::string& except);
 
 std::string parent_of(const std::string& path);        // "." where there is none
 std::string base_name(const std::string& path);
@@ -60,15 +70,19 @@ int rename_new(const std::string& from, const std::string& to);
 
 // Temporary siblings of an output: ".NAME.TAG.HOST.PID.START.part", where TAG tells what the content belongs to
 // (letters and digits, "0" for nothing). One whose process ended can be told, on its own host. One that
-// was left on purpose has "-" for HOST and no process.
+// was left on purpose has "-" for HOST and no process. A checkpoint is one of those, with its step for PID and a tag of
+// its own kind (lib/io/checkpoint.h).
+inline constexpr const char* kCheckpointTag = "checkpoint";  // and then letters and digits
 struct Leftover {
   std::string path, tag;
-  bool abandoned = false;  // left on purpose, or its process on this host is dead
+  bool abandoned = false;        // left on purpose, or its process on this host is dead
+  std::int64_t checkpoint = -1;  // the step of a checkpoint
 };
 std::string temporary_name(const std::string& output, const std::string& tag);
 std::string abandoned_name(const std::string& output, const std::string& tag);
+std::string checkpoint_name(const std::string& output, const std::string& tag, std::int64_t step);
 std::vector<Leftover> find_leftovers(const std::string& output);
-// Removes the abandoned ones, files and folders. Never fails.
+// Removes the abandoned ones, files and folders, but for checkpoints. Never fails.
 void sweep_leftovers(const std::string& output);
 
 // Refuses (kCannotCreate) an output that exists, unless `force`, a folder that is missing or read-only.

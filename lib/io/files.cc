@@ -20,19 +20,14 @@ int swap_names(const std::string& a, const std::string& b) {
   return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE));
 }
 
-// Files and folders, so that all of it outlives a power cut before the name that stands for it changes.
-void sync_tree(const std::string& folder) {
-  try {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-      if (!entry.is_regular_file() && !entry.is_directory()) continue;
-      const Descriptor fd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-      if (!fd) system_error(Exit::kIo, entry.path().string(), "can't be opened", errno);
-      sync_file(fd.get(), entry.path().string());
-    }
-  } catch (const std::filesystem::filesystem_error& e) {
-    system_error(Exit::kIo, folder, "can't be listed", e.code().value());
-  }
-  sync_folder(folder);
+constexpr const char* kReplaced = "old";  // the tag of a folder that is being replaced without an exchange
+
+// Killed between two renames in place of an exchange, a process leaves no folder of that name: the old one is put back.
+void restore_replaced(const std::string& output) {
+  struct stat info;
+  if (::lstat(output.c_str(), &info) == 0) return;
+  for (const Leftover& left : find_leftovers(output))
+    if (left.abandoned && left.tag == kReplaced && rename_new(left.path, output) == 0) return;
 }
 
 std::string without_trailing_slash(std::string path) {
@@ -72,6 +67,7 @@ void write_file(const std::string& path, std::string_view text) {
 OutputFolder::OutputFolder(const std::string& path, bool force)
     : final_(without_trailing_slash(path)), force_(force) {
   ignore_file_size_signal();
+  restore_replaced(final_);
   check_creatable(final_, force, true);
   sweep_leftovers(final_);
   temporary_ = temporary_name(final_, "folder");
@@ -86,19 +82,21 @@ OutputFolder::~OutputFolder() {
   if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
 }
 
+// Two copies of a job may run at once, where a scheduler lost sight of the first. Both make the same folder, so the
+// second finds it there and is content.
 void OutputFolder::publish() {
   sync_tree(temporary_);
-  struct stat info;
-  if (::lstat(final_.c_str(), &info) != 0) {
-    // Without --force a folder that appeared meanwhile is not empty, and rename refuses to replace it.
-    if (::rename(temporary_.c_str(), final_.c_str()) != 0) {
-      system_error(Exit::kCannotCreate, final_, "can't be created", errno);
-    }
+  if (rename_new(temporary_, final_) == 0) {
     temporary_.clear();
+  } else if (errno != EEXIST && errno != ENOTEMPTY) {
+    system_error(Exit::kCannotCreate, final_, "can't be created", errno);
   } else if (!force_) {
-    throw Error(Exit::kCannotCreate, final_ + ": appeared while it was being made", "choose another name, or --force");
+    if (!same_tree(temporary_, final_)) {
+      throw Error(Exit::kCannotCreate, final_ + ": appeared while it was being made, and differs",
+                  "choose another name, or --force");
+    }
   } else if (swap_names(temporary_, final_) != 0) {  // a file system that can't exchange: for a moment there is none
-    const std::string old = temporary_name(final_, "old");
+    const std::string old = temporary_name(final_, kReplaced);
     if (::rename(final_.c_str(), old.c_str()) != 0) system_error(Exit::kIo, final_, "can't be replaced", errno);
     if (::rename(temporary_.c_str(), final_.c_str()) != 0) {
       const int error = errno;
@@ -109,7 +107,7 @@ void OutputFolder::publish() {
   }
   sync_parent_folder(final_);
   std::error_code ignored;
-  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);  // the old folder
+  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);  // the old folder, or a second one
   temporary_.clear();
 }
 

@@ -58,6 +58,15 @@ bool process_is_gone(const std::string& pid, const std::string& start) {
   return !now.empty() && now != start;
 }
 
+// Of a checkpoint; -1 where it is none. `parts`: tag, "-", step, "0".
+std::int64_t step_of(const std::vector<std::string>& parts) {
+  std::int64_t step = -1;
+  const std::string& text = parts[2];
+  const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), step);
+  const bool whole = bad == std::errc{} && end == text.data() + text.size() && step >= 0;
+  return whole && parts[0].starts_with(kCheckpointTag) ? step : -1;
+}
+
 }  // namespace
 
 std::string temporary_name(const std::string& output, const std::string& tag) {
@@ -68,6 +77,10 @@ std::string temporary_name(const std::string& output, const std::string& tag) {
 
 std::string abandoned_name(const std::string& output, const std::string& tag) {
   return sibling(output, stem_of(output) + (tag.empty() ? "0" : tag) + ".-.0.0" + kSuffix);
+}
+
+std::string checkpoint_name(const std::string& output, const std::string& tag, std::int64_t step) {
+  return sibling(output, stem_of(output) + kCheckpointTag + tag + ".-." + std::to_string(step) + ".0" + kSuffix);
 }
 
 std::vector<Leftover> find_leftovers(const std::string& output) {
@@ -83,7 +96,7 @@ std::vector<Leftover> find_leftovers(const std::string& output) {
     for (std::string part; std::getline(rest, part, '.');) parts.push_back(part);
     if (parts.size() != 4) continue;
     const bool on_purpose = parts[1] == "-", dead = parts[1] == host && process_is_gone(parts[2], parts[3]);
-    found.push_back({sibling(output, name), parts[0], on_purpose || dead});
+    found.push_back({sibling(output, name), parts[0], on_purpose || dead, on_purpose ? step_of(parts) : -1});
   }
   std::sort(found.begin(), found.end(), [](const Leftover& a, const Leftover& b) { return a.path < b.path; });
   return found;
@@ -92,7 +105,7 @@ std::vector<Leftover> find_leftovers(const std::string& output) {
 void sweep_leftovers(const std::string& output) {
   for (const Leftover& leftover : find_leftovers(output)) {
     std::error_code ignored;
-    if (leftover.abandoned) std::filesystem::remove_all(leftover.path, ignored);
+    if (leftover.abandoned && leftover.checkpoint < 0) std::filesystem::remove_all(leftover.path, ignored);
   }
 }
 

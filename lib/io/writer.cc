@@ -52,28 +52,6 @@ std::string link_target(const std::string& name) {
   return path.string();
 }
 
-// A piece of a file, shorter only at its end.
-std::string_view piece_at(const Descriptor& fd, off_t at, std::string& space, const std::string& name) {
-  std::size_t size = 0, n = 1;
-  for (; size < space.size() && n > 0; size += n) {
-    n = read_some_at(fd.get(), space.data() + size, space.size() - size, at + static_cast<off_t>(size), name);
-  }
-  return std::string_view(space).substr(0, size);
-}
-
-bool same_bytes(const std::string& one, const std::string& other) {
-  struct stat info;
-  if (::lstat(other.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
-  const Descriptor a = open_input(one), b = open_input(other);
-  constexpr std::size_t kPiece = std::size_t{64} << 10;
-  std::string left(kPiece, '\0'), right(kPiece, '\0');
-  for (off_t at = 0;; at += static_cast<off_t>(kPiece)) {
-    const std::string_view l = piece_at(a, at, left, one), r = piece_at(b, at, right, other);
-    if (l != r) return false;
-    if (l.size() < kPiece) return true;
-  }
-}
-
 bool stdout_is_named_zst() {
   char target[4096];
   const ssize_t n = ::readlink("/proc/self/fd/1", target, sizeof target);

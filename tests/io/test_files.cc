@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "lib/io/descriptor.h"
 #include "tests/io/helpers.h"
 
 using namespace nudge;
@@ -99,6 +100,52 @@ TEST_CASE("a folder that appeared meanwhile is not replaced without force") {
     CHECK(outcome_of([&] { output.publish(); }).status == 73);
   }
   CHECK(bytes_of(path + "/theirs") == "1");
+  CHECK(entries(folder) == 1);
+}
+
+TEST_CASE("two copies of a job that make the same folder both succeed") {
+  const std::string folder = fresh_folder("copies"), path = folder + "/model";
+  const auto fill = [](const std::string& to, const std::string& text) {
+    write_file(to + "/a", text);
+    std::filesystem::create_directory(to + "/critic");
+    write_file(to + "/critic/b", text);
+  };
+  const auto second = [&](auto&& change) {
+    std::filesystem::remove_all(path);
+    OutputFolder output(path, false);
+    fill(output.path(), "1");
+    std::filesystem::create_directory(path);
+    fill(path, "1");
+    change();
+    const Outcome outcome = outcome_of([&] { output.publish(); });
+    CHECK(outcome.status == (entries(folder) == 1 ? 0 : 73));  // what was not published waits for its end
+    return outcome.status;
+  };
+  CHECK(second([] {}) == 0);
+  CHECK(bytes_of(path + "/critic/b") == "1");
+  CHECK(second([&] { std::ofstream(path + "/critic/b") << "2"; }) == 73);
+  CHECK(bytes_of(path + "/critic/b") == "2");
+  CHECK(second([&] { std::ofstream(path + "/critic/b") << "11"; }) == 73);
+  CHECK(second([&] { std::ofstream(path + "/c") << "1"; }) == 73);
+  CHECK(second([&] { std::filesystem::remove(path + "/a"); }) == 73);
+  CHECK(second([&] {
+          std::filesystem::remove(path + "/a");
+          std::filesystem::create_symlink("critic/b", path + "/a");
+        }) == 73);
+  CHECK(entries(folder) == 1);
+}
+
+TEST_CASE("a folder that was moved away to be replaced comes back where its process was killed") {
+  const std::string folder = fresh_folder("moved"), path = folder + "/model";
+  std::filesystem::create_directory(path);
+  write_file(path + "/old", "1");
+  in_child([&] {  // as where two names can't be exchanged: killed between two renames
+    std::filesystem::rename(path, temporary_name(path, "old"));
+    return 0;
+  });
+  CHECK(!std::filesystem::exists(path));
+  CHECK(outcome_of([&] { OutputFolder(path, false); }).status == 73);
+  CHECK(bytes_of(path + "/old") == "1");
   CHECK(entries(folder) == 1);
 }
 
