@@ -261,6 +261,7 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
   ++total;
   all.text(line);
   stream_digest.text(line);
+  if (options.copy) options.copy(line);
   return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,7 @@ struct ReaderOptions {
   bool whole_shards = false;
   bool lone_shard = false;    // with whole_shards: one shard and nothing else will do as well, see lone_shard()
   std::size_t max_line = std::size_t{64} << 20;  // bytes
+  std::function<void(std::string_view line)> copy = {};  // is given each line that is delivered, as digest() counts it
 };
 
 // Reads records from files one after the other. Plain or zstd is told by the first bytes, never by the name.

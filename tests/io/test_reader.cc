@@ -208,3 +208,13 @@ TEST_CASE("an output that is an input is refused, by whatever name") {
           return outcome_of([] { refuse_same_file({}, "-"); }).status;
         })) == 64);
 }
+
+TEST_CASE("a copy of the lines has their digest, blanks and all") {
+  const std::string text = "{\"a\": 1}\r\n{\"a\":  2 }\n{\"a\":3}";
+  std::vector<std::string> lines;
+  ReaderOptions options;
+  options.copy = [&](std::string_view line) { lines.emplace_back(line); };
+  const Reading reading = read_all({make_file("copied", text)}, options);
+  CHECK(lines == std::vector<std::string>{"{\"a\": 1}", "{\"a\":  2 }", "{\"a\":3}"});
+  CHECK(read_all({make_file("copied", joined(lines))}).digest == reading.digest);
+}
