@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/ppo_run.h"
 #include "lib/train/streams.h"
@@ -93,6 +94,7 @@ int main(int argc, char** argv) {
   StreamOptions streams;
   bool dry_run = false;
   MetricsFile metrics_file;
+  SaveOptions saving;
 
   Tool tool({.name = "ppo-step",
              .summary = "one iteration of PPO over scored trajectories",
@@ -104,7 +106,8 @@ int main(int argc, char** argv) {
              .examples = {{"One iteration of PPO.",
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
                            "ppo-step --policy p0 --critic-init rm -o p1"}},
-             .kernel_level = [] { return std::string(kernels().name); }});
+             .kernel_level = [] { return std::string(kernels().name); },
+             .stops_saved = true});
   input_files(tool, streams.files);
   tool.group("Models");
   tool.option("--policy", options.policy, "folder of the policy that sampled the trajectories")
@@ -130,6 +133,7 @@ int main(int argc, char** argv) {
   training_options(tool, options);
   tool.group("Output");
   output_option(tool, streams.output).shown_default("none; stdout with --dry-run");
+  save_option(tool, saving, "updates").excludes("--dry-run");
   force_option(tool, streams.force);
   compress_option(tool, streams.zstd).needs("--dry-run");
   tool.option("--dry-run", dry_run,
@@ -152,18 +156,27 @@ int main(int argc, char** argv) {
       refuse_same_file(streams.files, streams.output);
     else
       folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
+    leave_on_stops(tool.about().name);
     PpoRun run(options);
-    RecordReader in(streams.files, {.salvage = streams.salvage, .whole_shards = true});
+    Provenance provenance = Provenance(tool.provenance()).input("policy", run.policy_digest());
+    InputSpool spool = dry_run ? InputSpool(streams.files)
+                               : InputSpool(tool, streams.files, folder->path(), provenance.text());
+    RecordReader in(spool.files(), spool.reader_options(streams.salvage));
     for (Record record; in.next(record);) run.add(record);
     warn_of_losses(tool, in);
+    spool.finish();
     Metrics metrics;
-    const Provenance provenance =
-        Provenance(tool.provenance()).input("policy", run.policy_digest()).input("records", run.input_digest());
+    provenance.input("records", run.input_digest());
     if (folder && folder->made_already(provenance.text())) {
       tool.note(folder->path() + ": is there already, from the same records and options");
       return;
     }
-    run.prepare(metrics);
+    TrainingCheckpoint checkpoint;
+    if (folder) checkpoint = TrainingCheckpoint(tool, *folder, saving, spool, "update");
+    checkpoint.guarded([&] {
+      run.prepare(metrics);
+      if (folder) run.train(metrics, checkpoint);
+    });
     char ratio[64];
     std::snprintf(ratio, sizeof ratio, "first ratio min %.9g max %.9g", static_cast<double>(run.first_ratio_min()),
                   static_cast<double>(run.first_ratio_max()));
@@ -172,7 +185,6 @@ int main(int argc, char** argv) {
       for (const Record& r : run.annotated()) out.write(r);
       out.finish();
     } else {
-      run.train(metrics);
       run.save(*folder);
       folder->publish();
     }

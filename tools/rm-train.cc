@@ -1,4 +1,5 @@
 // Trains a reward model on preferences.
+#include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/rm_run.h"
 #include "lib/train/run_folder.h"
@@ -14,6 +15,7 @@ RewardRunOptions options;
 std::vector<std::string> files;
 bool force = false, salvage = false;
 MetricsFile metrics;
+SaveOptions saving;
 
 void register_options(Tool& tool) {
   input_files(tool, files);
@@ -38,6 +40,7 @@ void register_options(Tool& tool) {
   tool.group("Output");
   tool.option("-o,--output", output, "model folder to write; appears when complete").required()
       .placeholder("FOLDER").neutral();
+  save_option(tool, saving, "steps");
   force_option(tool, force);
   metrics_option(tool, metrics);
   salvage_option(tool, salvage);
@@ -58,16 +61,19 @@ int main(int argc, char** argv) {
                             "fresh head.",
              .examples = {{"Train on most pairs, measure on the rest.",
                            "rm-train --init base --held-out test.jsonl.zst train.jsonl.zst -o rm"}},
-             .kernel_level = [] { return std::string(kernels().name); }});
+             .kernel_level = [] { return std::string(kernels().name); },
+             .stops_saved = true});
   register_options(tool);
 
   return tool.run(argc, argv, [&] {
     refuse_metrics_in_input(metrics, files, {held_out, normalize_on});
     RunFolder folder(output, "rm-train", force);
+    leave_on_stops(tool.about().name);
     Model model = load_as_score_model(init, options.training.seed, dtype);
     Provenance provenance(tool.provenance());
     provenance.input("init", folder_digest(model));
-    const LoadedRecords preferences = load_records(tool, files, salvage);
+    InputSpool spool(tool, files, folder.path(), provenance.text());
+    const LoadedRecords preferences = load_records(tool, spool, salvage);
     provenance.input("preferences", preferences.digest);
     std::optional<std::vector<RewardSample>> samples;
     if (!normalize_on.empty()) {
@@ -92,8 +98,9 @@ int main(int argc, char** argv) {
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
     }
     StepReport steps(tool, metrics, "loss");
+    TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
     const RewardReport report = run_rm(model, data, unseen ? &*unseen : nullptr, samples ? &*samples : nullptr, options,
-                                       steps.on_figures());
+                                       steps.on_figures(), checkpoint);
     save_model(model, folder.temporary());
     folder.publish();
     if (report.held_out)

@@ -1,4 +1,5 @@
 // Supervised fine-tuning of a language model, or the training of a new one; without an epoch, a model written anew.
+#include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/new_model.h"
 #include "lib/train/run_folder.h"
@@ -18,6 +19,7 @@ NewModelOptions sizes;
 std::vector<std::string> files;
 bool force = false, salvage = false;
 MetricsFile metrics;
+SaveOptions saving;
 
 std::vector<std::pair<std::string, std::string>> family_words() {
   std::vector<std::pair<std::string, std::string>> words;
@@ -62,7 +64,8 @@ int main(int argc, char** argv) {
                            "sft-train --init base answers.jsonl -o p0"},
                           {"The same model in BF16, in files of 2 GB.",
                            "sft-train --init p0 --epochs 0 --store bf16 --shard-size 2000 -o p0-bf16"}},
-             .kernel_level = [] { return std::string(kernels().name); }});
+             .kernel_level = [] { return std::string(kernels().name); },
+             .stops_saved = true});
   input_files(tool, files);
   tool.group("Model and data");
   tool.option("--init", init, "model folder to start from; new: a new model").required()
@@ -83,6 +86,7 @@ int main(int argc, char** argv) {
               "numbers in the folder; those that are computed with are rounded");
   tool.option("--shard-size", shard_megabytes, "megabytes in a file of the folder's weights; 0: all in one file")
       .at_least(0).at_most(1'000'000'000).placeholder("MB");
+  save_option(tool, saving, "steps");
   force_option(tool, force);
   metrics_option(tool, metrics);
   salvage_option(tool, salvage);
@@ -95,10 +99,12 @@ int main(int argc, char** argv) {
     if (shard_megabytes > 0) storage.shard_bytes = shard_megabytes * 1'000'000;
     const bool only_written = options.training.epochs == 0 && files.empty() && init != "new";
     RunFolder folder(output, "sft-train", force);
+    leave_on_stops(tool.about().name);
     std::optional<Model> model;
     if (init != "new") model = load_model(init, HeadKind::kLanguage);
-    const LoadedRecords text = only_written ? LoadedRecords() : load_records(tool, files, salvage);
     const std::string origin = model ? folder_digest(*model) : "new";
+    InputSpool spool(tool, files, folder.path(), Provenance(tool.provenance()).input("init", origin).text());
+    const LoadedRecords text = only_written ? LoadedRecords() : load_records(tool, spool, salvage);
     if (folder.made_already(Provenance(tool.provenance()).input("text", text.digest).input("init", origin).text()))
       return tool.note(folder.path() + " is there already, made by this very run" +
                        (held_out.empty() ? ""
@@ -115,7 +121,9 @@ int main(int argc, char** argv) {
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
     }
     StepReport steps(tool, metrics, "loss/train");
-    const SftReport report = run_sft(*model, data, unseen ? &*unseen : nullptr, options, steps.on_figures());
+    TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
+    const SftReport report =
+        run_sft(*model, data, unseen ? &*unseen : nullptr, options, steps.on_figures(), checkpoint);
     save_model(*model, folder.temporary(), storage);
     folder.publish();
     if (only_written) return tool.tally({{1, "model"}}, summary(report));

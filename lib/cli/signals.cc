@@ -5,12 +5,30 @@
 
 #include <cerrno>
 
+#include "lib/cli/exit_table.h"
+
 namespace nudge {
 namespace {
 
 volatile std::sig_atomic_t stop_flag = 0;
 
 void on_stop(int) { stop_flag = 1; }
+
+std::string last_words;  // of leave()
+
+// Calls nothing that a signal may not interrupt.
+void leave(int) {
+  (void)!::write(STDERR_FILENO, last_words.data(), last_words.size());
+  ::_exit(static_cast<int>(Exit::kStopped));
+}
+
+void handle_stops(void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESETHAND;
+  sigemptyset(&action.sa_mask);
+  for (const int signal : kStopSignals) sigaction(signal, &action, nullptr);
+}
 
 }  // namespace
 
@@ -24,13 +42,14 @@ void prepare_process() {
   }
 }
 
-void catch_stops() {
-  struct sigaction action = {};
-  action.sa_handler = on_stop;
-  action.sa_flags = SA_RESETHAND;
-  sigemptyset(&action.sa_mask);
-  for (const int signal : kStopSignals) sigaction(signal, &action, nullptr);
+void leave_on_stops(const std::string& program) {
+  if (!last_words.empty()) return;  // handled already
+  last_words = program + ": error: stopped before its work began, with nothing to be saved\n" + program +
+               ": hint: " + exit_meaning(Exit::kStopped).advice + "\n";
+  handle_stops(leave);
 }
+
+void catch_stops() { handle_stops(on_stop); }
 
 bool stop_requested() { return stop_flag != 0; }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <string>
 
 namespace nudge {
 
@@ -11,6 +12,10 @@ inline constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGUSR1};
 // quietly, also where the parent ignored it; closed standard descriptors are taken by /dev/null, so that
 // no output of ours lands on them by accident and writing to a closed stdout still fails.
 void prepare_process();
+
+// From now on, until catch_stops(), a stop signal ends the program at once with status 75, saying that it was stopped
+// before its work began. For the time in which there is nothing to be saved, also where it waits for input.
+void leave_on_stops(const std::string& program);
 
 // From now on the stop signals set the flag that stop_requested() reads, once each: a second
 // one of the same kind ends the program at once. System calls are interrupted (EINTR), so a program that waits for

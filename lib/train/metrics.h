@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,14 @@ class Moments {
   std::size_t count() const { return count_; }
   std::optional<double> mean() const;      // nothing where nothing was added, as all of these
   std::optional<double> variance() const;  // biased
+
+  // All that it holds, as f(name, number), for what writes it down and reads it back.
+  template <class F>
+  void visit(F&& f) {
+    auto count = static_cast<std::int64_t>(count_);
+    f("count", count), f("weight", weight_), f("mean", mean_), f("squares", squares_);
+    count_ = static_cast<std::size_t>(count);
+  }
 
  private:
   std::size_t count_ = 0;

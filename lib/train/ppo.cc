@@ -10,6 +10,7 @@
 #include "lib/kernels/kernels.h"
 #include "lib/train/kl_statistics.h"
 #include "lib/train/minibatch.h"
+#include "lib/train/stop.h"
 
 namespace nudge {
 namespace {
@@ -314,6 +315,7 @@ Ppo::Figures Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64_t
   const bool own_critic = critic_ != nullptr && has_values();
   if (own_critic) critic_gradients_->zero();
   for (const auto& [begin, end] : runs_within(sizes, options_.micro_tokens)) {
+    leave_if_stopped();
     const auto members = minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
     policy_pass(batch, members, 1 / n, policy_beta, f);
     if (own_critic) critic_pass(batch, members, 1 / n, f);
@@ -343,45 +345,67 @@ double Ppo::step() {
   return norm;
 }
 
-void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics) {
+std::int64_t Ppo::planned_updates(std::int64_t n) const {
+  return once() ? 1 : options_.epochs * ((n + options_.minibatch - 1) / options_.minibatch);
+}
+
+void Ppo::visit_progress(StateFields& fields) {
+  Progress& p = progress_;
+  fields("epoch", p.epoch), fields("begin", p.begin), fields("stopped", p.stopped);
+  for (const auto& [name, moments] :
+       {std::pair{"policy_loss", &p.policy_loss}, {"value_loss", &p.value_loss}, {"loss", &p.loss},
+        {"entropy", &p.entropy}, {"approxkl", &p.approxkl}, {"clipfrac", &p.clipfrac},
+        {"value_clipfrac", &p.value_clipfrac}, {"ratio", &p.ratio}, {"ratio_variance", &p.ratio_variance},
+        {"kl", &p.kl}, {"norms", &p.norms}})
+    fields(name, *moments);
+}
+
+void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics,
+                const std::function<void(std::int64_t updates)>& after) {
   const auto n = static_cast<std::int64_t>(batch.trajectories.size());
-  // The policy gradient holds for samples of the policy that it changes: one update of all of them.
-  const bool once = options_.objective == Objective::kReinforce;
-  const std::int64_t epochs = once ? 1 : options_.epochs, size = once ? n : options_.minibatch;
-  Moments policy_loss, value_loss, loss, entropy, approxkl, clipfrac, value_clipfrac, ratio, ratio_variance, kl, norms;
-  bool stopped = false;
-  for (std::int64_t epoch = 0; epoch < epochs && !stopped; ++epoch) {
+  const std::int64_t epochs = once() ? 1 : options_.epochs, size = once() ? n : options_.minibatch;
+  Progress& p = progress_;
+  if (std::exchange(finished_, false)) p = {};
+  for (; p.epoch < epochs && !p.stopped; ++p.epoch, p.begin = 0) {
     const auto order =
-        permutation(n, options_.seed, stream_of("ppo/" + std::to_string(iteration) + "/" + std::to_string(epoch)));
-    for (std::int64_t begin = 0; begin < n && !stopped; begin += size) {
-      const auto members = std::span(order).subspan(static_cast<std::size_t>(begin),
-                                                    static_cast<std::size_t>(std::min(size, n - begin)));
+        permutation(n, options_.seed, stream_of("ppo/" + std::to_string(iteration) + "/" + std::to_string(p.epoch)));
+    while (p.begin < n && !p.stopped) {
+      const auto members = std::span(order).subspan(static_cast<std::size_t>(p.begin),
+                                                    static_cast<std::size_t>(std::min(size, n - p.begin)));
       const Figures f = accumulate(batch, members, policy_beta);
-      approxkl.add(f.approxkl);
-      stopped = options_.target_kl > 0 && f.approxkl > options_.target_kl;
-      if (stopped) break;
-      norms.add(step());
-      policy_loss.add(f.policy_loss), value_loss.add(f.value_loss), loss.add(f.loss), entropy.add(f.entropy);
-      clipfrac.add(f.clipfrac), value_clipfrac.add(f.value_clipfrac), ratio.add(f.ratio), kl.add(f.kl);
-      ratio_variance.add(std::max(0.0, f.ratio_square - f.ratio * f.ratio));
+      p.approxkl.add(f.approxkl);
+      p.stopped = options_.target_kl > 0 && f.approxkl > options_.target_kl;
+      if (p.stopped) break;
+      p.norms.add(step());
+      p.policy_loss.add(f.policy_loss), p.value_loss.add(f.value_loss), p.loss.add(f.loss), p.entropy.add(f.entropy);
+      p.clipfrac.add(f.clipfrac), p.value_clipfrac.add(f.value_clipfrac), p.ratio.add(f.ratio), p.kl.add(f.kl);
+      p.ratio_variance.add(std::max(0.0, f.ratio_square - f.ratio * f.ratio));
+      p.begin += size;
+      if (after) after(static_cast<std::int64_t>(p.norms.count()));
     }
   }
-  if (norms.count() == 0)
+  if (p.norms.count() == 0)
     bad_input("approxkl is beyond --target-kl before the first update: the policy would stay as it is",
               "sample with this policy, or raise --target-kl");
-  metrics.set("policy/approxkl_avg", approxkl.mean());
-  metrics.set("policy/clipfrac_avg", clipfrac.mean());
-  metrics.set("policy/entropy_avg", entropy.mean());
-  metrics.set("policy/kl_old_new_avg", kl.mean());
-  metrics.set("loss/policy_avg", policy_loss.mean());
-  metrics.set("loss/value_avg", value_loss.mean());
-  metrics.set("loss/total_avg", loss.mean());
-  metrics.set("val/clipfrac_avg", value_clipfrac.mean());
-  metrics.set("val/ratio", ratio.mean());
-  metrics.set("val/ratio_var", ratio_variance.mean());
-  metrics.set("actor/grad_norm", norms.mean());
-  metrics.set("ppo/updates", static_cast<double>(norms.count()));
-  metrics.set("ppo/stopped_early", stopped ? 1.0 : 0.0);
+  set_means(metrics);
+  finished_ = true;
+}
+
+void Ppo::set_means(Metrics& metrics) const {
+  const Progress& p = progress_;
+  metrics.set("policy/approxkl_avg", p.approxkl.mean());
+  metrics.set("policy/clipfrac_avg", p.clipfrac.mean());
+  metrics.set("policy/entropy_avg", p.entropy.mean());
+  metrics.set("policy/kl_old_new_avg", p.kl.mean());
+  metrics.set("loss/policy_avg", p.policy_loss.mean());
+  metrics.set("loss/value_avg", p.value_loss.mean());
+  metrics.set("loss/total_avg", p.loss.mean());
+  metrics.set("val/clipfrac_avg", p.value_clipfrac.mean());
+  metrics.set("val/ratio", p.ratio.mean());
+  metrics.set("val/ratio_var", p.ratio_variance.mean());
+  metrics.set("actor/grad_norm", p.norms.mean());
+  metrics.set("ppo/updates", static_cast<double>(p.norms.count()));
+  metrics.set("ppo/stopped_early", p.stopped ? 1.0 : 0.0);
 }
 
 }  // namespace nudge

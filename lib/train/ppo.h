@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,7 @@
 #include "lib/train/metrics.h"
 #include "lib/train/optimizer.h"
 #include "lib/train/responses.h"
+#include "lib/train/state_fields.h"
 #include "lib/train/trajectory.h"
 
 namespace nudge {
@@ -79,8 +81,14 @@ class Ppo {
   // ones bit for bit, else kBadInput names the record.
   PpoBatch prepare(std::span<const Trajectory> trajectories, double beta, bool off_policy);
 
-  // All epochs. `policy_beta`: of kKl's penalty. Sets the policy/, loss/, val/ ... metrics, means over updates.
-  void train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics);
+  // All epochs. `policy_beta`: of kKl's penalty. Sets the policy/, loss/, val/ ... metrics, means over updates. Calls
+  // `after` with the number of updates after each.
+  void train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics,
+             const std::function<void(std::int64_t updates)>& after = nullptr);
+  // Updates of n trajectories, where --target-kl ends none of them.
+  std::int64_t planned_updates(std::int64_t n) const;
+  // How far train() is, to be written down after an update and read back before train(), which then goes on there.
+  void visit_progress(StateFields& fields);
 
   // KL(old || policy) in nats per token as the policy stands now, exact or by k3 as the objective `kl` has it.
   double current_kl(const PpoBatch& batch);
@@ -100,6 +108,17 @@ class Ppo {
   const Buffer<float>& critic_gradient() const { return critic_gradients_->values(); }
 
  private:
+  // Where train() is, and its figures so far.
+  struct Progress {
+    std::int64_t epoch = 0, begin = 0;  // the next minibatch
+    bool stopped = false;
+    Moments policy_loss, value_loss, loss, entropy, approxkl, clipfrac, value_clipfrac, ratio, ratio_variance, kl,
+        norms;
+  };
+
+  // The policy gradient holds for samples of the policy that it changes: one update of all of them.
+  bool once() const { return options_.objective == Objective::kReinforce; }
+  void set_means(Metrics& metrics) const;
   bool shared() const { return policy_.config().shared_value; }
   bool has_values() const { return options_.objective != Objective::kReinforce; }
   void policy_terms(const PpoBatch& batch, std::span<const std::size_t> tokens, std::span<const float> logprobs,
@@ -117,6 +136,8 @@ class Ppo {
   Adam& adam_;
   Adam* critic_adam_;
   PpoOptions options_;
+  Progress progress_;
+  bool finished_ = false;  // train() was done with it
   std::unique_ptr<Transformer> old_;  // kKl: the policy before the first update
   Gradients gradients_;
   std::unique_ptr<Gradients> critic_gradients_;

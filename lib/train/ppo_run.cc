@@ -258,8 +258,16 @@ void PpoRun::prepare(Metrics& metrics) {
   if (uses_critic()) metrics.set("critic/vf_explained_var", explained_variance(batch_.values, batch_.returns));
 }
 
-void PpoRun::train(Metrics& metrics) {
-  ppo_->train(batch_, state_.iteration, options_.objective_kl.beta, metrics);
+// What prepare() made is a function of the policy as it was, whose weights are still in place: only now they become
+// those of the checkpoint. Controllers take their step after the last update, so that none is to be kept.
+void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint) {
+  checkpoint.steps(ppo_->planned_updates(size()));
+  checkpoint.learner("policy", policy_->transformer, *adam_);
+  if (critic_) checkpoint.learner("critic", critic_->transformer, *critic_adam_);
+  checkpoint.fields([this](StateFields& fields) { ppo_->visit_progress(fields); });
+  checkpoint.resume();
+  ppo_->train(batch_, state_.iteration, options_.objective_kl.beta, metrics,
+              [&](std::int64_t updates) { checkpoint.after(updates); });
   check_finite(policy_->transformer);
   if (critic_) check_finite(critic_->transformer);
   if (!batch_.ref_logprobs.empty()) options_.reward_kl.update(mean_kl(), static_cast<std::uint64_t>(size()));

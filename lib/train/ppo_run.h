@@ -12,6 +12,7 @@
 #include "lib/train/controller.h"
 #include "lib/train/ppo.h"
 #include "lib/train/run_folder.h"
+#include "lib/train/training_checkpoint.h"
 
 namespace nudge {
 
@@ -55,8 +56,9 @@ class PpoRun {
   void prepare(Metrics& metrics);
   float first_ratio_min() const { return batch_.first_ratio_min; }
   float first_ratio_max() const { return batch_.first_ratio_max; }
-  // All updates, and the controllers' step. Errors: kBadInput where training diverges.
-  void train(Metrics& metrics);
+  // All updates, from `checkpoint` on where that has some, and the controllers' step. Errors: kBadInput where training
+  // diverges.
+  void train(Metrics& metrics, TrainingCheckpoint& checkpoint);
   // Writes policy, critic and trainer's state.
   void save(RunFolder& folder) const;
   // The input's records, in its order, with "values", "advantages", "returns", "token_rewards", "ratio" and

@@ -1,6 +1,7 @@
 #include "lib/train/responses.h"
 
 #include "lib/train/minibatch.h"
+#include "lib/train/stop.h"
 
 namespace nudge {
 
@@ -44,6 +45,7 @@ std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
   std::vector<ResponseStats> all(responses.size());
   if (exchanged != nullptr) exchanged->assign(responses.size(), {});
   for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+    leave_if_stopped();
     const auto first = static_cast<std::size_t>(begin), count = static_cast<std::size_t>(end - begin);
     const auto members = responses.subspan(first, count);
     Batch batch;
@@ -70,6 +72,7 @@ std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
 std::vector<float> ResponseEvaluator::end_scores(const Transformer& model, std::span<const ResponseView> responses) {
   std::vector<float> all(responses.size());
   for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+    leave_if_stopped();
     Batch batch;
     Targets unused;
     std::vector<std::int64_t> last;
@@ -87,6 +90,7 @@ std::vector<std::vector<float>> ResponseEvaluator::token_scores(const Transforme
                                                                 std::span<const ResponseView> responses) {
   std::vector<std::vector<float>> all(responses.size());
   for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+    leave_if_stopped();
     Batch batch;
     Targets targets;
     for (auto i = begin; i < end; ++i) lay_out(responses[static_cast<std::size_t>(i)], false, batch, targets);

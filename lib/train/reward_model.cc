@@ -6,6 +6,7 @@
 #include "lib/kernels/kernels.h"
 #include "lib/base/parallel.h"
 #include "lib/train/minibatch.h"
+#include "lib/train/stop.h"
 
 namespace nudge {
 
@@ -69,6 +70,7 @@ RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatc
   std::int64_t pairs = 0, answers = 0;
   gradients_.zero();
   for (const auto& [begin, end] : runs_within(sizes, micro_tokens_)) {
+    leave_if_stopped();
     Batch batch;
     Targets unused;
     std::vector<std::int64_t> last;

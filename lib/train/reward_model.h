@@ -34,6 +34,7 @@ class RewardTrainer {
   // The loss of a minibatch and its gradient.
   RewardFigures accumulate(std::span<const Ranking* const> minibatch);
   const Buffer<float>& gradient() const { return gradients_.values(); }
+  Adam& adam() { return adam_; }
   double step(float rate);  // returns the gradient's norm before clipping
 
   // Raw scores of all answers, ranking by ranking.

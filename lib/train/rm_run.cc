@@ -130,7 +130,7 @@ std::vector<RewardSample> reward_samples(const std::vector<Record>& records, con
 
 RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held_out,
                     const std::vector<RewardSample>* samples, const RewardRunOptions& options,
-                    const OnFigures& on_figures) {
+                    const OnFigures& on_figures, TrainingCheckpoint& checkpoint) {
   EpochPlan plan(static_cast<std::int64_t>(data.rankings.size()), options.training, "rm");
   const Schedule schedule = plan.schedule();
   // What an earlier training stored belongs to the scores it ended with.
@@ -140,7 +140,12 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
                         options.training.recompute);
   RewardReport report;
   report.steps = plan.steps();
-  for (std::int64_t s = 0; s < plan.steps(); ++s) {
+  checkpoint.steps(plan.steps());
+  checkpoint.learner("model", model.transformer, trainer.adam());
+  checkpoint.fields([&](StateFields& f) {
+    f("tokens", report.tokens), f("first_loss", report.first_loss), f("last_loss", report.last_loss);
+  });
+  const auto take_step = [&](std::int64_t s) {
     std::vector<const Ranking*> minibatch;
     for (std::int64_t i : plan.step(s)) minibatch.push_back(&data.rankings[static_cast<std::size_t>(i)]);
     const float rate = schedule.rate(static_cast<std::uint64_t>(s));
@@ -154,13 +159,18 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
     figures.set("epoch", plan.epochs_after(s));
     at_step(s + 1, [&] { set_step(figures, done, report.tokens, rate, norm); });
     on_figures(s + 1, plan.steps(), figures);
-  }
-  check_finite(model.transformer);
-  store_normalization(model, trainer, data, samples, options);
-  report.mean = model.config().reward_mean;
-  report.std = model.config().reward_std;
-  if (held_out) {
-    report.held_out = judge(trainer.scores(std::span<const Ranking>(held_out->rankings)));
+    checkpoint.after(s + 1);
+  };
+  checkpoint.guarded([&] {
+    checkpoint.resume();
+    for (std::int64_t s = checkpoint.taken(); s < plan.steps(); ++s) take_step(s);
+    check_finite(model.transformer);
+    store_normalization(model, trainer, data, samples, options);
+    report.mean = model.config().reward_mean;
+    report.std = model.config().reward_std;
+    if (held_out) report.held_out = judge(trainer.scores(std::span<const Ranking>(held_out->rankings)));
+  });
+  if (report.held_out) {
     Metrics figures;
     figures.set("step", static_cast<double>(plan.steps()));
     set_held_out(figures, *report.held_out);

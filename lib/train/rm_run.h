@@ -13,6 +13,7 @@
 #include "lib/train/preference.h"
 #include "lib/train/reward_model.h"
 #include "lib/train/training.h"
+#include "lib/train/training_checkpoint.h"
 
 namespace nudge {
 
@@ -50,13 +51,13 @@ struct RewardReport {
   double mean = 0, std = 1;  // as stored
 };
 
-// Trains the model and stores the normalisation in its configuration. Figures of a step: step, epoch, loss, accuracy,
-// margin, min_reward, mean_reward, max_reward (raw scores), num_tokens (forwarded so far), lr, grad_norm; at the end
-// the held-out ones, held_out/... Errors: kBadInput where numbers stop being finite, or all scores are equal and their
-// deviation was asked for.
+// Trains the model, from `checkpoint` on where that has something, and stores the normalisation in its configuration.
+// Figures of a step: step, epoch, loss, accuracy, margin, min_reward, mean_reward, max_reward (raw scores), num_tokens
+// (forwarded so far), lr, grad_norm; at the end the held-out ones, held_out/... Errors: kBadInput where numbers stop
+// being finite, or all scores are equal and their deviation was asked for; kStopped.
 RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held_out,
                     const std::vector<RewardSample>* samples, const RewardRunOptions& options,
-                    const OnFigures& on_figures);
+                    const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
 
 // Pairs of scores, the better one first, as calibrate() takes them. Errors of means count rankings, not pairs: the
 // pairs of one ranking share answers.

@@ -7,6 +7,8 @@
 
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
+#include "lib/cli/signals.h"
+#include "lib/io/checkpoint.h"
 #include "lib/io/json.h"
 
 namespace nudge {
@@ -43,11 +45,15 @@ std::string RunFolder::recorded_provenance() const {
 bool RunFolder::made_already(const std::string& provenance) {
   provenance_ = provenance;
   if (file_exists(path_)) {
-    if (recorded_provenance() == provenance) return true;
+    if (recorded_provenance() == provenance) {  // killed between publishing and cleaning up, it left something
+      clean_up_beside(path_);
+      return true;
+    }
     if (!force_)
       throw Error(Exit::kCannotCreate, path_ + ": exists already, made from other input or options",
                   "name another folder, or replace it with --force");
   }
+  catch_stops();  // first: now there is something to be removed on the way out
   output_ = std::make_unique<OutputFolder>(path_, force_);
   return false;
 }
@@ -67,6 +73,7 @@ void RunFolder::publish() {
   w.begin_object().field("program", program_).field("provenance", provenance_).end_object();
   write_file(trainer() + "/provenance.json", w.text() + "\n");
   output_->publish();
+  clean_up_beside(path_);
 }
 
 }  // namespace nudge

@@ -16,14 +16,16 @@ class RunFolder {
   // `program` made (without `force`), or its parent is missing or can't be written.
   RunFolder(std::string path, std::string program, bool force);
 
-  // True where the folder was made by a run with the same provenance already. Otherwise opens it for writing:
-  // kCannotCreate where it was made from something else (without `force`).
+  // True where the folder was made by a run with the same provenance already; what that left is removed. Otherwise
+  // opens it for writing, and from here on catches stop signals: kCannotCreate where it was made from something else
+  // (without `force`).
   bool made_already(const std::string& provenance);
 
   const std::string& path() const { return path_; }
+  const std::string& provenance() const { return provenance_; }        // that made_already() was given
   const std::string& temporary() const { return output_->path(); }  // write here
   const std::string& trainer();                                     // its folder trainer/, made on first use
-  // Writes the provenance and lets the folder appear.
+  // Writes the provenance and lets the folder appear. No checkpoint of this output is needed then: all are removed.
   void publish();
 
  private:

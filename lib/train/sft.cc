@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/train/minibatch.h"
+#include "lib/train/stop.h"
 
 namespace nudge {
 namespace {
@@ -98,6 +99,7 @@ SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {
   SftFigures figures;
   std::vector<RowStats> stats;
   for (const auto& [begin, end] : micro_batches(all, micro_tokens_)) {
+    leave_if_stopped();
     Batch batch;
     Targets targets;
     lay_out(std::span(all).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), batch,
@@ -118,6 +120,7 @@ SftFigures SftTrainer::accumulate(std::span<const SftExample* const> minibatch) 
   const float weight = -1.0f / static_cast<float>(figures.tokens);
   gradients_.zero();
   for (const auto& [begin, end] : micro_batches(minibatch, micro_tokens_)) {
+    leave_if_stopped();
     Batch batch;
     Targets targets;
     lay_out(minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), batch, targets);

@@ -50,9 +50,9 @@ class SftTrainer {
   // The mean loss and its gradient over a minibatch.
   SftFigures accumulate(std::span<const SftExample* const> minibatch);
   const Buffer<float>& gradient() const { return gradients_.values(); }
+  Adam& adam() { return adam_; }
   // A step along what accumulate left. Returns the gradient's norm before clipping.
   double step(float rate);
-  // accumulate and step. `norm` receives the gradient's norm.
 
  private:
   Model& model_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/base/scalar_math.h"
@@ -51,18 +52,34 @@ double held_out_loss(SftTrainer& trainer, const SftData& held_out, std::int64_t 
   return loss;
 }
 
+std::string digest_of(const SftData& data) {
+  Digest d;
+  for (const SftExample& e : data.examples)
+    d.number(e.first).text({reinterpret_cast<const char*>(e.tokens.data()), e.tokens.size() * sizeof e.tokens[0]});
+  return d.hex();
+}
+
 }  // namespace
 
 SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, const SftRunOptions& options,
-                  const OnFigures& on_figures) {
+                  const OnFigures& on_figures, TrainingCheckpoint& checkpoint) {
   EpochPlan plan(static_cast<std::int64_t>(data.examples.size()), options.training, "sft");
   const Schedule schedule = plan.schedule();
   SftTrainer trainer(model, options.training.adam, options.training.micro_tokens,
                      options.training.recompute);
   SftReport report;
   report.steps = plan.steps();
-  if (held_out) report.held_out_before = held_out_loss(trainer, *held_out, 0, plan.steps(), on_figures);
-  for (std::int64_t s = 0; s < plan.steps(); ++s) {
+  std::string measured = held_out ? digest_of(*held_out) : "";
+  checkpoint.steps(plan.steps());
+  checkpoint.learner("model", model.transformer, trainer.adam());
+  checkpoint.fields([&](StateFields& f) {
+    f("tokens", report.tokens), f("first_loss", report.first_loss), f("last_loss", report.last_loss);
+    f("held_out", measured), f("held_out_before", report.held_out_before);
+  });
+  const auto measure = [&](std::int64_t step) {
+    return held_out ? std::optional(held_out_loss(trainer, *held_out, step, plan.steps(), on_figures)) : std::nullopt;
+  };
+  const auto take_step = [&](std::int64_t s) {
     std::vector<const SftExample*> minibatch;
     for (std::int64_t i : plan.step(s)) minibatch.push_back(&data.examples[static_cast<std::size_t>(i)]);
     const float rate = schedule.rate(static_cast<std::uint64_t>(s));
@@ -81,10 +98,19 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
     if (s == 0) report.first_loss = done.loss;
     report.last_loss = done.loss;
     on_figures(s + 1, plan.steps(), figures);
-  }
-  check_finite(model.transformer);
-  if (held_out && plan.steps() > 0)
-    report.held_out_after = held_out_loss(trainer, *held_out, plan.steps(), plan.steps(), on_figures);
+    checkpoint.after(s + 1);
+  };
+  checkpoint.guarded([&] {
+    // Held-out records are no part of what a run is: where they aren't those of the checkpoint, they are measured now.
+    const bool known = measured == checkpoint.earlier("held_out");
+    const auto before = known ? std::nullopt : measure(0);
+    const std::string now = measured;
+    checkpoint.resume();
+    if (!known) measured = now, report.held_out_before = before;
+    for (std::int64_t s = checkpoint.taken(); s < plan.steps(); ++s) take_step(s);
+    check_finite(model.transformer);
+    if (plan.steps() > 0) report.held_out_after = measure(plan.steps());
+  });
   return report;
 }
 

@@ -11,6 +11,7 @@
 #include "lib/model/folder.h"
 #include "lib/train/sft.h"
 #include "lib/train/training.h"
+#include "lib/train/training_checkpoint.h"
 
 namespace nudge {
 
@@ -35,11 +36,11 @@ struct SftReport {
   std::optional<double> held_out_before, held_out_after;
 };
 
-// Trains the model. Figures of a step: step, epoch, loss/train, lr, grad_norm, tokens (that counted in it); before the
-// first and after the last: step, held_out/loss, held_out/perplexity. Error kBadInput naming the step where numbers
-// stop being finite.
+// Trains the model, from `checkpoint` on where that has something. Figures of a step: step, epoch, loss/train, lr,
+// grad_norm, tokens (that counted in it); before the first and after the last: step, held_out/loss,
+// held_out/perplexity. Errors: kBadInput naming the step where numbers stop being finite; kStopped.
 SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, const SftRunOptions& options,
-                  const OnFigures& on_figures);
+                  const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
 
 // "loss 6.2 to 1.3, held-out loss 6.2 to 1.5 (perplexity 4.5)" of what there is.
 std::string summary(const SftReport& report);

@@ -108,10 +108,16 @@ void finish_output(RecordWriter& out, const RecordReader& reader) {
 }
 
 LoadedRecords load_records(Tool& tool, const std::vector<std::string>& files, bool salvage) {
-  RecordReader in(files, {.salvage = salvage, .whole_shards = true});
+  InputSpool keeps_nothing(files);
+  return load_records(tool, keeps_nothing, salvage);
+}
+
+LoadedRecords load_records(Tool& tool, InputSpool& spool, bool salvage) {
+  RecordReader in(spool.files(), spool.reader_options(salvage));
   LoadedRecords loaded;
   for (Record record; in.next(record);) loaded.records.push_back(record);
   warn_of_losses(tool, in);
+  spool.finish();
   loaded.digest = in.digest();
   return loaded;
 }

@@ -7,6 +7,7 @@
 
 #include "lib/cli/common_options.h"
 #include "lib/io/stream.h"
+#include "lib/train/input_spool.h"
 #include "lib/train/run_folder.h"
 
 namespace nudge {
@@ -66,5 +67,7 @@ struct LoadedRecords {
 
 // All records of the files; shards have to be there all. Errors: RecordReader's.
 LoadedRecords load_records(Tool& tool, const std::vector<std::string>& files, bool salvage);
+// Those of a training run, kept where they come from no file.
+LoadedRecords load_records(Tool& tool, InputSpool& spool, bool salvage);
 
 }  // namespace nudge

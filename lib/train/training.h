@@ -15,6 +15,7 @@
 #include "lib/train/metrics.h"
 #include "lib/train/optimizer.h"
 #include "lib/train/schedule.h"
+#include "lib/train/stop.h"
 
 namespace nudge {
 
