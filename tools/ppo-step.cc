@@ -102,7 +102,8 @@ int main(int argc, char** argv) {
                  "Reads trajectories with \"reward\" and \"ref_logprobs\" and the policy that sampled them, and writes "
                  "the next policy's folder, with critic/ and trainer/ (optimizer, KL controllers, counters) in "
                  "it. Recomputes the log-probs and finds the sampler's bits: the first ratio is exactly 1. The "
-                 "order of the records, --micro-batch and --threads change no byte of the output.",
+                 "order of the records, --micro-batch and --threads change no byte of the output.\n\n"
+                 "Stopped by a signal (75) or killed, the same command goes on from its last checkpoint.",
              .examples = {{"One iteration of PPO.",
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
                            "ppo-step --policy p0 --critic-init rm -o p1"}},

@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
              .description = "Reads {\"prompt\",\"chosen\",\"rejected\"} pairs or {\"prompt\",\"responses\"} rankings, "
                             "best first, texts or lists of messages, and writes a reward model: a model folder whose "
                             "head gives one number for an answer (Bradley and Terry's model). A language model gets a "
-                            "fresh head.",
+                            "fresh head.\n\n"
+                            "Stopped by a signal (75) or killed, the same command goes on from its last checkpoint.",
              .examples = {{"Train on most pairs, measure on the rest.",
                            "rm-train --init base --held-out test.jsonl.zst train.jsonl.zst -o rm"}},
              .kernel_level = [] { return std::string(kernels().name); },

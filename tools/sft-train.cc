@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
              .description = "Reads {\"text\"}, {\"prompt\",\"completion\"} or {\"messages\"} records and writes "
                             "a model folder that has learnt to predict their tokens, after a prompt only those of the "
                             "completion. With --init new it makes the model and learns a tokenizer from the texts "
-                            "first. With --epochs 0 a model of --init needs no records: its folder is written anew.",
+                            "first. With --epochs 0 a model of --init needs no records: its folder is written anew.\n\n"
+                            "Stopped by a signal (75) or killed, the same command goes on from its last checkpoint.",
              .examples = {{"A new model from text, then one that answers.",
                            "sft-train --init new --lr 1e-3 --epochs 3 text.jsonl -o base && "
                            "sft-train --init base answers.jsonl -o p0"},
@@ -103,7 +104,9 @@ int main(int argc, char** argv) {
     std::optional<Model> model;
     if (init != "new") model = load_model(init, HeadKind::kLanguage);
     const std::string origin = model ? folder_digest(*model) : "new";
-    InputSpool spool(tool, files, folder.path(), Provenance(tool.provenance()).input("init", origin).text());
+    InputSpool spool = only_written ? InputSpool(files)
+                                    : InputSpool(tool, files, folder.path(),
+                                                 Provenance(tool.provenance()).input("init", origin).text());
     const LoadedRecords text = only_written ? LoadedRecords() : load_records(tool, spool, salvage);
     if (folder.made_already(Provenance(tool.provenance()).input("text", text.digest).input("init", origin).text()))
       return tool.note(folder.path() + " is there already, made by this very run" +

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "lib/base/error.h"
 #include "lib/io/descriptor.h"
@@ -68,12 +69,19 @@ std::vector<CheckpointPlace> CheckpointStore::mine() const {
 
 std::optional<CheckpointPlace> CheckpointStore::newest(
     const std::function<void(const std::string& path)>& damaged) const {
-  for (const CheckpointPlace& place : mine()) {
-    if (is_whole(place.path)) return place;
-    // Another process may have gone further and removed it just now: that is no damage.
-    if (!file_exists(place.path)) return newest(damaged);
-    damaged(place.path);
-    remove_folder(place.path);
+  std::set<std::string> passed_over;
+  const auto furthest = [&]() -> std::optional<CheckpointPlace> {
+    for (const CheckpointPlace& place : mine())
+      if (!passed_over.contains(place.path)) return place;
+    return std::nullopt;
+  };
+  while (const auto place = furthest()) {
+    if (is_whole(place->path)) return place;
+    // Another process may have gone further, and be removing this one: that is no damage.
+    if (const auto now = furthest(); !now || now->path != place->path) continue;
+    passed_over.insert(place->path);
+    damaged(place->path);
+    remove_folder(place->path);
   }
   return std::nullopt;
 }
