@@ -26,8 +26,9 @@ std::string host_name() {
   return host.substr(0, 64);
 }
 
-// When the process started, in clock ticks since boot (field 22 of /proc/PID/stat), "" where it is gone. The
-// pid alone would mistake a stranger that got the same number for the writer.
+// When the process started, in clock ticks since boot (field 22 of /proc/PID/stat), "" where that can't be read. The
+// pid alone would mistake a stranger that got the same number for the writer. A zombie, whose parent doesn't ask for its
+// end, started never: it writes no more.
 std::string start_time(const std::string& pid) {
   std::ifstream file("/proc/" + pid + "/stat");
   std::string all((std::istreambuf_iterator<char>(file)), {});
@@ -35,8 +36,10 @@ std::string start_time(const std::string& pid) {
   if (after_name == std::string::npos) return {};
   std::istringstream fields(all.substr(after_name + 1));
   std::string field;
-  for (int i = 3; i <= 22; ++i) fields >> field;
-  return field;
+  std::string state;
+  fields >> state;  // field 3
+  for (int i = 4; i <= 22; ++i) fields >> field;
+  return state == "Z" || state == "X" ? "dead" : field;
 }
 
 // Names are bounded (255 bytes): a long one is shortened, and its digest keeps it apart.

@@ -171,3 +171,22 @@ TEST_CASE("the folder that a killed process left is swept by the next") {
   CHECK(entries(folder) == 1);
   CHECK(!std::filesystem::exists(output.path() + "/a"));
 }
+
+TEST_CASE("so is that of a process that is dead and not yet waited for") {
+  const std::string folder = fresh_folder("zombie"), path = folder + "/model";
+  std::fflush(nullptr);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    OutputFolder output(path, false);
+    ::kill(::getpid(), SIGKILL);
+  }
+  siginfo_t info;
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0);
+  CHECK(entries(folder) == 1);
+  {
+    OutputFolder output(path, false);
+    CHECK(entries(folder) == 1);
+  }
+  CHECK(entries(folder) == 0);
+  ::waitpid(pid, nullptr, 0);
+}
