@@ -15,6 +15,16 @@ march_v4  := -march=x86-64-v4 -mtune=generic -mprefer-vector-width=512
 march_amx := $(march_v4) -mamx-tile -mamx-bf16
 
 packages  := libzstd simdjson libpcre2-8 libutf8proc libxxhash
+# MPI, for --ranks: ompi, mpich or none; else the first that pkg-config finds. One file calls it, in a library of its
+# own that the programs load when they are asked for ranks.
+mpi_pc_ompi  := ompi-c
+mpi_pc_mpich := mpich
+ifndef MPI
+  MPI := $(firstword $(foreach m,ompi mpich,$(if $(shell pkg-config --exists $(mpi_pc_$m) 2>/dev/null && echo y),$m)) none)
+endif
+ifeq ($(filter $(MPI),ompi mpich none),)
+  $(error MPI=$(MPI) is none of ompi, mpich and none)
+endif
 warnings  := -Wall -Wextra -Wshadow
 # The law (docs/determinism.md): the compiler neither contracts nor reorders.
 law       := -ffp-contract=off -fno-fast-math
@@ -25,7 +35,7 @@ test_flags := -O1
 # Deferred, for make deps may be what brings pkg-config. Debian has no doctest.pc: its header is where all are.
 package_flags  = $(shell pkg-config --cflags $(packages) CLI11)
 test_packages  = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags eigen3; pkg-config --cflags doctest 2>/dev/null))
-libraries  = -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages))
+libraries  = -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages)) -ldl
 
 # Objects live in a folder named by what they were built with.
 built_with := $(CXX) $(all_flags) | $(level_flags) | $(foreach l,$(LEVELS) amx,$l: $(march_$l)) | $(test_flags) | $(LDFLAGS)
@@ -33,11 +43,15 @@ build     := build/$(shell printf '%s' '$(built_with)' | cksum | cut -d' ' -f1)
 
 tiles     := lib/kernels/amx.cc
 leveled   := $(filter-out lib/kernels/dispatch.cc $(tiles),$(wildcard lib/kernels/*.cc))
-plain     := $(filter-out $(leveled) $(tiles),$(wildcard lib/*/*.cc))
+mpi_file  := lib/base/comm_mpi.cc
+plain     := $(filter-out $(leveled) $(tiles) $(mpi_file),$(wildcard lib/*/*.cc))
 lib_objs  := $(plain:%.cc=$(build)/%.o) $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o)) $(tiles:%.cc=$(build)/%.amx.o)
 # Shared, because eight programs that each hold the library would be 10 MB.
 soname    := libnudge.so.0
 library   := $(build)/$(soname)
+# Present for the MPI in use alone, whose stamp removes what another one left.
+mpi_stamp   := $(build)/mpi.$(MPI)
+mpi_library := $(if $(filter none,$(MPI)),,$(build)/libnudge-mpi.so)
 headers   := $(wildcard lib/*/*.h)
 test_dirs := $(patsubst tests/%/,%,$(sort $(dir $(wildcard tests/*/test_*.cc))))
 test_bins := $(test_dirs:%=$(build)/test-%)
@@ -59,11 +73,11 @@ jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .PHONY: all deps check check-long check-layers asan bench bench-growth bench-peers demo install uninstall clean help test-programs print-build
 
-all: $(bin) $(library) man  ## build the programs, the library and the man pages (default)
+all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 16
-	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS PREFIX DESTDIR ROUNDS V=1 (show the commands)'
+	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS V=1 (show the commands; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
 	@sh tests/deps.sh
@@ -84,6 +98,19 @@ $(foreach l,$(LEVELS) amx,$(eval $(call level_rule,$l)))
 $(library): $(lib_objs)
 	$(say) LINK $(@F)
 	$(Q)$(CXX) $(all_flags) -shared -Wl,-soname,$(soname) $^ $(libraries) -o $@
+
+$(mpi_stamp):
+	@mkdir -p $(@D)
+	$(Q)rm -f $(build)/mpi.* $(build)/libnudge-mpi.so && touch $@
+
+$(build)/libnudge-mpi.so: $(mpi_file:%.cc=$(build)/%.$(MPI).o) $(mpi_stamp)
+	$(say) LINK $(@F)
+	$(Q)$(CXX) $(all_flags) -shared $< -pthread $(LDFLAGS) $(shell pkg-config --libs $(mpi_pc_$(MPI))) -o $@
+
+$(mpi_file:%.cc=$(build)/%.$(MPI).o): $(mpi_file)
+	$(say) CXX '$< ($(MPI))'
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(all_flags) $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(mpi_pc_$(MPI)))) -MMD -MP -c $< -o $@
 
 # Programs find the library beside the folder they are in: in the build folder, or in lib/ where installed.
 $(build)/bin/%: $(build)/tools/%.o $(library)
@@ -113,7 +140,7 @@ $(build)/%: $(build)/tests/bench/%.o $(library)
 	$(say) LINK $*
 	$(Q)$(CXX) $(all_flags) $^ $(libraries) -Wl,-rpath,'$$ORIGIN' -o $@
 
-test-programs: $(bin) $(test_bins)
+test-programs: $(bin) $(mpi_stamp) $(mpi_library) $(test_bins)
 
 check: deps check-layers  ## set up, build and run all tests (minutes)
 	@$(MAKE) --no-print-directory $(jobs) all test-programs
@@ -157,7 +184,7 @@ to        = '$(subst ','\'',$(DESTDIR)$(PREFIX))'
 install: all  ## install programs, library, headers and man pages under $(DESTDIR)$(PREFIX)
 	install -d $(to)/bin $(to)/lib $(to)/share/man/man1
 	install -s -m 755 $(bin) $(to)/bin
-	install -s -m 644 $(library) $(to)/lib
+	install -s -m 644 $(library) $(mpi_library) $(to)/lib
 	ln -sf $(soname) $(to)/lib/libnudge.so
 	install -m 644 $(man_pages) $(to)/share/man/man1
 	@# Under their paths in the tree: -I$(PREFIX)/include/nudge finds what includes "lib/x/y.h".
@@ -166,7 +193,7 @@ install: all  ## install programs, library, headers and man pages under $(DESTDI
 
 uninstall:  ## remove what install put there
 	rm -f $(foreach p,$(PROGRAMS),$(to)/bin/$p $(to)/share/man/man1/$p.1)
-	rm -f $(to)/lib/$(soname) $(to)/lib/libnudge.so
+	rm -f $(to)/lib/$(soname) $(to)/lib/libnudge.so $(to)/lib/libnudge-mpi.so
 	rm -rf $(to)/include/nudge
 
 clean:  ## remove all that was built

@@ -2,11 +2,12 @@
 # Installs what building and testing need and the machine lacks. Debian and its kin by apt; elsewhere
 # it names what to install.
 set -eu
-# For building: up to libxxhash-dev. For the tests, the demo and the documents' examples: zstd and jq beside the
-# programs; man-db and mandoc to judge the man pages; strace to let the system refuse a write; column
-# (bsdextrautils) for the demo's table. Essential packages, such as bsdutils with script(1), aren't named.
+# For building: up to libopenmpi-dev, without which there is no --ranks. For the tests, the demo and the documents'
+# examples: mpirun; zstd and jq beside the programs; man-db and mandoc to judge the man pages; strace to let the system
+# refuse a write; column (bsdextrautils) for the demo's table. Essential packages, such as bsdutils with script(1),
+# aren't named.
 packages='g++ make pkg-config libeigen3-dev libsimdjson-dev libcli11-dev doctest-dev libzstd-dev
-libpcre2-dev libutf8proc-dev libxxhash-dev zstd jq man-db mandoc strace bsdextrautils'
+libpcre2-dev libutf8proc-dev libxxhash-dev libopenmpi-dev openmpi-bin zstd jq man-db mandoc strace bsdextrautils'
 programs='pkg-config zstd jq man mandoc strace column script'
 missing=
 

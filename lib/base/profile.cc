@@ -15,8 +15,8 @@ constexpr double kBalance = 10;
 
 constexpr const char* kNames[kParts] = {
     "products forward", "products backward", "attention forward", "attention backward", "norms and elementwise",
-    "head and loss",    "optimizer",         "sampling",          "reading records",    "writing records",
-    "loading models",   "saving models",     "other"};
+    "head and loss",    "optimizer",         "between ranks",     "sampling",           "reading records",
+    "writing records",  "loading models",    "saving models",     "other"};
 
 struct State {
   std::thread::id owner;

@@ -24,6 +24,7 @@ enum class Part {
   kElementwise,        // norms, activations, residuals, rotary positions, embeddings
   kHead,               // the language head with its loss, score heads
   kOptimizer,
+  kExchange,           // of ranks: messages, waiting for each other
   kSampling,
   kReading,            // records
   kWriting,
