@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "lib/base/comm.h"
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/ppo_run.h"
@@ -85,6 +86,7 @@ void training_options(Tool& tool, PpoRunOptions& o) {
       .at_least(0);
   tool.option("--target-kl", p.target_kl, "stop when a minibatch's approxkl exceeds this; 0: never").at_least(0);
   seed_option(tool, p.seed);
+  groups_option(tool, p.groups);
 }
 
 }  // namespace
@@ -148,6 +150,7 @@ int main(int argc, char** argv) {
   recompute_option(tool, options.ppo.recompute);
   dtype_option(tool, options.dtype).shown_default("the records'");
   threads_option(tool);
+  ranks_option(tool, options.ppo.groups);
 
   return tool.run(argc, argv, [&] {
     const auto begin = std::chrono::steady_clock::now();
@@ -162,10 +165,7 @@ int main(int argc, char** argv) {
     Provenance provenance = Provenance(tool.provenance()).input("policy", run.policy_digest());
     InputSpool spool = dry_run ? InputSpool(streams.files)
                                : InputSpool(tool, streams.files, folder->path(), provenance.text());
-    RecordReader in(spool.files(), spool.reader_options(streams.salvage));
-    for (Record record; in.next(record);) run.add(record);
-    warn_of_losses(tool, in);
-    spool.finish();
+    each_record(tool, spool, streams.salvage, [&](const Record& record) { run.add(record); });
     Metrics metrics;
     provenance.input("records", run.input_digest());
     if (folder && folder->made_already(provenance.text())) {
@@ -181,13 +181,15 @@ int main(int argc, char** argv) {
     char ratio[64];
     std::snprintf(ratio, sizeof ratio, "first ratio min %.9g max %.9g", static_cast<double>(run.first_ratio_min()),
                   static_cast<double>(run.first_ratio_max()));
-    if (dry_run) {
+    if (!dry_run) {
+      if (folder->is_written_here()) {
+        run.save(*folder);
+        folder->publish();
+      }
+    } else if (comm().first()) {
       RecordWriter out = open_output(tool, streams, provenance.digest());
       for (const Record& r : run.annotated()) out.write(r);
       out.finish();
-    } else {
-      run.save(*folder);
-      folder->publish();
     }
     // Episodes per second stand in the metrics alone: no output holds a time.
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;

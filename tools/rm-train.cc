@@ -47,6 +47,7 @@ void register_options(Tool& tool) {
   tool.group("Running");
   dtype_option(tool, dtype);
   threads_option(tool);
+  ranks_option(tool, options.training.groups);
 }
 
 }  // namespace
@@ -102,8 +103,10 @@ int main(int argc, char** argv) {
     TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
     const RewardReport report = run_rm(model, data, unseen ? &*unseen : nullptr, samples ? &*samples : nullptr, options,
                                        steps.on_figures(), checkpoint);
-    save_model(model, folder.temporary());
-    folder.publish();
+    if (folder.is_written_here()) {
+      save_model(model, folder.temporary());
+      folder.publish();
+    }
     if (report.held_out)
       for (const std::string& line : report_lines(*report.held_out)) tool.note(line);
     const auto rankings = static_cast<std::int64_t>(data.rankings.size());

@@ -94,6 +94,7 @@ int main(int argc, char** argv) {
   tool.group("Running");
   dtype_option(tool, dtype);
   threads_option(tool);
+  ranks_option(tool, options.training.groups);
 
   return tool.run(argc, argv, [&] {
     refuse_metrics_in_input(metrics, files, {held_out});
@@ -127,8 +128,10 @@ int main(int argc, char** argv) {
     TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
     const SftReport report =
         run_sft(*model, data, unseen ? &*unseen : nullptr, options, steps.on_figures(), checkpoint);
-    save_model(*model, folder.temporary(), storage);
-    folder.publish();
+    if (folder.is_written_here()) {
+      save_model(*model, folder.temporary(), storage);
+      folder.publish();
+    }
     if (only_written) return tool.tally({{1, "model"}}, summary(report));
     const auto sequences = static_cast<std::int64_t>(data.examples.size());
     tool.tally({{sequences, "sequence"}, {report.steps, "step"}, {report.tokens, "token"}}, summary(report));

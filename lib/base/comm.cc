@@ -86,8 +86,8 @@ void Comm::add_from(int peer, float* values, Range sent, Range kept) {
   received_.reserve(std::min(kFloats, kept.size()));
   for (std::int64_t at = 0; at < std::max(sent.size(), kept.size()); at += kFloats) {
     const auto piece = [&](Range r) { return std::clamp<std::int64_t>(r.size() - at, 0, kFloats); };
-    exchange(peer, values + sent.begin + std::min(at, sent.size()), static_cast<std::size_t>(piece(sent)) * sizeof(float),
-             received_.data(), static_cast<std::size_t>(piece(kept)) * sizeof(float));
+    const auto bytes = [&](Range r) { return static_cast<std::size_t>(piece(r)) * sizeof(float); };
+    exchange(peer, values + sent.begin + std::min(at, sent.size()), bytes(sent), received_.data(), bytes(kept));
     float* to = values + kept.begin + at;
     parallel_ranges(piece(kept), 65536, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) to[i] += received_[i];
@@ -95,9 +95,9 @@ void Comm::add_from(int peer, float* values, Range sent, Range kept) {
   }
 }
 
-// Recursive halving: at distance 1, 2, 4, ... a rank keeps a half of what it has, adds its peer's numbers to it and gives
-// the other half away; then the halves travel back. So a number is summed by one rank, but each by the same tree: after
-// the first step it is of two adjacent ranks, after the second of four, and a + b is b + a.
+// Recursive halving: at distance 1, 2, 4, ... a rank keeps a half of what it has, adds its peer's numbers to it and
+// gives the other half away; then the halves travel back. So a number is summed by one rank, but each by the same
+// tree: after the first step it is of two adjacent ranks, after the second of four, and a + b is b + a.
 void Comm::sum(float* values, std::int64_t n) {
   Range mine{0, n};
   std::vector<Range> given;

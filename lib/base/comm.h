@@ -64,8 +64,8 @@ class Comm {
     std::int64_t size() const { return end - begin; }
   };
 
-  // Sends so many bytes to a rank and receives so many from it, at the same time; at most kMostExchanged each way. The peer
-  // calls it with the numbers exchanged.
+  // Sends so many bytes to a rank and receives so many from it, at the same time; at most kMostExchanged each way.
+  // The peer calls it with the numbers exchanged.
   virtual void exchange(int peer, const void* send, std::size_t send_size, void* receive, std::size_t receive_size) = 0;
 
   void exchange_long(int peer, const std::byte* send, std::size_t send_size, std::byte* receive,

@@ -43,19 +43,24 @@ void Console::line(std::string_view severity, std::string_view message) {
 
 void Console::error(std::string_view message) { line("error: ", message); }
 void Console::hint(std::string_view message) { line("hint: ", message); }
-void Console::warning(std::string_view message) { line("warning: ", message); }
 
-void Console::say(std::string_view message) { line("", message); }
+void Console::warning(std::string_view message) {
+  if (!silent_) line("warning: ", message);
+}
+
+void Console::say(std::string_view message) {
+  if (!silent_) line("", message);
+}
 
 void Console::note(std::string_view message) {
-  if (!quiet_) line("", message);
+  if (!quiet_ && !silent_) line("", message);
 }
 
 void Console::detail(std::string_view message) {
-  if (verbose_) line("", message);
+  if (verbose_ && !silent_) line("", message);
 }
 
-bool Console::shows_progress() const { return !quiet_ && stderr_is_terminal(); }
+bool Console::shows_progress() const { return !quiet_ && !silent_ && stderr_is_terminal(); }
 
 void Console::progress(std::string_view text) {
   if (!shows_progress()) return;

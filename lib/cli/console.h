@@ -26,12 +26,13 @@ class Console {
 
   void set_quiet(bool quiet) { quiet_ = quiet; }
   void set_verbose(bool verbose) { verbose_ = verbose; }
+  void set_silent(bool silent) { silent_ = silent; }  // all but errors and their hints
 
  private:
   void line(std::string_view severity, std::string_view message);
 
   std::string program_;
-  bool quiet_ = false, verbose_ = false;
+  bool quiet_ = false, verbose_ = false, silent_ = false;
   bool progress_shown_ = false;
 };
 

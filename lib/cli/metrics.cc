@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "lib/base/comm.h"
 #include "lib/base/error.h"
 
 namespace nudge {
@@ -15,7 +16,7 @@ MetricsFile::~MetricsFile() {
 }
 
 void MetricsFile::open(const std::string& path) {
-  if (path.empty()) return;
+  if (path.empty() || !comm().first()) return;
   path_ = path;
   fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (fd_ < 0) throw Error(Exit::kCannotCreate, path + ": " + std::strerror(errno));

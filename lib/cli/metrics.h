@@ -13,7 +13,7 @@ class MetricsFile {
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;
 
-  // Opens for appending; "" leaves it closed. Throws kCannotCreate.
+  // Opens for appending; "" leaves it closed, as all ranks but the first do. Throws kCannotCreate.
   void open(const std::string& path);
 
   // Appends a line (a JSON object, without its newline) by one write, so that programs which share a file do not

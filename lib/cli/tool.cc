@@ -12,7 +12,9 @@
 #include <iostream>
 #include <new>
 #include <system_error>
+#include <thread>
 
+#include "lib/base/comm.h"
 #include "lib/base/parallel.h"
 #include "lib/base/profile.h"
 #include "lib/cli/exit_table.h"
@@ -103,6 +105,7 @@ int Tool::run(int argc, const char* const* argv, const std::function<void()>& bo
       answer(requests);
     } else {
       for (const auto& action : actions_) action();
+      console_.set_silent(!comm().first());
       if (verbose_ > 1 || profile_is_wanted()) start_profile();
       if (verbose_ > 0) console_.detail("kernels: " + kernel_level() + ", threads: " + std::to_string(thread_count()));
       body();
@@ -110,6 +113,7 @@ int Tool::run(int argc, const char* const* argv, const std::function<void()>& bo
       if (detail::profiling) tell_profile();
     }
     flush_stdout();
+    leave_world();
   });
 }
 
@@ -139,10 +143,16 @@ int Tool::guarded(const std::function<void()>& action) {
   } catch (...) {
     status = Exit::kInternal, message = "internal error: unknown exception";
   }
+  if (const int rank = comm().rank(); rank > 0) {
+    // What fails in all ranks the first one tells, and ends us meanwhile.
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    message = "rank " + std::to_string(rank) + ": " + message;
+  }
   console_.error(message);
   if (advice.empty() && status == Exit::kUsage) advice = about_.name + " --help lists the options";
   if (advice.empty()) advice = exit_meaning(status).advice;
   console_.hint(advice);
+  comm().end_all(static_cast<int>(status));
   return static_cast<int>(status);
 }
 

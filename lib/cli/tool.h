@@ -74,10 +74,13 @@ class Tool {
   // Called after the command line was read and before the body; for what common options must do, and for
   // checks of options against each other.
   void after_parsing(std::function<void()> action) { actions_.push_back(std::move(action)); }
+  // The same, before all others so far: what decides whether this process is one that they are for.
+  void first_after_parsing(std::function<void()> action) { actions_.insert(actions_.begin(), std::move(action)); }
 
   // Reads the command line and runs `body`; turns what it throws into words and a status: Error into its
   // own, std::bad_alloc and the standard library's system_error (no more threads) into 71, that of
-  // its file system into 74, anything else into 70. Flushes stdout at the end and checks it.
+  // its file system into 74, anything else into 70. Flushes stdout at the end and checks it. Of several ranks
+  // (lib/base/comm.h) the first alone speaks, unless another has an error; that of one ends all.
   int run(int argc, const char* const* argv, const std::function<void()>& body);
 
   // The options that determine the outputs, as "tool=NAME\n" and then "key=value\n" in the keys' order, with \ and

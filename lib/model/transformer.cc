@@ -88,11 +88,11 @@ void Gradients::zero() {
     if (!tied_) std::fill_n(in_place(t), width_, 0.0f);
   }
   met_.clear();
-  // All between the matrices but the embedding, whose other rows nothing has touched.
+  // All between the matrices but the embedding, whose other rows nothing has touched unless they were changed.
   std::int64_t done = 0;
   const auto zero_until = [&](std::int64_t end) {
     const std::int64_t begin = layout_->embedding, size = static_cast<std::int64_t>(row_of_.size()) * width_;
-    if (!tied_ && done <= begin && begin + size <= end) {
+    if (!tied_ && !changed_ && done <= begin && begin + size <= end) {
       fill_zero(done, begin);
       done = begin + size;
     }
@@ -104,6 +104,7 @@ void Gradients::zero() {
     done = m.end;
   }
   zero_until(values_.size());
+  changed_ = false;
 }
 
 void Gradients::finish() {

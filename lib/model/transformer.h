@@ -78,6 +78,11 @@ class Gradients {
   void finish();
   // Of a minibatch that is finished.
   const Buffer<float>& values() const { return values_; }
+  // The same, to be changed, or exchanged for another of its size: the next zero() clears what stands there then.
+  Buffer<float>& change() {
+    changed_ = true;
+    return values_;
+  }
 
  private:
   static constexpr std::int32_t kRows = 256;  // of a piece
@@ -92,7 +97,7 @@ class Gradients {
 
   const Layout* layout_;
   std::int64_t width_;
-  bool tied_;
+  bool tied_, changed_ = false;
   Buffer<float> values_;
   std::vector<Range> matrices_;             // that products write, in their order
   std::vector<std::int32_t> row_of_, met_;  // a token's row or -1, [V]; the tokens by their rows

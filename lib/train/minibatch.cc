@@ -1,5 +1,9 @@
 #include "lib/train/minibatch.h"
 
+#include <numeric>
+
+#include "lib/base/comm.h"
+
 namespace nudge {
 
 std::vector<std::pair<std::int64_t, std::int64_t>> runs_within(std::span<const std::int64_t> sizes,
@@ -18,6 +22,20 @@ std::vector<std::pair<std::int64_t, std::int64_t>> runs_within(std::span<const s
   if (begin < static_cast<std::int64_t>(sizes.size()))
     runs.emplace_back(begin, static_cast<std::int64_t>(sizes.size()));
   return runs;
+}
+
+std::int64_t run_begin(std::int64_t n, std::int64_t runs, std::int64_t i) { return n * i / runs; }
+
+std::pair<std::size_t, std::size_t> share_of(std::span<const std::int64_t> sizes) {
+  const std::int64_t all = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  // Where the sizes before come to rank r's part of all.
+  const auto begin_of = [&](int rank) {
+    std::size_t i = 0;
+    for (std::int64_t sum = 0; i < sizes.size() && sum < run_begin(all, comm().size(), rank); ++i) sum += sizes[i];
+    return i;
+  };
+  const int rank = comm().rank();
+  return {begin_of(rank), rank + 1 == comm().size() ? sizes.size() : begin_of(rank + 1)};
 }
 
 bool id_less(std::string_view a, std::string_view b) { return a.size() != b.size() ? a.size() < b.size() : a < b; }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "lib/base/comm.h"
 #include "lib/base/error.h"
 #include "lib/base/parallel.h"
 #include "lib/base/rng.h"
@@ -89,6 +90,7 @@ Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions
       adam_(adam),
       critic_adam_(critic_adam),
       options_(std::move(options)),
+      groups_(options_.groups),
       gradients_(policy.config(), policy.transformer.layout()),
       trace_(true, options_.recompute) {
   policy_.transformer.pack(false);
@@ -303,25 +305,38 @@ void Ppo::critic_pass(const PpoBatch& batch, std::span<const std::int64_t> membe
   model.backward(packed, trace_, dfinal_.data(), *critic_gradients_);
 }
 
-Ppo::Figures Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64_t> minibatch, double policy_beta) {
+void Ppo::Figures::add(const Figures& o) {
+  policy_loss += o.policy_loss, value_loss += o.value_loss, entropy += o.entropy, approxkl += o.approxkl;
+  clipfrac += o.clipfrac, value_clipfrac += o.value_clipfrac, ratio += o.ratio, ratio_square += o.ratio_square;
+  kl_loss += o.kl_loss, kl += o.kl;
+}
+
+Ppo::Figures Ppo::accumulate_group(const PpoBatch& batch, std::span<const std::int64_t> group, double weight,
+                                   double policy_beta) {
   Figures f;
   std::vector<std::int64_t> sizes;
-  for (std::int64_t m : minibatch) {
-    f.tokens += static_cast<std::int64_t>(batch.size(static_cast<std::size_t>(m)));
-    sizes.push_back(batch.trajectories[static_cast<std::size_t>(m)]->view().tokens());
-  }
-  const auto n = static_cast<double>(f.tokens);
-  gradients_.zero();
-  const bool own_critic = critic_ != nullptr && has_values();
-  if (own_critic) critic_gradients_->zero();
+  for (std::int64_t m : group) sizes.push_back(batch.trajectories[static_cast<std::size_t>(m)]->view().tokens());
   for (const auto& [begin, end] : runs_within(sizes, options_.micro_tokens)) {
     leave_if_stopped();
-    const auto members = minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-    policy_pass(batch, members, 1 / n, policy_beta, f);
-    if (own_critic) critic_pass(batch, members, 1 / n, f);
+    const auto members = group.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    policy_pass(batch, members, weight, policy_beta, f);
+    if (critic_ != nullptr && has_values()) critic_pass(batch, members, weight, f);
   }
-  gradients_.finish();
-  if (own_critic) critic_gradients_->finish();
+  return f;
+}
+
+Ppo::Figures Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64_t> minibatch, double policy_beta) {
+  Figures f;
+  for (std::int64_t m : minibatch) f.tokens += static_cast<std::int64_t>(batch.size(static_cast<std::size_t>(m)));
+  const auto n = static_cast<double>(f.tokens);
+  std::vector<Gradients*> gradients{&gradients_};
+  if (critic_ != nullptr && has_values()) gradients.push_back(critic_gradients_.get());
+  std::vector<Figures> groups;  // of this rank
+  groups_.run(std::ssize(minibatch), gradients, [&](std::int64_t begin, std::int64_t end) {
+    const auto members = minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    groups.push_back(accumulate_group(batch, members, 1 / n, policy_beta));
+  });
+  for (const Figures& group : comm().gather(groups)) f.add(group);
   for (double* x : {&f.policy_loss, &f.value_loss, &f.entropy, &f.approxkl, &f.clipfrac, &f.value_clipfrac, &f.ratio,
                     &f.ratio_square, &f.kl_loss, &f.kl})
     *x /= n;

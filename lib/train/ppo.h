@@ -14,6 +14,7 @@
 #include "lib/model/folder.h"
 #include "lib/train/advantages.h"
 #include "lib/train/controller.h"
+#include "lib/train/groups.h"
 #include "lib/train/metrics.h"
 #include "lib/train/optimizer.h"
 #include "lib/train/responses.h"
@@ -35,6 +36,7 @@ struct PpoOptions {
   std::int64_t minibatch = 64;       // sequences
   std::int64_t micro_tokens = 2048;  // changes no bit
   bool recompute = false;            // blocks again in the backward; changes no bit
+  std::int64_t groups = 1;           // of a minibatch's gradient: GroupSum
   double clip_low = 0.2, clip_high = 0.2;
   double value_clip = 0.2;           // negative: not clipped
   double c1 = 0.05;                  // of the value loss, whose square has no 1/2
@@ -102,6 +104,7 @@ class Ppo {
            ratio_square = 0, kl_loss = 0, kl = 0;
     double loss = 0;  // the whole, minimised
     std::int64_t tokens = 0;
+    void add(const Figures& other);  // all but the last two
   };
   Figures accumulate(const PpoBatch& batch, std::span<const std::int64_t> minibatch, double policy_beta);
   const Buffer<float>& policy_gradient() const { return gradients_.values(); }
@@ -126,6 +129,9 @@ class Ppo {
   void policy_pass(const PpoBatch& batch, std::span<const std::int64_t> members, double weight, double policy_beta,
                    Figures& figures);
   void critic_pass(const PpoBatch& batch, std::span<const std::int64_t> members, double weight, Figures& figures);
+  // Adds the gradients of some members of a minibatch, each token's by `weight`; the sums of their figures.
+  Figures accumulate_group(const PpoBatch& batch, std::span<const std::int64_t> members, double weight,
+                           double policy_beta);
   void value_terms(const PpoBatch& batch, std::span<const std::size_t> tokens, std::span<const float> values,
                    double weight, std::span<float> dvalue, Figures& figures) const;
   void evaluate_values(PpoBatch& batch, std::span<const ResponseView> views);
@@ -139,6 +145,7 @@ class Ppo {
   Progress progress_;
   bool finished_ = false;  // train() was done with it
   std::unique_ptr<Transformer> old_;  // kKl: the policy before the first update
+  GroupSum groups_;
   Gradients gradients_;
   std::unique_ptr<Gradients> critic_gradients_;
   Trace trace_, old_trace_;

@@ -1,5 +1,6 @@
 #include "lib/train/responses.h"
 
+#include "lib/base/comm.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/stop.h"
 
@@ -37,6 +38,35 @@ void deal(std::span<const ResponseView> responses, const std::vector<RowStats>& 
     }
 }
 
+std::pair<std::size_t, std::size_t> share_of(std::span<const ResponseView> responses) {
+  std::vector<std::int64_t> sizes;
+  for (const ResponseView& r : responses) sizes.push_back(r.tokens());
+  return nudge::share_of(sizes);
+}
+
+// From numbers of this rank's share, one for each predicted token, to those of all responses.
+void gather_numbers(std::span<const ResponseView> responses, std::vector<std::vector<float>*> all) {
+  if (comm().size() == 1) return;
+  std::vector<float> mine;
+  for (const auto* numbers : all) mine.insert(mine.end(), numbers->begin(), numbers->end());
+  const std::vector<float> gathered = comm().gather(mine);
+  auto at = gathered.begin();
+  for (std::size_t i = 0; i < responses.size(); ++i) {
+    all[i]->assign(at, at + responses[i].predicted());
+    at += responses[i].predicted();
+  }
+}
+
+void gather(std::span<const ResponseView> responses, std::vector<ResponseStats>& all, bool kl) {
+  using Numbers = std::vector<float> ResponseStats::*;
+  for (const Numbers field : {&ResponseStats::logprobs, &ResponseStats::entropies, &ResponseStats::kl}) {
+    if (field == &ResponseStats::kl && !kl) continue;
+    std::vector<std::vector<float>*> numbers;
+    for (ResponseStats& s : all) numbers.push_back(&(s.*field));
+    gather_numbers(responses, numbers);
+  }
+}
+
 }  // namespace
 
 std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
@@ -44,9 +74,10 @@ std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
                                                        std::vector<ResponseStats>* exchanged) {
   std::vector<ResponseStats> all(responses.size());
   if (exchanged != nullptr) exchanged->assign(responses.size(), {});
-  for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+  const auto [mine, behind] = share_of(responses);
+  for (const auto& [begin, end] : micro_batches(responses.subspan(mine, behind - mine), micro_tokens_)) {
     leave_if_stopped();
-    const auto first = static_cast<std::size_t>(begin), count = static_cast<std::size_t>(end - begin);
+    const auto first = mine + static_cast<std::size_t>(begin), count = static_cast<std::size_t>(end - begin);
     const auto members = responses.subspan(first, count);
     Batch batch;
     Targets targets;
@@ -66,44 +97,53 @@ std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
     deal(members, rows, kl, std::span(all).subspan(first, count));
     if (exchanged != nullptr) deal(members, old_rows, reverse, std::span(*exchanged).subspan(first, count));
   }
+  gather(responses, all, old != nullptr);
+  if (exchanged != nullptr) gather(responses, *exchanged, true);
   return all;
 }
 
 std::vector<float> ResponseEvaluator::end_scores(const Transformer& model, std::span<const ResponseView> responses) {
-  std::vector<float> all(responses.size());
-  for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+  const auto [first, behind] = share_of(responses);
+  const auto mine = responses.subspan(first, behind - first);
+  std::vector<float> scored(mine.size());
+  for (const auto& [begin, end] : micro_batches(mine, micro_tokens_)) {
     leave_if_stopped();
     Batch batch;
     Targets unused;
     std::vector<std::int64_t> last;
     for (auto i = begin; i < end; ++i) {
-      lay_out(responses[static_cast<std::size_t>(i)], true, batch, unused);
+      lay_out(mine[static_cast<std::size_t>(i)], true, batch, unused);
       last.push_back(batch.size() - 1);
     }
     model.forward(batch, trace_);
-    model.scores(trace_.final.data(), last, all.data() + begin);
+    model.scores(trace_.final.data(), last, scored.data() + begin);
   }
-  return all;
+  return comm().gather(scored);
 }
 
 std::vector<std::vector<float>> ResponseEvaluator::token_scores(const Transformer& model,
                                                                 std::span<const ResponseView> responses) {
   std::vector<std::vector<float>> all(responses.size());
-  for (const auto& [begin, end] : micro_batches(responses, micro_tokens_)) {
+  const auto [first, behind] = share_of(responses);
+  const auto mine = responses.subspan(first, behind - first);
+  for (const auto& [begin, end] : micro_batches(mine, micro_tokens_)) {
     leave_if_stopped();
     Batch batch;
     Targets targets;
-    for (auto i = begin; i < end; ++i) lay_out(responses[static_cast<std::size_t>(i)], false, batch, targets);
+    for (auto i = begin; i < end; ++i) lay_out(mine[static_cast<std::size_t>(i)], false, batch, targets);
     model.forward(batch, trace_);
     std::vector<float> values(targets.rows.size());
     model.scores(trace_.final.data(), targets.rows, values.data());
     auto at = values.begin();
     for (auto i = begin; i < end; ++i) {
-      const std::int64_t n = responses[static_cast<std::size_t>(i)].predicted();
-      all[static_cast<std::size_t>(i)].assign(at, at + n);
+      const std::int64_t n = mine[static_cast<std::size_t>(i)].predicted();
+      all[first + static_cast<std::size_t>(i)].assign(at, at + n);
       at += n;
     }
   }
+  std::vector<std::vector<float>*> numbers;
+  for (auto& values : all) numbers.push_back(&values);
+  gather_numbers(responses, std::move(numbers));
   return all;
 }
 

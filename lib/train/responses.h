@@ -36,7 +36,8 @@ struct ResponseStats {
   std::vector<float> kl;                   // KL(old || model), exactly over the vocabulary; empty without `old`
 };
 
-// Forwards without gradients, in micro-batches of at most `micro_tokens`. Models are packed already.
+// Forwards without gradients, in micro-batches of at most `micro_tokens`. Models are packed already. Of several ranks
+// each takes a share of the responses, and all have the figures of all.
 class ResponseEvaluator {
  public:
   explicit ResponseEvaluator(std::int64_t micro_tokens) : micro_tokens_(micro_tokens) {}

@@ -3,19 +3,39 @@
 #include <algorithm>
 #include <limits>
 
-#include "lib/kernels/kernels.h"
+#include "lib/base/comm.h"
 #include "lib/base/parallel.h"
+#include "lib/kernels/kernels.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/stop.h"
 
 namespace nudge {
+namespace {
+
+std::int64_t tokens_of(const Ranking& r) {
+  std::int64_t n = 0;
+  for (std::size_t a = 0; a < r.answers.size(); ++a) n += r.view(a).tokens();
+  return n;
+}
+
+}  // namespace
+
+RewardTrainer::Sums::Sums() : min_reward(std::numeric_limits<double>::infinity()), max_reward(-min_reward) {}
+
+void RewardTrainer::Sums::add(const Sums& other) {
+  loss += other.loss, accuracy += other.accuracy, margin += other.margin, reward += other.reward;
+  pairs += other.pairs, answers += other.answers;
+  min_reward = std::min(min_reward, other.min_reward);
+  max_reward = std::max(max_reward, other.max_reward);
+}
 
 RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
-                             bool recompute)
+                             bool recompute, std::int64_t groups)
     : model_(model),
       loss_(loss),
       adam_(model.transformer.layout(), adam),
       micro_tokens_(micro_tokens),
+      groups_(groups),
       gradients_(model.config(), model.transformer.layout()),
       trace_(true, recompute),
       evaluator_(micro_tokens) {
@@ -23,7 +43,7 @@ RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions a
 }
 
 void RewardTrainer::ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,
-                                 RewardFigures& figures, std::int64_t& pairs) const {
+                                 Sums& sums) const {
   std::vector<float> better, worse, margin;
   std::vector<std::pair<std::size_t, std::size_t>> who;
   for (std::size_t i = 0; i < score.size(); ++i)
@@ -48,35 +68,25 @@ void RewardTrainer::ranking_loss(const Ranking& r, std::span<const float> score,
     dscore[who[p].first] += each * (dbetter[p] + pull);
     dscore[who[p].second] += each * (pull - dbetter[p]);
     const float difference = better[p] - worse[p];
-    figures.accuracy += difference > 0 ? 1.0 : difference == 0 ? 0.5 : 0.0;
-    figures.margin += static_cast<double>(difference);
+    sums.accuracy += difference > 0 ? 1.0 : difference == 0 ? 0.5 : 0.0;
+    sums.margin += static_cast<double>(difference);
   }
-  figures.loss += sum / static_cast<double>(n);
-  pairs += static_cast<std::int64_t>(n);
+  sums.loss += sum / static_cast<double>(n);
+  sums.pairs += static_cast<std::int64_t>(n);
 }
 
-RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatch) {
-  RewardFigures f;
-  f.min_reward = std::numeric_limits<double>::infinity();
-  f.max_reward = -f.min_reward;
-  const float weight = 1.0f / static_cast<float>(minibatch.size());
+RewardTrainer::Sums RewardTrainer::accumulate_group(std::span<const Ranking* const> members, float weight) {
+  Sums sums;
   std::vector<std::int64_t> sizes;
-  for (const Ranking* r : minibatch) {
-    std::int64_t n = 0;
-    for (std::size_t a = 0; a < r->answers.size(); ++a) n += r->view(a).tokens();
-    sizes.push_back(n);
-    f.tokens += n;
-  }
-  std::int64_t pairs = 0, answers = 0;
-  gradients_.zero();
+  for (const Ranking* r : members) sizes.push_back(tokens_of(*r));
   for (const auto& [begin, end] : runs_within(sizes, micro_tokens_)) {
     leave_if_stopped();
     Batch batch;
     Targets unused;
     std::vector<std::int64_t> last;
     for (auto i = begin; i < end; ++i)
-      for (std::size_t a = 0; a < minibatch[static_cast<std::size_t>(i)]->answers.size(); ++a) {
-        lay_out(minibatch[static_cast<std::size_t>(i)]->view(a), true, batch, unused);
+      for (std::size_t a = 0; a < members[static_cast<std::size_t>(i)]->answers.size(); ++a) {
+        lay_out(members[static_cast<std::size_t>(i)]->view(a), true, batch, unused);
         last.push_back(batch.size() - 1);
       }
     model_.transformer.forward(batch, trace_);
@@ -84,27 +94,43 @@ RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatc
     model_.transformer.scores(trace_.final.data(), last, score.data());
     std::size_t at = 0;
     for (auto i = begin; i < end; ++i) {
-      const Ranking& r = *minibatch[static_cast<std::size_t>(i)];
+      const Ranking& r = *members[static_cast<std::size_t>(i)];
       ranking_loss(r, std::span(score).subspan(at, r.answers.size()), weight,
-                   std::span(dscore).subspan(at, r.answers.size()), f, pairs);
+                   std::span(dscore).subspan(at, r.answers.size()), sums);
       at += r.answers.size();
     }
     for (float s : score) {
-      f.mean_reward += static_cast<double>(s);
-      f.min_reward = std::min(f.min_reward, static_cast<double>(s));
-      f.max_reward = std::max(f.max_reward, static_cast<double>(s));
+      sums.reward += static_cast<double>(s);
+      sums.min_reward = std::min(sums.min_reward, static_cast<double>(s));
+      sums.max_reward = std::max(sums.max_reward, static_cast<double>(s));
     }
-    answers += static_cast<std::int64_t>(score.size());
+    sums.answers += static_cast<std::int64_t>(score.size());
     dfinal_.reserve(batch.size() * model_.config().width);
     std::fill_n(dfinal_.data(), batch.size() * model_.config().width, 0.0f);
     model_.transformer.scores_backward(dscore.data(), trace_.final.data(), last, dfinal_.data(), gradients_);
     model_.transformer.backward(batch, trace_, dfinal_.data(), gradients_);
   }
-  gradients_.finish();
-  f.loss /= static_cast<double>(minibatch.size());
-  f.accuracy /= static_cast<double>(pairs);
-  f.margin /= static_cast<double>(pairs);
-  f.mean_reward /= static_cast<double>(answers);
+  return sums;
+}
+
+RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatch) {
+  const float weight = 1.0f / static_cast<float>(minibatch.size());
+  std::vector<Sums> groups;  // of this rank
+  Gradients* const gradients = &gradients_;
+  groups_.run(std::ssize(minibatch), {&gradients, 1}, [&](std::int64_t begin, std::int64_t end) {
+    groups.push_back(accumulate_group(
+        minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), weight));
+  });
+  Sums all;
+  for (const Sums& group : comm().gather(groups)) all.add(group);
+  RewardFigures f;
+  for (const Ranking* r : minibatch) f.tokens += tokens_of(*r);
+  f.loss = all.loss / static_cast<double>(minibatch.size());
+  f.accuracy = all.accuracy / static_cast<double>(all.pairs);
+  f.margin = all.margin / static_cast<double>(all.pairs);
+  f.mean_reward = all.reward / static_cast<double>(all.answers);
+  f.min_reward = all.min_reward;
+  f.max_reward = all.max_reward;
   return f;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/model/folder.h"
+#include "lib/train/groups.h"
 #include "lib/train/optimizer.h"
 #include "lib/train/preference.h"
 
@@ -27,9 +28,9 @@ struct RewardFigures {
 
 class RewardTrainer {
  public:
-  // `recompute`: as in Trace.
+  // `recompute`: as in Trace. `groups`: as in GroupSum; they count.
   RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
-                bool recompute = false);
+                bool recompute = false, std::int64_t groups = 1);
 
   // The loss of a minibatch and its gradient.
   RewardFigures accumulate(std::span<const Ranking* const> minibatch);
@@ -45,14 +46,25 @@ class RewardTrainer {
   }
 
  private:
+  // Sums over a group of a minibatch's rankings.
+  struct Sums {
+    double loss = 0, accuracy = 0, margin = 0, reward = 0;
+    double min_reward, max_reward;
+    std::int64_t pairs = 0, answers = 0;
+    Sums();
+    void add(const Sums& other);
+  };
   // The gradient of a ranking's loss by its answers' scores, times `weight`; adds its pairs' figures.
   void ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,
-                    RewardFigures& figures, std::int64_t& pairs) const;
+                    Sums& sums) const;
+  // Adds the gradient of some rankings' losses, each by `weight`.
+  Sums accumulate_group(std::span<const Ranking* const> members, float weight);
 
   Model& model_;
   RewardLossOptions loss_;
   Adam adam_;
   std::int64_t micro_tokens_;
+  GroupSum groups_;
   Gradients gradients_;
   Trace trace_;
   ResponseEvaluator evaluator_;

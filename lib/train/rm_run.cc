@@ -137,7 +137,7 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
   model.transformer.config().reward_mean = 0;
   model.transformer.config().reward_std = 1;
   RewardTrainer trainer(model, options.loss, options.training.adam, options.training.micro_tokens,
-                        options.training.recompute);
+                        options.training.recompute, options.training.groups);
   RewardReport report;
   report.steps = plan.steps();
   checkpoint.steps(plan.steps());

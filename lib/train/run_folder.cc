@@ -3,8 +3,10 @@
 #include <simdjson.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 
+#include "lib/base/comm.h"
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/cli/signals.h"
@@ -15,10 +17,25 @@ namespace nudge {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// Where a rank's provenance isn't the first one's, all ranks fail.
+void check_same_in_all_ranks(const std::string& provenance) {
+  const std::string mine = Digest().text(provenance).hex();
+  const std::vector<char> all = comm().gather(std::span<const char>(mine));
+  for (std::size_t rank = 1; rank * mine.size() < all.size(); ++rank)
+    if (std::memcmp(all.data(), all.data() + rank * mine.size(), mine.size()) != 0)
+      bad_input("rank " + std::to_string(rank) + " has other options, models or programs than rank 0",
+                "start all ranks by one command, with folders that all of them see");
+}
+
+}  // namespace
+
 RunFolder::RunFolder(std::string path, std::string program, bool force)
     : path_(std::move(path)), program_(std::move(program)), force_(force) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
   if (path_.empty() || path_ == "-") usage_error("-o FOLDER is missing", "a model is written as a folder");
+  if (!comm().first()) return;
   std::error_code error;
   const fs::path parent = fs::absolute(path_, error).parent_path();
   if (!fs::is_directory(parent, error) || access(parent.c_str(), W_OK) != 0)
@@ -44,8 +61,16 @@ std::string RunFolder::recorded_provenance() const {
 
 bool RunFolder::made_already(const std::string& provenance) {
   provenance_ = provenance;
+  check_same_in_all_ranks(provenance);
+  catch_stops();  // before there is something to be removed on the way out
+  bool there = comm().first() && open();
+  comm().broadcast(&there, sizeof there);
+  return there;
+}
+
+bool RunFolder::open() {
   if (file_exists(path_)) {
-    if (recorded_provenance() == provenance) {  // killed between publishing and cleaning up, it left something
+    if (recorded_provenance() == provenance_) {  // killed between publishing and cleaning up, it left something
       clean_up_beside(path_);
       return true;
     }
@@ -53,7 +78,6 @@ bool RunFolder::made_already(const std::string& provenance) {
       throw Error(Exit::kCannotCreate, path_ + ": exists already, made from other input or options",
                   "name another folder, or replace it with --force");
   }
-  catch_stops();  // first: now there is something to be removed on the way out
   output_ = std::make_unique<OutputFolder>(path_, force_);
   return false;
 }

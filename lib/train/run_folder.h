@@ -10,6 +10,7 @@
 
 namespace nudge {
 
+// Of several ranks (lib/base/comm.h) the first one alone looks at the file system and writes; all call the functions.
 class RunFolder {
  public:
   // Before any computing. Errors: kUsage without a path; kCannotCreate where something is at `path` that no run of
@@ -18,17 +19,19 @@ class RunFolder {
 
   // True where the folder was made by a run with the same provenance already; what that left is removed. Otherwise
   // opens it for writing, and from here on catches stop signals: kCannotCreate where it was made from something else
-  // (without `force`).
+  // (without `force`), kBadInput where ranks have another.
   bool made_already(const std::string& provenance);
 
   const std::string& path() const { return path_; }
   const std::string& provenance() const { return provenance_; }        // that made_already() was given
+  bool is_written_here() const { return output_ != nullptr; }
   const std::string& temporary() const { return output_->path(); }  // write here
   const std::string& trainer();                                     // its folder trainer/, made on first use
   // Writes the provenance and lets the folder appear. No checkpoint of this output is needed then: all are removed.
   void publish();
 
  private:
+  bool open();                              // what made_already does in the first rank
   std::string recorded_provenance() const;  // "" where no run of this program made the folder
 
   std::string path_, program_, provenance_, trainer_;

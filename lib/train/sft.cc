@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/comm.h"
 #include "lib/base/error.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/stop.h"
@@ -87,17 +88,25 @@ bool fits(const SftExample& example, const ModelConfig& config) {
   return static_cast<std::int64_t>(example.tokens.size()) <= config.context + 1;
 }
 
-SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute)
-    : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens),
+SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute,
+                       std::int64_t groups)
+    : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), groups_(groups),
       gradients_(model.config(), model.transformer.layout()), trace_(true, recompute) {
   model_.transformer.pack(false);
 }
 
 SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {
-  std::vector<const SftExample*> all;
-  for (const SftExample& e : examples) all.push_back(&e);
+  std::vector<std::int64_t> sizes;
   SftFigures figures;
+  for (const SftExample& e : examples) {
+    sizes.push_back(static_cast<std::int64_t>(e.tokens.size()));
+    figures.tokens += e.targets();
+  }
+  std::vector<const SftExample*> all;  // of this rank
+  const auto [first, behind] = share_of(sizes);
+  for (const SftExample& e : examples.subspan(first, behind - first)) all.push_back(&e);
   std::vector<RowStats> stats;
+  std::vector<float> logprobs;
   for (const auto& [begin, end] : micro_batches(all, micro_tokens_)) {
     leave_if_stopped();
     Batch batch;
@@ -107,38 +116,48 @@ SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {
     model_.transformer.forward(batch, light_);
     stats.resize(targets.rows.size());
     head_.evaluate(model_.transformer, light_.final.data(), targets, stats.data());
-    for (const RowStats& s : stats) figures.loss -= static_cast<double>(s.logprob);
-    figures.tokens += targets.size();
+    for (const RowStats& s : stats) logprobs.push_back(s.logprob);
   }
+  for (float logprob : comm().gather(logprobs)) figures.loss -= static_cast<double>(logprob);
   if (figures.tokens > 0) figures.loss /= static_cast<double>(figures.tokens);
   return figures;
 }
 
-SftFigures SftTrainer::accumulate(std::span<const SftExample* const> minibatch) {
-  SftFigures figures;
-  for (const SftExample* e : minibatch) figures.tokens += e->targets();
-  const float weight = -1.0f / static_cast<float>(figures.tokens);
-  gradients_.zero();
-  for (const auto& [begin, end] : micro_batches(minibatch, micro_tokens_)) {
+double SftTrainer::accumulate_group(std::span<const SftExample* const> members, float weight) {
+  double loss = 0;
+  for (const auto& [begin, end] : micro_batches(members, micro_tokens_)) {
     leave_if_stopped();
     Batch batch;
     Targets targets;
-    lay_out(minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), batch, targets);
+    lay_out(members.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), batch, targets);
     model_.transformer.forward(batch, trace_);
     dfinal_.reserve(batch.size() * model_.config().width);
     std::fill_n(dfinal_.data(), batch.size() * model_.config().width, 0.0f);
     head_.train(model_.transformer, batch, trace_.final.data(), targets,
                 [&](std::int64_t b, std::int64_t e, const RowStats* stats, const float*, RowGradient* gradient) {
                   for (std::int64_t i = 0; i < e - b; ++i) {
-                    figures.loss -= static_cast<double>(stats[i].logprob);
+                    loss -= static_cast<double>(stats[i].logprob);
                     gradient[i] = {weight, 0, 0};
                   }
                 },
                 dfinal_.data(), gradients_);
     model_.transformer.backward(batch, trace_, dfinal_.data(), gradients_);
   }
+  return loss;
+}
+
+SftFigures SftTrainer::accumulate(std::span<const SftExample* const> minibatch) {
+  SftFigures figures;
+  for (const SftExample* e : minibatch) figures.tokens += e->targets();
+  const float weight = -1.0f / static_cast<float>(figures.tokens);
+  std::vector<double> losses;  // of this rank's groups
+  Gradients* const gradients = &gradients_;
+  groups_.run(std::ssize(minibatch), {&gradients, 1}, [&](std::int64_t begin, std::int64_t end) {
+    losses.push_back(accumulate_group(
+        minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), weight));
+  });
+  for (double loss : comm().gather(losses)) figures.loss += loss;
   figures.loss /= static_cast<double>(figures.tokens);
-  gradients_.finish();
   return figures;
 }
 

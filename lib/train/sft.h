@@ -10,6 +10,7 @@
 #include "lib/model/folder.h"
 #include "lib/model/head.h"
 #include "lib/train/dialogue.h"
+#include "lib/train/groups.h"
 #include "lib/train/optimizer.h"
 
 namespace nudge {
@@ -42,8 +43,9 @@ struct SftFigures {
 
 class SftTrainer {
  public:
-  // `recompute`: as in Trace.
-  SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute = false);
+  // `recompute`: as in Trace. `groups`: as in GroupSum; they count.
+  SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute = false,
+             std::int64_t groups = 1);
 
   // The mean loss, nothing trained.
   SftFigures evaluate(std::span<const SftExample> examples);
@@ -55,9 +57,13 @@ class SftTrainer {
   double step(float rate);
 
  private:
+  // Adds the gradient of some members of a minibatch, each target's log-prob by `weight`; the sum of their losses.
+  double accumulate_group(std::span<const SftExample* const> members, float weight);
+
   Model& model_;
   Adam adam_;
   std::int64_t micro_tokens_;
+  GroupSum groups_;
   Gradients gradients_;
   Trace trace_, light_;
   LanguageHead head_;

@@ -66,7 +66,7 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
   EpochPlan plan(static_cast<std::int64_t>(data.examples.size()), options.training, "sft");
   const Schedule schedule = plan.schedule();
   SftTrainer trainer(model, options.training.adam, options.training.micro_tokens,
-                     options.training.recompute);
+                     options.training.recompute, options.training.groups);
   SftReport report;
   report.steps = plan.steps();
   std::string measured = held_out ? digest_of(*held_out) : "";

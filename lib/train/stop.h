@@ -12,14 +12,15 @@ class StopRequested : public Error {
   StopRequested() : Error(Exit::kStopped, "stopped") {}
 };
 
-// At the end of a step: whether to save and leave.
+// At the end of a step, in all ranks: whether to save and leave, because one of them was told to.
 bool stop_now();
 
 // From now on leave_if_stopped() does.
 void let_stops_interrupt();
 
 // Between two micro-batches: throws StopRequested where stop_now() will say yes. Nothing is changed by then, because
-// weights change at the end of a minibatch alone. Programs that don't train never leave here.
+// weights change at the end of a minibatch alone. Programs that don't train never leave here, nor do several ranks,
+// which would have to agree: they stop after the step.
 void leave_if_stopped();
 
 }  // namespace nudge

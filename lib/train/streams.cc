@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "lib/base/comm.h"
 #include "lib/base/error.h"
 
 namespace nudge {
@@ -107,18 +108,85 @@ void finish_output(RecordWriter& out, const RecordReader& reader) {
   out.finish();
 }
 
+namespace {
+
+// Records from rank 0 to the others, in blocks of texts that stand behind their sizes; an empty block is the end.
+class HandOut {
+ public:
+  void add(const Record& record) {
+    if (comm().size() == 1) return;
+    put(record.where());
+    put(record.line());
+    if (block_.size() >= kBlock) send();
+  }
+  void finish() {
+    if (!block_.empty()) send();
+    send();
+  }
+
+ private:
+  static constexpr std::size_t kBlock = std::size_t{1} << 22;
+  void put(const std::string& text) {
+    const std::uint64_t size = text.size();
+    block_.append(reinterpret_cast<const char*>(&size), sizeof size);
+    block_ += text;
+  }
+  void send() {
+    comm().broadcast(block_);
+    block_.clear();
+  }
+  std::string block_;
+};
+
+std::string take(const std::string& block, std::size_t& at) {
+  std::uint64_t size;
+  block.copy(reinterpret_cast<char*>(&size), sizeof size, at);
+  at += sizeof size + size;
+  return block.substr(at - size, size);
+}
+
+void receive(const std::function<void(Record&)>& use) {
+  for (std::string block;;) {
+    comm().broadcast(block);
+    if (block.empty()) return;
+    for (std::size_t at = 0; at < block.size();) {
+      std::string where = take(block, at);
+      Record record = Record::parse(take(block, at), std::move(where));
+      use(record);
+    }
+  }
+}
+
+}  // namespace
+
+std::string each_record(Tool& tool, InputSpool& spool, bool salvage, const std::function<void(Record&)>& use) {
+  std::string digest;
+  if (comm().first()) {
+    RecordReader in(spool.files(), spool.reader_options(salvage));
+    HandOut others;
+    for (Record record; in.next(record);) {
+      others.add(record);
+      use(record);
+    }
+    others.finish();
+    warn_of_losses(tool, in);
+    spool.finish();
+    digest = in.digest();
+  } else {
+    receive(use);
+  }
+  comm().broadcast(digest);
+  return digest;
+}
+
 LoadedRecords load_records(Tool& tool, const std::vector<std::string>& files, bool salvage) {
   InputSpool keeps_nothing(files);
   return load_records(tool, keeps_nothing, salvage);
 }
 
 LoadedRecords load_records(Tool& tool, InputSpool& spool, bool salvage) {
-  RecordReader in(spool.files(), spool.reader_options(salvage));
   LoadedRecords loaded;
-  for (Record record; in.next(record);) loaded.records.push_back(record);
-  warn_of_losses(tool, in);
-  spool.finish();
-  loaded.digest = in.digest();
+  loaded.digest = each_record(tool, spool, salvage, [&](Record& r) { loaded.records.push_back(r); });
   return loaded;
 }
 

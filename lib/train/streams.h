@@ -60,12 +60,16 @@ void warn_of_losses(Tool& tool, const RecordReader& reader);
 // has none itself, as those of an empty shard do.
 void finish_output(RecordWriter& out, const RecordReader& reader);
 
+// Calls use for each record of the files, of which shards have to be there all, in their order, and returns the digest of
+// their text. Of several ranks the first one reads, and the others get the records from it. Errors: RecordReader's.
+std::string each_record(Tool& tool, InputSpool& spool, bool salvage, const std::function<void(Record&)>& use);
+
 struct LoadedRecords {
   std::vector<Record> records;
   std::string digest;  // of the files' text
 };
 
-// All records of the files; shards have to be there all. Errors: RecordReader's.
+// All of them.
 LoadedRecords load_records(Tool& tool, const std::vector<std::string>& files, bool salvage);
 // Those of a training run, kept where they come from no file.
 LoadedRecords load_records(Tool& tool, InputSpool& spool, bool salvage);

@@ -1,9 +1,12 @@
 #include "lib/train/training.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <memory>
 #include <set>
 
+#include "lib/base/comm.h"
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/base/rng.h"
@@ -33,6 +36,7 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
   tool.option("--micro-batch", o.micro_tokens, "tokens that go through the model at a time; changes no bit")
       .at_least(1).neutral();
   recompute_option(tool, o.recompute);
+  groups_option(tool, o.groups);
 }
 
 void recompute_option(Tool& tool, bool& recompute) {
@@ -40,6 +44,36 @@ void recompute_option(Tool& tool, bool& recompute) {
               "keep only what goes into each block and run the block again when its gradient is due: less memory for "
               "up to a third more time; changes no bit")
       .neutral();
+}
+
+void groups_option(Tool& tool, std::int64_t& groups) {
+  tool.option("--groups", groups,
+              "runs that a step's examples are cut into, a power of two; each has a gradient of its own, added by a "
+              "fixed tree; as many ranks can share a step, and other numbers give other roundings")
+      .at_least(1).at_most(1024);
+}
+
+namespace {
+bool power_of_two(std::int64_t n) { return std::has_single_bit(static_cast<std::uint64_t>(n)); }
+}  // namespace
+
+void ranks_option(Tool& tool, const std::int64_t& groups) {
+  auto ranks = std::make_shared<std::optional<std::int64_t>>();
+  tool.option("--ranks", *ranks,
+              "processes that mpirun or srun started for this run, which share the work; a power of two that divides "
+              "--groups; changes no bit")
+      .at_least(1).at_most(1024).neutral();
+  tool.first_after_parsing([ranks, &groups] {
+    if (!power_of_two(groups))
+      usage_error("--groups " + std::to_string(groups) + " is no power of two", "sums are a binary tree of groups");
+    if (!*ranks) return;
+    const std::string n = std::to_string(**ranks);
+    if (!power_of_two(**ranks)) usage_error("--ranks " + n + " is no power of two", "sums are a binary tree of ranks");
+    if (**ranks > groups)
+      usage_error("--ranks " + n + " doesn't divide --groups " + std::to_string(groups),
+                  "a rank takes whole groups: give --groups " + n + " or more, which gives other roundings");
+    join_world(static_cast<int>(**ranks));
+  });
 }
 
 EpochPlan::EpochPlan(std::int64_t n, const TrainingOptions& options, std::string_view stream)

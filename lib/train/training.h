@@ -24,6 +24,7 @@ struct TrainingOptions {
   std::int64_t batch = 32;           // examples a step
   std::int64_t micro_tokens = 4096;  // through the model at a time; changes no bit
   bool recompute = false;            // blocks again in the backward; changes no bit
+  std::int64_t groups = 1;           // of a step's gradient: GroupSum
   Schedule schedule;                 // its `steps` follow from the examples
   AdamOptions adam;
   std::uint64_t seed = 0;
@@ -35,6 +36,12 @@ void training_options(Tool& tool, TrainingOptions& options, const std::string& e
 
 // --recompute, of all programs that train.
 void recompute_option(Tool& tool, bool& recompute);
+
+// --groups, of all programs that train: a power of two.
+void groups_option(Tool& tool, std::int64_t& groups);
+// --ranks: with it the process joins a world of so many (lib/base/comm.h), before all else that follows the command
+// line. They have to divide `groups`.
+void ranks_option(Tool& tool, const std::int64_t& groups);
 
 // Which of n examples make each step. Every epoch has a permutation of its own, a function of seed and epoch; no
 // step reaches over the end of an epoch, so its last one may be short. `epochs` n examples are taken in all,

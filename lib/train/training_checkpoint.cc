@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "lib/base/comm.h"
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
@@ -74,17 +75,31 @@ TrainingCheckpoint::TrainingCheckpoint(Tool& tool, const RunFolder& folder, Save
     : tool_(&tool), options_(options), step_name_(std::move(step)), input_(&input),
       store_(std::in_place, folder.path(), tag_of(folder)), saved_at_(std::chrono::steady_clock::now()) {
   let_stops_interrupt();
+  if (comm().first()) find_last(input);
+  tell_last();
+}
+
+// What the first rank found, to all.
+void TrainingCheckpoint::tell_last() {
+  CheckpointPlace place = last_.value_or(CheckpointPlace{"", store_->tag(), -1});
+  comm().broadcast(&place.step, sizeof place.step);
+  comm().broadcast(place.path);
+  if (place.step < 0) return;
+  step_ = place.step;
+  last_ = place;
+}
+
+void TrainingCheckpoint::find_last(const InputSpool& input) {
   if (!input.kept_tag().empty() && input.kept_tag() != store_->tag())
     bad_input("stdin is empty, and the records that were kept are of a run with other models",
               "give the records again");
   last_ = store_->newest([&](const std::string& path) {
-    tool.warn(path + ": is damaged and was removed; what it held is computed again");
+    tool_->warn(path + ": is damaged and was removed; what it held is computed again");
   });
-  if (last_) step_ = last_->step;
 }
 
 void TrainingCheckpoint::keep_input() {
-  if (store_ && !last_ && input_->folder() != nullptr) save();
+  if (store_ && comm().first() && !last_ && input_->folder() != nullptr) save();
 }
 
 std::string TrainingCheckpoint::earlier(const std::string& name) const {
@@ -102,6 +117,7 @@ void TrainingCheckpoint::resume() {
   }
   StateFields reading(state, StateFields::kRead);
   fields_(reading);
+  comm().barrier();  // until all have read it: the next checkpoint removes it
   tool_->note("goes on after " + progress());
 }
 
@@ -110,12 +126,13 @@ void TrainingCheckpoint::after(std::int64_t step) {
   step_ = step;
   if (stop_now()) stop();
   const std::chrono::duration<double> since = std::chrono::steady_clock::now() - saved_at_;
-  if (options_.due(step, since.count())) save();
+  if (comm().first() && options_.due(step, since.count())) save();
 }
 
 void TrainingCheckpoint::stop() {
   if (!store_) throw Error(Exit::kStopped, "stopped");
-  if (step_ > 0 && (!last_ || last_->step != step_)) save();
+  if (comm().first() && step_ > 0 && (!last_ || last_->step != step_)) save();
+  comm().barrier();  // a rank that ends would end the one that saves
   if (step_ > 0) throw Error(Exit::kStopped, "stopped after " + progress() + ", which is saved");
   throw Error(Exit::kStopped, "stopped before the first " + step_name_ +
                                   (last_ ? "; its records are kept" : ", with nothing to be saved"));

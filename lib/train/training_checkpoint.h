@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/comm.h"
 #include "lib/cli/tool.h"
 #include "lib/io/checkpoint.h"
 #include "lib/train/input_spool.h"
@@ -33,6 +34,8 @@ Option& save_option(Tool& tool, SaveOptions& options, const std::string& steps);
 // The options that a checkpoint says it was made with, "" where it can't be read.
 std::string checkpoint_options(const CheckpointPlace& place);
 
+// Of several ranks (lib/base/comm.h) the first one alone looks for checkpoints and writes them; all call the functions,
+// and read.
 class TrainingCheckpoint {
  public:
   // Keeps nothing and never stops.
@@ -68,7 +71,7 @@ class TrainingCheckpoint {
     } catch (const StopRequested&) {
       stop();
     } catch (const Error& e) {
-      if (store_ && (e.status() == Exit::kBadInput || e.status() == Exit::kUsage)) store_->remove();
+      if (store_ && comm().first() && (e.status() == Exit::kBadInput || e.status() == Exit::kUsage)) store_->remove();
       throw;
     }
   }
@@ -82,6 +85,8 @@ class TrainingCheckpoint {
     std::string moments() const { return name + "-optimizer.safetensors"; }
   };
 
+  void find_last(const InputSpool& input);
+  void tell_last();
   void keep_input();
   [[noreturn]] void stop();
   void save();

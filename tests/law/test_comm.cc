@@ -1,5 +1,5 @@
-// What ranks tell each other: bytes arrive whole and in order, and a sum is the binary tree over adjacent ranks, whatever
-// its length and however it was cut.
+// What ranks tell each other: bytes arrive whole and in order, and a sum is the binary tree over adjacent ranks,
+// whatever its length and however it was cut.
 #include <numeric>
 
 #include "lib/base/rng.h"

@@ -10,6 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/train/ppo.h"
 #include "tests/law/shapes.h"
+#include "tests/law/world.h"
 
 using namespace nudge;
 using namespace nudge::test;
@@ -75,8 +76,9 @@ std::vector<Trajectory> trajectories(const Setup& s) {
 
 void append(Floats& to, std::span<const float> from) { to.insert(to.end(), from.begin(), from.end()); }
 
-PpoOptions options_of(const Setup& s, std::int64_t micro) {
+PpoOptions options_of(const Setup& s, std::int64_t micro, std::int64_t groups = 1) {
   PpoOptions o;
+  o.groups = groups;
   o.objective = s.objective;
   o.kl_estimate = s.kl_estimate;
   o.c2 = s.c2;
@@ -90,13 +92,15 @@ PpoOptions options_of(const Setup& s, std::int64_t micro) {
 
 // All that one iteration computes: the batch, the gradient of a minibatch when the policy has moved away from the one
 // that sampled, and weights and metrics after all epochs. `order` puts the records into another order.
-Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(std::vector<Trajectory>&)>& order = {}) {
+Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(std::vector<Trajectory>&)>& order = {},
+                 std::int64_t groups = 1) {
   Model policy = policy_of(s), critic = critic_of(s);
   auto records = trajectories(s);
   if (order) order(records);
   Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
   const bool own = !s.shared && s.objective != Objective::kReinforce;
-  Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr, options_of(s, micro));
+  Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr,
+          options_of(s, micro, groups));
   const PpoBatch batch = ppo.prepare(records, 0.1, false);
   CHECK(batch.first_ratio_min == 1.0f);
   CHECK(batch.first_ratio_max == 1.0f);
@@ -112,6 +116,7 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
   CHECK(f.ratio != 1);
   append(numbers, ppo.policy_gradient().span());
   if (own) append(numbers, ppo.critic_gradient().span());
+  numbers.push_back(static_cast<float>(ppo.current_kl(batch)));
   append(numbers, {policy.transformer.values(), static_cast<std::size_t>(policy.transformer.layout().size)});
   if (own) append(numbers, {critic.transformer.values(), static_cast<std::size_t>(critic.transformer.layout().size)});
   for (char c : metrics.json()) numbers.push_back(static_cast<float>(c));
@@ -144,6 +149,37 @@ TEST_CASE("the objective with the exact KL and a shared critic obeys the law") {
 TEST_CASE("the objective with the estimated KL obeys the law") { check({Objective::kKl, false, false, true}); }
 TEST_CASE("importance sampling obeys the law") { check({Objective::kIs}); }
 TEST_CASE("reinforce obeys the law") { check({Objective::kReinforce}); }
+
+namespace {
+
+void check_groups(const Setup& s) {
+  KeepSettings keep;
+  trajectories(s);  // not by ranks
+  const Floats expected = iteration(s, 64, {}, 4);
+  CHECK_FALSE(same_bits(expected, iteration(s, 64)));
+  std::int64_t micro = 7;
+  for (int ranks : {2, 4}) {
+    CAPTURE(ranks);
+    set_thread_count(3 - ranks / 2);
+    for (const Floats& found : in_world(ranks, [&] { return iteration(s, micro, {}, 4); }))
+      CHECK(same_bits(found, expected));
+    micro = 1 << 20;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the clipped objective in groups obeys the law, for any ranks") { check_groups({}); }
+TEST_CASE("with a shared critic, too") { check_groups({Objective::kClip, true}); }
+TEST_CASE("with a critic of another shape and a KL term, too") {
+  check_groups({Objective::kClip, false, true, false, 0.01, 0.3});
+}
+TEST_CASE("the exact KL in groups obeys the law, for any ranks") { check_groups({Objective::kKl}); }
+TEST_CASE("the estimated KL in groups obeys the law, for any ranks") {
+  check_groups({Objective::kKl, false, false, true});
+}
+TEST_CASE("importance sampling in groups obeys the law, for any ranks") { check_groups({Objective::kIs}); }
+TEST_CASE("reinforce in groups obeys the law, for any ranks") { check_groups({Objective::kReinforce}); }
 
 TEST_CASE("the objectives of these tests give different gradients") {
   std::vector<Floats> all;

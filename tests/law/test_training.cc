@@ -8,6 +8,7 @@
 #include "lib/train/reward_model.h"
 #include "lib/train/sft.h"
 #include "tests/law/shapes.h"
+#include "tests/law/world.h"
 
 using namespace nudge;
 using namespace nudge::test;
@@ -71,9 +72,9 @@ Model score_model() {
 }
 
 // The gradient, the figures and, after two steps, the weights.
-Floats sft(std::int64_t limit, bool reversed = false) {
+Floats sft(std::int64_t limit, bool reversed = false, std::int64_t groups = 1) {
   Model model = sampler(3);
-  SftTrainer trainer(model, AdamOptions{}, limit);
+  SftTrainer trainer(model, AdamOptions{}, limit, false, groups);
   const auto all = examples(model.config().vocab);
   auto minibatch = pointers(all);
   if (reversed) std::reverse(minibatch.begin(), minibatch.end());
@@ -90,9 +91,9 @@ Floats sft(std::int64_t limit, bool reversed = false) {
   return numbers;
 }
 
-Floats reward(std::int64_t limit, bool reversed = false) {
+Floats reward(std::int64_t limit, bool reversed = false, std::int64_t groups = 1) {
   Model model = score_model();
-  RewardTrainer trainer(model, {0.5f, 0.01f}, AdamOptions{}, limit);
+  RewardTrainer trainer(model, {0.5f, 0.01f}, AdamOptions{}, limit, false, groups);
   const auto all = rankings(model.config().vocab);
   auto minibatch = pointers(all);
   if (reversed) std::reverse(minibatch.begin(), minibatch.end());
@@ -118,6 +119,41 @@ TEST_CASE("fine-tuning's gradient, norm and weights are the same bits for any mi
 
 TEST_CASE("a reward model's gradient, norm and weights are the same bits for any micro-batch, level and threads") {
   check_law([](std::int64_t limit) { return reward(limit); });
+}
+
+namespace {
+
+// In groups: the same for any micro-batch, threads and ranks; f(limit, groups).
+template <class F>
+void check_groups(const F& f) {
+  KeepSettings keep;
+  const std::int64_t limits[] = {1, 7, 64, 1 << 20};
+  for (std::int64_t groups : {2, 4, 8}) {
+    CAPTURE(groups);
+    set_thread_count(1);
+    const Floats expected = f(64, groups);
+    CHECK_FALSE(same_bits(expected, f(64, groups / 2)));
+    for (int ranks = 1; ranks <= groups; ranks *= 2) {
+      CAPTURE(ranks);
+      set_thread_count(1 + ranks % 3);
+      const std::int64_t limit = limits[(ranks + groups) % 4];
+      for (const Floats& found : in_world(ranks, [&] { return f(limit, groups); })) CHECK(same_bits(found, expected));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("fine-tuning in groups is the same bits for any ranks, micro-batch and threads; their number counts") {
+  check_groups([](std::int64_t limit, std::int64_t groups) { return sft(limit, false, groups); });
+}
+
+TEST_CASE("a reward model in groups is the same bits for any ranks, micro-batch and threads; their number counts") {
+  check_groups([](std::int64_t limit, std::int64_t groups) { return reward(limit, false, groups); });
+}
+
+TEST_CASE("more ranks than groups are a fault") {
+  CHECK_THROWS_AS(in_world(4, [] { return sft(64, false, 2); }), Error);
 }
 
 TEST_CASE("a gradient summed in another order of the minibatch has other bits") {
