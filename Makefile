@@ -71,7 +71,7 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers asan bench bench-growth bench-peers demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers asan bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, the library and the man pages (default)
 
@@ -160,7 +160,7 @@ asan: deps  ## the whole suite under the address and undefined-behaviour sanitiz
 check-layers:  ## prove that a file includes its own folder or a lower floor
 	@sh tests/layers.sh
 
-timed := $(filter-out $(build)/bench_growth,$(benches))
+timed := $(filter-out $(build)/bench_growth $(build)/bench_ranks,$(benches))
 bench: $(timed) $(bin)  ## measure kernels, whole steps and more against the machine's limits
 	@for b in $(timed); do $$b || exit 1; done
 
@@ -168,6 +168,9 @@ bench-growth: $(build)/bench_growth  ## cost against growing work: a table, and 
 	@$< > $(build)/growth.tsv
 	@awk -f tests/bench/growth.awk $(build)/growth.tsv > docs/performance.svg
 	@awk -f tests/bench/growth.awk -v form=table $(build)/growth.tsv
+
+bench-ranks: $(build)/bench_ranks $(mpi_library)  ## a training step shared by two processes, beside one with two threads
+	@OMP_NUM_THREADS=1 $< && OMP_NUM_THREADS=2 $< && OMP_NUM_THREADS=1 mpirun -n 2 $< 2
 
 bench-peers:  ## PyTorch beside ours, in turn, ROUNDS times each (tests/bench/peers.sh)
 	@if sh tests/bench/peers.sh find; then \
