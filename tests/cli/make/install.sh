@@ -26,6 +26,12 @@ pages() {
 ok "all man pages are there" pages
 headers() { (cd "$ROOT" && ls lib/*/*.h) > expected; (cd "$usr/include/nudge" && ls lib/*/*.h) | cmp - expected; }
 ok "the library's headers are there under their paths" headers
+ranks() {  # the library for MPI is found where it is installed
+  [ -e "$BUILD/libnudge-mpi.so" ] || return 0
+  expect_status 66 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+    "$usr/bin/sft-train" --init nowhere --ranks 1 /dev/null -o no
+}
+ok "--ranks finds its library" ranks
 modes() { [ -z "$(find "$usr" -type f ! -perm -a=r)$(find "$usr/bin" -type f ! -perm -a=x)" ]; }
 ok "everybody may read the files and run the programs" modes
 small() { [ "$(du -sk "$usr" | cut -f 1)" -lt 10240 ] || { du -sh "$usr"/*; return 1; }; }

@@ -71,3 +71,29 @@ without_mpi() {
   if ldd bare/bin/sft-train | grep -i mpi; then return 1; fi
 }
 ok "without the library for MPI all but --ranks runs, and --ranks says how to build it" without_mpi
+broken() {  # a library beside the programs that isn't what it should be
+  mkdir -p bad/bin
+  cp "$BIN/sft-train" bad/bin && cp "$BIN/../libnudge.so.0" bad
+  ranks() { bad/bin/sft-train --init "$TINY/base" --ranks 2 --groups 2 "$TINY/answers.jsonl" -o no; }
+  echo text > bad/libnudge-mpi.so
+  refused 64 'error: --ranks: .*libnudge-mpi.so: ' ranks
+  stub() {  # version, what `start` returns, what `exchange` returns
+    cat > stub.cc <<END
+#include "lib/base/comm_mpi.h"
+static const char* start(int* rank, int* size) { *rank = 0; *size = 2; return $2; }
+static const char* exchange(int, const void*, decltype(sizeof 0), void*, decltype(sizeof 0)) { return $3; }
+static void end_all(int) {}
+static const char* finish() { return nullptr; }
+extern "C" { extern const nudge::MpiCalls nudge_mpi_calls; const nudge::MpiCalls nudge_mpi_calls = {$1, start, exchange, end_all, finish}; }
+END
+    ${CXX:-g++} -std=c++20 -I"$ROOT" -shared -fPIC stub.cc -o bad/libnudge-mpi.so
+  }
+  stub 0 nullptr nullptr
+  refused 64 'error: --ranks: .*libnudge-mpi.so is of another version$' ranks
+  stub 1 '"no network"' nullptr
+  refused 74 'error: MPI: no network$' ranks
+  stub 1 nullptr '"the cable is cut"'
+  refused 74 'error: MPI: the cable is cut$' ranks
+  [ ! -e no ]
+}
+ok "what is wrong with the library, or with MPI, is told" broken
