@@ -93,16 +93,14 @@ TEST_CASE("what ranks gather stands in their order, whatever its size") {
 }
 
 TEST_CASE("what is longer than a message is gathered and handed out whole") {
-  const std::size_t n = kMostExchanged / sizeof(float) * 2 + 5;
+  constexpr std::int64_t n = kMostExchanged / sizeof(float) * 2 + 5;
   const auto expected = [&] {
-    Floats all = numbers(0, static_cast<std::int64_t>(n));
+    Floats all = numbers(0, n);
     const Floats other = numbers(1, 3);
     all.insert(all.end(), other.begin(), other.end());
     return all;
   }();
-  for (const Floats& found : in_world(2, [n] {
-         return comm().gather(numbers(comm().rank(), comm().first() ? static_cast<std::int64_t>(n) : 3));
-       }))
+  for (const Floats& found : in_world(2, [] { return comm().gather(numbers(comm().rank(), comm().first() ? n : 3)); }))
     CHECK(same_bits(found, expected));
   const std::string text(kMostExchanged + 7, 'x');
   for (const std::string& found : in_world(4, [&] {

@@ -72,8 +72,9 @@ TEST_CASE("the gradient in four groups is the tree's sum of the groups' own") {
       std::size_t from, size;
       std::vector<std::size_t> begin;  // of the groups
     };
-    for (const auto& [from, size, begin] : {Case{0, 10, {0, 2, 5, 7, 10}}, Case{12, 3, {0, 0, 1, 2, 3}}}) {
-      CAPTURE(size);
+    for (const Case& c : {Case{0, 10, {0, 2, 5, 7, 10}}, Case{12, 3, {0, 0, 1, 2, 3}}}) {
+      const auto& [from, size, begin] = c;
+      CAPTURE(c.size);
       const std::vector<SftExample> examples(all.begin() + static_cast<std::ptrdiff_t>(from),
                                              all.begin() + static_cast<std::ptrdiff_t>(from + size));
       std::vector<const SftExample*> minibatch;
