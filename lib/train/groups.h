@@ -4,6 +4,7 @@
 // + ... Each rank takes as many adjacent groups, which makes its part a subtree.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -24,6 +25,8 @@ class GroupSum {
   // the rank's groups, as much memory as they have.
   void run(std::int64_t members, std::span<Gradients* const> gradients,
            const std::function<void(std::int64_t begin, std::int64_t end)>& group);
+  // How many gradients it keeps beside each of those that it was given, for tests.
+  std::size_t kept() const { return waiting_.size(); }
 
  private:
   void fold(std::int64_t done, bool last, std::span<Gradients* const> gradients);

@@ -1,6 +1,7 @@
 // The gradient in groups against its definition: a chain from zero for each run of the minibatch's sequences, made here
 // one by one, and their sum by the tree, written down.
 #include "lib/base/parallel.h"
+#include "lib/train/groups.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/reward_model.h"
 #include "tests/harness/harness.h"
@@ -116,6 +117,22 @@ TEST_CASE("the loss in groups is that of one group but for rounding, and so is a
   CHECK(a.loss == doctest::Approx(b.loss).epsilon(1e-12));
   CHECK(a.margin == doctest::Approx(b.margin).epsilon(1e-9));
   CHECK(a.mean_reward == doctest::Approx(b.mean_reward).epsilon(1e-9));
+}
+
+TEST_CASE("groups of one rank keep log2 of their number of gradients, one group none") {
+  const Model model = language_model(true);
+  Gradients gradient(model.config(), model.transformer.layout());
+  Gradients* const g = &gradient;
+  const auto kept = [&](std::int64_t groups) {
+    GroupSum sum(groups);
+    for (int minibatch = 0; minibatch < 2; ++minibatch)
+      sum.run(5, {&g, 1}, [](std::int64_t, std::int64_t) {});
+    return sum.kept();
+  };
+  CHECK(kept(1) == 0);
+  CHECK(kept(2) == 1);
+  CHECK(kept(8) == 3);
+  CHECK(kept(64) == 6);
 }
 
 TEST_CASE("groups are contiguous runs whose sizes differ by one at most") {

@@ -20,7 +20,7 @@ make bench bench-growth bench-peers	half an hour; tests/cli/make/bench.sh runs t
 make bench-ranks	a minute of both processors, and needs an MPI
 rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base > scored.jsonl.zst	before the next two
 mpirun -n 4 ppo-step --ranks 4 --groups 8 --policy p0 --critic-init rm scored.jsonl.zst -o p1	needs an MPI; tests/cli/ranks has its like
-srun -n 4 --mpi=pmix ppo-step --ranks 4 --groups 8 --policy p0 --critic-init rm scored.jsonl.zst -o p1	needs Slurm
+srun -K -n 4 --mpi=pmix ppo-step --ranks 4 --groups 8 --policy p0 --critic-init rm scored.jsonl.zst -o p1	needs Slurm
 g++ -std=c++20 -I/usr/local/include/nudge use.cc -lnudge -pthread $(pkg-config --libs libzstd simdjson libpcre2-8 libutf8proc libxxhash)	after make install; tests/cli/make/install.sh does it in a folder
 make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
 make && sh tests/cli/run.sh $(make -s print-build) 'ppo/*'	builds
