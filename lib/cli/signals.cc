@@ -1,6 +1,7 @@
 #include "lib/cli/signals.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,8 +12,14 @@ namespace nudge {
 namespace {
 
 volatile std::sig_atomic_t stop_flag = 0;
+volatile std::sig_atomic_t stop_event = -1;
 
-void on_stop(int) { stop_flag = 1; }
+void on_stop(int) {
+  const int error = errno;  // of what is interrupted
+  stop_flag = 1;
+  if (stop_event >= 0) ::eventfd_write(stop_event, 1);
+  errno = error;
+}
 
 std::string last_words;  // of leave()
 
@@ -49,8 +56,13 @@ void leave_on_stops(const std::string& program) {
   handle_stops(leave);
 }
 
-void catch_stops() { handle_stops(on_stop); }
+void catch_stops() {
+  if (stop_event < 0) stop_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  handle_stops(on_stop);
+}
 
 bool stop_requested() { return stop_flag != 0; }
+
+int stop_descriptor() { return stop_event; }
 
 }  // namespace nudge

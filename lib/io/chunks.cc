@@ -21,8 +21,8 @@ bool is_skippable(std::uint32_t magic) { return (magic & kSkippableMask) == kSki
 
 }  // namespace
 
-ChunkReader::ChunkReader(Descriptor fd, std::string name, std::size_t limit)
-    : fd_(std::move(fd)), name_(std::move(name)), limit_(limit), decoder_(ZSTD_createDCtx()) {
+ChunkReader::ChunkReader(Descriptor fd, std::string name, std::size_t limit, int stop)
+    : fd_(std::move(fd)), wakes_{-1, stop}, name_(std::move(name)), limit_(limit), decoder_(ZSTD_createDCtx()) {
   if (decoder_ == nullptr) throw std::bad_alloc();
 }
 
@@ -37,7 +37,7 @@ bool ChunkReader::fill(std::size_t wanted) {
     }
     const std::size_t had = window_.size();
     window_.resize(had + kReadSize);
-    const std::size_t n = read_some(fd_.get(), window_.data() + had, kReadSize, name_, wake_);
+    const std::size_t n = read_some(fd_.get(), window_.data() + had, kReadSize, name_, wakes_);
     window_.resize(had + n);
     ended_ = n == 0;
   }

@@ -26,15 +26,16 @@ struct Chunk {
 class ChunkReader {
  public:
   // Text of a zstd frame up to `limit` bytes is given only after its checksum held; a longer frame is given
-  // piece by piece, as bounded memory demands.
-  ChunkReader(Descriptor fd, std::string name, std::size_t limit);
+  // piece by piece, as bounded memory demands. Where `stop` is a descriptor, reading is an Error kStopped once that is
+  // readable.
+  ChunkReader(Descriptor fd, std::string name, std::size_t limit, int stop = -1);
   ~ChunkReader();
 
   // The next chunk; its text may take the memory of `space`. After kDamage the following call goes on at the next
   // thing that looks like a frame.
   Chunk next(std::string space = {});
   // From now on the input ends where there is none to be had and `fd` is readable.
-  void end_by(int fd) { wake_ = fd; }
+  void end_by(int fd) { wakes_.end = fd; }
 
   bool zstd() const { return zstd_; }
   std::int64_t frames() const { return frames_; }     // with text, whole ones
@@ -55,7 +56,7 @@ class ChunkReader {
   std::size_t find_frame(std::size_t from) const;
 
   Descriptor fd_;
-  int wake_ = -1;
+  Wakes wakes_;
   std::string name_;
   std::size_t limit_;
   std::string window_;     // read and not yet dropped; the frame in work begins at start_
@@ -74,7 +75,8 @@ class ChunkReader {
 // next(), at most Handover::kMost and the one it works on; a small input starts none.
 class ChunksAhead {
  public:
-  ChunksAhead(Descriptor fd, std::string name, std::size_t limit) : reader_(std::move(fd), std::move(name), limit) {}
+  ChunksAhead(Descriptor fd, std::string name, std::size_t limit, int stop)
+      : reader_(std::move(fd), std::move(name), limit, stop) {}
   ~ChunksAhead();  // ends the thread; doesn't wait for input
 
   void next(Chunk& chunk);  // replaces it; throws what ChunkReader::next() threw there

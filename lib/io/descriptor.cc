@@ -37,8 +37,25 @@ void Descriptor::close(const std::string& name) {
   if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) system_error(Exit::kIo, name, "closing failed", errno);
 }
 
-Descriptor open_input(const std::string& path) {
-  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+namespace {
+
+bool is_readable(int fd) {
+  pollfd one{fd, POLLIN, 0};  // one that is negative is passed over
+  return ::poll(&one, 1, 0) == 1 && one.revents != 0;
+}
+
+[[noreturn]] void reading_stopped(const std::string& name) {
+  throw Error(Exit::kStopped, name + ": stopped while it was read");
+}
+
+}  // namespace
+
+Descriptor open_input(const std::string& path, const Wakes& wakes) {
+  Descriptor fd;
+  do {
+    if (is_readable(wakes.stop)) reading_stopped(path);
+    fd = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  } while (!fd && errno == EINTR);
   if (!fd) system_error(Exit::kNoInput, path, "can't be opened", errno);
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) system_error(Exit::kIo, path, "can't be examined", errno);
@@ -50,31 +67,37 @@ namespace {
 
 // After a call that failed: whether to try it again. A descriptor that we were given may be non-blocking, as
 // another program that shares a pipe or terminal sets it; then we wait until it is ready.
-bool try_again(int fd, short event, int wake = -1) {
+bool try_again(int fd, short event) {
   if (errno == EINTR) return true;
   if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-  pollfd wanted[] = {{fd, event, 0}, {wake, POLLIN, 0}};  // one that is negative is passed over
-  return ::poll(wanted, 2, -1) >= 0 || errno == EINTR;
+  pollfd wanted{fd, event, 0};
+  return ::poll(&wanted, 1, -1) >= 0 || errno == EINTR;
 }
 
 template <class F>
-std::size_t read_with(F read_once, int fd, const std::string& name, int wake = -1) {
+std::size_t read_with(F read_once, int fd, const std::string& name) {
   while (true) {
     const ssize_t n = read_once();
     if (n >= 0) return static_cast<std::size_t>(n);
-    if (!try_again(fd, POLLIN, wake)) system_error(Exit::kIo, name, "reading failed", errno);
+    if (!try_again(fd, POLLIN)) system_error(Exit::kIo, name, "reading failed", errno);
   }
 }
 
 }  // namespace
 
-std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name, int wake) {
+std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name, const Wakes& wakes) {
   const auto read_once = [&]() -> ssize_t {
-    pollfd either[] = {{fd, POLLIN, 0}, {wake, POLLIN, 0}};
-    if (wake >= 0 && ::poll(either, 2, -1) < 0) return -1;
-    return either[1].revents != 0 ? 0 : ::read(fd, to, size);
+    if (wakes.end < 0 && wakes.stop < 0) return ::read(fd, to, size);
+    while (true) {
+      pollfd any[] = {{fd, POLLIN, 0}, {wakes.end, POLLIN, 0}, {wakes.stop, POLLIN, 0}};
+      if (::poll(any, 3, -1) < 0) return -1;
+      if (any[1].revents != 0) return 0;
+      if (any[2].revents != 0) reading_stopped(name);
+      const ssize_t n = ::read(fd, to, size);
+      if (n >= 0 || errno != EAGAIN) return n;  // another reader was faster: wait for all three again
+    }
   };
-  return read_with(read_once, fd, name, wake);
+  return read_with(read_once, fd, name);
 }
 
 std::size_t read_some_at(int fd, char* to, std::size_t size, off_t at, const std::string& name) {

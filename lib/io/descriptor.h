@@ -35,12 +35,17 @@ class Descriptor {
   int fd_ = -1;
 };
 
-// Opens for reading; kNoInput where it is missing, unreadable or a folder.
-Descriptor open_input(const std::string& path);
+// What ends the waiting for input: descriptors, -1 for none, that become readable.
+struct Wakes {
+  int end = -1;   // the input then ends
+  int stop = -1;  // the reading is given up: Error kStopped
+};
 
-// Read up to `size` bytes, 0 at the end alone; exactly `size`, or kBadInput; kIo. Where `wake` is a descriptor, 0 also
-// once that is readable, instead of waiting for input.
-std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name, int wake = -1);
+// Opens for reading; kNoInput where it is missing, unreadable or a folder. A FIFO is waited for.
+Descriptor open_input(const std::string& path, const Wakes& wakes = {});
+
+// Read up to `size` bytes, 0 at the end alone; exactly `size`, or kBadInput; kIo.
+std::size_t read_some(int fd, char* to, std::size_t size, const std::string& name, const Wakes& wakes = {});
 std::size_t read_some_at(int fd, char* to, std::size_t size, off_t at, const std::string& name);
 void read_exactly_at(int fd, char* to, std::size_t size, off_t at, const std::string& name);
 

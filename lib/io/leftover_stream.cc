@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "lib/base/error.h"
-#include "lib/io/chunks.h"
 #include "lib/io/mark.h"
 
 namespace nudge {
@@ -11,10 +10,11 @@ namespace {
 
 constexpr std::size_t kFrameLimit = std::size_t{256} << 20;  // of text; ours hold 1 MiB and a line
 
-// Whole lines at the start of `text`, each a record: adds them and returns their bytes.
-std::size_t take_lines(std::string_view text, std::int64_t& records, Digest& lines) {
+// Whole lines at the start of `text`, each a record, until there are `most`: adds them and returns their bytes.
+std::size_t take_lines(std::string_view text, std::int64_t most, std::int64_t& records, Digest& lines) {
   std::size_t taken = 0;
   while (true) {
+    if (records == most) return taken;
     const std::size_t newline = text.find('\n', taken);
     if (newline == std::string_view::npos) return taken;
     const std::string_view line = text.substr(taken, newline - taken);
@@ -29,15 +29,20 @@ std::size_t take_lines(std::string_view text, std::int64_t& records, Digest& lin
   }
 }
 
-LeftoverStream read_frames(const std::string& path, const StreamMark& opening, Digest& lines) {
+LeftoverStream read_frames(const std::string& path, const StreamMark& opening, Digest& lines, std::int64_t most) {
   LeftoverStream left;
   ChunkReader chunks(open_input(path), path, kFrameLimit);
   const std::string expected = encode_mark(opening);
   Chunk chunk = chunks.next();
   if (chunk.kind != Chunk::kMark || encode_mark(chunk.mark) != expected) return left;
   left.stored = chunks.offset();
-  while ((chunk = chunks.next()).kind == Chunk::kText) {
-    take_lines(chunk.text, left.records, lines);
+  while (left.records < most && (chunk = chunks.next()).kind == Chunk::kText) {
+    const std::size_t taken = take_lines(chunk.text, most, left.records, lines);
+    if (taken < chunk.text.size()) {
+      left.tail = chunk.text.substr(0, taken);
+      left.in_place = false;
+      break;
+    }
     left.stored = chunks.offset();
   }
   return left;
@@ -45,10 +50,11 @@ LeftoverStream read_frames(const std::string& path, const StreamMark& opening, D
 
 }  // namespace
 
-LeftoverStream read_leftover(const std::string& path, bool zstd, const StreamMark& opening, Digest& lines) {
+LeftoverStream read_leftover(const std::string& path, bool zstd, const StreamMark& opening, Digest& lines,
+                             std::int64_t most) {
   LeftoverStream left;
-  if (zstd) left = read_frames(path, opening, lines);
-  if (zstd && left.stored == 0) return left;
+  if (zstd) left = read_frames(path, opening, lines, most);
+  if (zstd && (left.stored == 0 || !left.in_place || left.records == most)) return left;
   const Descriptor fd = open_input(path);
   std::string rest;
   char buffer[65536];
@@ -59,17 +65,35 @@ LeftoverStream read_leftover(const std::string& path, bool zstd, const StreamMar
     at += static_cast<off_t>(n);
     // Lines are few bytes after whole frames and the file itself where it is plain: keep only what has no end yet.
     if (!zstd) {
-      const std::size_t taken = take_lines(rest, left.records, lines);
+      const std::size_t taken = take_lines(rest, most, left.records, lines);
       left.stored += static_cast<std::int64_t>(taken);
       rest.erase(0, taken);
-      if (rest.find('\n') != std::string::npos) break;  // a line that is no record
+      if (rest.find('\n') != std::string::npos) break;  // a line that is no record, or one too many
     }
   }
   if (zstd) {
-    rest.resize(take_lines(rest, left.records, lines));
+    rest.resize(take_lines(rest, most, left.records, lines));
     left.tail = std::move(rest);
   }
   return left;
+}
+
+LeftoverLines::LeftoverLines(const std::string& path, std::string tail)
+    : chunks_(open_input(path), path, kFrameLimit), tail_(std::move(tail)) {}
+
+bool LeftoverLines::next(std::string& line) {
+  line.clear();
+  while (true) {
+    const std::size_t newline = text_.find('\n');
+    line += text_.substr(0, newline);
+    text_.remove_prefix(newline == std::string_view::npos ? text_.size() : newline + 1);
+    if (newline != std::string_view::npos) return true;
+    if (in_tail_) return false;
+    chunk_ = chunks_.next(std::move(chunk_.text));
+    if (chunk_.kind == Chunk::kMark) continue;
+    in_tail_ = chunk_.kind != Chunk::kText;  // the tail is no frame, or the file ends
+    text_ = in_tail_ ? tail_ : chunk_.text;
+  }
 }
 
 }  // namespace nudge

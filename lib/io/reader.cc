@@ -114,9 +114,10 @@ bool RecordReader::State::open_next() {
   StreamInfo fresh;
   fresh.name = is_stdin(path) ? "stdin" : path;
   infos.push_back(fresh);
-  Descriptor fd = is_stdin(path) ? Descriptor(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)) : open_input(path);
+  Descriptor fd = is_stdin(path) ? Descriptor(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0))
+                                 : open_input(path, {-1, options.stop});
   if (!fd) system_error(Exit::kNoInput, "stdin", "can't be opened", errno);
-  chunks.emplace(std::move(fd), fresh.name, options.max_line + kFrameMargin);
+  chunks.emplace(std::move(fd), fresh.name, options.max_line + kFrameMargin, options.stop);
   opened = skipping = stream_damaged = repeated = false;
   text = {};
   lines = 0;

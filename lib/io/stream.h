@@ -44,6 +44,7 @@ struct ReaderOptions {
   bool lone_shard = false;    // with whole_shards: one shard and nothing else will do as well, see lone_shard()
   std::size_t max_line = std::size_t{64} << 20;  // bytes
   std::function<void(std::string_view line)> copy = {};  // is given each line that is delivered, as digest() counts it
+  int stop = -1;  // a descriptor: once it is readable no more is read, and no input waited for, but thrown (kStopped)
 };
 
 // Reads records from files one after the other. Plain or zstd is told by the first bytes, never by the name.
@@ -85,7 +86,7 @@ struct WriterOptions {
 };
 
 // Writes records. A file is written beside its final name and renamed by finish(); without finish() nothing
-// appears. Without `force` a file that appeared meanwhile stays; finish() succeeds where it holds the same bytes (a
+// appears, and nothing stays but what had been resumed. Without `force` a file that appeared meanwhile stays; finish() succeeds where it holds the same bytes (a
 // second copy of the job wrote it), else it throws kCannotCreate. A device or FIFO is written as it stands. On pipes
 // and terminals what was written is passed on at least once a second (as often as write is called); in files frames
 // depend on the text alone.
@@ -108,9 +109,13 @@ class RecordWriter {
 
   // With `resume`: how many records an earlier run left, which are kept; the caller goes on after them.
   std::int64_t resumed() const;
+  // These records one by one, to be looked at before the first write; false behind the last. And: of them only the
+  // first `n` are kept, for the others are not what the caller would write.
+  bool next_kept(Record& record);
+  void keep_first(std::int64_t n);
   // Stopped by a signal: leaves the unfinished file, to its last record, where a later run with `resume` and the
-  // same digest finds it, on any host. Without `resume` the file is removed; a stream ends without its end mark.
-  void suspend();
+  // same digest finds it, on any host: true. Without `resume` the file is removed; a stream ends without its end mark.
+  bool suspend();
   std::int64_t records() const;  // resumed ones included
 
  private:

@@ -11,7 +11,9 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <limits>
 #include <new>
+#include <optional>
 #include <thread>
 
 #include "lib/base/digest.h"
@@ -81,6 +83,7 @@ struct RecordWriter::State {
   // Frames that are full are compressed and put by a thread. While it runs, fd, encoder and stored are its own.
   Handover<std::string> frames;
   std::thread behind;
+  std::optional<LeftoverLines> left_lines;  // of what was kept, as far as next_kept() has not given them
   std::exception_ptr failure;  // that ended it. What came after is not in the file: it is thrown again and again
   std::atomic<bool> failed = false;
 
@@ -88,7 +91,7 @@ struct RecordWriter::State {
   void open_stdout();
   void open_file();
   void open_encoder();
-  void adopt_leftover();
+  void adopt_leftover(std::int64_t most);
   void put(std::string_view bytes);
   void shorten(std::int64_t size);
   void line_ends(std::size_t begin);
@@ -105,7 +108,10 @@ RecordWriter::State::~State() {
   frames.close();
   if (behind.joinable()) behind.join();
   ZSTD_freeCCtx(encoder);
-  if (!temporary.empty()) ::unlink(temporary.c_str());
+  if (temporary.empty()) return;
+  // What an earlier run saved doesn't go with an error of this one.
+  if (kept > 0 && ::rename(temporary.c_str(), abandoned_name(final_path, tag).c_str()) == 0) return;
+  ::unlink(temporary.c_str());
 }
 
 void RecordWriter::State::open_stdout() {
@@ -125,6 +131,8 @@ void RecordWriter::State::open_file() {
   const bool exists = ::stat(final_path.c_str(), &info) == 0;
   if (exists && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {  // a device, a FIFO: to rename over it would harm
     fd = Descriptor(::open(final_path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    // A FIFO waits for its reader; only a signal that is caught to stop interrupts that.
+    if (!fd && errno == EINTR) throw Error(Exit::kStopped, name + ": stopped while it waited for a reader");
     if (!fd) system_error(Exit::kCannotCreate, name, "can't be opened", errno);
     return;
   }
@@ -159,14 +167,16 @@ void RecordWriter::State::open_encoder() {
   ZSTD_CCtx_setParameter(encoder, ZSTD_c_checksumFlag, 1);
 }
 
-// Goes on where the file in hand ends; a new file is an empty one.
-void RecordWriter::State::adopt_leftover() {
-  const LeftoverStream left = read_leftover(temporary, options.zstd, mark(false), text);
+// Goes on where the file in hand ends, or behind so many records of it; a new file is an empty one.
+void RecordWriter::State::adopt_leftover(std::int64_t most) {
+  text = Digest();
+  const LeftoverStream left = read_leftover(temporary, options.zstd, mark(false), text, most);
   kept = count = left.records;
   stored = left.stored;
   pending = left.tail;
-  journaled = pending.size();
+  journaled = left.in_place ? pending.size() : 0;
   shorten(stored + static_cast<std::int64_t>(journaled));
+  if (journaled < pending.size()) journal();
 }
 
 void RecordWriter::State::shorten(std::int64_t size) {
@@ -285,7 +295,7 @@ RecordWriter::RecordWriter(WriterOptions options) : state_(std::make_unique<Stat
     usage_error(s.name + ": compressed data is not written to a terminal", "redirect it, or leave out -z");
   }
   s.open_encoder();
-  if (!s.temporary.empty()) s.adopt_leftover();
+  if (!s.temporary.empty()) s.adopt_leftover(std::numeric_limits<std::int64_t>::max());
   if (s.options.zstd && s.stored == 0) s.put(encode_mark(s.mark(false)));
 }
 
@@ -318,6 +328,23 @@ void RecordWriter::set_shard(int shard, int shards) {
 std::int64_t RecordWriter::resumed() const { return state_->kept; }
 std::int64_t RecordWriter::records() const { return state_->count; }
 
+bool RecordWriter::next_kept(Record& record) {
+  State& s = *state_;
+  if (s.kept == 0) return false;
+  if (!s.left_lines) s.left_lines.emplace(s.temporary, s.pending);
+  std::string line;
+  if (!s.left_lines->next(line)) return false;
+  record = Record::parse(line, s.name + ": an unfinished one");
+  return true;
+}
+
+void RecordWriter::keep_first(std::int64_t n) {
+  State& s = *state_;
+  if (n >= s.kept) return;
+  s.left_lines.reset();
+  s.adopt_leftover(n);
+}
+
 void RecordWriter::finish() {
   const ProfileScope scope(Part::kWriting);
   State& s = *state_;
@@ -334,23 +361,24 @@ void RecordWriter::finish() {
   s.finished = true;
 }
 
-void RecordWriter::suspend() {
+bool RecordWriter::suspend() {
   State& s = *state_;
-  if (s.finished) return;
+  if (s.finished) return false;
   s.finished = true;
   if (s.temporary.empty()) {
     s.close_frame();
     s.fd.close(s.name);
-  } else if (!s.tag.empty()) {
-    s.journal();
-    sync_file(s.fd.get(), s.name);
-    s.fd.close(s.name);
-    if (::rename(s.temporary.c_str(), abandoned_name(s.final_path, s.tag).c_str()) != 0) {
-      system_error(Exit::kIo, s.name, "the unfinished file can't be kept", errno);
-    }
-    s.temporary.clear();
-    sync_parent_folder(s.final_path);
   }
+  if (s.temporary.empty() || s.tag.empty()) return false;
+  s.journal();
+  sync_file(s.fd.get(), s.name);
+  s.fd.close(s.name);
+  if (::rename(s.temporary.c_str(), abandoned_name(s.final_path, s.tag).c_str()) != 0) {
+    system_error(Exit::kIo, s.name, "the unfinished file can't be kept", errno);
+  }
+  s.temporary.clear();
+  sync_parent_folder(s.final_path);
+  return true;
 }
 
 }  // namespace nudge

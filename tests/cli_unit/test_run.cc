@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 #include <system_error>
+#include <poll.h>
 #include <unistd.h>
 
 #include "lib/cli/signals.h"
@@ -179,6 +180,22 @@ TEST_CASE("SIGXFSZ is ignored, SIGTERM, SIGINT and SIGUSR1 are noticed once, the
             std::raise(signal);
             std::raise(signal);
           }).status == 128 + signal);
+  }
+}
+
+TEST_CASE("a stop signal makes a descriptor readable, for good, and one that came before the waiting too") {
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+    const auto result = run([&](Tool&) {
+      catch_stops();
+      catch_stops();  // again is once
+      pollfd wanted{stop_descriptor(), POLLIN, 0};
+      if (::poll(&wanted, 1, 0) != 0) throw Error(Exit::kInternal, "too early");
+      std::raise(signal);
+      for (int i = 0; i < 2; ++i)
+        if (::poll(&wanted, 1, -1) != 1) throw Error(Exit::kInternal, "not noticed");
+    });
+    CHECK(result.status == 0);
+    CHECK(result.err.empty());
   }
 }
 

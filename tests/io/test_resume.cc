@@ -75,7 +75,7 @@ TEST_CASE("stopped at any record, the work goes on at that record and ends in th
       RecordWriter writer(resumable(again));
       CHECK(writer.resumed() == static_cast<std::int64_t>(until < 3 ? 0 : until - 3));
       go_on(writer, lines, until);
-      writer.suspend();
+      CHECK(writer.suspend());
       CHECK(!std::filesystem::exists(again));
     }
     RecordWriter writer(resumable(again));
@@ -175,13 +175,101 @@ TEST_CASE("only the same work is gone on with: digest, program, shard and form")
   CHECK(std::filesystem::is_empty(folder));  // what is of no use is swept
 }
 
+// The records that a writer has kept.
+std::vector<std::string> kept_lines(RecordWriter& writer) {
+  std::vector<std::string> lines;
+  for (Record record; writer.next_kept(record);) lines.push_back(record.line());
+  return lines;
+}
+
+TEST_CASE("what is kept can be looked at, in frames, behind them and plain") {
+  const auto lines = sample_lines(40);
+  for (const char* name : {"/out.jsonl", "/out.jsonl.zst"}) {
+    for (const std::size_t until : {0, 1, 9, 10, 25, 40}) {
+      const std::string path = fresh_folder("kept") + name;
+      for (int i = 0; i < 2; ++i) {
+        RecordWriter writer(resumable(path));
+        CHECK(kept_lines(writer) == std::vector<std::string>(lines.begin(), lines.begin() + writer.resumed()));
+        go_on(writer, lines, until);
+        writer.suspend();
+      }
+      RecordWriter writer(resumable(path));
+      CHECK(kept_lines(writer).size() == until);
+    }
+  }
+  RecordWriter stream(to_file("/dev/null"));
+  CHECK(kept_lines(stream).empty());
+}
+
+TEST_CASE("of what is kept any number of the first can be kept alone, and the rest is made anew") {
+  const auto lines = sample_lines(40);
+  auto others = lines;
+  for (const char* name : {"/out.jsonl", "/out.jsonl.zst"}) {
+    const std::string once = fresh_folder("once") + name;
+    write_lines(resumable(once), lines);
+    for (std::size_t first = 0; first <= 30; ++first) {
+      const std::string again = fresh_folder("again") + name;
+      for (std::size_t i = 0; i < others.size(); ++i) others[i] = i < first ? lines[i] : "{\"other\":1}";
+      {
+        RecordWriter writer(resumable(again));
+        go_on(writer, others, 30);
+        writer.suspend();
+      }
+      if (first % 2 == 0) {  // a kill behind it finds what was kept
+        const int status = in_child([&] {
+          RecordWriter writer(resumable(again));
+          writer.keep_first(static_cast<std::int64_t>(first));
+          ::kill(::getpid(), SIGKILL);
+          return 0;
+        });
+        CHECK(WIFSIGNALED(status));
+        RecordWriter writer(resumable(again));
+        CHECK(writer.resumed() == static_cast<std::int64_t>(first));
+        writer.suspend();
+      }
+      RecordWriter writer(resumable(again));
+      writer.keep_first(static_cast<std::int64_t>(first));
+      CHECK(writer.resumed() == static_cast<std::int64_t>(first));
+      CHECK(writer.records() == writer.resumed());
+      go_on(writer, lines, lines.size());
+      writer.finish();
+      CHECK(bytes_of(again) == bytes_of(once));
+    }
+  }
+}
+
+TEST_CASE("an error does not take away what an earlier run left") {
+  const auto lines = sample_lines(40);
+  for (const char* name : {"/out.jsonl", "/out.jsonl.zst"}) {
+    const std::string folder = fresh_folder("error"), path = folder + name;
+    {
+      RecordWriter writer(resumable(path));
+      go_on(writer, lines, 20);
+    }
+    CHECK(std::filesystem::is_empty(folder));  // the first run's error does
+    {
+      RecordWriter writer(resumable(path));
+      go_on(writer, lines, 20);
+      writer.suspend();
+    }
+    {
+      RecordWriter writer(resumable(path));
+      CHECK(writer.resumed() == 20);
+      go_on(writer, lines, 21);
+    }
+    RecordWriter writer(resumable(path));
+    CHECK(writer.resumed() >= 20);
+    writer.keep_first(0);
+  }
+}
+
 TEST_CASE("suspending what can't be gone on with leaves nothing, a stream ends without its end mark") {
   const std::string folder = fresh_folder("suspend");
   WriterOptions options = to_file(folder + "/out");
   {
     RecordWriter writer(options);
     writer.write_line("{}");
-    writer.suspend();
+    CHECK_FALSE(writer.suspend());
   }
   CHECK(std::filesystem::is_empty(folder));
   in_child([&] {
