@@ -53,7 +53,8 @@ bool Generator::draw(const float* logits, const SampleRequest& request, SampledR
   try {
     token = sample_token(logits, V, options_.sampling, u, weights, &logprob);
   } catch (const Error& e) {
-    throw Error(e.status(), "sample " + request.id + ": " + e.what(), e.advice());
+    const std::string where = options_.model.empty() ? "" : options_.model + ": ";
+    throw Error(e.status(), where + "sample " + request.id + ": " + e.what(), e.advice());
   }
   response.ids.push_back(token);
   response.logprobs.push_back(logprob);
@@ -64,7 +65,7 @@ bool Generator::draw(const float* logits, const SampleRequest& request, SampledR
 }
 
 std::int64_t Generator::blocks_wanted(const Running& r) const {
-  const std::int64_t prompt = std::ssize(requests_[r.request].prompt);
+  const std::int64_t prompt = std::ssize(drawn(r.request).request.prompt);
   const std::int64_t tokens = std::min(tokens_of(r.request) + kKvBlock, most_tokens(prompt));
   if (r.waiting) return KvCache::blocks_for(tokens) - (prompt - 1) / kKvBlock;
   return cache_.blocks_to_take(r.sequence, tokens);
@@ -72,9 +73,9 @@ std::int64_t Generator::blocks_wanted(const Running& r) const {
 
 bool Generator::take_prompt(std::size_t i) {
   const Running& r = running_[i];
-  const std::int64_t shared = std::ssize(requests_[r.request].prompt) - 1;
+  const std::int64_t shared = std::ssize(drawn(r.request).request.prompt) - 1;
   bool first = true;
-  for (std::size_t j = i; j-- > 0 && groups_[running_[j].request] == groups_[r.request];) {
+  for (std::size_t j = i; j-- > 0 && running_[j].group == r.group;) {
     first = false;
     if (running_[j].waiting || cache_.length(running_[j].sequence) < shared) continue;
     cache_.share(running_[j].sequence, r.sequence, shared);
@@ -83,16 +84,35 @@ bool Generator::take_prompt(std::size_t i) {
   return first;
 }
 
-void Generator::enter() {
+// False where there is none, or none may be drawn yet.
+bool Generator::draw_request(const Source& source) {
+  if (exhausted_ || std::ssize(drawn_) >= std::max(kMostAhead, options_.slots)) return false;
+  Drawn fresh;
+  exhausted_ = !source(fresh.request);
+  if (exhausted_) return false;
+  const auto prompt = std::ssize(fresh.request.prompt);
+  if (prompt < 1 || prompt >= model_.config().context || !fits(prompt))
+    throw Error(Exit::kInternal, "a prompt without tokens or without room for an answer reached the generator");
+  if (fresh.request.prompt != prompt_) {
+    prompt_ = fresh.request.prompt;
+    group_ = first_ + std::ssize(drawn_);
+  }
+  fresh.group = group_;
+  drawn_.push_back(std::move(fresh));
+  counts_.waiting = std::max<std::int64_t>(counts_.waiting, std::ssize(drawn_));
+  return true;
+}
+
+void Generator::enter(const Source& source) {
   std::int64_t living = 0, wanted = 0;
   for (const Running& r : running_) {
     if (r.ended) continue;
     ++living;
     wanted += blocks_wanted(r);
   }
-  for (; next_ < requests_.size() && living < options_.slots; ++next_) {
-    if (ended_[next_]) continue;
-    running_.push_back({next_, free_.back()});
+  for (; living < options_.slots && (next_ < first_ + std::ssize(drawn_) || draw_request(source)); ++next_) {
+    if (drawn(next_).ended) continue;
+    running_.push_back({next_, drawn(next_).group, free_.back()});
     Running& r = running_.back();
     r.waiting = !take_prompt(running_.size() - 1);
     wanted += blocks_wanted(r);
@@ -115,19 +135,30 @@ void Generator::preempt_last() {
   ++counts_.preempted;
 }
 
-// Those that have ended leave, when others have taken over their prompt.
-void Generator::leave() {
+// Those that have ended leave, when others have taken over their prompt. Their responses are handed on before: the
+// source may wait for input.
+void Generator::leave(const Source& source, const Sink& sink) {
   for (std::size_t i = 0; i < running_.size(); ++i)
     if (running_[i].waiting) running_[i].waiting = !take_prompt(i);
-  enter();
+  for (const Running& r : running_)
+    if (r.ended) drawn(r.request).ended = true;
+  hand_on(sink);
+  enter(source);
   std::erase_if(running_, [&](const Running& r) {
     if (!r.ended) return false;
     cache_.clear(r.sequence);
     free_.push_back(r.sequence);
-    ended_[r.request] = true;
     return true;
   });
-  enter();
+  enter(source);
+}
+
+void Generator::hand_on(const Sink& sink) {
+  for (; !drawn_.empty() && drawn_.front().ended; ++first_) {
+    sink(drawn_.front().request, std::move(drawn_.front().response));
+    drawn_.pop_front();
+  }
+  next_ = std::max(next_, first_);  // it may have stood before one that was put off and has ended since
 }
 
 void Generator::step() {
@@ -148,7 +179,7 @@ void Generator::step() {
       preempt_last();
     if (i == running_.size()) break;
     cache_.reserve(r.sequence, begin + take);
-    const auto &prompt = requests_[r.request].prompt, &ids = responses_[r.request].ids;
+    const auto &prompt = drawn(r.request).request.prompt, &ids = drawn(r.request).response.ids;
     for (std::int64_t t = begin; t < begin + take; ++t) {
       const auto at = static_cast<std::size_t>(t);
       batch.tokens.push_back(at < prompt.size() ? prompt[at] : ids[at - prompt.size()]);
@@ -174,37 +205,45 @@ void Generator::step() {
     const ProfileScope scope(Part::kSampling, 0, 4.0 * n * V);
     parallel_for(n, [&](std::int64_t k) {
       Running& r = running_[rows[k].running];
-      r.ended = draw(logits_.data() + k * V, requests_[r.request], responses_[r.request]);
+      Drawn& d = drawn(r.request);
+      r.ended = draw(logits_.data() + k * V, d.request, d.response);
     });
   }
   counts_.tokens += std::ssize(ready);
 }
 
-std::vector<SampledResponse> Generator::run(std::span<const SampleRequest> requests,
-                                            const std::function<void(std::int64_t)>& progress) {
-  requests_ = requests;
-  responses_.assign(requests.size(), {});
-  ended_.assign(requests.size(), false);
-  groups_.resize(requests.size());
-  for (std::size_t r = 0; r < requests.size(); ++r) {
-    const auto prompt = std::ssize(requests[r].prompt);
-    if (prompt < 1 || prompt >= model_.config().context || !fits(prompt))
-      throw Error(Exit::kInternal, "a prompt without tokens or without room for an answer reached the generator");
-    groups_[r] = r > 0 && requests[r].prompt == requests[r - 1].prompt ? groups_[r - 1] : r;
-  }
+void Generator::begin() {
+  drawn_.clear();
+  first_ = next_ = group_ = 0;
+  prompt_.clear();
+  exhausted_ = false;
   counts_ = {};
-  next_ = 0;
   running_.clear();
   free_.clear();
   for (std::int64_t s = 0; s < cache_.sequences(); ++s) {
     cache_.clear(s);
     free_.push_back(s);
   }
-  for (enter(); !running_.empty(); leave()) {
+}
+
+void Generator::run(const Source& source, const Sink& sink, const TokenCount& progress) {
+  begin();
+  for (enter(source); !running_.empty(); leave(source, sink)) {
     step();
     if (progress) progress(counts_.tokens);
   }
-  return std::move(responses_);
+}
+
+std::vector<SampledResponse> Generator::run(std::span<const SampleRequest> requests, const TokenCount& progress) {
+  std::vector<SampledResponse> responses;
+  const auto source = [&, next = std::size_t{0}](SampleRequest& request) mutable {
+    if (next == requests.size()) return false;
+    request = requests[next++];
+    return true;
+  };
+  run(source, [&](const SampleRequest&, SampledResponse&& response) { responses.push_back(std::move(response)); },
+      progress);
+  return responses;
 }
 
 }  // namespace nudge

@@ -6,9 +6,14 @@
 // read beside decoding. Sequences of one prompt share it: the first one reads it, the others take over all of it but
 // the last token. Where the cache's blocks run out, the sequence that entered last leaves it and enters again later:
 // by the law reading its tokens again gives the same bits, so nothing is lost but time.
+//
+// Requests are drawn when there is room for them and responses handed on in their order, so that an input without an
+// end needs no more memory than a short one: a response that has ended waits for those before it, and no request enters
+// that is kMostAhead or more behind the first that has not ended.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 #include <string>
@@ -27,6 +32,7 @@ struct GenerateOptions {
   std::vector<std::string> stop;    // texts that end a response; they stay in it
   std::int64_t slots = 32;          // sequences at a time
   std::int64_t tokens_in_flight = 0;  // with keys and values in the cache, in whole blocks; 0: what the slots need
+  std::string model;                // its folder, for messages
 };
 
 struct SampleRequest {
@@ -45,6 +51,12 @@ class Generator {
   // How many tokens a step reads of sequences that miss more than their last one, in all: rows enough for the products
   // to be fast, few enough for the others not to wait long.
   static constexpr std::int64_t kPrefill = 256;
+  // How far those in progress may be apart: enough for slots to stay busy beside the longest response.
+  static constexpr std::int64_t kMostAhead = 4096;
+
+  using Source = std::function<bool(SampleRequest&)>;  // the next request; false where there are no more
+  using Sink = std::function<void(const SampleRequest&, SampledResponse&&)>;
+  using TokenCount = std::function<void(std::int64_t tokens)>;
 
   Generator(const Model& model, GenerateOptions options);
 
@@ -53,37 +65,51 @@ class Generator {
   std::int64_t most_tokens(std::int64_t prompt) const;
   bool fits(std::int64_t prompt) const { return KvCache::blocks_for(most_tokens(prompt)) <= blocks_; }
 
-  // One response for each request, in their order. Consecutive requests with the same prompt share it.
-  // `progress` is called with the number of tokens after each step. Errors: sample_token's, naming the request;
-  // kInternal for a prompt that is empty, leaves no room in the context or doesn't fit.
-  std::vector<SampledResponse> run(std::span<const SampleRequest> requests,
-                                   const std::function<void(std::int64_t tokens)>& progress = {});
+  // One response for each request of `source`, to `sink` in their order. Consecutive requests with the same prompt
+  // share it. `progress` is called with the number of tokens after each step. What any of the three throws ends the run;
+  // responses in progress are lost. Errors: sample_token's, naming the request; kInternal for a prompt that is empty,
+  // leaves no room in the context or doesn't fit.
+  void run(const Source& source, const Sink& sink, const TokenCount& progress = {});
+  std::vector<SampledResponse> run(std::span<const SampleRequest> requests, const TokenCount& progress = {});
 
-  // What the last run took: rows are tokens forwarded, blocks the most that the cache held at a time.
+  // What the last run took: rows are tokens forwarded; blocks the most that the cache held at a time, waiting the most
+  // requests that were drawn and whose responses were not yet handed on.
   struct Counts {
-    std::int64_t steps = 0, rows = 0, tokens = 0, blocks = 0, preempted = 0;
+    std::int64_t steps = 0, rows = 0, tokens = 0, blocks = 0, preempted = 0, waiting = 0;
   };
   const Counts& counts() const { return counts_; }
 
  private:
+  struct Drawn {
+    SampleRequest request;
+    SampledResponse response;
+    std::int64_t group = 0;  // the number of the first of those in a row that have its prompt
+    bool ended = false;
+  };
   // Ordered by request: those that wait come behind all that run.
   struct Running {
-    std::size_t request;
+    std::int64_t request;    // its number
+    std::int64_t group;
     std::int64_t sequence;   // of the cache
     bool waiting = false;    // for one before it that reads their prompt
     bool ended = false;
   };
 
-  std::int64_t tokens_of(std::size_t request) const {
-    return std::ssize(requests_[request].prompt) + std::ssize(responses_[request].ids);
+  Drawn& drawn(std::int64_t request) { return drawn_[static_cast<std::size_t>(request - first_)]; }
+  const Drawn& drawn(std::int64_t request) const { return drawn_[static_cast<std::size_t>(request - first_)]; }
+  std::int64_t tokens_of(std::int64_t request) const {
+    return std::ssize(drawn(request).request.prompt) + std::ssize(drawn(request).response.ids);
   }
   // Blocks that a sequence still takes for its tokens and a block more.
   std::int64_t blocks_wanted(const Running& r) const;
   // Lets sequence i of the running have the prompt from one before it. False where none before it has read it yet.
   bool take_prompt(std::size_t i);
-  void enter();
+  void begin();
+  bool draw_request(const Source& source);
+  void enter(const Source& source);
   void preempt_last();
-  void leave();
+  void leave(const Source& source, const Sink& sink);
+  void hand_on(const Sink& sink);
   void step();
   // Draws from a row of logits for a request. True when the response has ended.
   bool draw(const float* logits, const SampleRequest& request, SampledResponse& response) const;
@@ -97,11 +123,12 @@ class Generator {
   Buffer<float> states_, logits_;
   Counts counts_;
   // Of the run in progress.
-  std::span<const SampleRequest> requests_;
-  std::vector<SampledResponse> responses_;
-  std::vector<std::size_t> groups_;   // of each request, the first of those in a row that have its prompt
-  std::vector<char> ended_;           // of each request
-  std::size_t next_ = 0;              // all before it run or have ended
+  std::deque<Drawn> drawn_;           // and not yet handed on
+  std::int64_t first_ = 0;            // number of the first of these, in the run
+  std::int64_t next_ = 0;             // all before it run or have ended
+  std::vector<std::int32_t> prompt_;  // of the one drawn last, and its group
+  std::int64_t group_ = 0;
+  bool exhausted_ = false;            // the source has no more
   std::vector<Running> running_;
   std::vector<std::int64_t> free_;    // sequences of the cache
 };

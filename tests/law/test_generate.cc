@@ -371,3 +371,109 @@ TEST_CASE("a sequence that is put off for want of blocks goes on with the same t
     for (std::size_t i = 0; i < asked.size(); ++i) CHECK(same_response(sampled[i], expected[i]));
   });
 }
+
+namespace {
+
+// Hands out the requests again and again, `n` in all, each with an id of its own; counts those drawn.
+Generator::Source endless_source(const std::vector<SampleRequest>& asked, std::int64_t n, std::int64_t& drawn) {
+  return [&asked, n, &drawn](SampleRequest& request) {
+    if (drawn == n) return false;
+    request = asked[static_cast<std::size_t>(drawn) % asked.size()];
+    request.id = std::to_string(drawn++);
+    return true;
+  };
+}
+
+}  // namespace
+
+TEST_CASE("requests are drawn as slots come free, and responses handed on in order before more is waited for") {
+  const Model model = sampler();
+  const auto asked = requests();
+  const auto expected = Generator(model, options_with(1, 4)).run(asked);
+  for (std::int64_t slots : {1, 3, 20})
+    for (std::int64_t in_flight : {0, 96}) {
+      GenerateOptions o = options_with(1, slots);
+      o.tokens_in_flight = in_flight;
+      Generator generator(model, o);
+      std::size_t drawn = 0, written = 0;
+      const auto source = [&](SampleRequest& request) {
+        // All but what the slots hold has ended; with one slot all that was drawn is written.
+        if (slots == 1) CHECK(written == drawn);
+        if (drawn == asked.size()) return false;
+        request = asked[drawn++];
+        return true;
+      };
+      const auto sink = [&](const SampleRequest& request, SampledResponse&& response) {
+        CHECK(request.id == asked[written].id);
+        CHECK(same_response(response, expected[written]));
+        ++written;
+      };
+      generator.run(source, sink);
+      CHECK(drawn == asked.size());
+      CHECK(written == asked.size());
+    }
+}
+
+TEST_CASE("a slot is never empty while there are requests") {
+  const Model model = endless();
+  const auto asked = requests();
+  std::int64_t drawn = 0, written = 0;
+  Generator generator(model, options_with(1, 4, 5));
+  generator.run(endless_source(asked, 400, drawn), [&](const SampleRequest&, SampledResponse&&) { ++written; });
+  CHECK(written == 400);
+  // Five tokens each, four at a time; the first of a prompt that others wait for costs them a step at times.
+  CHECK(generator.counts().tokens == 2000);
+  CHECK(generator.counts().steps >= 500);
+  CHECK(generator.counts().steps < 600);
+  CHECK(generator.counts().waiting <= 8);
+}
+
+TEST_CASE("a long response holds back no more than are allowed behind it, and all come in order") {
+  const Model model = endless();
+  const std::vector<std::int32_t> nearly_full(static_cast<std::size_t>(model.config().context) - 1, 65);  // one token
+  std::int64_t drawn = 0, written = 0;
+  Generator generator(model, options_with(1, 200, 1000));
+  const auto source = [&](SampleRequest& request) {
+    if (drawn == 6000) return false;
+    request.prompt = drawn == 0 ? std::vector<std::int32_t>{65, 66} : nearly_full;
+    request.id = std::to_string(drawn++);
+    return true;
+  };
+  generator.run(source, [&](const SampleRequest& request, SampledResponse&& response) {
+    CHECK(std::ssize(response.ids) == (written == 0 ? model.config().context - 2 : 1));
+    CHECK(request.id == std::to_string(written++));
+  });
+  CHECK(written == 6000);
+  CHECK(generator.counts().waiting == Generator::kMostAhead);
+}
+
+TEST_CASE("what source, sink and progress throw ends the run, and the next one begins anew") {
+  const Model model = sampler();
+  const auto asked = requests();
+  Generator generator(model, options_with(1, 3));
+  const auto expected = generator.run(asked);
+  std::int64_t drawn = 0;
+  const auto fails = [&](int where) {
+    drawn = 0;
+    int calls = 0;
+    const auto fail_at = [&](int here) {
+      if (here == where && ++calls == 4) throw Error(Exit::kStopped, "stopped");
+    };
+    const auto source = endless_source(asked, 10, drawn);
+    try {
+      generator.run([&](SampleRequest& r) { return fail_at(0), source(r); },
+                    [&](const SampleRequest&, SampledResponse&&) { fail_at(1); },
+                    [&](std::int64_t) { fail_at(2); });
+    } catch (const Error& e) {
+      CHECK(std::string(e.what()) == "stopped");
+      const auto again = generator.run(asked);
+      REQUIRE(again.size() == expected.size());
+      for (std::size_t i = 0; i < again.size(); ++i) CHECK(same_response(again[i], expected[i]));
+      return true;
+    }
+    return false;
+  };
+  CHECK(fails(0));
+  CHECK(fails(1));
+  CHECK(fails(2));
+}
