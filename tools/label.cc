@@ -54,15 +54,22 @@ AnswerGroups read_groups(const Options& o, RecordReader& reader) {
 void label_by(Tool& tool, const Options& o, AnswerGroups& groups, const std::string& input_digest) {
   const std::string digest = Digest().text(tool.provenance()).text(input_digest).hex();
   if (made_already(tool, o.streams, digest, [&] { return Origin{digest, o.streams.shard}; })) return;
-  RecordWriter writer = open_output(tool, o.streams, digest);
+  RecordWriter writer = open_output(tool, o.streams, digest, Unfinished::kGoOn);
+  KeptRecords kept(tool, writer, o.streams.output);
   const FigureOptions figure{*o.by, o.all_pairs() ? Pairing::kAll : Pairing::kBestWorst, o.min_margin};
   LabelCounts counts;
   std::int64_t number = 0, taken = 0;
-  for (const AnswerGroup& group : groups.sorted()) {
-    if (!o.streams.shard.takes(number++)) continue;
-    ++taken;
-    for (const Record& record : label_by_figure(group, figure, counts)) writer.write(record);
-  }
+  save_on_stop(writer, o.streams.output, [&] {
+    for (const AnswerGroup& group : groups.sorted()) {
+      heed_stop();
+      if (!o.streams.shard.takes(number++)) continue;
+      ++taken;
+      for (const Record& record : label_by_figure(group, figure, counts)) {
+        if (!kept.take([&](const Record&) { return record; })) writer.write(record);
+      }
+    }
+    kept.end();
+  });
   // Counted before the output appears: a run without a pair leaves none. A shard may have none where others have.
   tool.tally({{counts.pairs, "pair"},
               {taken, "group"},
@@ -110,7 +117,6 @@ bool all_decided(Terminal& terminal, std::size_t total) {
 void label_at_terminal(Tool& tool, const Options& o, AnswerGroups& groups) {
   LabelCounts counts;
   const auto questions = make_questions(groups.sorted(), o.all_pairs(), o.seed, counts);
-  catch_stops();  // first: a signal must not end the program while the terminal is without echo
   std::optional<Terminal> terminal(std::in_place);  // before the journal: without one, no file appears
   LabelJournal journal(o.streams.output);
   const auto ask = [&](const Question& q, std::size_t n) { return ask_at(*terminal, q, n, questions.size()); };
@@ -150,6 +156,7 @@ int main(int argc, char** argv) {
   force_option(tool, o.streams.force).needs("--by");
   salvage_option(tool, o.streams.salvage);
   return tool.run(argc, argv, [&] {
+    catch_stops();  // first: a signal must not end the program while the terminal is without echo
     const std::string& output = o.streams.output;
     refuse_same_file(o.streams.files, output);
     if (!o.by && (output == "-" || output.empty())) {
@@ -161,7 +168,8 @@ int main(int argc, char** argv) {
     if (!o.by && output.ends_with(".zst")) {
       usage_error("a human's decisions are kept as plain lines: no .zst", "name a .jsonl");
     }
-    RecordReader reader(o.streams.files, {.salvage = o.streams.salvage, .whole_shards = true});
+    RecordReader reader(o.streams.files,
+                        {.salvage = o.streams.salvage, .whole_shards = true, .stop = stop_descriptor()});
     AnswerGroups groups = read_groups(o, reader);
     warn_of_losses(tool, reader);
     if (o.by) {

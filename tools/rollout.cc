@@ -1,4 +1,5 @@
 // Samples answers to prompts: trajectories with their tokens and log-probs.
+#include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/rollout.h"
 #include "lib/train/run_folder.h"
@@ -19,11 +20,14 @@ int main(int argc, char** argv) {
                  "trajectory for each sample: prompt and response as text and tokens, and the log-prob of each "
                  "response token over the whole vocabulary at the sampling temperature. A sample is a function of the "
                  "policy, the prompt, "
-                 "the seed and its id alone: batch, threads and shard change nothing.",
+                 "the seed and its id alone: batch, threads and shard change nothing.\n\n"
+                 "Stopped by a signal (75) or killed, with -o the same command goes on behind the records that "
+                 "were saved.",
              .examples = {{"One iteration of PPO.",
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
                            "ppo-step --policy p0 --critic-init rm -o p1"}},
-             .kernel_level = [] { return std::string(kernels().name); }});
+             .kernel_level = [] { return std::string(kernels().name); },
+             .stops_saved = true});
   input_files(tool, streams.files);
   tool.group("Sampling");
   tool.option("--policy", options.policy, "model folder to sample from").required().placeholder("FOLDER").neutral();
@@ -61,24 +65,33 @@ int main(int argc, char** argv) {
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
+    catch_stops();
     refuse_same_file(streams.files, streams.output);
     Model model = load_model(options.policy, HeadKind::kLanguage, dtype);
     Rollout rollout(model, options);
     Provenance provenance(tool.provenance());
     provenance.input("policy", rollout.policy_digest());
-    const ReaderOptions reading{.salvage = streams.salvage, .whole_shards = true};
+    const ReaderOptions reading{.salvage = streams.salvage, .whole_shards = true, .stop = stop_descriptor()};
     const auto origin = [&] { return read_for_origin(streams, reading, provenance, "prompts"); };
     if (made_already(tool, streams, provenance.digest(), origin)) return;
-    RecordWriter out = open_output(tool, streams, provenance.digest());
+    RecordWriter out = open_output(tool, streams, provenance.digest(), Unfinished::kGoOn);
+    KeptRecords kept(tool, out, streams.output);
     RecordReader in(streams.files, reading);
+    std::int64_t next = 0;
+    const auto prompts = [&](Record& prompt, std::int64_t& number) {
+      while (in.next(prompt)) {
+        heed_stop();
+        number = next++;
+        if (streams.shard.takes(number)) return true;
+      }
+      return false;
+    };
     Progress progress = tool.progress("tokens");
-    const auto show = [&](std::int64_t tokens) { progress.update(tokens); };
-    Record prompt;
-    for (std::int64_t number = 0; in.next(prompt); ++number) {
-      if (!streams.shard.takes(number)) continue;
-      rollout.add(prompt, number, out, show);
-    }
-    rollout.finish(out, show);
+    const auto show = [&](std::int64_t tokens) {
+      heed_stop();
+      progress.update(tokens);
+    };
+    save_on_stop(out, streams.output, [&] { rollout.run(prompts, kept, out, show); });
     warn_of_losses(tool, in);
     set_origin(out, origin_of(in, streams, provenance, "prompts"));
     finish_output(out, in);

@@ -1,6 +1,7 @@
 // Adds rewards and reference log-probs to trajectories, both rewards to preference pairs.
 #include <cstdio>
 
+#include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/calibration.h"
 #include "lib/train/run_folder.h"
@@ -20,11 +21,14 @@ int main(int argc, char** argv) {
                  "Reads trajectories and writes them with \"reward\" (--reward-model) and \"ref_logprobs\" (--ref), or "
                  "preference pairs with \"chosen_reward\" and \"rejected_reward\", ending with the accuracy "
                  "and its standard error. All other fields pass through. An input that is one shard alone gives the "
-                 "same shard.",
+                 "same shard.\n\n"
+                 "Stopped by a signal (75) or killed, with -o the same command goes on behind the records that "
+                 "were saved.",
              .examples = {{"One iteration of PPO.",
                            "rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base | "
                            "ppo-step --policy p0 --critic-init rm -o p1"}},
-             .kernel_level = [] { return std::string(kernels().name); }});
+             .kernel_level = [] { return std::string(kernels().name); },
+             .stops_saved = true});
   input_files(tool, streams.files);
   tool.group("Models");
   tool.option("--reward-model", reward_model, "folder of the reward model").placeholder("FOLDER").neutral();
@@ -47,40 +51,51 @@ int main(int argc, char** argv) {
   shard_option(tool, streams.shard);
   output_options(tool, streams);
   tool.group("Running");
-  tool.option("--micro-batch", options.micro_tokens, "tokens forwarded together; changes no bit").at_least(1).neutral();
+  tool.option("--micro-batch", options.micro_tokens, "tokens forwarded together, after which it may stop; changes no bit").at_least(1).neutral();
   dtype_option(tool, options.dtype);
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
+    catch_stops();
     refuse_same_file(streams.files, streams.output);
     Scorer scorer(reward_model, reference, options);
     Provenance provenance(tool.provenance());
     provenance.input("models", scorer.digest());
-    const ReaderOptions reading{
-        .salvage = streams.salvage, .whole_shards = true, .lone_shard = streams.shard.count == 1};
+    const ReaderOptions reading{.salvage = streams.salvage,
+                                .whole_shards = true,
+                                .lone_shard = streams.shard.count == 1,
+                                .stop = stop_descriptor()};
     const auto origin = [&] { return read_for_origin(streams, reading, provenance, "records"); };
     if (made_already(tool, streams, provenance.digest(), origin)) return;
-    RecordWriter out = open_output(tool, streams, provenance.digest());
+    RecordWriter out = open_output(tool, streams, provenance.digest(), Unfinished::kGoOn);
+    KeptRecords kept(tool, out, streams.output);
     RecordReader in(streams.files, reading);
     Progress progress = tool.progress("records");
-    constexpr std::size_t kWindow = 256;
     std::vector<Record> window;
     std::vector<std::int64_t> numbers;
+    std::int64_t tokens = 0;
     const auto flush = [&] {
+      heed_stop();
       scorer.score(window, numbers);
       for (const Record& r : window) out.write(r);
       progress.update(out.records());
       window.clear();
       numbers.clear();
+      tokens = 0;
     };
-    Record record;
-    for (std::int64_t number = 0; in.next(record); ++number) {
-      if (!streams.shard.takes(number)) continue;
-      window.push_back(std::move(record));
-      numbers.push_back(number);
-      if (window.size() == kWindow) flush();
-    }
-    flush();
+    save_on_stop(out, streams.output, [&] {
+      Record record;
+      for (std::int64_t number = 0; in.next(record); ++number) {
+        if (!streams.shard.takes(number) || scorer.is_kept(record, kept)) continue;
+        const std::int64_t more = Scorer::size_of(record);
+        if (!window.empty() && tokens + more > scorer.micro_tokens()) flush();
+        tokens += more;
+        window.push_back(std::move(record));
+        numbers.push_back(number);
+      }
+      kept.end();
+      flush();
+    });
     warn_of_losses(tool, in);
     set_origin(out, origin_of(in, streams, provenance, "records"));
     finish_output(out, in);

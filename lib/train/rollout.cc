@@ -8,9 +8,18 @@
 
 namespace nudge {
 
+namespace {
+
+RolloutOptions with_name(RolloutOptions options) {
+  options.generate.model = options.policy;
+  return options;
+}
+
+}  // namespace
+
 Rollout::Rollout(Model& model, RolloutOptions options)
     : model_(model),
-      options_(std::move(options)),
+      options_(with_name(std::move(options))),
       generator_(model, options_.generate),
       dialogues_(model.tokenizer, options_.chat_format),
       policy_digest_(model_digest(model.transformer)) {
@@ -27,18 +36,15 @@ Record Rollout::as_text(const Record& record) const {
   return out;
 }
 
-void Rollout::add(const Record& record, std::int64_t number, RecordWriter& out, const TokenProgress& progress) {
-  const Record prompt = as_text(record);
-  const std::string group = prompt.find_text("id").value_or(std::to_string(number));
-  if (!groups_.insert(group).second) bad_input(prompt.where() + ": the id \"" + group + "\" was there before");
-  SampleRequest request;
+std::vector<std::int32_t> Rollout::encode(const Record& prompt) const {
+  std::vector<std::int32_t> ids;
   try {
-    if (!prompt.text("prompt").empty()) request.prompt = model_.tokenizer.encode_prompt(prompt.text("prompt"));
+    if (!prompt.text("prompt").empty()) ids = model_.tokenizer.encode_prompt(prompt.text("prompt"));
   } catch (const Error& e) {
     if (std::string(e.what()).rfind(prompt.where(), 0) == 0) throw;
     prompt.fail("prompt", e.what());
   }
-  const auto tokens = static_cast<std::int64_t>(request.prompt.size());
+  const std::int64_t tokens = std::ssize(ids);
   if (tokens == 0) bad_input(prompt.where() + ": prompt is empty", "give it at least one token, such as a line end");
   if (tokens >= model_.config().context)
     bad_input(prompt.where() + ": prompt has " + std::to_string(tokens) +
@@ -48,41 +54,70 @@ void Rollout::add(const Record& record, std::int64_t number, RecordWriter& out, 
                   " tokens in flight, in blocks of " + std::to_string(kKvBlock) + ", and only " +
                   std::to_string(options_.generate.tokens_in_flight) + " are allowed",
               "raise --max-tokens-in-flight or lower --max-tokens");
-  prompts_.push_back(prompt);
-  for (std::int64_t k = 0; k < options_.samples; ++k) {
-    request.id = group + "/" + std::to_string(k);
-    requests_.push_back(request);
-    owners_.push_back(prompts_.size() - 1);
-    if (!window_full()) continue;
-    finish(out, progress);
-    prompts_.push_back(prompt);  // for the rest of its samples
-  }
+  return ids;
 }
 
-void Rollout::finish(RecordWriter& out, const TokenProgress& progress) {
+bool Rollout::next_request(const Prompts& prompts, SampleRequest& request) {
+  if (!prompt_ || sample_ == options_.samples) {
+    Record record;
+    std::int64_t number = 0;
+    if (!prompts(record, number)) return false;
+    const Record prompt = as_text(record);
+    group_ = prompt.find_text("id").value_or(std::to_string(number));
+    if (!groups_.insert(group_).second) bad_input(prompt.where() + ": the id \"" + group_ + "\" was there before");
+    tokens_ = encode(prompt);
+    prompt_ = std::make_shared<const Record>(prompt);
+    sample_ = 0;
+  }
+  request = {group_ + "/" + std::to_string(sample_++), tokens_};
+  prompts_.push_back(prompt_);
+  return true;
+}
+
+// What isn't sampled has to be what the first of the waiting prompts gives.
+bool Rollout::is_kept(const SampleRequest& request, KeptRecords& kept) {
+  SampledResponse response;
+  const bool is = kept.take([&](const Record& there) {
+    response = {there.ids("response_ids"), there.reals("logprobs"), there.text("finish") == "stop"};
+    return trajectory(request, response);
+  });
+  if (is) count(response);
+  return is;
+}
+
+void Rollout::count(const SampledResponse& response) {
+  prompts_.pop_front();
+  ++tally_.trajectories;
+  tally_.tokens += std::ssize(response.ids);
+  tally_.stopped += response.stopped;
+}
+
+void Rollout::run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, const TokenProgress& progress) {
+  SampleRequest first;
+  bool more = next_request(prompts, first);
+  while (more && is_kept(first, kept)) more = next_request(prompts, first);
+  kept.end();
   const std::int64_t before = tally_.tokens;
-  std::vector<SampledResponse> responses;
-  try {
-    responses = generator_.run(requests_, [&](std::int64_t tokens) {
-      if (progress) progress(before + tokens);
-    });
-  } catch (const Error& e) {
-    throw Error(e.status(), options_.policy + ": " + e.what(), e.advice());
-  }
-  const ProfileScope scope(Part::kWriting);
-  for (std::size_t i = 0; i < requests_.size(); ++i) {
-    out.write(trajectory(prompts_[owners_[i]], requests_[i], responses[i]));
-    ++tally_.trajectories;
-    tally_.tokens += static_cast<std::int64_t>(responses[i].ids.size());
-    tally_.stopped += responses[i].stopped;
-  }
-  prompts_.clear();
-  requests_.clear();
-  owners_.clear();
+  const auto draw = [&](SampleRequest& request) {
+    if (!more) return next_request(prompts, request);
+    more = false;
+    request = std::move(first);
+    return true;
+  };
+  const auto write = [&](const SampleRequest& request, SampledResponse&& response) {
+    const ProfileScope scope(Part::kWriting);
+    out.write(trajectory(request, response));
+    count(response);
+  };
+  generator_.run(draw, write, [&](std::int64_t tokens) {
+    if (progress) progress(before + tokens);
+  });
 }
 
-Record Rollout::trajectory(const Record& prompt, const SampleRequest& request, const SampledResponse& response) const {
+// Of the first of the waiting prompts.
+Record Rollout::trajectory(const SampleRequest& request, const SampledResponse& response) const {
   const GenerateOptions& g = options_.generate;
+  const Record& prompt = *prompts_.front();
   Record r(prompt.where());
   r.set_text("schema", "trajectory/1");
   r.set_text("id", request.id);

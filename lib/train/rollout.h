@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <span>
+#include <memory>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "lib/model/folder.h"
 #include "lib/model/generate.h"
 #include "lib/train/dialogue.h"
+#include "lib/train/streams.h"
 
 namespace nudge {
 
@@ -25,20 +27,19 @@ struct RolloutOptions {
 
 using TokenProgress = std::function<void(std::int64_t tokens)>;
 
-// Collects samples to be drawn and draws them in windows: large enough to keep the generator's slots busy, small
-// enough to bound memory, also where a prompt has more samples than a window. Trajectories come in the prompts' order.
+// Draws samples of prompts as they are read and writes their trajectories, in the prompts' order.
 class Rollout {
  public:
   Rollout(Model& model, RolloutOptions options);
 
-  // Takes a prompt record, {"prompt"} with a text or a dialogue, or {"messages"}. `number` is its number in the whole
-  // input, its group where it has no id. Errors: kBadInput naming the record: no prompt, an empty one, one that
-  // leaves no room in the context or among the tokens in flight, an id seen before. Writes the trajectories of each
-  // window that it fills.
-  void add(const Record& record, std::int64_t number, RecordWriter& out, const TokenProgress& progress);
-  // Writes the trajectories of what is left. To be called at the input's end. Errors: the sampling's, naming policy
-  // and sample.
-  void finish(RecordWriter& out, const TokenProgress& progress);
+  // The next prompt record, {"prompt"} with a text or a dialogue, or {"messages"}, and its number in the whole input,
+  // its group where it has no id; false at the end.
+  using Prompts = std::function<bool(Record& prompt, std::int64_t& number)>;
+
+  // Errors: kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context or among the
+  // tokens in flight, an id seen before; the sampling's, naming policy and sample. What `prompts` and `progress` throw
+  // ends it, with whole trajectories written.
+  void run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, const TokenProgress& progress);
 
   struct Tally {
     std::int64_t trajectories = 0, tokens = 0, stopped = 0;
@@ -47,18 +48,23 @@ class Rollout {
   const std::string& policy_digest() const { return policy_digest_; }
 
  private:
-  bool window_full() const { return static_cast<std::int64_t>(requests_.size()) >= 8 * options_.generate.slots; }
   Record as_text(const Record& record) const;
-  Record trajectory(const Record& prompt, const SampleRequest& request, const SampledResponse& response) const;
+  std::vector<std::int32_t> encode(const Record& prompt) const;
+  bool next_request(const Prompts& prompts, SampleRequest& request);
+  bool is_kept(const SampleRequest& request, KeptRecords& kept);
+  Record trajectory(const SampleRequest& request, const SampledResponse& response) const;
+  void count(const SampledResponse& response);
 
   Model& model_;
   RolloutOptions options_;
   Generator generator_;
   Dialogues dialogues_;
   std::string policy_digest_;
-  std::vector<Record> prompts_;          // of the window
-  std::vector<SampleRequest> requests_;
-  std::vector<std::size_t> owners_;      // of each request, its place in prompts_
+  std::shared_ptr<const Record> prompt_;  // the one that samples are drawn of, its tokens, group, and the next sample
+  std::vector<std::int32_t> tokens_;
+  std::string group_;
+  std::int64_t sample_ = 0;
+  std::deque<std::shared_ptr<const Record>> prompts_;  // of each request whose trajectory is not yet written
   std::unordered_set<std::string> groups_;
   Tally tally_;
 };

@@ -30,11 +30,15 @@ float Scorer::reward_of(float score) const {
   return static_cast<float>((static_cast<double>(score) - c.reward_mean) / c.reward_std);
 }
 
+bool Scorer::of_other_tokenizer(const Record& record) const {
+  const std::string own = reward_model_->tokenizer.digest();
+  return record.find_text("tokenizer").value_or(own) != own;
+}
+
 // A response that ended by itself gets the reward model's own ending token.
 Trajectory Scorer::for_reward(const Record& record) {
   const Model& model = *reward_model_;
-  if (record.find_text("tokenizer").value_or(model.tokenizer.digest()) == model.tokenizer.digest())
-    return read_trajectory(record, model.config());
+  if (!of_other_tokenizer(record)) return read_trajectory(record, model.config());
   const auto encoded = [&](const char* key, bool first) {
     const std::string text = record.text(key);
     try {
@@ -58,12 +62,55 @@ Trajectory Scorer::for_reward(const Record& record) {
   return t;
 }
 
+void Scorer::check_id(const Record& record) {
+  if (const auto id = record.find_text("id"); id && !ids_.insert(*id).second)
+    bad_input(record.where() + ": the id \"" + *id + "\" was there before");
+}
+
+// Of texts a token is some four bytes.
+std::int64_t Scorer::size_of(const Record& record) {
+  std::int64_t tokens = 0;
+  if (record.has("response_ids")) {
+    for (const char* key : {"prompt_ids", "response_ids"})
+      if (record.has(key)) tokens += record.list_shape(key).size;
+    return tokens;
+  }
+  for (const char* key : {"prompt", "prompt", "chosen", "rejected"})  // the prompt is read with each answer
+    if (record.has(key)) tokens += std::ssize(record.raw(key)) / 4;
+  return tokens;
+}
+
+bool Scorer::is_kept(const Record& record, KeptRecords& kept) {
+  float reward = 0, rejected = 0;
+  const bool pair = !record.has("response_ids");
+  const bool is = kept.take([&](const Record& there) {
+    Record made = record;
+    const auto add = [&](const char* key) { made.set_raw(key, std::string(there.raw(key))); };
+    if (reward_model_ && !pair) reward = there.real("reward"), add("reward");
+    if (reference_ && !pair) add("ref_logprobs");
+    if (!pair) return made;
+    reward = there.real("chosen_reward"), add("chosen_reward");
+    rejected = there.real("rejected_reward"), add("rejected_reward");
+    return made;
+  });
+  if (!is) return false;
+  check_id(record);
+  if (pair) {
+    chosen_.push_back(reward);
+    rejected_.push_back(rejected);
+    return true;
+  }
+  ++trajectories_;
+  reward_sum_ += static_cast<double>(reward);
+  if (reward_model_ && of_other_tokenizer(record)) ++encoded_again_;
+  return true;
+}
+
 void Scorer::score(std::span<Record> records, std::span<const std::int64_t> numbers) {
   std::vector<Record*> trajectories, pairs;
   std::vector<std::int64_t> pair_numbers;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (const auto id = records[i].find_text("id"); id && !ids_.insert(*id).second)
-      bad_input(records[i].where() + ": the id \"" + *id + "\" was there before");
+    check_id(records[i]);
     if (records[i].has("response_ids")) {
       trajectories.push_back(&records[i]);
     } else if (records[i].has("chosen")) {

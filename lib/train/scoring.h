@@ -12,6 +12,7 @@
 #include "lib/io/record.h"
 #include "lib/model/folder.h"
 #include "lib/train/preference.h"
+#include "lib/train/streams.h"
 #include "lib/train/trajectory.h"
 
 namespace nudge {
@@ -22,7 +23,7 @@ enum class MissingEnd { kKeep, kReplace, kSubtract };
 struct ScoringOptions {
   MissingEnd missing_end = MissingEnd::kKeep;
   float missing_end_value = -1;      // kReplace: the score; kSubtract: the penalty, 0 or more
-  std::int64_t micro_tokens = 4096;  // changes no bit
+  std::int64_t micro_tokens = 1024;  // changes no bit
   Dtype dtype = Dtype::kF32;         // of both models; the reference refuses trajectories of another
   std::string chat_format;           // of pairs that are dialogues: a name, or "" for the reward model's own
 };
@@ -38,6 +39,13 @@ class Scorer {
   // whole input. Errors: kBadInput naming the record, also where its id was there before: a shard that came twice.
   void score(std::span<Record> records, std::span<const std::int64_t> numbers);
 
+  // About how many tokens a model reads of a record: many enough for a micro-batch are scored at a time.
+  std::int64_t micro_tokens() const { return options_.micro_tokens; }
+  static std::int64_t size_of(const Record& record);
+  // Whether the record was scored by an earlier run already, whose figures then count as if it had been now. Errors: as
+  // score() where the id was there before.
+  bool is_kept(const Record& record, KeptRecords& kept);
+
   // Of all pairs so far.
   const std::vector<float>& chosen() const { return chosen_; }
   const std::vector<float>& rejected() const { return rejected_; }
@@ -47,6 +55,8 @@ class Scorer {
   std::string digest() const;  // of both models
 
  private:
+  void check_id(const Record& record);
+  bool of_other_tokenizer(const Record& record) const;
   void score_trajectories(std::span<Record* const> records);
   void score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers);
   float reward_of(float score) const;

@@ -2,12 +2,16 @@
 
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "lib/base/comm.h"
 #include "lib/base/error.h"
+#include "lib/cli/signals.h"
 
 namespace nudge {
 namespace {
+
+std::string counted(std::int64_t n) { return grouped_digits(n) + (n == 1 ? " record" : " records"); }
 
 bool same_shard(const StreamMark& mark, const Shard& shard) {
   return mark.shard == shard.index && mark.shards == shard.count;
@@ -84,19 +88,61 @@ bool made_already(Tool& tool, const StreamOptions& o, const std::string& opening
   if (!mark) return false;
   const Origin now = origin();
   if (mark->digest != now.digest || !same_shard(*mark, now.shard)) return false;
-  tool.note(o.output + " is there already, made by this very run: " + std::to_string(mark->records) +
-            (mark->records == 1 ? " record" : " records"));
+  tool.note(o.output + " is there already, made by this very run: " + counted(mark->records));
   return true;
 }
 
-RecordWriter open_output(const Tool& tool, const StreamOptions& o, std::string digest) {
+RecordWriter open_output(const Tool& tool, const StreamOptions& o, std::string digest, Unfinished unfinished) {
   return RecordWriter({.path = o.output,
                        .zstd = o.zstd,
                        .force = o.force,
+                       .resume = unfinished == Unfinished::kGoOn,
                        .shard = static_cast<int>(o.shard.index),
                        .shards = static_cast<int>(o.shard.count),
                        .digest = std::move(digest),
                        .program = tool.about().name});
+}
+
+void heed_stop() {
+  if (stop_requested()) throw Error(Exit::kStopped, "stopped");
+}
+
+void save_on_stop(RecordWriter& out, const std::string& output, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& e) {
+    if (e.status() != Exit::kStopped) throw;
+    const std::string done = counted(out.records());
+    if (out.suspend()) throw Error(Exit::kStopped, output + ": stopped: " + done + " saved");
+    throw Error(Exit::kStopped, (output == "-" ? "stdout" : output) + ": stopped after " + done + ": incomplete",
+                "a stream begins anew; with -o FILE the same command goes on");
+  }
+}
+
+bool KeptRecords::take(const std::function<Record(const Record& kept)>& made) {
+  Record kept;
+  if (over_) return false;
+  if (out_.next_kept(kept)) {
+    try {
+      if (made(kept).line() == kept.line()) {
+        ++taken_;
+        return true;
+      }
+    } catch (const Error& e) {
+      if (e.status() != Exit::kBadInput) throw;
+    }
+  }
+  end();
+  return false;
+}
+
+void KeptRecords::end() {
+  if (std::exchange(over_, true)) return;
+  if (const std::int64_t dropped = out_.resumed() - taken_; dropped > 0) {
+    out_.keep_first(taken_);
+    tool_.warn(output_ + ": the input gives others than " + counted(dropped) + " of an unfinished run, made anew");
+  }
+  if (taken_ > 0) tool_.note(output_ + ": goes on after " + counted(taken_) + " of an unfinished run");
 }
 
 void warn_of_losses(Tool& tool, const RecordReader& reader) {

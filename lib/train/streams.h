@@ -1,6 +1,7 @@
 // Records in and out of a program, as its options name them (lib/cli/common_options.h).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -49,8 +50,40 @@ Origin read_for_origin(const StreamOptions& options, const ReaderOptions& readin
 bool made_already(Tool& tool, const StreamOptions& options, const std::string& opening,
                   const std::function<Origin()>& origin);
 
-// Opens the output; `digest` names input and options. Errors: RecordWriter's.
-RecordWriter open_output(const Tool& tool, const StreamOptions& options, std::string digest);
+// Opens the output; `digest` names input and options. Errors: RecordWriter's. With kGoOn a program promises to go on
+// behind what a stopped run of the same digest left: KeptRecords.
+enum class Unfinished { kRemove, kGoOn };
+RecordWriter open_output(const Tool& tool, const StreamOptions& options, std::string digest,
+                         Unfinished unfinished = Unfinished::kRemove);
+
+// Throws kStopped once there was a stop signal (lib/cli/signals.h). To be asked wherever the work may be cut.
+void heed_stop();
+
+// Runs `work`, which writes to `out` and is cut by heed_stop() or a reader. What it has written is then kept for the
+// same command, where it is a file, and the Error kStopped says so.
+void save_on_stop(RecordWriter& out, const std::string& output, const std::function<void()>& work);
+
+// The records that a stopped or killed run of the same command left, beside what the input gives now. They were made by
+// the same options and models, but the input may have changed since: what it does not give any more is made anew.
+class KeptRecords {
+ public:
+  KeptRecords(Tool& tool, RecordWriter& out, std::string output)
+      : tool_(tool), out_(out), output_(std::move(output)), over_(out.resumed() == 0) {}
+
+  // Whether the program's next record is there already: what `made` gives is the very line that is kept. It gets the
+  // kept record for what the input alone can't tell, and may fail (kBadInput) where it lacks it. With the first that
+  // isn't the same all those behind are dropped.
+  bool take(const std::function<Record(const Record& kept)>& made);
+  // The input has ended: those that are left are not of it.
+  void end();
+
+ private:
+  Tool& tool_;
+  RecordWriter& out_;
+  std::string output_;
+  std::int64_t taken_ = 0;
+  bool over_;
+};
 
 // Warns of what --salvage left out. To be called at the input's end.
 void warn_of_losses(Tool& tool, const RecordReader& reader);

@@ -1,0 +1,73 @@
+# Killed at any time the same command goes on to the same bytes, and of two writers of one output one file comes.
+. "$ROOT/tests/cli/stop/stop.inc"
+awk 'BEGIN { for (i = 0; i < 9000; ++i) printf "{\"prompt\":\"the film was %d\"}\n", i }' > prompts.jsonl
+rollout -q --policy "$TINY/p0" --max-tokens 4 prompts.jsonl -o whole.jsonl
+rollout -q --policy "$TINY/p0" --max-tokens 4 prompts.jsonl -o whole.jsonl.zst
+score -q --ref "$TINY/base" whole.jsonl -o scored.jsonl
+score -q --ref "$TINY/base" whole.jsonl -o scored.jsonl.zst
+
+# killed TIMES REFERENCE NAME COMMAND...: with delays from nothing to about its whole time, then to its end.
+killed() {
+  times=$1 reference=$2 name=$3
+  shift 3
+  kills=0 kept=0 i=0
+  rm -f "$name"
+  while [ $i -lt "$times" ]; do
+    i=$((i + 1))
+    "$@" --threads $((i % 2 + 1)) -o "$name" 2> err &
+    pid=$!
+    sleep "0.$(printf %03d $((i * 67 % 400)))"
+    kill -9 $pid 2> /dev/null && kills=$((kills + 1))
+    wait $pid || true
+    if grep -q 'goes on after' err; then kept=$((kept + 1)); fi
+    if [ -e "$name" ]; then
+      cmp "$name" "$reference"
+      rm "$name"
+    fi
+    [ "$(leftovers "$name")" -le 1 ]
+  done
+  "$@" -o "$name" 2> err
+  cmp "$name" "$reference"
+  [ "$(leftovers "$name")" = 0 ]
+  [ $kills -ge $((times / 2)) ] && [ $kept -ge 2 ] || { echo "$kills kills, $kept went on"; return 1; }
+}
+for form in jsonl jsonl.zst; do
+  ok "rollout, $form" killed 10 whole.$form cut.$form rollout --policy "$TINY/p0" --max-tokens 4 prompts.jsonl
+  ok "score, $form" killed 10 scored.$form cut.scored.$form score --ref "$TINY/base" whole.jsonl
+done
+
+two_writers() {  # the first is asleep while a second does all, as where a scheduler lost sight of it
+  rm -f two.jsonl.zst
+  begin rollout --policy "$TINY/p0" --max-tokens 4 -o two.jsonl.zst
+  give 2000 prompts.jsonl
+  asleep
+  kill -STOP "$pid"
+  expect_status 0 rollout --policy "$TINY/p0" --max-tokens 4 prompts.jsonl -o two.jsonl.zst
+  cmp two.jsonl.zst whole.jsonl.zst
+  inode=$(ls -i two.jsonl.zst)
+  [ "$(leftovers two.jsonl.zst)" = 1 ]
+  kill -CONT "$pid"
+  tail -n +2001 prompts.jsonl >&9
+  exec 9>&-
+  ends
+  [ "$status" = 0 ] || { cat err; return 1; }
+  cmp two.jsonl.zst whole.jsonl.zst
+  [ "$(ls -i two.jsonl.zst)" = "$inode" ]
+  [ "$(leftovers two.jsonl.zst)" = 0 ]
+}
+ok "two writers" two_writers
+two_stopped() {  # the first is stopped while the second is at work: what it saves is swept in the end
+  rm -f two.jsonl.zst
+  begin rollout --policy "$TINY/p0" --max-tokens 4 --slots 1 -o two.jsonl.zst
+  give 2000 prompts.jsonl
+  asleep
+  expect_status 0 rollout --policy "$TINY/p0" --max-tokens 4 prompts.jsonl -o two.jsonl.zst
+  stop TERM
+  [ "$status" = 75 ]
+  expect_stderr 'two.jsonl.zst: stopped: 2,000 records saved'
+  cmp two.jsonl.zst whole.jsonl.zst
+  expect_status 0 rollout --policy "$TINY/p0" --max-tokens 4 --force prompts.jsonl -o two.jsonl.zst
+  cmp two.jsonl.zst whole.jsonl.zst
+  [ "$(leftovers two.jsonl.zst)" = 0 ]
+}
+ok "a writer that is stopped beside another" two_stopped
