@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
     Progress progress = tool.progress("tokens");
     const auto show = [&](std::int64_t tokens) {
       heed_stop();
+      out.keep_up();
       progress.update(tokens);
     };
     save_on_stop(out, streams.output, [&] { rollout.run(prompts, kept, out, show); });

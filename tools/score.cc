@@ -51,7 +51,10 @@ int main(int argc, char** argv) {
   shard_option(tool, streams.shard);
   output_options(tool, streams);
   tool.group("Running");
-  tool.option("--micro-batch", options.micro_tokens, "tokens forwarded together, after which it may stop; changes no bit").at_least(1).neutral();
+  tool.option("--micro-batch", options.micro_tokens,
+              "tokens forwarded together, after which a signal may stop it; changes no bit")
+      .at_least(1)
+      .neutral();
   dtype_option(tool, options.dtype);
   threads_option(tool);
 
@@ -78,6 +81,7 @@ int main(int argc, char** argv) {
       heed_stop();
       scorer.score(window, numbers);
       for (const Record& r : window) out.write(r);
+      out.keep_up();
       progress.update(out.records());
       window.clear();
       numbers.clear();

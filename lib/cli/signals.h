@@ -23,8 +23,8 @@ void leave_on_stops(const std::string& program);
 void catch_stops();
 bool stop_requested();
 
-// Readable once there was a stop signal, for those that wait in poll(2): between a look at the flag and the beginning of
-// a call a signal would go unnoticed. -1 before catch_stops().
+// Readable once there was a stop signal, for those that wait in poll(2): between a look at the flag and the beginning
+// of a call a signal would go unnoticed. -1 before catch_stops().
 int stop_descriptor();
 
 }  // namespace nudge

@@ -86,10 +86,11 @@ struct WriterOptions {
 };
 
 // Writes records. A file is written beside its final name and renamed by finish(); without finish() nothing
-// appears, and nothing stays but what had been resumed. Without `force` a file that appeared meanwhile stays; finish() succeeds where it holds the same bytes (a
-// second copy of the job wrote it), else it throws kCannotCreate. A device or FIFO is written as it stands. On pipes
-// and terminals what was written is passed on at least once a second (as often as write is called); in files frames
-// depend on the text alone.
+// appears, and nothing stays but what had been resumed or was being suspended. Without `force` a file that appeared
+// meanwhile stays; finish() succeeds where it holds the same bytes (a second copy of the job wrote it), else it throws
+// kCannotCreate. A device or FIFO is written as it stands. On pipes and terminals what was written is passed on at
+// least once a second (as often as write or keep_up is called), and so is a plain copy in files that can be resumed;
+// their frames depend on the text alone.
 // Errors: kUsage (compressed data to a terminal), kCannotCreate (exists, no such folder), kIo (writing failed).
 // A reader that left ends the process by SIGPIPE, quietly. Full frames are compressed and written by a thread of the
 // writer's own, at most three behind; an error there is thrown by the next call, and by each after it. flush(),
@@ -103,6 +104,7 @@ class RecordWriter {
   void write(const Record& record);
   void write_line(std::string_view line);  // without the newline
   void flush();                            // closes the frame and passes on what was written
+  void keep_up();                          // as write does once a second; for programs that write seldom
   void set_digest(std::string digest);     // for the end mark, where it is known only by then
   void set_shard(int shard, int shards);   // likewise
   void finish();                           // writes the end mark, checks every error, publishes the file

@@ -79,7 +79,7 @@ struct RecordWriter::State {
   std::int64_t stored = 0;
   std::size_t journaled = 0;
   Clock::time_point passed_on = Clock::now();
-  bool finished = false;
+  bool finished = false, suspending = false;
   // Frames that are full are compressed and put by a thread. While it runs, fd, encoder and stored are its own.
   Handover<std::string> frames;
   std::thread behind;
@@ -95,6 +95,7 @@ struct RecordWriter::State {
   void put(std::string_view bytes);
   void shorten(std::int64_t size);
   void line_ends(std::size_t begin);
+  void keep_up();
   void pass_on_frame();
   void put_behind();
   void drain();
@@ -109,8 +110,8 @@ RecordWriter::State::~State() {
   if (behind.joinable()) behind.join();
   ZSTD_freeCCtx(encoder);
   if (temporary.empty()) return;
-  // What an earlier run saved doesn't go with an error of this one.
-  if (kept > 0 && ::rename(temporary.c_str(), abandoned_name(final_path, tag).c_str()) == 0) return;
+  // What an earlier run saved doesn't go with an error of this one, nor what is being saved with one of the saving.
+  if ((kept > 0 || suspending) && ::rename(temporary.c_str(), abandoned_name(final_path, tag).c_str()) == 0) return;
   ::unlink(temporary.c_str());
 }
 
@@ -213,12 +214,14 @@ void RecordWriter::State::line_ends(std::size_t begin) {
   text.text(line);
   pending += '\n';
   ++count;
-  if (pending.size() >= options.frame_text) {
-    pass_on_frame();
-  } else if (Clock::now() - passed_on >= kPatience) {
-    if (!regular) pass_on_frame();
-    else if (!tag.empty()) journal();
-  }
+  if (pending.size() >= options.frame_text) return pass_on_frame();
+  keep_up();
+}
+
+void RecordWriter::State::keep_up() {
+  if (pending.size() == journaled || Clock::now() - passed_on < kPatience) return;
+  if (!regular) pass_on_frame();
+  else if (!tag.empty()) journal();
 }
 
 // As close_frame(), but doesn't wait until it is done. (Where there is a plain copy it does, once a second.)
@@ -321,6 +324,10 @@ void RecordWriter::flush() {
   const ProfileScope scope(Part::kWriting);
   state_->close_frame();
 }
+void RecordWriter::keep_up() {
+  const ProfileScope scope(Part::kWriting);
+  state_->keep_up();
+}
 void RecordWriter::set_digest(std::string digest) { state_->options.digest = std::move(digest); }
 void RecordWriter::set_shard(int shard, int shards) {
   state_->options.shard = shard, state_->options.shards = shards;
@@ -370,6 +377,7 @@ bool RecordWriter::suspend() {
     s.fd.close(s.name);
   }
   if (s.temporary.empty() || s.tag.empty()) return false;
+  s.suspending = true;
   s.journal();
   sync_file(s.fd.get(), s.name);
   s.fd.close(s.name);

@@ -66,8 +66,8 @@ class Generator {
   bool fits(std::int64_t prompt) const { return KvCache::blocks_for(most_tokens(prompt)) <= blocks_; }
 
   // One response for each request of `source`, to `sink` in their order. Consecutive requests with the same prompt
-  // share it. `progress` is called with the number of tokens after each step. What any of the three throws ends the run;
-  // responses in progress are lost. Errors: sample_token's, naming the request; kInternal for a prompt that is empty,
+  // share it. `progress` is called with the number of tokens after each step. What any of the three throws ends the
+  // run; responses in progress are lost. Errors: sample_token's, naming the request; kInternal for a prompt that is empty,
   // leaves no room in the context or doesn't fit.
   void run(const Source& source, const Sink& sink, const TokenCount& progress = {});
   std::vector<SampledResponse> run(std::span<const SampleRequest> requests, const TokenCount& progress = {});

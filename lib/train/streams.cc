@@ -140,7 +140,7 @@ void KeptRecords::end() {
   if (std::exchange(over_, true)) return;
   if (const std::int64_t dropped = out_.resumed() - taken_; dropped > 0) {
     out_.keep_first(taken_);
-    tool_.warn(output_ + ": the input gives others than " + counted(dropped) + " of an unfinished run, made anew");
+    tool_.warn(output_ + ": the input no longer gives " + counted(dropped) + " of an unfinished run: made anew");
   }
   if (taken_ > 0) tool_.note(output_ + ": goes on after " + counted(taken_) + " of an unfinished run");
 }

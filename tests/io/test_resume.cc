@@ -1,5 +1,6 @@
 // Going on after a kill: the same command ends in the same bytes.
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 
@@ -152,6 +153,49 @@ TEST_CASE("a second without a frame's end is kept all the same") {
   go_on(writer, lines, 6);
   writer.finish();
   CHECK(read_all({path}).lines == lines);
+}
+
+TEST_CASE("what was written before a pause is kept too, where the program asks for it") {
+  const auto lines = sample_lines(4);
+  for (const char* name : {"/out.jsonl", "/out.zst"}) {
+    const std::string path = fresh_folder("pause") + name;
+    const int status = in_child([&] {
+      RecordWriter writer(resumable(path));
+      writer.keep_up();
+      for (const std::string& line : lines) writer.write_line(line);
+      writer.keep_up();  // too soon
+      ::usleep(1100000);
+      writer.keep_up();
+      ::kill(::getpid(), SIGKILL);
+      return 0;
+    });
+    CHECK(WIFSIGNALED(status));
+    RecordWriter writer(resumable(path));
+    CHECK(writer.resumed() == 4);
+    writer.keep_first(0);
+  }
+}
+
+TEST_CASE("where saving fails, what was written before is kept") {
+  const auto lines = sample_lines(100);
+  for (const char* name : {"/out.jsonl", "/out.zst"}) {
+    const std::string folder = fresh_folder("full"), path = folder + name;
+    const int status = in_child([&] {
+      RecordWriter writer(resumable(path));
+      go_on(writer, lines, 45);
+      writer.flush();
+      const rlimit full{std::filesystem::file_size(only_entry(folder)), RLIM_INFINITY};
+      ::setrlimit(RLIMIT_FSIZE, &full);
+      writer.write_line(lines[45]);
+      return outcome_of([&] { writer.suspend(); }).status;
+    });
+    CHECK(WEXITSTATUS(status) == 74);
+    RecordWriter writer(resumable(path));
+    CHECK(writer.resumed() == 45);
+    go_on(writer, lines, lines.size());
+    writer.finish();
+    CHECK(read_all({path}).lines == lines);
+  }
 }
 
 TEST_CASE("only the same work is gone on with: digest, program, shard and form") {

@@ -2,9 +2,10 @@
 . "$ROOT/tests/cli/stop/stop.inc"
 needs label
 make_answers() {
-  awk -v n="$1" 'BEGIN { for (i = 0; i < n; ++i) for (k = 0; k < 2; ++k)
-    printf "{\"id\":\"g%d/%d\",\"group\":\"g%d\",\"prompt\":\"%0200d\",\"response\":\"answer %d to %d\",\"reward\":%d}\n", \
-      i, k, i, i, k, i * i, k }'
+  awk -v n="$1" 'BEGIN { for (i = 0; i < n; ++i) for (k = 0; k < 2; ++k) {
+    printf "{\"id\":\"g%d/%d\",\"group\":\"g%d\",\"prompt\":\"%0200d\",\"response\":\"answer %d to %d\",", \
+      i, k, i, i, k, i * i
+    printf "\"reward\":%d}\n", k } }'
 }
 make_answers 20000 > in.jsonl
 label --by reward in.jsonl -o whole.jsonl 2> undisturbed
@@ -24,6 +25,10 @@ reading() {
 }
 ok "a stop while it reads" reading
 
+# begun FILE: waits until frames of it are written, or all.
+begun() {
+  until [ "$(find . -maxdepth 1 -name ".$1.*.$pid.*.part" -size +8k | wc -l)" = 1 ] || [ -e "$1" ]; do :; done
+}
 # writing FILE: the signal is sent when the first frame is there; where it comes too late, again.
 writing() {
   stops=0 tries=0
@@ -32,7 +37,7 @@ writing() {
     while tries=$((tries + 1)); [ $tries -le 30 ]; do
       label --by reward in.jsonl -o "$1" 2> err &
       pid=$!
-      until [ "$(find . -maxdepth 1 -name ".$1.*.$pid.*.part" -size +8k | wc -l)" = 1 ] || [ -e "$1" ]; do :; done
+      begun "$1"
       kill -$signal $pid 2> /dev/null || true
       status=0
       wait $pid || status=$?
@@ -61,7 +66,7 @@ another_input() {
   rm -f cut.jsonl.zst
   label --by reward in.jsonl -o cut.jsonl.zst 2> err &
   pid=$!
-  until [ "$(find . -maxdepth 1 -name ".cut.jsonl.zst.*.$pid.*.part" -size +8k | wc -l)" = 1 ] || [ -e cut.jsonl.zst ]; do :; done
+  begun cut.jsonl.zst
   kill -9 $pid 2> /dev/null || true
   wait $pid || true
   rm -f cut.jsonl.zst

@@ -1,7 +1,7 @@
 # rollout stopped by a signal: the same command goes on to the same bytes, whatever its slots and threads.
 . "$ROOT/tests/cli/stop/stop.inc"
-awk 'BEGIN { for (i = 0; i < 12; ++i) printf "{\"id\":\"p%d\",\"prompt\":\"the film %d was\",\"own\":%d}\n", i, i, i }' \
-  > prompts.jsonl
+awk 'BEGIN { for (i = 0; i < 12; ++i)
+  printf "{\"id\":\"p%d\",\"prompt\":\"the film %d was\",\"own\":%d}\n", i, i, i }' > prompts.jsonl
 roll() { rollout --policy "$TINY/p0" -n 3 --max-tokens 8 "$@"; }
 start() { begin rollout --policy "$TINY/p0" -n 3 --max-tokens 8 "$@"; }
 roll prompts.jsonl -o whole.jsonl 2> undisturbed
@@ -28,8 +28,8 @@ ok "each signal, zstd" each_signal cut.jsonl.zst
 several() {
   rm -f "$1"
   set -- "$1" 0
-  for way in '1 --slots 1' '2 --slots 7 --threads 2' '2 --slots 1 --threads 3' '7 --slots 4 --max-tokens-in-flight 128' \
-    '11 --slots 2'; do
+  for way in '1 --slots 1' '2 --slots 7 --threads 2' '2 --slots 1 --threads 3' \
+    '7 --slots 4 --max-tokens-in-flight 128' '11 --slots 2'; do
     # shellcheck disable=SC2086
     start ${way#* } -o "$1"
     give "${way%% *}" prompts.jsonl
@@ -128,7 +128,7 @@ changed() {
     if [ "$1" = 15 ]; then
       if grep 'warning' err; then return 1; fi
     else
-      expect_stderr "^rollout: warning: $name: the input gives others than $((15 - $1)) records of an unfinished run, made anew\$"
+      expect_stderr "^rollout: warning: $name: the input no longer gives $((15 - $1)) records of an unfinished run: made"
     fi
     [ "$1" = 0 ] || expect_stderr "^rollout: $name: goes on after $1 records of an unfinished run\$"
     rm -f fresh.*

@@ -54,8 +54,11 @@ of_pairs() {
 ok "pairs, with their accuracy over all of them" of_pairs
 
 mixed() {  # pairs among trajectories, some of another tokenizer, and a field that is there before
-  { sed 's/"tokenizer":"[^"]*"/"tokenizer":"00"/' "$in" | head -n 6; jq -c '.reward = 5' "$in" | tail -n 6; head -n 6 "$pairs"; } |
-    sort > mixed.jsonl
+  {
+    sed 's/"tokenizer":"[^"]*"/"tokenizer":"00"/' "$in" | head -n 6
+    jq -c '.reward = 5' "$in" | tail -n 6
+    head -n 6 "$pairs"
+  } | sort > mixed.jsonl
   score --reward-model "$TINY/rm" mixed.jsonl -o whole.mixed 2> undisturbed
   begin score --reward-model "$TINY/rm" --micro-batch 1 -o cut.mixed
   give 15 mixed.jsonl
@@ -101,7 +104,7 @@ changed() {
   asleep
   stopped TERM 9 changed.out.zst
   expect_status 0 both changed.jsonl -o changed.out.zst
-  expect_stderr "warning: changed.out.zst: the input gives others than $((9 - $1)) records? of an unfinished run, made anew\$"
+  expect_stderr "warning: changed.out.zst: the input no longer gives $((9 - $1)) records? of an unfinished run: made"
   rm -f fresh.zst
   both -q changed.jsonl -o fresh.zst
   cmp changed.out.zst fresh.zst
