@@ -78,7 +78,8 @@ int main(int argc, char** argv) {
     KeptRecords kept(tool, out, streams.output);
     RecordReader in(streams.files, reading);
     std::int64_t next = 0;
-    const auto prompts = [&](Record& prompt, std::int64_t& number) {
+    const auto next_prompt = [&](Record& prompt, std::int64_t& number) {
+      if (!in.ready()) out.pass_on();
       while (in.next(prompt)) {
         heed_stop();
         number = next++;
@@ -86,6 +87,7 @@ int main(int argc, char** argv) {
       }
       return false;
     };
+    const Rollout::Prompts prompts{next_prompt, [&] { return in.ready(); }};
     Progress progress = tool.progress("tokens");
     const auto show = [&](std::int64_t tokens) {
       heed_stop();

@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
     std::vector<Record> window;
     std::vector<std::int64_t> numbers;
     std::int64_t tokens = 0;
-    const auto flush = [&] {
+    const auto flush = [&] {  // what is in the window
       heed_stop();
       scorer.score(window, numbers);
       for (const Record& r : window) out.write(r);
@@ -88,8 +88,12 @@ int main(int argc, char** argv) {
       tokens = 0;
     };
     save_on_stop(out, streams.output, [&] {
+      const auto next = [&](Record& record) {
+        if (!in.ready()) flush(), out.pass_on();
+        return in.next(record);
+      };
       Record record;
-      for (std::int64_t number = 0; in.next(record); ++number) {
+      for (std::int64_t number = 0; next(record); ++number) {
         if (!streams.shard.takes(number) || scorer.is_kept(record, kept)) continue;
         const std::int64_t more = Scorer::size_of(record);
         if (!window.empty() && tokens + more > scorer.micro_tokens()) flush();

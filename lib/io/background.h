@@ -42,6 +42,12 @@ class Handover {
     return true;
   }
 
+  // Whether take() would not wait.
+  bool ready() {
+    const std::lock_guard lock(mutex_);
+    return closed_ || given_ > taken_;
+  }
+
   void close() { set_closed(true); }
   void reopen() { set_closed(false); }
 

@@ -34,6 +34,8 @@ class ChunkReader {
   // The next chunk; its text may take the memory of `space`. After kDamage the following call goes on at the next
   // thing that looks like a frame.
   Chunk next(std::string space = {});
+  // Whether next() has something to begin with: the rest of a frame may still have to come.
+  bool ready() const { return available() > 0 || ended_ || is_readable(fd_.get()); }
   // From now on the input ends where there is none to be had and `fd` is readable.
   void end_by(int fd) { wakes_.end = fd; }
 
@@ -80,6 +82,7 @@ class ChunksAhead {
   ~ChunksAhead();  // ends the thread; doesn't wait for input
 
   void next(Chunk& chunk);  // replaces it; throws what ChunkReader::next() threw there
+  bool ready() { return thread_.joinable() ? queue_.ready() : reader_.ready(); }  // as ChunkReader::ready()
   bool zstd() const { return reader_.zstd(); }  // once there was a chunk
   std::int64_t frames() const { return reader_.frames(); }  // after kEnd, as offset()
   std::int64_t offset() const { return reader_.offset(); }

@@ -37,12 +37,12 @@ void Descriptor::close(const std::string& name) {
   if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) system_error(Exit::kIo, name, "closing failed", errno);
 }
 
-namespace {
-
 bool is_readable(int fd) {
   pollfd one{fd, POLLIN, 0};  // one that is negative is passed over
   return ::poll(&one, 1, 0) == 1 && one.revents != 0;
 }
+
+namespace {
 
 [[noreturn]] void reading_stopped(const std::string& name) {
   throw Error(Exit::kStopped, name + ": stopped while it was read");

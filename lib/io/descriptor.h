@@ -41,6 +41,9 @@ struct Wakes {
   int stop = -1;  // the reading is given up: Error kStopped
 };
 
+// Whether reading would not wait; so it is for files, at the end, and for errors.
+bool is_readable(int fd);
+
 // Opens for reading; kNoInput where it is missing, unreadable or a folder. A FIFO is waited for.
 Descriptor open_input(const std::string& path, const Wakes& wakes = {});
 

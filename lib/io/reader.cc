@@ -349,6 +349,11 @@ bool RecordReader::next(Record& record) {
   }
 }
 
+bool RecordReader::ready() {
+  State& s = *state_;
+  return s.failure || !s.chunks || s.deferred || s.text.find('\n') != std::string_view::npos || s.chunks->ready();
+}
+
 std::int64_t RecordReader::records() const { return state_->total; }
 std::string RecordReader::digest() const { return state_->all.hex(); }
 const std::vector<StreamInfo>& RecordReader::streams() const { return state_->infos; }

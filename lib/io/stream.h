@@ -61,6 +61,9 @@ class RecordReader {
   RecordReader(RecordReader&&) noexcept;
 
   bool next(Record& record);     // false at the end of the last input
+  // Whether there is something for next() to begin with, so that it hardly has to wait: for programs that have other
+  // work to do meanwhile, or words to pass on.
+  bool ready();
   std::int64_t records() const;  // delivered so far, over all inputs
   // Of the lines delivered so far; the same however they are compressed, framed or split over files.
   std::string digest() const;
@@ -105,6 +108,7 @@ class RecordWriter {
   void write_line(std::string_view line);  // without the newline
   void flush();                            // closes the frame and passes on what was written
   void keep_up();                          // as write does once a second; for programs that write seldom
+  void pass_on();                          // the same at once; for those that are about to wait
   void set_digest(std::string digest);     // for the end mark, where it is known only by then
   void set_shard(int shard, int shards);   // likewise
   void finish();                           // writes the end mark, checks every error, publishes the file

@@ -96,6 +96,7 @@ struct RecordWriter::State {
   void shorten(std::int64_t size);
   void line_ends(std::size_t begin);
   void keep_up();
+  void pass_on();
   void pass_on_frame();
   void put_behind();
   void drain();
@@ -219,7 +220,11 @@ void RecordWriter::State::line_ends(std::size_t begin) {
 }
 
 void RecordWriter::State::keep_up() {
-  if (pending.size() == journaled || Clock::now() - passed_on < kPatience) return;
+  if (Clock::now() - passed_on >= kPatience) pass_on();
+}
+
+void RecordWriter::State::pass_on() {
+  if (pending.size() == journaled) return;
   if (!regular) pass_on_frame();
   else if (!tag.empty()) journal();
 }
@@ -327,6 +332,10 @@ void RecordWriter::flush() {
 void RecordWriter::keep_up() {
   const ProfileScope scope(Part::kWriting);
   state_->keep_up();
+}
+void RecordWriter::pass_on() {
+  const ProfileScope scope(Part::kWriting);
+  state_->pass_on();
 }
 void RecordWriter::set_digest(std::string digest) { state_->options.digest = std::move(digest); }
 void RecordWriter::set_shard(int shard, int shards) {

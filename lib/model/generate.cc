@@ -85,8 +85,9 @@ bool Generator::take_prompt(std::size_t i) {
 }
 
 // False where there is none, or none may be drawn yet.
-bool Generator::draw_request(const Source& source) {
+bool Generator::draw_request(const Source& source, const Ready& ready) {
   if (exhausted_ || std::ssize(drawn_) >= std::max(kMostAhead, options_.slots)) return false;
+  if (!running_.empty() && ready && !ready()) return false;
   Drawn fresh;
   exhausted_ = !source(fresh.request);
   if (exhausted_) return false;
@@ -103,14 +104,14 @@ bool Generator::draw_request(const Source& source) {
   return true;
 }
 
-void Generator::enter(const Source& source) {
+void Generator::enter(const Source& source, const Ready& ready) {
   std::int64_t living = 0, wanted = 0;
   for (const Running& r : running_) {
     if (r.ended) continue;
     ++living;
     wanted += blocks_wanted(r);
   }
-  for (; living < options_.slots && (next_ < first_ + std::ssize(drawn_) || draw_request(source)); ++next_) {
+  for (; living < options_.slots && (next_ < first_ + std::ssize(drawn_) || draw_request(source, ready)); ++next_) {
     if (drawn(next_).ended) continue;
     running_.push_back({next_, drawn(next_).group, free_.back()});
     Running& r = running_.back();
@@ -137,20 +138,20 @@ void Generator::preempt_last() {
 
 // Those that have ended leave, when others have taken over their prompt. Their responses are handed on before: the
 // source may wait for input.
-void Generator::leave(const Source& source, const Sink& sink) {
+void Generator::leave(const Source& source, const Sink& sink, const Ready& ready) {
   for (std::size_t i = 0; i < running_.size(); ++i)
     if (running_[i].waiting) running_[i].waiting = !take_prompt(i);
   for (const Running& r : running_)
     if (r.ended) drawn(r.request).ended = true;
   hand_on(sink);
-  enter(source);
+  enter(source, ready);
   std::erase_if(running_, [&](const Running& r) {
     if (!r.ended) return false;
     cache_.clear(r.sequence);
     free_.push_back(r.sequence);
     return true;
   });
-  enter(source);
+  enter(source, ready);
 }
 
 void Generator::hand_on(const Sink& sink) {
@@ -164,11 +165,11 @@ void Generator::hand_on(const Sink& sink) {
 void Generator::step() {
   Batch batch;
   std::vector<std::int64_t> sequences;
-  struct Ready {
+  struct Last {
     std::size_t running;
     std::int64_t row;
   };
-  std::vector<Ready> ready;
+  std::vector<Last> ready;
   std::int64_t prefill = kPrefill;
   for (std::size_t i = 0; i < running_.size(); ++i) {
     const Running r = running_[i];
@@ -199,7 +200,7 @@ void Generator::step() {
   logits_.reserve(kLogitRows * V);
   for (std::size_t first = 0; first < ready.size(); first += kLogitRows) {
     const auto n = std::min<std::int64_t>(kLogitRows, std::ssize(ready) - static_cast<std::int64_t>(first));
-    const Ready* rows = ready.data() + first;
+    const Last* rows = ready.data() + first;
     for (std::int64_t k = 0; k < n; ++k) std::copy_n(trace_.final.data() + rows[k].row * C, C, states_.data() + k * C);
     model_.transformer.logits(states_.data(), n, logits_.data());
     const ProfileScope scope(Part::kSampling, 0, 4.0 * n * V);
@@ -226,9 +227,9 @@ void Generator::begin() {
   }
 }
 
-void Generator::run(const Source& source, const Sink& sink, const TokenCount& progress) {
+void Generator::run(const Source& source, const Sink& sink, const TokenCount& progress, const Ready& ready) {
   begin();
-  for (enter(source); !running_.empty(); leave(source, sink)) {
+  for (enter(source, ready); !running_.empty(); leave(source, sink, ready)) {
     step();
     if (progress) progress(counts_.tokens);
   }

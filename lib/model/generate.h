@@ -55,6 +55,7 @@ class Generator {
   static constexpr std::int64_t kMostAhead = 4096;
 
   using Source = std::function<bool(SampleRequest&)>;  // the next request; false where there are no more
+  using Ready = std::function<bool()>;                 // whether the source has one without waiting
   using Sink = std::function<void(const SampleRequest&, SampledResponse&&)>;
   using TokenCount = std::function<void(std::int64_t tokens)>;
 
@@ -66,10 +67,10 @@ class Generator {
   bool fits(std::int64_t prompt) const { return KvCache::blocks_for(most_tokens(prompt)) <= blocks_; }
 
   // One response for each request of `source`, to `sink` in their order. Consecutive requests with the same prompt
-  // share it. `progress` is called with the number of tokens after each step. What any of the three throws ends the
-  // run; responses in progress are lost. Errors: sample_token's, naming the request; kInternal for a prompt that is empty,
+  // share it. Where the source isn't `ready` those that run go on; it is waited for where none does. `progress` is
+  // called with the number of tokens after each step. What any of these functions throws ends the run; responses in progress are lost. Errors: sample_token's, naming the request; kInternal for a prompt that is empty,
   // leaves no room in the context or doesn't fit.
-  void run(const Source& source, const Sink& sink, const TokenCount& progress = {});
+  void run(const Source& source, const Sink& sink, const TokenCount& progress = {}, const Ready& ready = {});
   std::vector<SampledResponse> run(std::span<const SampleRequest> requests, const TokenCount& progress = {});
 
   // What the last run took: rows are tokens forwarded; blocks the most that the cache held at a time, waiting the most
@@ -105,10 +106,10 @@ class Generator {
   // Lets sequence i of the running have the prompt from one before it. False where none before it has read it yet.
   bool take_prompt(std::size_t i);
   void begin();
-  bool draw_request(const Source& source);
-  void enter(const Source& source);
+  bool draw_request(const Source& source, const Ready& ready);
+  void enter(const Source& source, const Ready& ready);
   void preempt_last();
-  void leave(const Source& source, const Sink& sink);
+  void leave(const Source& source, const Sink& sink, const Ready& ready);
   void hand_on(const Sink& sink);
   void step();
   // Draws from a row of logits for a request. True when the response has ended.

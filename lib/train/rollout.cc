@@ -58,10 +58,10 @@ std::vector<std::int32_t> Rollout::encode(const Record& prompt) const {
 }
 
 bool Rollout::next_request(const Prompts& prompts, SampleRequest& request) {
-  if (!prompt_ || sample_ == options_.samples) {
+  if (needs_prompt()) {
     Record record;
     std::int64_t number = 0;
-    if (!prompts(record, number)) return false;
+    if (!prompts.next(record, number)) return false;
     const Record prompt = as_text(record);
     group_ = prompt.find_text("id").value_or(std::to_string(number));
     if (!groups_.insert(group_).second) bad_input(prompt.where() + ": the id \"" + group_ + "\" was there before");
@@ -109,9 +109,10 @@ void Rollout::run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, 
     out.write(trajectory(request, response));
     count(response);
   };
-  generator_.run(draw, write, [&](std::int64_t tokens) {
+  const auto tell = [&](std::int64_t tokens) {
     if (progress) progress(before + tokens);
-  });
+  };
+  generator_.run(draw, write, tell, [&] { return more || !needs_prompt() || prompts.ready(); });
 }
 
 // Of the first of the waiting prompts.

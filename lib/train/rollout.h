@@ -32,9 +32,13 @@ class Rollout {
  public:
   Rollout(Model& model, RolloutOptions options);
 
-  // The next prompt record, {"prompt"} with a text or a dialogue, or {"messages"}, and its number in the whole input,
-  // its group where it has no id; false at the end.
-  using Prompts = std::function<bool(Record& prompt, std::int64_t& number)>;
+  // `next`: the next prompt record, {"prompt"} with a text or a dialogue, or {"messages"}, and its number in the whole
+  // input, its group where it has no id; false at the end. `ready`: whether there is one without waiting; samples are
+  // drawn on meanwhile.
+  struct Prompts {
+    std::function<bool(Record& prompt, std::int64_t& number)> next;
+    std::function<bool()> ready;
+  };
 
   // Errors: kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context or among the
   // tokens in flight, an id seen before; the sampling's, naming policy and sample. What `prompts` and `progress` throw
@@ -50,6 +54,7 @@ class Rollout {
  private:
   Record as_text(const Record& record) const;
   std::vector<std::int32_t> encode(const Record& prompt) const;
+  bool needs_prompt() const { return !prompt_ || sample_ == options_.samples; }
   bool next_request(const Prompts& prompts, SampleRequest& request);
   bool is_kept(const SampleRequest& request, KeptRecords& kept);
   Record trajectory(const SampleRequest& request, const SampledResponse& response) const;

@@ -157,6 +157,7 @@ TEST_CASE("a second without a frame's end is kept all the same") {
 
 TEST_CASE("what was written before a pause is kept too, where the program asks for it") {
   const auto lines = sample_lines(4);
+  for (const bool at_once : {true, false})
   for (const char* name : {"/out.jsonl", "/out.zst"}) {
     const std::string path = fresh_folder("pause") + name;
     const int status = in_child([&] {
@@ -164,8 +165,12 @@ TEST_CASE("what was written before a pause is kept too, where the program asks f
       writer.keep_up();
       for (const std::string& line : lines) writer.write_line(line);
       writer.keep_up();  // too soon
-      ::usleep(1100000);
-      writer.keep_up();
+      if (at_once) {
+        writer.pass_on();
+      } else {
+        ::usleep(1100000);
+        writer.keep_up();
+      }
       ::kill(::getpid(), SIGKILL);
       return 0;
     });

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include "tests/io/helpers.h"
 
@@ -99,6 +100,29 @@ TEST_CASE("a descriptor that stays quiet changes nothing") {
     const std::string path = make_file("quiet", joined(sample_lines(lines)));
     CHECK(read_all({path}, {.stop = stop.fd}).lines == read_all({path}).lines);
   }
+}
+
+TEST_CASE("a reader is ready where it has something to begin with") {
+  Pipe pipe;
+  RecordReader reader({pipe.name()});
+  Record record;
+  CHECK(reader.ready());  // it isn't open yet
+  for (int i = 0; i < 5; ++i) {  // from the second chunk on a thread reads
+    pipe.give("{\"a\":1}\n{\"a\":2}\n");
+    if (i > 0) {
+      for (int waited = 0; !reader.ready() && waited < 20000; ++waited) ::usleep(1000);
+      CHECK(reader.ready());
+    }
+    REQUIRE(reader.next(record));
+    CHECK(reader.ready());
+    REQUIRE(reader.next(record));
+    CHECK_FALSE(reader.ready());
+  }
+  ::close(std::exchange(pipe.ends[1], -1));
+  for (int waited = 0; !reader.ready() && waited < 20000; ++waited) ::usleep(1000);
+  CHECK(reader.ready());
+  CHECK_FALSE(reader.next(record));
+  CHECK(reader.ready());
 }
 
 TEST_CASE("a FIFO that nobody writes is waited for, until the reading is stopped") {

@@ -447,6 +447,35 @@ TEST_CASE("a long response holds back no more than are allowed behind it, and al
   CHECK(generator.counts().waiting == Generator::kMostAhead);
 }
 
+TEST_CASE("a source that is not ready is waited for only where nothing runs, and changes no bit") {
+  const Model model = sampler();
+  const auto asked = requests();
+  const auto expected = Generator(model, options_with(1, 4)).run(asked);
+  for (int every : {1, 3, 1000000}) {  // how often it is ready
+    std::size_t drawn = 0, written = 0;
+    int asked_for = 0, waited = 0;
+    bool was_ready = true;
+    const auto ready = [&] { return was_ready = ++asked_for % every == 0; };
+    const auto source = [&](SampleRequest& request) {
+      if (!was_ready) {
+        CHECK(written == drawn);
+        ++waited;
+      }
+      was_ready = false;  // as where nothing runs, and it isn't asked
+      if (drawn == asked.size()) return false;
+      request = asked[drawn++];
+      return true;
+    };
+    const auto sink = [&](const SampleRequest&, SampledResponse&& response) {
+      CHECK(same_response(response, expected[written++]));
+    };
+    Generator generator(model, options_with(1, 4));
+    generator.run(source, sink, {}, ready);
+    CHECK(written == asked.size());
+    CHECK((waited > 8) == (every == 1000000));
+  }
+}
+
 TEST_CASE("what source, sink and progress throw ends the run, and the next one begins anew") {
   const Model model = sampler();
   const auto asked = requests();

@@ -48,7 +48,6 @@ two_writers() {  # the first is asleep while a second does all, as where a sched
   [ "$(leftovers two.jsonl.zst)" = 1 ]
   kill -CONT "$pid"
   tail -n +2001 prompts.jsonl >&9
-  exec 9>&-
   ends
   [ "$status" = 0 ] || { cat err; return 1; }
   cmp two.jsonl.zst whole.jsonl.zst
