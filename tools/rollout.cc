@@ -65,12 +65,13 @@ int main(int argc, char** argv) {
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
-    catch_stops();
+    leave_on_stops(tool.about().name);
     refuse_same_file(streams.files, streams.output);
     Model model = load_model(options.policy, HeadKind::kLanguage, dtype);
     Rollout rollout(model, options);
     Provenance provenance(tool.provenance());
     provenance.input("policy", rollout.policy_digest());
+    catch_stops();
     const ReaderOptions reading{.salvage = streams.salvage, .whole_shards = true, .stop = stop_descriptor()};
     const auto origin = [&] { return read_for_origin(streams, reading, provenance, "prompts"); };
     if (made_already(tool, streams, provenance.digest(), origin)) return;

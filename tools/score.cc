@@ -59,11 +59,12 @@ int main(int argc, char** argv) {
   threads_option(tool);
 
   return tool.run(argc, argv, [&] {
-    catch_stops();
+    leave_on_stops(tool.about().name);
     refuse_same_file(streams.files, streams.output);
     Scorer scorer(reward_model, reference, options);
     Provenance provenance(tool.provenance());
     provenance.input("models", scorer.digest());
+    catch_stops();
     const ReaderOptions reading{.salvage = streams.salvage,
                                 .whole_shards = true,
                                 .lone_shard = streams.shard.count == 1,
