@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
+#include "lib/base/comm.h"
 #include "lib/cli/exit_table.h"
 
 namespace nudge {
@@ -50,9 +52,11 @@ void prepare_process() {
 }
 
 void leave_on_stops(const std::string& program) {
-  if (!last_words.empty()) return;  // handled already
-  last_words = program + ": error: stopped before its work began, with nothing to be saved\n" + program +
-               ": hint: " + exit_meaning(Exit::kStopped).advice + "\n";
+  static bool handled = false;
+  if (std::exchange(handled, true)) return;
+  if (comm().first())
+    last_words = program + ": error: stopped before its work began, with nothing to be saved\n" + program +
+                 ": hint: " + exit_meaning(Exit::kStopped).advice + "\n";
   handle_stops(leave);
 }
 
@@ -60,6 +64,8 @@ void catch_stops() {
   if (stop_event < 0) stop_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   handle_stops(on_stop);
 }
+
+void end_on_stops() { handle_stops(SIG_DFL); }
 
 bool stop_requested() { return stop_flag != 0; }
 

@@ -144,8 +144,9 @@ int Tool::guarded(const std::function<void()>& action) {
     status = Exit::kInternal, message = "internal error: unknown exception";
   }
   if (const int rank = comm().rank(); rank > 0) {
-    // What fails in all ranks the first one tells, and ends us meanwhile.
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    // What fails in all ranks the first one tells, and ends us meanwhile: launchers try SIGTERM and wait a second or two.
+    end_on_stops();
+    std::this_thread::sleep_for(std::chrono::seconds(5));
     message = "rank " + std::to_string(rank) + ": " + message;
   }
   console_.error(message);

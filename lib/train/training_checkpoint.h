@@ -61,7 +61,8 @@ class TrainingCheckpoint {
   // throws Error kStopped.
   void after(std::int64_t step);
 
-  // Runs f, a part of the run, once the records are kept where they came from no file. A StopRequested in it saves the state after the last step and becomes Error kStopped.
+  // Runs f, a part of the run, once the records are kept where they came from no file. A StopRequested in it saves the
+  // state after the last step and becomes Error kStopped.
   // Where the input or the options are at fault, the run would fail again: nothing of it is kept.
   template <class F>
   void guarded(F&& f) {
