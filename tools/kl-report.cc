@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/kl_evaluation.h"
 #include "lib/train/report_html.h"
@@ -17,9 +18,12 @@ namespace {
 
 FileReport read_report(Tool& tool, const std::string& file, const ReportPolicies& policies, bool salvage,
                        Progress& progress, std::int64_t& responses) {
-  RecordReader in({file}, {.salvage = salvage, .whole_shards = true});
+  RecordReader in({file}, {.salvage = salvage, .whole_shards = true, .stop = stop_descriptor()});
   FileReporter reporter(file == "-" ? "stdin" : file, policies);
-  for (Record record; in.next(record); progress.update(++responses)) reporter.add(record);
+  for (Record record; in.next(record); progress.update(++responses)) {
+    heed_stop();
+    reporter.add(record);
+  }
   warn_of_losses(tool, in);
   return reporter.finish();
 }
@@ -34,22 +38,52 @@ void warn_of_bias(Tool& tool, const FileReport& r) {
   warn(r.foreign, "were sampled by another policy than the old one: k1, k2, k3 are biased");
 }
 
+// All files, in their order.
+std::vector<FileReport> read_reports(Tool& tool, const StreamOptions& streams, const ReportPolicies& policies,
+                                     std::int64_t& responses) {
+  std::vector<FileReport> reports;
+  Progress progress = tool.progress("responses");
+  try {
+    for (const std::string& file : streams.files)
+      reports.push_back(read_report(tool, file, policies, streams.salvage, progress, responses));
+  } catch (const Error& e) {
+    if (e.status() != Exit::kStopped) throw;
+    throw Error(Exit::kStopped, "stopped after " + std::to_string(responses) + " responses: there is no report",
+                "run the same command again; with -o FILE it goes on");
+  }
+  return reports;
+}
+
 // Writes the records back with what a report needs of them.
 void evaluate(Tool& tool, const StreamOptions& streams, const ReportPolicies& policies) {
   Provenance provenance(tool.provenance());
   provenance.input("old", policies.old_digest()).input("new", policies.fresh_digest());
-  const ReaderOptions reading{
-      .salvage = streams.salvage, .whole_shards = true, .lone_shard = streams.shard.count == 1};
+  const ReaderOptions reading{.salvage = streams.salvage,
+                              .whole_shards = true,
+                              .lone_shard = streams.shard.count == 1,
+                              .stop = stop_descriptor()};
   const auto origin = [&] { return read_for_origin(streams, reading, provenance, "records"); };
   if (made_already(tool, streams, provenance.digest(), origin)) return;
-  RecordWriter out = open_output(tool, streams, provenance.digest());
+  RecordWriter out = open_output(tool, streams, provenance.digest(), Unfinished::kGoOn);
+  KeptRecords kept(tool, out, streams.output);
   RecordReader in(streams.files, reading);
   Progress progress = tool.progress("responses");
   RecordEvaluator evaluator(policies, [&](const Record& r) { out.write(r), progress.update(out.records()); });
-  Record record;
-  for (std::int64_t number = 0; in.next(record); ++number)
-    if (streams.shard.takes(number)) evaluator.add(std::move(record));
-  evaluator.finish();
+  save_on_stop(out, streams.output, [&] {
+    const auto next = [&](Record& record) {
+      if (!in.ready()) evaluator.finish(), out.pass_on();
+      return in.next(record);
+    };
+    Record record;
+    for (std::int64_t number = 0; next(record); ++number) {
+      heed_stop();
+      out.keep_up();
+      if (!streams.shard.takes(number) || evaluator.is_kept(record, kept)) continue;
+      evaluator.add(std::move(record));
+    }
+    kept.end();
+    evaluator.finish();
+  });
   warn_of_losses(tool, in);
   set_origin(out, origin_of(in, streams, provenance, "records"));
   finish_output(out, in);
@@ -85,14 +119,16 @@ int main(int argc, char** argv) {
                             "iterations: a row each. docs/kl-report.md lists the keys of --json.\n\n"
                             "With -o the records are written back with what the report needs of them, in place of the "
                             "report: a report of such records needs no policies, and is the same to the last digit, "
-                            "also of shards put together.",
+                            "also of shards put together. Stopped by a signal (75) or killed, the same "
+                            "command goes on behind the records that were saved.",
              .examples = {{"How far the last iteration went.", "kl-report --old p0 --new p1 scored.jsonl.zst"},
                           {"The same in two jobs.",
                            "kl-report --old p0 --new p1 --shard 0/2 -o part-0.jsonl.zst scored.jsonl.zst\n"
                            "kl-report --old p0 --new p1 --shard 1/2 -o part-1.jsonl.zst scored.jsonl.zst\n"
                            "cat part-0.jsonl.zst part-1.jsonl.zst | kl-report"},
                           {"Reward and KL over a run.", "kl-report --html run.html iteration-*.jsonl.zst"}},
-             .kernel_level = [] { return std::string(kernels().name); }});
+             .kernel_level = [] { return std::string(kernels().name); },
+             .stops_saved = true});
   input_files(tool, files);
   tool.group("Policies");
   tool.option("--old", old_folder, "model folder of the policy that sampled")
@@ -124,17 +160,14 @@ int main(int argc, char** argv) {
     std::optional<RecordWriter> page_out;
     if (page)
       page_out.emplace(WriterOptions{.path = *page, .force = streams.force, .digest = {}, .program = "kl-report"});
+    leave_on_stops(tool.about().name);
     const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype);
+    catch_stops();
     if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
     if (output.given()) return evaluate(tool, streams, policies);
     if (files.empty()) files = {"-"};
-    std::vector<FileReport> reports;
     std::int64_t responses = 0;
-    {
-      Progress progress = tool.progress("responses");
-      for (const std::string& file : files)
-        reports.push_back(read_report(tool, file, policies, streams.salvage, progress, responses));
-    }
+    const std::vector<FileReport> reports = read_reports(tool, streams, policies, responses);
     check_same_evaluators(reports);
     for (const FileReport& r : reports) warn_of_bias(tool, r);
     const std::vector<ReportSection> sections = report_sections(reports, clip);

@@ -107,7 +107,7 @@ class RecordWriter {
   void write(const Record& record);
   void write_line(std::string_view line);  // without the newline
   void flush();                            // closes the frame and passes on what was written
-  void keep_up();                          // as write does once a second; for programs that write seldom
+  void keep_up();                          // as write does once a second, on files sooner; before work that takes long
   void pass_on();                          // the same at once; for those that are about to wait
   void set_digest(std::string digest);     // for the end mark, where it is known only by then
   void set_shard(int shard, int shards);   // likewise

@@ -95,7 +95,7 @@ struct RecordWriter::State {
   void put(std::string_view bytes);
   void shorten(std::int64_t size);
   void line_ends(std::size_t begin);
-  void keep_up();
+  bool is_late() const;
   void pass_on();
   void pass_on_frame();
   void put_behind();
@@ -216,12 +216,10 @@ void RecordWriter::State::line_ends(std::size_t begin) {
   pending += '\n';
   ++count;
   if (pending.size() >= options.frame_text) return pass_on_frame();
-  keep_up();
+  if (is_late()) pass_on();
 }
 
-void RecordWriter::State::keep_up() {
-  if (Clock::now() - passed_on >= kPatience) pass_on();
-}
+bool RecordWriter::State::is_late() const { return Clock::now() - passed_on >= kPatience; }
 
 void RecordWriter::State::pass_on() {
   if (pending.size() == journaled) return;
@@ -331,7 +329,9 @@ void RecordWriter::flush() {
 }
 void RecordWriter::keep_up() {
   const ProfileScope scope(Part::kWriting);
-  state_->keep_up();
+  // To copy what is new into a file is soon done, where no thread is at it; and the caller may be away for long.
+  const bool soon_done = state_->regular && !state_->behind.joinable();
+  if (soon_done || state_->is_late()) state_->pass_on();
 }
 void RecordWriter::pass_on() {
   const ProfileScope scope(Part::kWriting);

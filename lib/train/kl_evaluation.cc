@@ -159,9 +159,24 @@ WindowEvaluator::Take RecordEvaluator::take() {
   };
 }
 
+void RecordEvaluator::check_id(const std::string& where, const std::string& id) {
+  if (!ids_.insert(id).second) bad_input(where + ": the id \"" + id + "\" was there before");
+}
+
+bool RecordEvaluator::is_kept(const Record& record, KeptRecords& kept) {
+  const bool is = kept.take([&](const Record& there) {
+    Record made = record;
+    const std::int64_t tokens = there.list_shape("response_ids").size;
+    write_evaluation(made, policies_.evaluators(), read_evaluation(there, policies_.evaluators(), tokens));
+    return made;
+  });
+  if (is) check_id(record.where(), record.text("id"));
+  return is;
+}
+
 void RecordEvaluator::add(Record record) {
   Trajectory t = read_response(record, policies_, limits_);
-  if (!ids_.insert(t.id).second) bad_input(t.where + ": the id \"" + t.id + "\" was there before");
+  check_id(t.where, t.id);
   if (t.temperature == 0) t.temperature = 1;
   waiting_.push_back(std::move(record));
   window_.add(std::move(t), take());

@@ -11,6 +11,7 @@
 
 #include "lib/io/record.h"
 #include "lib/model/folder.h"
+#include "lib/train/streams.h"
 #include "lib/train/trajectory.h"
 
 namespace nudge {
@@ -93,14 +94,18 @@ class WindowEvaluator {
 class RecordEvaluator {
  public:
   using Put = std::function<void(const Record&)>;
-  RecordEvaluator(const ReportPolicies& policies, Put put, std::int64_t micro_tokens = 4096);
+  RecordEvaluator(const ReportPolicies& policies, Put put, std::int64_t micro_tokens = 1024);
 
+  // Whether an earlier run evaluated the record already. To be asked before add() is called. Errors: kBadInput for an id
+  // that was there before.
+  bool is_kept(const Record& record, KeptRecords& kept);
   // Errors: those of read_response, write_evaluation; kBadInput for an id that was there before.
   void add(Record record);
-  void finish();
+  void finish();  // evaluates what waits; more may be added then
 
  private:
   WindowEvaluator::Take take();
+  void check_id(const std::string& where, const std::string& id);
 
   const ReportPolicies& policies_;
   ModelConfig limits_;
