@@ -71,7 +71,7 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers asan bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers asan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, the library and the man pages (default)
 
@@ -156,6 +156,26 @@ sanitize := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sa
 level_sanitize := -O2 -fno-sanitize=null,alignment,object-size --param asan-stack=0
 asan: deps  ## the whole suite under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory check CXXFLAGS='$(sanitize)' LEVELFLAGS='$(level_sanitize)'
+
+# Fuzzers are built by clang, whose libFuzzer drives them, from the folders that read what others wrote.
+unfuzzed  := $(patsubst %,lib/model/%.cc,transformer ops head generate folder parameters sample)
+fuzzed    := $(filter-out $(unfuzzed),$(filter lib/base/% lib/io/% lib/model/%,$(plain)))
+fuzz_objs := $(patsubst %.cc,$(build)/%.o,$(fuzzed) $(filter-out tests/fuzz/test_%.cc,$(wildcard tests/fuzz/*.cc)))
+sanitize_clang := -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all
+fuzz_make  = $(MAKE) --no-print-directory CXX=clang++ \
+  CXXFLAGS='$(sanitize_clang) -fsanitize=fuzzer-no-link,address,undefined'
+TIME      ?= 60
+FUZZ      ?=
+$(build)/fuzz: $(fuzz_objs)
+	$(say) LINK fuzz
+	$(Q)$(CXX) $(all_flags) -fsanitize=fuzzer $^ $(libraries) -o $@
+.PHONY: fuzz-program
+fuzz-program: $(build)/fuzz
+
+fuzz: deps  ## look for inputs that break a promise, TIME seconds for each fuzzer (or FUZZ='record text')
+	@sh tests/deps.sh clang libclang-rt-14-dev
+	@$(fuzz_make) $(jobs) fuzz-program
+	@sh tests/fuzz/run.sh $$($(fuzz_make) -s print-build)/fuzz $(TIME) $(FUZZ)
 
 check-layers:  ## prove that a file includes its own folder or a lower floor
 	@sh tests/layers.sh

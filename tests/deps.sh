@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what building and testing need and the machine lacks. Debian and its kin by apt; elsewhere
 # it names what to install.
+# usage: tests/deps.sh [PACKAGE...]   (what a target needs beyond that)
 set -eu
 # For building: up to libopenmpi-dev, without which there is no --ranks. For the tests, the demo and the documents'
 # examples: mpirun; zstd and jq beside the programs; man-db and mandoc to judge the man pages; strace to let the system
@@ -9,6 +10,7 @@ set -eu
 packages='g++ make pkg-config libeigen3-dev libsimdjson-dev libcli11-dev doctest-dev libzstd-dev
 libpcre2-dev libutf8proc-dev libxxhash-dev libopenmpi-dev openmpi-bin zstd jq man-db mandoc strace bsdextrautils'
 programs='pkg-config zstd jq man mandoc strace column script'
+packages="$packages $*"
 missing=
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
