@@ -71,7 +71,7 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers asan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, the library and the man pages (default)
 
@@ -157,6 +157,11 @@ level_sanitize := -O2 -fno-sanitize=null,alignment,object-size --param asan-stac
 asan: deps  ## the whole suite under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory check CXXFLAGS='$(sanitize)' LEVELFLAGS='$(level_sanitize)'
 
+# By clang, whose runtime is the better one. Threads are our own pool's, all of whose locking it sees.
+tsan: deps  ## the whole suite under the thread sanitizer
+	@sh tests/deps.sh clang libclang-rt-14-dev
+	@$(MAKE) --no-print-directory check CXX=clang++ CXXFLAGS='-O1 -g1 -fsanitize=thread' LEVELFLAGS=-O2
+
 # Fuzzers are built by clang, whose libFuzzer drives them, from the folders that read what others wrote.
 unfuzzed  := $(patsubst %,lib/model/%.cc,transformer ops head generate folder parameters sample)
 fuzzed    := $(filter-out $(unfuzzed),$(filter lib/base/% lib/io/% lib/model/%,$(plain)))
@@ -176,6 +181,25 @@ fuzz: deps  ## look for inputs that break a promise, TIME seconds for each fuzze
 	@sh tests/deps.sh clang libclang-rt-14-dev
 	@$(fuzz_make) $(jobs) fuzz-program
 	@sh tests/fuzz/run.sh $$($(fuzz_make) -s print-build)/fuzz $(TIME) $(FUZZ)
+
+check-faults: deps  ## every fault in every call, kill -9 in loops of 200 (half an hour)
+	@$(MAKE) --no-print-directory $(jobs) all test-programs
+	@for area in faults resume stop ranks shards; do \
+	  NUDGE_CHECK_FAULTS=1 sh tests/cli/run.sh $(build) "$$area/*" || exit 1; done
+
+check-slurm: deps  ## docs/cluster on a private Slurm: preemption, time limits, lost nodes (minutes)
+	@sh tests/deps.sh slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
+	@$(MAKE) --no-print-directory $(jobs) all
+	@NUDGE_CHECK_SLURM=1 sh tests/cli/run.sh $(build) 'slurm/*'
+
+check-old-cpu: deps  ## as an emulated Haswell the same bits, as a Nehalem a refusal (minutes)
+	@sh tests/deps.sh qemu-user
+	@$(MAKE) --no-print-directory $(jobs) all $(build)/test-law
+	@NUDGE_CHECK_OLD_CPU=1 sh tests/cli/run.sh $(build) 'old_cpu/*'
+
+soak: deps  ## 200 iterations of PPO, and again with 20 cuts: no growth, the same bytes (a quarter of an hour)
+	@$(MAKE) --no-print-directory $(jobs) all
+	@sh tests/soak.sh $(build)
 
 check-layers:  ## prove that a file includes its own folder or a lower floor
 	@sh tests/layers.sh

@@ -69,7 +69,9 @@ ProcessorLevels processor_levels() {
 }
 
 const Kernels& choose_kernels(const char* wanted, ProcessorLevels has) {
-  if (!has.v3) throw Error(Exit::kInternal, "this processor lacks AVX2/FMA; nudge needs x86-64-v3");
+  if (!has.v3)
+    throw Error(Exit::kInternal, "this processor lacks AVX2/FMA; nudge needs x86-64-v3",
+                "those of Intel since Haswell and of AMD since Excavator have them");
   const std::string name = wanted != nullptr ? wanted : "";
   if (name.empty()) return has.amx ? amx_table() : has.v4 ? v4::table : v3::table;
   if (name == "v3") return v3::table;

@@ -1,10 +1,11 @@
 # Commands in README.md and docs/*.md: blocks marked sh are run, those marked console are known.
 . "$ROOT/tests/cli/docs/set.inc"
 
+pages="$ROOT/README.md $(echo "$ROOT"/docs/*.md) $ROOT/docs/cluster/README.md"
 mkdir blocks
 extract() {
-  for page in "$ROOT"/README.md "$ROOT"/docs/*.md; do
-    name=${page##*/}
+  for page in $pages; do
+    name=$(echo "${page#"$ROOT"/}" | sed 's|^docs/||; s|/|-|g')
     awk -v to="blocks/${name%.md}" -f "$ROOT/tests/cli/docs/extract.awk" "$page"
   done
 }
@@ -21,6 +22,10 @@ make bench-ranks	a minute of both processors, and needs an MPI
 rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base > scored.jsonl.zst	before the next two
 mpirun -n 4 ppo-step --ranks 4 --groups 8 --policy p0 --critic-init rm scored.jsonl.zst -o p1	needs an MPI; tests/cli/ranks has its like
 srun -K -n 4 --mpi=pmix ppo-step --ranks 4 --groups 8 --policy p0 --critic-init rm scored.jsonl.zst -o p1	needs Slurm
+cp docs/cluster/settings.sh run/	needs Slurm; make check-slurm
+docs/cluster/submit.sh run/settings.sh --partition=batch	needs Slurm; make check-slurm
+cp docs/cluster/Makefile.example run/Makefile	tests/cli/docs/cluster.sh
+make -C run -j2	tests/cli/docs/cluster.sh
 g++ -std=c++20 -I/usr/local/include/nudge use.cc -lnudge -pthread $(pkg-config --libs libzstd simdjson libpcre2-8 libutf8proc libxxhash)	after make install; tests/cli/make/install.sh does it in a folder
 make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
 make && sh tests/cli/run.sh $(make -s print-build) 'ppo/*'	builds
@@ -38,16 +43,16 @@ targets() {
 }
 ok "the make targets among it exist" targets
 links() {
-  for page in "$ROOT"/README.md "$ROOT"/docs/*.md; do
+  for page in $pages; do
     for file in $(grep -oE '\]\([^)#:]+\)' "$page" | tr -d '])(') $(grep -oE '\b[a-z-]+\.md\b' "$page"); do
-      [ -e "$ROOT/$file" ] || [ -e "$ROOT/docs/$file" ] || [ -e "$ROOT/docs/experiments/$file" ] || {
+      [ -e "${page%/*}/$file" ] || [ -e "$ROOT/$file" ] || [ -e "$ROOT/docs/$file" ] || [ -e "$ROOT/docs/experiments/$file" ] || {
         echo "${page##*/}: no file $file"; return 1; }
     done
   done
 }
 ok "documents that are named exist" links
 places() {
-  grep -ohE '`(lib|tests|tools|docs)/[a-zA-Z0-9_/.-]+`' "$ROOT"/README.md "$ROOT"/docs/*.md | tr -d '`' > named
+  grep -ohE '`(lib|tests|tools|docs)/[a-zA-Z0-9_/.-]+`' $pages | tr -d '`' > named
   while read -r file; do
     case $file in *[A-Z][A-Z]*) continue ;; esac  # a pattern such as AREA/NAME
     [ -e "$ROOT/$file" ] || { echo "no file or folder $file"; return 1; }
