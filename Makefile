@@ -77,7 +77,7 @@ all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, t
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 16
-	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS V=1 (show the commands; MPI: ompi, mpich, none)'
+	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS TIME FUZZ V=1 (show the commands; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
 	@sh tests/deps.sh
@@ -157,10 +157,12 @@ level_sanitize := -O2 -fno-sanitize=null,alignment,object-size --param asan-stac
 asan: deps  ## the whole suite under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory check CXXFLAGS='$(sanitize)' LEVELFLAGS='$(level_sanitize)'
 
-# By clang, whose runtime is the better one. Threads are our own pool's, all of whose locking it sees.
+# By clang, whose runtime is the better one. Threads are our own pool's, all of whose locking it sees. Tests fork, and ask
+# for more memory than there is.
 tsan: deps  ## the whole suite under the thread sanitizer
 	@sh tests/deps.sh clang libclang-rt-14-dev
-	@$(MAKE) --no-print-directory check CXX=clang++ CXXFLAGS='-O1 -g1 -fsanitize=thread' LEVELFLAGS=-O2
+	@TSAN_OPTIONS="die_after_fork=0:allocator_may_return_null=1:$$TSAN_OPTIONS" \
+	  $(MAKE) --no-print-directory check CXX=clang++ CXXFLAGS='-O1 -g1 -fsanitize=thread' LEVELFLAGS=-O2
 
 # Fuzzers are built by clang, whose libFuzzer drives them, from the folders that read what others wrote.
 unfuzzed  := $(patsubst %,lib/model/%.cc,transformer ops head generate folder parameters sample)

@@ -162,7 +162,7 @@ TEST_CASE("loops within loops and loops of two threads visit each item once, and
 }
 
 TEST_CASE("where the system refuses threads a loop goes on with those there are") {
-  if (!test::kMemoryCanBeLimited) return test::skip("the address sanitizer");
+  if (!test::kMemoryCanBeLimited) return test::skip("a sanitizer");
   const pid_t child = ::fork();
   if (child == 0) {
     const rlimit limit = {1, 1};  // no memory for stacks

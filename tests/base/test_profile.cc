@@ -150,6 +150,6 @@ TEST_CASE("limits are measured, for the vectors of a level; what can't be had is
   CHECK(limits.fma > 1e8);
   CHECK(limits.read > 1e7);
   CHECK(measure_limits("", 1 << 20, 1).fma == 0);
-  if (!test::kMemoryCanBeLimited) return;  // the address sanitizer ends a program for such a size
+  if (!test::kMemoryCanBeLimited) return;  // sanitizers end a program for such a size
   CHECK(measure_limits("", std::numeric_limits<std::int64_t>::max() / 2, 1).read == 0);
 }

@@ -24,8 +24,10 @@ void skip(const std::string& why);
 // it is absent.
 std::string oracle_folder();
 
-// Whether a limit of the address space can be tried: the address sanitizer's programs end by it.
-#if defined(__SANITIZE_ADDRESS__)
+// Whether a limit of the address space can be tried: programs of the address and thread sanitizers end by it.
+#if defined(__has_feature)  // clang's way to tell
+constexpr bool kMemoryCanBeLimited = !(__has_feature(address_sanitizer) || __has_feature(thread_sanitizer));
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kMemoryCanBeLimited = false;
 #else
 constexpr bool kMemoryCanBeLimited = true;

@@ -268,7 +268,7 @@ TEST_CASE("a frame that needs a larger window than zstd allows is refused, with 
 }
 
 TEST_CASE("a frame for which there is no memory is not damage, with salvage neither") {
-  if (!kMemoryCanBeLimited) return skip("the address sanitizer");
+  if (!kMemoryCanBeLimited) return skip("a sanitizer");
   make_file("window.zst", frame_of_window(27));
   const int status = in_child([] {
     const rlimit limit{address_space() + (32 << 20), RLIM_INFINITY};

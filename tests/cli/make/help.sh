@@ -3,7 +3,7 @@
 in_tree help > help
 
 names_all() {  # but those that only other targets and scripts ask for
-  sed -n 's/^\.PHONY: //p' "$ROOT/Makefile" | tr ' ' '\n' | grep -vxE 'man|test-programs|print-build' > targets
+  sed -n 's/^\.PHONY: //p' "$ROOT/Makefile" | tr ' ' '\n' | grep -vxE 'man|test-programs|print-build|fuzz-program' > targets
   [ "$(wc -l < targets)" -ge 10 ]
   while read -r target; do grep -Eq "^$target  +[^ ]" help || { echo "not listed: $target"; return 1; }; done < targets
 }
@@ -48,6 +48,11 @@ without_apt() {  # what deps.sh says where there is none; every program but the 
   expect_status 1 env "PATH=$PWD/stand-ins" CXX=absent /bin/sh "$ROOT/tests/deps.sh"
 }
 ok "deps.sh asks for doctest where there is no apt" without_apt
+fuzzing() {
+  in_tree -n fuzz TIME=7 FUZZ='mark text' > commands 2>&1
+  grep -E 'tests/fuzz/run.sh .*/fuzz 7 mark text$' commands
+}
+ok "make fuzz takes TIME and FUZZ" fuzzing
 job_count() {  # what check hands on: nothing where -j was given, all processors elsewhere
   in_tree -n -j3 check > jobs 2>&1
   grep -q 'no-print-directory  *all test-programs' jobs || { cat jobs; return 1; }
