@@ -24,12 +24,16 @@ void skip(const std::string& why);
 // it is absent.
 std::string oracle_folder();
 
-// Whether a limit of the address space can be tried: programs of the address and thread sanitizers end by it.
-#if defined(__has_feature)  // clang's way to tell
-constexpr bool kMemoryCanBeLimited = !(__has_feature(address_sanitizer) || __has_feature(thread_sanitizer));
+// What sanitizers rule out, as clang tells of them and as g++ does. Programs of the address and thread sanitizers end by
+// a limit of the address space; the thread sanitizer keeps signals back while a file is opened.
+#if defined(__has_feature)
+constexpr bool kUnderThreadSanitizer = __has_feature(thread_sanitizer);
+constexpr bool kMemoryCanBeLimited = !(__has_feature(address_sanitizer) || kUnderThreadSanitizer);
 #elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kUnderThreadSanitizer = false;
 constexpr bool kMemoryCanBeLimited = false;
 #else
+constexpr bool kUnderThreadSanitizer = false;
 constexpr bool kMemoryCanBeLimited = true;
 #endif
 

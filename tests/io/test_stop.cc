@@ -126,6 +126,7 @@ TEST_CASE("a reader is ready where it has something to begin with") {
 }
 
 TEST_CASE("a FIFO that nobody writes is waited for, until the reading is stopped") {
+  if (kUnderThreadSanitizer) return skip("the thread sanitizer");
   const std::string name = fresh_fifo();
   const int status = in_child([&] {
     const int event = ::eventfd(0, 0);
@@ -141,6 +142,7 @@ TEST_CASE("a FIFO that nobody writes is waited for, until the reading is stopped
 }
 
 TEST_CASE("other signals do not end the waiting for a FIFO") {
+  if (kUnderThreadSanitizer) return skip("the thread sanitizer");
   const std::string name = fresh_fifo();
   const pid_t reader = ::fork();
   if (reader == 0) {
@@ -155,6 +157,7 @@ TEST_CASE("other signals do not end the waiting for a FIFO") {
 }
 
 TEST_CASE("a FIFO that nobody reads is waited for by its writer, until a signal") {
+  if (kUnderThreadSanitizer) return skip("the thread sanitizer");
   const std::string name = fresh_fifo();
   const int status = in_child([&] {
     interrupt_often(-1);
