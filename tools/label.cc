@@ -6,6 +6,7 @@
 #include "lib/base/digest.h"
 #include "lib/cli/signals.h"
 #include "lib/cli/terminal.h"
+#include "lib/io/files.h"
 #include "lib/train/label_session.h"
 #include "lib/train/streams.h"
 
@@ -168,6 +169,7 @@ int main(int argc, char** argv) {
     if (!o.by && output.ends_with(".zst")) {
       usage_error("a human's decisions are kept as plain lines: no .zst", "name a .jsonl");
     }
+    if (!output.empty() && output != "-" && !file_exists(output)) check_folder_of(output);
     RecordReader reader(o.streams.files,
                         {.salvage = o.streams.salvage, .whole_shards = true, .stop = stop_descriptor()});
     AnswerGroups groups = read_groups(o, reader);

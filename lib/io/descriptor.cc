@@ -14,6 +14,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "lib/io/files.h"
+
 namespace nudge {
 
 void system_error(Exit status, const std::string& subject, const std::string& what, int error) {
@@ -180,6 +182,10 @@ void check_creatable(const std::string& output, bool force, bool folder) {
   } else if (errno != ENOENT) {
     system_error(Exit::kCannotCreate, output, "can't be created", errno);
   }
+  check_folder_of(output);
+}
+
+void check_folder_of(const std::string& output) {
   const std::string parent = parent_of(output);
   if (::access(parent.c_str(), W_OK | X_OK) != 0) {
     system_error(Exit::kCannotCreate, output, "can't be created in folder " + parent, errno);

@@ -14,6 +14,10 @@ std::string read_file(const std::string& path, std::size_t limit = std::size_t{1
 // Whether something is there, be it a file that can't be read: false is for absent alone.
 bool file_exists(const std::string& path);
 
+// For programs that open their output late: kCannotCreate where the folder that it is to stand in is missing or
+// read-only.
+void check_folder_of(const std::string& output);
+
 // Writes a new file and syncs it. Errors: kCannotCreate (exists, no such folder), kIo.
 void write_file(const std::string& path, std::string_view text);
 
