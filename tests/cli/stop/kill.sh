@@ -31,9 +31,11 @@ killed() {
   [ "$(leftovers "$name")" = 0 ]
   [ $kills -ge $((times / 2)) ] && [ $kept -ge 2 ] || { echo "$kills kills, $kept went on"; return 1; }
 }
+times=10
+[ -z "${NUDGE_CHECK_FAULTS:-}" ] || times=200
 for form in jsonl jsonl.zst; do
-  ok "rollout, $form" killed 10 whole.$form cut.$form rollout --policy "$TINY/p0" --max-tokens 4 prompts.jsonl
-  ok "score, $form" killed 10 scored.$form cut.scored.$form score --ref "$TINY/base" whole.jsonl
+  ok "rollout, $form" killed "$times" whole.$form cut.$form rollout --policy "$TINY/p0" --max-tokens 4 prompts.jsonl
+  ok "score, $form" killed "$times" scored.$form cut.scored.$form score --ref "$TINY/base" whole.jsonl
 done
 
 two_writers() {  # the first is asleep while a second does all, as where a scheduler lost sight of it
