@@ -185,13 +185,6 @@ void check_creatable(const std::string& output, bool force, bool folder) {
   check_folder_of(output);
 }
 
-void check_folder_of(const std::string& output) {
-  const std::string parent = parent_of(output);
-  if (::access(parent.c_str(), W_OK | X_OK) != 0) {
-    system_error(Exit::kCannotCreate, output, "can't be created in folder " + parent, errno);
-  }
-}
-
 int rename_new(const std::string& from, const std::string& to) {
   if (::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;

@@ -50,6 +50,13 @@ std::string read_file(const std::string& path, std::size_t limit) {
   }
 }
 
+void check_folder_of(const std::string& output) {
+  const std::string parent = parent_of(output);
+  if (::access(parent.c_str(), W_OK | X_OK) != 0) {
+    system_error(Exit::kCannotCreate, output, "can't be created in folder " + parent, errno);
+  }
+}
+
 bool file_exists(const std::string& path) {
   std::error_code error;  // set where it can't be told, such as in a loop of links
   return std::filesystem::exists(path, error) || error;

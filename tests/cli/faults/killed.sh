@@ -47,7 +47,7 @@ killed_at_random() {
   rm -rf work/timed
   awk -v n="$2" -v ms=$took 'BEGIN { srand(1); for (i = 0; i < n; ++i) printf "%.4f\n", rand() * ms * 1.2 / 1000 }' > waits
   while read -r wait; do
-    under=exec; make_output "$1" "$output" --force 2> err &
+    under="exec"; make_output "$1" "$output" --force 2> err &
     under=
     sleep "$wait"
     kill -KILL $! 2> /dev/null || true
