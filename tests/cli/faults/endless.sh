@@ -6,13 +6,13 @@ prlimit --as=1000000000 label --version > out 2>&1 || skip "the programs need mu
 
 head -c 400000000 /dev/zero | tr '\0' a > endless
 { head -n 2 "$TINY/scored.jsonl" && cat endless; } > behind
-zstd -q endless -o bomb.zst
+zstd -q --long=27 endless -o bomb.zst  # with the largest window that zstd takes unasked
 [ "$(wc -c < bomb.zst)" -lt 100000 ]
 # A quarter of a line's limit in each of many frames, of which none ends its line.
 head -c 16000000 endless | zstd -q > piece.zst
 for _ in 1 2 3 4 5 6 7 8 9 10; do cat piece.zst; done > frames.zst
 
-bounded() { prlimit --as=800000000 "$@"; }
+bounded() { prlimit --as=1000000000 "$@"; }
 run() {
   case $1 in
     sft-train) bounded sft-train -q --init "$TINY/base" "$2" -o made ;;
