@@ -6,7 +6,7 @@
 
 namespace nudge::NUDGE_LEVEL {
 
-void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                float* scratch);
 
@@ -118,10 +118,10 @@ NUDGE_INLINE void multiply_panel(const uint16_t* a, int64_t a_step, const uint16
 
 }  // namespace
 
-void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                float* scratch) {
-  const Job j = {a, row, column, bias, c, ldc, M, N, K, accumulate, scratch};
+  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch};
   auto* tiles_of_a = reinterpret_cast<uint16_t*>(scratch);
   const int64_t padded = ceiling(K, kDepth) * kDepth, blocks = most(1, ceiling(K, kBlock));
   const int64_t block = most(1, ceiling(ceiling(K, blocks), kDepth)) * kDepth;  // equal shares
@@ -134,7 +134,8 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
         copy_tiles(j, first + m, least(kRows, part - m), k, steps, tiles_of_a + m / kRows * strip);
       for (int64_t p = panel_begin; p < panel_end; ++p) {
         const uint16_t* b = packed + p * kPanel * padded + k * kPanel;
-        const float* ending = bias != nullptr && k + steps == K ? bias + p * kPanel : nullptr;
+        const bool last = k + block >= K;
+        const float* bias = ending.bias != nullptr && last ? ending.bias + p * kPanel : nullptr;
         for (int64_t m = 0; m < part; m += 2 * kRows) {
           const int64_t rows = least(2 * kRows, part - m);
           Corner corner(j, c + (first + m) * ldc + p * kPanel, rows, least(kPanel, N - p * kPanel));
@@ -143,8 +144,9 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
           const uint16_t* strips = tiles_of_a + m / kRows * strip;
           if (rows > kRows) multiply_panel<true>(strips, strip, b, tiles, from_zero, corner);
           else multiply_panel<false>(strips, strip, b, tiles, from_zero, corner);
-          corner.put(ending);
+          corner.put(bias);
         }
+        if (last) end_rows(j, first, part, panel_begin, p + 1 - panel_begin, panel_end - panel_begin);
       }
     }
   }

@@ -22,7 +22,7 @@ extern const Kernels table;
 }
 
 namespace amx {
-void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const float* bias,
+void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
                float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
                std::int64_t panel_end, bool accumulate, float* scratch);
 }

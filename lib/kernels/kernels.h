@@ -48,6 +48,18 @@ struct KvBlocks {
 
 constexpr int64_t kPanelColumns = 32;  // of a packed matrix, see pack
 
+// What becomes of a product's elements while they are in a cache: C = residual + (chain + bias), and then `active` =
+// activation(C) or C activation'(slope_at), by a function of the same table. Each may be null; the matrices have C's
+// shape and distance of rows, and `active` may be C.
+struct Ending {
+  const float* bias = nullptr;      // [N]
+  const float* residual = nullptr;  // not C
+  void (*activation)(const float* x, float* y, int64_t n) = nullptr;  // y may be x
+  void (*activation_backward)(const float* x, const float* dy, float* dx, int64_t n) = nullptr;
+  const float* slope_at = nullptr;
+  float* active = nullptr;
+};
+
 struct Kernels {
   const char* name;  // "v3", "v4", "amx"
 
@@ -140,11 +152,11 @@ struct Kernels {
   // transpose needs no copy of all of it.
   void (*pack_transpose)(const float* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                          int64_t panel_end, float* out);
-  // C[m, n] (+)= sum over k = 0, 1, ... of A[m, k] B[k, n] (+ bias[n]): one chain of FMAs per element, in
-  // that order, from 0 or, with `accumulate`, from what C holds; bias (may be null) is added at the end.
+  // C[m, n] (+)= sum over k = 0, 1, ... of A[m, k] B[k, n]: one chain of FMAs per element, in that order, from 0 or,
+  // with `accumulate`, from what C holds; then the ending.
   // A[m, k] is a[m * row + k * column]. Columns are those of panels [panel_begin, panel_end), panel p's
-  // being 32p..; `packed` and `c` are the whole matrices' starts. `scratch`: gemm_scratch floats.
-  void (*gemm)(const float* a, int64_t row, int64_t column, const float* packed, const float* bias, float* c,
+  // being 32p..; `packed`, `c` and the ending's are the whole matrices' starts. `scratch`: gemm_scratch floats.
+  void (*gemm)(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                float* scratch);
   // The same with both factors rounded to bf16, in the arithmetic of the processors' tiles: within each block of 32 k
@@ -155,8 +167,8 @@ struct Kernels {
                     int64_t panel_end, uint16_t* packed);
   void (*pack_transpose_bf16)(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                               int64_t panel_end, uint16_t* out);
-  void (*gemm_bf16)(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
-                    int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end,
+  void (*gemm_bf16)(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending,
+                    float* c, int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end,
                     bool accumulate, float* scratch);
   int64_t gemm_scratch;
 

@@ -73,15 +73,16 @@ void pack(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int
           float* packed);
 void pack_transpose(const float* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                     int64_t panel_end, float* out);
-void gemm(const float* a, int64_t row, int64_t column, const float* packed, const float* bias, float* c, int64_t ldc,
-          int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate, float* scratch);
+void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c,
+          int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+          float* scratch);
 // matrix_bf16.cc
 int64_t packed_size_bf16(int64_t K, int64_t N);
 void pack_bf16(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
                int64_t panel_end, uint16_t* packed);
 void pack_transpose_bf16(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                          int64_t panel_end, uint16_t* out);
-void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                float* scratch);
 // The floats of gemm's scratch. Here and not in matrix.cc because the table is then a constant: a start-up

@@ -14,6 +14,7 @@ constexpr int64_t kSlots = strip_scratch / kSlot;  // that fit into the scratch
 static_assert(kSlots >= 4);
 constexpr int64_t kDeep = 4;                       // blocks of k per copy of A while there are many rows
 constexpr int64_t kFetch = 512;                    // floats: 2 KiB
+constexpr int64_t kEnding = 4;                     // panels that are ended together, so that rows are some lines long
 
 NUDGE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 NUDGE_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -23,7 +24,7 @@ NUDGE_INLINE int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 struct Job {
   const float* a;
   int64_t row, column;
-  const float* bias;
+  const Ending& ending;
   float* c;
   int64_t ldc, M, N, K;
   bool accumulate;
@@ -69,12 +70,30 @@ template <int R, int W> NUDGE_INLINE void begin_tile(const Job& j, int64_t m, in
   else clear(t);
 }
 template <int R, int W> NUDGE_INLINE void end_tile(const Job& j, int64_t m, int64_t n, bool last, Tile<R, W>& t) {
-  if (j.bias != nullptr && last) {
+  if (j.ending.bias != nullptr && last) {
     Tile<1, W> bias;
-    load_tile(bias, j.bias + n, 0, j.N - n);
+    load_tile(bias, j.ending.bias + n, 0, j.N - n);
     each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = t.at[r][w] + bias.at[0][w]; });
   }
   store_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
+}
+
+// What the ending asks for beyond the bias, of rows m .. m + rows - 1, each time that kEnding more of `panels` panels
+// from the first on are done: they are still in a cache.
+static inline void end_rows(const Job& j, int64_t m, int64_t rows, int64_t first, int64_t done, int64_t panels) {
+  if (done < panels && done % kEnding != 0) return;
+  done = least(done, panels);
+  const Ending& e = j.ending;
+  const int64_t n = (first + (done - 1) / kEnding * kEnding) * kPanel;
+  const int64_t columns = least((first + done) * kPanel, j.N) - n;
+  for (int64_t at = m * j.ldc + n; at < (m + rows) * j.ldc + n; at += j.ldc) {
+    for (int64_t i = 0; e.residual != nullptr && i < columns; i += 16) {
+      const int64_t lanes = least(16, columns - i);
+      store_first(j.c + at + i, load_first(e.residual + at + i, lanes) + load_first(j.c + at + i, lanes), lanes);
+    }
+    if (e.activation != nullptr) e.activation(j.c + at, e.active + at, columns);
+    if (e.activation_backward != nullptr) e.activation_backward(e.slope_at + at, j.c + at, e.active + at, columns);
+  }
 }
 
 // Rows m .. m + rows - 1, k .. k + steps - 1 of A, in the strip's form: rows kStripStep apart, or, where A's
@@ -149,6 +168,10 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Run&
             run(Strip{j.strips + (b * strips + s) * kSlot, rows, m, s, strips}, p, least(group, panel_end - p),
                 (b0 + b) * kStripBlock, steps_of(b));
           }
+        }
+        if (b0 + blocks == all_blocks) {
+          end_rows(j, row_of(first), row_of(first + strips) - row_of(first), panel_begin, p + group - panel_begin,
+                   panel_end - panel_begin);
         }
       }
     }

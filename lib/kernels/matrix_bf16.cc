@@ -132,10 +132,10 @@ void pack_transpose_bf16(const uint16_t* packed, int64_t K, int64_t n_begin, int
   }
 }
 
-void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const float* bias, float* c,
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                float* scratch) {
-  const Job j = {a, row, column, bias, c, ldc, M, N, K, accumulate, scratch};
+  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch};
   const bool by_column = row == 1;
   const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1;
   float* unpacked = scratch + strip_scratch;

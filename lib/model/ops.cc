@@ -66,18 +66,28 @@ void pack_with(const float* b, std::int64_t row, std::int64_t column, std::int64
   });
 }
 
+// The ending of what begins at row `row`, column `column` of a matrix of N columns.
+Ending part_of(Ending e, std::int64_t row, std::int64_t column, std::int64_t N) {
+  const std::int64_t at = row * N + column;
+  if (e.bias != nullptr) e.bias += column;
+  if (e.residual != nullptr) e.residual += at;
+  if (e.slope_at != nullptr) e.slope_at += at;
+  if (e.active != nullptr) e.active += at;
+  return e;
+}
+
 template <class A>
 void multiply_with(const float* x, std::int64_t T, const Packed& B, const typename A::Number* packed,
-                   const float* bias, float* y) {
+                   const Ending& ending, float* y) {
   deal_tiles(T, B.N, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
-    A::gemm()(x + row * B.K, B.K, 1, packed, bias, y + row * B.N, B.N, rows, B.N, B.K, begin, end, false,
-              gemm_scratch());
+    A::gemm()(x + row * B.K, B.K, 1, packed, part_of(ending, row, 0, B.N), y + row * B.N, B.N, rows, B.N, B.K,
+              begin, end, false, gemm_scratch());
   });
 }
 
 template <class A>
 void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, const typename A::Number* packed,
-                             float* dx) {
+                             const Ending& ending, float* dx) {
   constexpr std::int64_t kRoom = 131072;  // numbers of B^T at a time: half a megabyte, which stays in a core's cache
   deal_tiles(T, B.K, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
     thread_local Buffer<typename A::Number> part;
@@ -87,8 +97,9 @@ void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, c
     for (std::int64_t n = 0; n < B.N; n += most) {
       const std::int64_t next = std::min(n + most, B.N);
       A::pack_transpose()(packed, B.K, n, next, begin, end, part.data());
-      A::gemm()(dy + row * B.N + n, B.N, 1, part.data(), nullptr, dx + row * B.K + first, B.K, rows,
-                std::min(width, B.K - first), next - n, 0, end - begin, n > 0, gemm_scratch());
+      A::gemm()(dy + row * B.N + n, B.N, 1, part.data(), next == B.N ? part_of(ending, row, first, B.K) : Ending(),
+                dx + row * B.K + first, B.K, rows, std::min(width, B.K - first), next - n, 0, end - begin, n > 0,
+                gemm_scratch());
     }
   });
 }
@@ -106,7 +117,7 @@ void accumulate_outer_with(const float* x, const float* y, std::span<const std::
     pack_with<A>(y + begin[b] * N, N, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);
   deal_tiles(K, N, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
     for (std::size_t b = 0; b + 1 < begin.size(); ++b)
-      A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], nullptr, sum + row * N, N, rows, N,
+      A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], Ending(), sum + row * N, N, rows, N,
                 begin[b + 1] - begin[b], first, last, b > 0 || !begins, gemm_scratch());
   });
 }
@@ -127,16 +138,16 @@ void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K,
   }
 }
 
-void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias, float* y) {
+void multiply(const float* x, std::int64_t T, const Packed& B, const Ending& ending, float* y) {
   const ProfileScope scope = product_scope(Part::kProducts, T, B.K, B.N, B.dtype);
-  if (B.dtype == Dtype::kF32) multiply_with<F32>(x, T, B, B.panels.data(), bias, y);
-  else multiply_with<Bf16>(x, T, B, B.bf16_panels.data(), bias, y);
+  if (B.dtype == Dtype::kF32) multiply_with<F32>(x, T, B, B.panels.data(), ending, y);
+  else multiply_with<Bf16>(x, T, B, B.bf16_panels.data(), ending, y);
 }
 
-void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx) {
+void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const Ending& ending, float* dx) {
   const ProfileScope scope = product_scope(Part::kProductsBackward, T, B.N, B.K, B.dtype);
-  if (B.dtype == Dtype::kF32) multiply_transpose_with<F32>(dy, T, B, B.panels.data(), dx);
-  else multiply_transpose_with<Bf16>(dy, T, B, B.bf16_panels.data(), dx);
+  if (B.dtype == Dtype::kF32) multiply_transpose_with<F32>(dy, T, B, B.panels.data(), ending, dx);
+  else multiply_transpose_with<Bf16>(dy, T, B, B.bf16_panels.data(), ending, dx);
 }
 
 void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
@@ -152,12 +163,6 @@ void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum)
   parallel_ranges(N, 256, [&](std::int64_t begin, std::int64_t end) {
     kernels().add_rows(y + begin, N, T, end - begin, sum + begin);
   });
-}
-
-void add(const float* x, float* y, std::int64_t n) {
-  const ProfileScope scope(Part::kElementwise, 0, 12.0 * n);
-  parallel_ranges(n, 16384,
-                  [&](std::int64_t begin, std::int64_t end) { kernels().add(x + begin, y + begin, end - begin); });
 }
 
 void layer_norm(const float* x, const float* gain, const float* bias, std::int64_t T, std::int64_t C, float eps,

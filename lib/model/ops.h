@@ -8,6 +8,7 @@
 
 #include "lib/base/buffer.h"
 #include "lib/base/dtype.h"
+#include "lib/kernels/kernels.h"
 
 namespace nudge {
 
@@ -23,11 +24,11 @@ struct Packed {
 void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N, Dtype dtype,
           Packed& packed);
 
-// y[T, N] = x[T, K] B (+ bias). bias may be null.
-void multiply(const float* x, std::int64_t T, const Packed& B, const float* bias, float* y);
+// y[T, N] = x[T, K] B, and what the ending makes of it.
+void multiply(const float* x, std::int64_t T, const Packed& B, const Ending& ending, float* y);
 
-// dx[T, K] = dy[T, N] B^T, from the same panels.
-void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, float* dx);
+// dx[T, K] = dy[T, N] B^T, from the same panels, likewise.
+void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const Ending& ending, float* dx);
 
 // sum[K, N] += x[T, K]^T y[T, N], each element one chain over the rows that goes on from what it holds, or, where it
 // `begins` here, from 0. The rows are those of sequences, of which sequence b has begin[b] .. begin[b + 1]: with bf16
@@ -36,8 +37,6 @@ void accumulate_outer(const float* x, const float* y, std::span<const std::int64
                       std::int64_t N, Dtype dtype, bool begins, float* sum);
 // sum[N] += the rows of y[T, N], one after the other.
 void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum);
-
-void add(const float* x, float* y, std::int64_t n);  // y += x
 
 // Layer norm of T rows; mean and rstd [T] are kept for the backward.
 void layer_norm(const float* x, const float* gain, const float* bias, std::int64_t T, std::int64_t C, float eps,

@@ -153,18 +153,20 @@ Packed& room() {
 }
 }  // namespace
 
-void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y) const {
+void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
+                          Ending ending) const {
   const ProfileScope scope(Part::kProducts);
   if (kept.N == 0) copy(l, false, room());
-  multiply(x, T, kept.N == 0 ? room() : kept, bias_at(l), y);
+  ending.bias = bias_at(l);
+  multiply(x, T, kept.N == 0 ? room() : kept, ending, y);
 }
 
 void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept,
-                                   float* dx) const {
+                                   float* dx, const Ending& ending) const {
   const ProfileScope scope(Part::kProductsBackward);
-  if (kept.N > 0) return multiply_transpose(dy, T, kept, dx);
+  if (kept.N > 0) return multiply_transpose(dy, T, kept, ending, dx);
   copy(l, true, room());
-  multiply(dy, T, room(), nullptr, dx);
+  multiply(dy, T, room(), ending, dx);
 }
 
 float Transformer::attention_scale() const {
@@ -228,22 +230,19 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
   trace.blocks.resize(trace.recompute ? 1 : trace.in.size());
   for (Buffer<float>& x : trace.in) x.reserve(T * C);
   for (BlockTrace& b : trace.blocks) reserve(b, T);
-  for (Buffer<float>* x : {&trace.last, &trace.final, &trace.branch, &trace.normed}) x->reserve(T * C);
+  for (Buffer<float>* x : {&trace.last, &trace.final, &trace.normed}) x->reserve(T * C);
   trace.active.reserve(T * config_.inner);
   trace.mean.reserve(T);
   trace.rstd.reserve(T);
   const std::vector<std::int64_t> positions = positions_of(runs, T);
 
-  embed(batch, runs, trace.last.data());
-  const auto bytes = static_cast<std::size_t>(T * C) * sizeof(float);
-  for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
-    const BlockTrace& b = trace.block(l);
-    std::memcpy(trace.in[trace.keep ? l : 0].data(), trace.last.data(), bytes);
+  embed(batch, runs, trace.in[0].data());
+  const std::size_t layers = layout_.layers.size();
+  for (std::size_t l = 0; l < layers; ++l) {
     run_block(l, runs, positions, cache, trace);
-    activate(b, T, trace.active.data());
-    product(trace.active.data(), T, layout_.layers[l].down, packs_[l].down, trace.branch.data());
-    std::memcpy(trace.last.data(), b.middle.data(), bytes);
-    add(trace.branch.data(), trace.last.data(), T * C);
+    float* out = l + 1 < layers ? trace.in[trace.keep ? l + 1 : 0].data() : trace.last.data();
+    product(trace.active.data(), T, layout_.layers[l].down, packs_[l].down, out,
+            {.residual = trace.block(l).middle.data()});
   }
   norm(trace.last.data(), layout_.final_norm, T, trace.final.data(), trace.mean.data(), trace.rstd.data());
 }
@@ -259,11 +258,9 @@ void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std:
   product(trace.normed.data(), T, layer.qkv, packs.qkv, b.qkv.data());
   place(positions, layer, b);
   attend(runs, static_cast<std::int64_t>(l), T, cache, b);
-  product(b.attention.data(), T, layer.proj, packs.proj, trace.branch.data());
-  std::memcpy(b.middle.data(), in, static_cast<std::size_t>(T * config_.width) * sizeof(float));
-  add(trace.branch.data(), b.middle.data(), T * config_.width);
+  product(b.attention.data(), T, layer.proj, packs.proj, b.middle.data(), {.residual = in});
   norm(config_.parallel ? in : b.middle.data(), layer.norm2, T, trace.normed.data(), b.mean2.data(), b.rstd2.data());
-  product(trace.normed.data(), T, layer.up, packs.up, b.up.data());
+  enter_inner(trace.normed.data(), T, l, trace);
 }
 
 void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal, Gradients& g) const {
@@ -271,6 +268,7 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
   const std::int64_t narrow_width = std::max(C, config_.heads * config_.head_dim());
   const std::int64_t wide_width = std::max(config_.gated ? 2 * F : F, row);
   trace.scratch.reserve(T * (C + narrow_width + wide_width + (config_.gated ? F : 0)) + place_scratch(T));
+  if (config_.parallel) trace.branch.reserve(T * C);
   float* dx = trace.scratch.data();         // the gradient by the residual stream
   float* dlast = trace.branch.data();       // what it was at the block's end, where branches are parallel
   float* narrow = dx + T * C;               // [T, C] or [T, H D]
@@ -299,10 +297,9 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
     if (trace.recompute && l + 1 < layout_.layers.size()) run_block(l, runs, positions, trace.cache, trace);
     const float *in = trace.in[l].data(), *read = config_.parallel ? in : b.middle.data();
     if (config_.parallel) std::memcpy(dlast, dx, bytes);
-    activate(b, T, trace.active.data());
+    if (!trace.recompute) activate(b, T, trace.active.data());
     parameters_backward(trace.active.data(), dx, layer.down);
-    product_backward(dx, T, layer.down, packs.down, dactive);
-    activate_backward(b, T, dactive, wide);
+    leave_inner_backward(dx, b, T, l, dactive, wide);
     norm(read, layer.norm2, T, trace.normed.data(), b.mean2.data(), b.rstd2.data());
     parameters_backward(trace.normed.data(), wide, layer.up);
     product_backward(wide, T, layer.up, packs.up, narrow);
@@ -513,31 +510,45 @@ void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, c
 void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) const {
   const ProfileScope scope(Part::kElementwise, 0, config_.gated ? 0 : 8.0 * T * config_.inner);
   if (config_.gated) return silu_gate(b.up.data(), T, config_.inner, active);
-  const auto f = config_.activation == Activation::kGeluTanh ? kernels().gelu_tanh : kernels().gelu_erf;
   parallel_ranges(T * config_.inner, 8192, [&](std::int64_t begin, std::int64_t end) {
-    f(b.up.data() + begin, active + begin, end - begin);
+    activation()(b.up.data() + begin, active + begin, end - begin);
   });
 }
 
-void Transformer::activate_backward(const BlockTrace& b, std::int64_t T, const float* dactive, float* dup) const {
-  const ProfileScope scope(Part::kElementwise, 0, config_.gated ? 0 : 12.0 * T * config_.inner);
-  if (config_.gated) return silu_gate_backward(b.up.data(), dactive, T, config_.inner, dup);
+void Transformer::enter_inner(const float* normed, std::int64_t T, std::size_t l, Trace& trace) const {
+  BlockTrace& b = trace.block(l);
+  float* active = trace.active.data();
+  if (config_.gated) {
+    product(normed, T, layout_.layers[l].up, packs_[l].up, b.up.data());
+    return activate(b, T, active);
+  }
+  product(normed, T, layout_.layers[l].up, packs_[l].up, trace.keep ? b.up.data() : active,
+          {.activation = activation(), .active = active});
+}
+
+void Transformer::leave_inner_backward(const float* dy, const BlockTrace& b, std::int64_t T, std::size_t l,
+                                       float* dactive, float* dup) const {
+  const LinearAt& down = layout_.layers[l].down;
+  if (config_.gated) {
+    product_backward(dy, T, down, packs_[l].down, dactive);
+    return silu_gate_backward(b.up.data(), dactive, T, config_.inner, dup);
+  }
   const bool tanh_form = config_.activation == Activation::kGeluTanh;
-  const auto f = tanh_form ? kernels().gelu_tanh_backward : kernels().gelu_erf_backward;
-  parallel_ranges(T * config_.inner, 8192, [&](std::int64_t begin, std::int64_t end) {
-    f(b.up.data() + begin, dactive + begin, dup + begin, end - begin);
-  });
+  product_backward(dy, T, down, packs_[l].down, dup,
+                   {.activation_backward = tanh_form ? kernels().gelu_tanh_backward : kernels().gelu_erf_backward,
+                    .slope_at = b.up.data(),
+                    .active = dup});
 }
 
 void Transformer::logits(const float* final, std::int64_t n, float* out) const {
   const ProfileScope scope(Part::kHead);
-  multiply(final, n, head_pack_, nullptr, out);
+  multiply(final, n, head_pack_, {}, out);
 }
 
 void Transformer::logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin,
                                   float* dfinal, Gradients& g) const {
   const ProfileScope scope(Part::kHead);
-  multiply_transpose(dlogits, begin.back(), head_pack_, dfinal);
+  multiply_transpose(dlogits, begin.back(), head_pack_, {}, dfinal);
   accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype,
                    g.begins(layout_.unembedding), g.at(layout_.unembedding));
 }

@@ -53,7 +53,7 @@ struct Trace {
   Buffer<float> normed, active;    // [T, C], [T, F]: what a norm or an activation yields, of the block at work
   Buffer<float> last, mean, rstd;  // before the final norm
   Buffer<float> final;             // [T, C], what the heads read
-  Buffer<float> branch;            // [T, C], a block's contribution to the residual
+  Buffer<float> branch;            // [T, C]: the gradient at a block's end, where branches are parallel
   KvCache cache;                   // one layer's keys and values, where no other cache is given
   Buffer<float> scratch;           // the backward's
 };
@@ -156,9 +156,11 @@ class Transformer {
   const float* bias_at(const LinearAt& l) const { return l.bias < 0 ? nullptr : at(l.bias); }
   // The kernels' copy of the matrix B[in, out], or of its transpose.
   void copy(const LinearAt& l, bool transposed, Packed& to) const;
-  // y[T, out] = x B + bias and dx[T, in] = dy B^T, by the copy where there is one.
-  void product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y) const;
-  void product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx) const;
+  // y[T, out] = x B + bias and dx[T, in] = dy B^T, by the copy where there is one, with what else ends them.
+  void product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
+               Ending ending = {}) const;
+  void product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx,
+                        const Ending& ending = {}) const;
   void reserve(BlockTrace& block, std::int64_t T) const;
   void embed(const Batch& batch, std::span<const Run> runs, float* out) const;
   void embed_backward(const Batch& batch, const float* dx, Gradients& gradients) const;
@@ -175,9 +177,15 @@ class Transformer {
   void turn(const std::vector<std::int64_t>& positions, float* qkv, bool back) const;
   void attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache, BlockTrace& block) const;
   void attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention, float* dqkv) const;
+  auto activation() const {
+    return config_.activation == Activation::kGeluTanh ? kernels().gelu_tanh : kernels().gelu_erf;
+  }
   void activate(const BlockTrace& block, std::int64_t T, float* active) const;
-  // dactive [T, F] becomes dup, in place where nothing is gated (dup is dactive then).
-  void activate_backward(const BlockTrace& block, std::int64_t T, const float* dactive, float* dup) const;
+  // The feed-forward's way in and half of its way back: up and active, and dup from dy behind `down`. dactive is room
+  // for [T, F] where the activation is gated.
+  void enter_inner(const float* normed, std::int64_t T, std::size_t l, Trace& trace) const;
+  void leave_inner_backward(const float* dy, const BlockTrace& block, std::int64_t T, std::size_t l, float* dactive,
+                            float* dup) const;
   float attention_scale() const;
 
   ModelConfig config_;

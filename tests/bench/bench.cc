@@ -50,7 +50,7 @@ void Bench::product(int64_t M, int64_t K, int64_t N, Dtype dtype) {
   Buffer<float> c(M * N);
   Packed packed;
   pack(b.data(), N, 1, K, N, dtype, packed);
-  const auto run = [&] { multiply(a.data(), M, packed, nullptr, c.data()); };
+  const auto run = [&] { multiply(a.data(), M, packed, {}, c.data()); };
   run();
   for (int64_t i = 0; i < 200; ++i) {
     const int64_t m = i * 7919 % M, n = i * 104729 % N;

@@ -13,10 +13,13 @@ using std::int64_t;
 inline std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 inline int64_t panels_of(int64_t N) { return (N + 31) / 32; }
 
-// C (+)= A B (+ bias) with A[M,K] and B[K,N] row-major; how it is asked for is in the fields.
+// C (+)= A B (+ bias) (+ residual) with A[M,K] and B[K,N] row-major; how it is asked for is in the fields.
 struct Product {
   int64_t M, N, K;
   Floats a, b, bias, c;         // bias and c may be empty: none, and from zero
+  Floats residual;              // may be empty
+  enum class Then { kNothing, kActivate, kActivateInPlace, kBackward } then = Then::kNothing;
+  Floats slope_at;              // of kBackward, which is in place
   bool transposed = false;      // hand A over as its transpose
   bool bf16 = false;            // factors rounded, the tile's arithmetic
   int shift = 0;                // floats off a cache line
@@ -54,40 +57,59 @@ struct Product {
         float sum = c.empty() ? 0 : c[at(m * N + n)];
         sum = bf16 ? tile_chain(m, n, sum) : chain(m, n, 0, K, 1, sum);
         y[at(m * N + n)] = bias.empty() ? sum : sum + bias[at(n)];
+        if (!residual.empty()) y[at(m * N + n)] += residual[at(m * N + n)];
       }
     }
     return y;
   }
+  // What is to become of that.
+  Floats ended(const Kernels& k, Floats y) const {
+    const int64_t n = std::ssize(y);
+    if (then == Then::kBackward) k.gelu_erf_backward(slope_at.data(), y.data(), y.data(), n);
+    else if (then != Then::kNothing) k.gelu_tanh(y.data(), y.data(), n);
+    return y;
+  }
 
+  // C, or what is active of it.
   Floats run(const Kernels& k) const {
     const int64_t lda = transposed ? M + 5 : K + 5, ldc = N + 3;
     Guarded left((transposed ? K : M) * lda, shift), out(M * ldc, shift + 1), scratch(k.gemm_scratch, shift);
-    for (int64_t m = 0; m < M; ++m) {
+    Guarded added(M * ldc, shift + 2), slope(M * ldc, shift + 3), other(M * ldc, shift + 4);
+    const auto fill = [&](Guarded& to, const Floats& from) {
+      for (int64_t i = 0; i < std::ssize(from); ++i) to.data()[i / N * ldc + i % N] = from[at(i)];
+    };
+    fill(out, c), fill(added, residual), fill(slope, slope_at);
+    Guarded& active = then == Then::kActivate ? other : out;
+    Ending ending{.bias = bias.empty() ? nullptr : bias.data(), .residual = residual.empty() ? nullptr : added.data()};
+    if (then == Then::kBackward) ending.activation_backward = k.gelu_erf_backward, ending.slope_at = slope.data();
+    else if (then != Then::kNothing) ending.activation = k.gelu_tanh;
+    for (int64_t m = 0; m < M; ++m)
       for (int64_t i = 0; i < K; ++i) left.data()[transposed ? i * lda + m : m * lda + i] = a[at(m * K + i)];
-      for (int64_t n = 0; n < N && !c.empty(); ++n) out.data()[m * ldc + n] = c[at(m * N + n)];
-    }
     Guarded packed(bf16 ? (k.packed_size_bf16(K, N) + 1) / 2 : k.packed_size(K, N), shift + 2);
     auto* numbers = reinterpret_cast<std::uint16_t*>(packed.data());
     if (bf16) k.pack_bf16(b.data(), N, 1, K, N, 0, panels_of(N), numbers);
     else k.pack(b.data(), N, 1, K, N, 0, panels_of(N), packed.data());
-    const auto multiply = [&](auto gemm, const auto* panels_of_b, int64_t m, int64_t p, int64_t rows, int64_t panels,
-                              float* c_out, int64_t ldc_out) {
-      gemm(left.data() + m * (transposed ? 1 : lda), transposed ? 1 : lda, transposed ? lda : 1, panels_of_b,
-           bias.empty() ? nullptr : bias.data(), c_out, ldc_out, std::min(rows, M - m), N, K, p,
-           std::min(p + panels, panels_of(N)), !c.empty(), scratch.data());
+    const auto multiply = [&](auto gemm, const auto* panels_of_b, int64_t m, int64_t p, int64_t rows, int64_t panels) {
+      Ending e = ending;
+      if (e.residual != nullptr) e.residual += m * ldc;
+      if (e.slope_at != nullptr) e.slope_at += m * ldc;
+      e.active = active.data() + m * ldc;
+      gemm(left.data() + m * (transposed ? 1 : lda), transposed ? 1 : lda, transposed ? lda : 1, panels_of_b, e,
+           out.data() + m * ldc, ldc, std::min(rows, M - m), N, K, p, std::min(p + panels, panels_of(N)), !c.empty(),
+           scratch.data());
     };
-    const Floats before = out.values();
+    const Floats before = active.values();
     const int64_t rows = row_split > 0 ? row_split : std::max<int64_t>(M, 1);
     const int64_t panels = panel_split > 0 ? panel_split : panels_of(N);
     for (int64_t m = 0; m < M; m += rows) {
       for (int64_t p = 0; p < panels_of(N); p += panels) {
-        if (bf16) multiply(k.gemm_bf16, numbers, m, p, rows, panels, out.data() + m * ldc, ldc);
-        else multiply(k.gemm, packed.data(), m, p, rows, panels, out.data() + m * ldc, ldc);
+        if (bf16) multiply(k.gemm_bf16, numbers, m, p, rows, panels);
+        else multiply(k.gemm, packed.data(), m, p, rows, panels);
       }
     }
-    CHECK((out.intact() && scratch.intact() && packed.intact() && left.intact()));
+    for (const Guarded* g : {&left, &packed, &scratch, &out, &added, &slope, &other}) CHECK(g->intact());
     Floats y(at(M * N));
-    const Floats after = out.values();
+    const Floats after = active.values();
     for (int64_t m = 0; m < M; ++m) {
       std::copy_n(after.begin() + m * ldc, N, y.begin() + m * N);
       for (int64_t n = N; n < ldc; ++n) CHECK(same_bits(after[at(m * ldc + n)], before[at(m * ldc + n)]));
@@ -98,7 +120,7 @@ struct Product {
 
 }  // namespace nudge::test
 namespace nudge::emulated {
-void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const float* bias,
+void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
                float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
                std::int64_t panel_end, bool accumulate, float* scratch);
 }

@@ -106,7 +106,7 @@ TEST_CASE("an A with both distances above 1 gives the same bits") {
   for (const Kernels* k : levels()) {
     Floats packed(at(k->packed_size(K, N))), c(at(M * N)), scratch(at(k->gemm_scratch));
     k->pack(p.b.data(), N, 1, K, N, 0, 1, packed.data());
-    k->gemm(spread.data(), 3 * K, 3, packed.data(), nullptr, c.data(), N, M, N, K, 0, 1, false, scratch.data());
+    k->gemm(spread.data(), 3 * K, 3, packed.data(), Ending(), c.data(), N, M, N, K, 0, 1, false, scratch.data());
     CHECK(same_bits(c, p.by_definition()));
   }
 }
@@ -140,6 +140,34 @@ TEST_CASE("accumulation goes on from what C holds, then bias") {
   }
 }
 
+TEST_CASE("a product ends in the residual's addition and the activation, however rows, panels and K are cut") {
+  using Then = Product::Then;
+  for (bool bf16 : {false, true}) {
+    for (int64_t K : {0, 40, 1300}) {
+      Product p(29, 301, K);
+      if (bf16) p = p.rounded();
+      for (Then then : {Then::kNothing, Then::kActivate, Then::kActivateInPlace, Then::kBackward}) {
+        for (bool more : {false, true}) {
+          p.then = then;
+          p.slope_at = then == Then::kBackward ? normals(p.M * p.N, 37) : Floats();
+          p.residual = more ? normals(p.M * p.N, 38) : Floats();
+          p.bias = more ? normals(p.N, 39) : Floats();
+          p.c = more ? normals(p.M * p.N, 40) : Floats();
+          const Floats y = p.by_definition();
+          for (const auto& [rows, panels] : {std::pair<int64_t, int64_t>{0, 0}, {1, 0}, {13, 0}, {0, 3}, {8, 5}}) {
+            p.row_split = rows, p.panel_split = panels;
+            CHECK(same_bits(all_levels_of(p), p.ended(*levels().front(), y)));
+          }
+        }
+      }
+    }
+  }
+  Product many(1013, 140, 40);  // A is copied in parts
+  many.residual = normals(many.M * many.N, 38);
+  many.then = Then::kActivate;
+  CHECK(same_bits(all_levels_of(many), many.ended(*levels().front(), many.by_definition())));
+}
+
 TEST_CASE("a product paused at any k and taken up again has the bits of the whole") {
   const Product whole(14, 40, 530);
   const Floats expected = whole.by_definition();
@@ -161,7 +189,7 @@ TEST_CASE("a product paused at any k and taken up again has the bits of the whol
 TEST_CASE("K of 0 gives zeros, also where C held NaN") {
   for (const Kernels* k : levels()) {
     Floats c(at(3 * 40), kNan), scratch(at(k->gemm_scratch));
-    k->gemm(nullptr, 1, 1, nullptr, nullptr, c.data(), 40, 3, 40, 0, 0, 2, false, scratch.data());
+    k->gemm(nullptr, 1, 1, nullptr, Ending(), c.data(), 40, 3, 40, 0, 0, 2, false, scratch.data());
     CHECK(same_bits(c, Floats(at(3 * 40), 0.0f)));
   }
 }
@@ -176,7 +204,7 @@ TEST_CASE("NaN in a row, in the scratch and beyond the last column stays where i
     for (int64_t i = 0; i < p.K; ++i) {
       for (int64_t n = p.N - 96; n < 32; ++n) packed[at(3 * 32 * p.K + i * 32 + n)] = kNan;
     }
-    k->gemm(p.a.data(), p.K, 1, packed.data(), nullptr, c.data(), p.N, p.M, p.N, p.K, 0, 4, false, scratch.data());
+    k->gemm(p.a.data(), p.K, 1, packed.data(), Ending(), c.data(), p.N, p.M, p.N, p.K, 0, 4, false, scratch.data());
     for (int64_t m = 0; m < p.M; ++m) {
       for (int64_t n = 0; n < p.N; ++n) {
         const float y = c[at(m * p.N + n)];

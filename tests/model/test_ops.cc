@@ -30,7 +30,7 @@ TEST_CASE("the product by a packed matrix's transpose is one chain over its colu
     for (const int threads : {1, 3}) {
       set_thread_count(threads);
       Buffer<float> dx(T * K);
-      multiply_transpose(dy.data(), T, packed, dx.data());
+      multiply_transpose(dy.data(), T, packed, {}, dx.data());
       std::int64_t wrong = 0;
       for (std::int64_t t = 0; t < T; ++t) {
         for (std::int64_t k = 0; k < K; ++k) {
@@ -38,6 +38,47 @@ TEST_CASE("the product by a packed matrix's transpose is one chain over its colu
           for (std::int64_t n = 0; n < N; ++n) sum = std::fma(dy[t * N + n], b[k * N + n], sum);
           wrong += sum != dx[t * K + k];
         }
+      }
+      CHECK(wrong == 0);
+    }
+  }
+  set_thread_count(before);
+}
+
+TEST_CASE("products that are dealt to threads end everywhere as they are asked to") {
+  const int before = thread_count();
+  const std::int64_t T = 401, K = 150, N = 333;
+  const Buffer<float> b = normals(K * N, 7), bias = normals(N, 11);
+  const Buffer<float> wide = normals(T * N, 12), narrow = normals(T * K, 13);
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
+    Packed packed;
+    pack(b.data(), N, 1, K, N, dtype, packed);
+    for (const int threads : {1, 3}) {
+      set_thread_count(threads);
+      Buffer<float> plain(T * N), y(T * N), active(T * N), plain_dx(T * K), dx(T * K);
+      multiply(narrow.data(), T, packed, {}, plain.data());
+      const Ending forth = {.bias = bias.data(),
+                            .residual = wide.data(),
+                            .activation = kernels().gelu_tanh,
+                            .active = active.data()};
+      multiply(narrow.data(), T, packed, forth, y.data());
+      multiply_transpose(wide.data(), T, packed, {}, plain_dx.data());
+      const Ending back = {.activation_backward = kernels().gelu_erf_backward,
+                           .slope_at = narrow.data(),
+                           .active = dx.data()};
+      multiply_transpose(wide.data(), T, packed, back, dx.data());
+      const FlushDenormals as_in_parallel_loops;
+      std::int64_t wrong = 0;
+      for (std::int64_t i = 0; i < T * N; ++i) {
+        const float sum = wide[i] + (plain[i] + bias[i % N]);
+        float after = 0;
+        kernels().gelu_tanh(&sum, &after, 1);
+        wrong += y[i] != sum || active[i] != after;
+      }
+      for (std::int64_t i = 0; i < T * K; ++i) {
+        float after = 0;
+        kernels().gelu_erf_backward(&narrow[i], &plain_dx[i], &after, 1);
+        wrong += dx[i] != after;
       }
       CHECK(wrong == 0);
     }
