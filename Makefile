@@ -185,7 +185,7 @@ fuzz: deps  ## look for inputs that break a promise, TIME seconds for each fuzze
 	@sh tests/fuzz/run.sh $$($(fuzz_make) -s print-build)/fuzz $(TIME) $(FUZZ)
 
 check-faults: deps  ## every fault in every call, kill -9 in loops of 200 (half an hour)
-	@$(MAKE) --no-print-directory $(jobs) all test-programs
+	@$(MAKE) --no-print-directory $(jobs) all
 	@for area in faults resume stop ranks shards; do \
 	  NUDGE_CHECK_FAULTS=1 sh tests/cli/run.sh $(build) "$$area/*" || exit 1; done
 

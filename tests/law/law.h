@@ -13,7 +13,9 @@ namespace nudge::test {
 
 using Floats = std::vector<float>;
 
-inline bool same_bits(const float* a, const float* b, std::size_t n) { return std::memcmp(a, b, n * sizeof(float)) == 0; }
+inline bool same_bits(const float* a, const float* b, std::size_t n) {
+  return n == 0 || std::memcmp(a, b, n * sizeof(float)) == 0;
+}
 inline bool same_bits(const Floats& a, const Floats& b) {
   return a.size() == b.size() && same_bits(a.data(), b.data(), a.size());
 }
