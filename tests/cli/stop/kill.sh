@@ -6,19 +6,26 @@ rollout -q --policy "$TINY/p0" --max-tokens 4 prompts.jsonl -o whole.jsonl.zst
 score -q --ref "$TINY/base" whole.jsonl -o scored.jsonl
 score -q --ref "$TINY/base" whole.jsonl -o scored.jsonl.zst
 
-# killed TIMES REFERENCE NAME COMMAND...: with delays from nothing to about its whole time, then to its end.
+# killed TIMES REFERENCE NAME COMMAND...: so many times, after delays from nothing to its whole time; then to its end.
 killed() {
   times=$1 reference=$2 name=$3
   shift 3
   kills=0 kept=0 i=0
   rm -f "$name"
-  while [ $i -lt "$times" ]; do
+  start=$(date +%s%N)
+  "$@" -o "$name" 2> err
+  took=$((($(date +%s%N) - start) / 1000000))
+  rm "$name"
+  while [ $kills -lt "$times" ]; do
     i=$((i + 1))
+    [ $i -le $((times * 5)) ] || { echo "$kills kills in $i rounds of $took ms"; return 1; }
     "$@" --threads $((i % 2 + 1)) -o "$name" 2> err &
     pid=$!
-    sleep "0.$(printf %03d $((i * 67 % 400)))"
-    kill -9 $pid 2> /dev/null && kills=$((kills + 1))
-    wait $pid || true
+    sleep "$(awk -v i=$i -v took=$took 'BEGIN { print i * 67 % 400 / 400 * took / 1000 }')"
+    kill -9 $pid 2> /dev/null || true
+    status=0
+    wait $pid || status=$?
+    [ $status != 137 ] || kills=$((kills + 1))
     if grep -q 'goes on after' err; then kept=$((kept + 1)); fi
     if [ -e "$name" ]; then
       cmp "$name" "$reference"
@@ -29,7 +36,7 @@ killed() {
   "$@" -o "$name" 2> err
   cmp "$name" "$reference"
   [ "$(leftovers "$name")" = 0 ]
-  [ $kills -ge $((times / 2)) ] && [ $kept -ge 2 ] || { echo "$kills kills, $kept went on"; return 1; }
+  [ $kept -ge 2 ] || { echo "$kills kills, $kept went on"; return 1; }
 }
 times=10
 [ -z "${NUDGE_CHECK_FAULTS:-}" ] || times=200
