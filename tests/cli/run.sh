@@ -18,7 +18,7 @@ CASES=$scratch/cases
 export CASES
 passed=0 failed=0 skipped=0
 limit=300  # seconds for a script
-[ -z "${NUDGE_CHECK_FAULTS:-}${NUDGE_CHECK_OLD_CPU:-}" ] || limit=3000
+[ -z "${NUDGE_CHECK_FAULTS:-}${NUDGE_CHECK_OLD_CPU:-}${NUDGE_CHECK_SLURM:-}" ] || limit=3000
 
 same_as_file() {  # expected actual what
   [ -e "$1" ] || return 0

@@ -31,7 +31,7 @@ time_limit() {
   scancel "$id"
   ends 30
   cat short/log/task
-  grep 'stopped: [0-9]* records saved' short/log/task
+  grep 'stopped: [0-9,]* records saved' short/log/task
   grep 'goes on after' short/log/task
   same_task short 60
 }
