@@ -33,6 +33,7 @@ by_make() {
 }
 ok "the same by make on one machine" by_make
 
+has_checkpoint() { [ -n "$(find stormy -maxdepth 1 -name ".$1.checkpoint*")" ]; }  # after its first update
 preempt() { sbatch --parsable -p high -N2 --exclusive -o /dev/null --wrap 'sleep 1' > high; }
 works() { [ -n "$(workers "$1" "$2")" ]; }
 # in_the_middle PROGRAM OUTPUT: it has been at work for a second.
@@ -60,7 +61,8 @@ again() {
   inodes > before
   submit stormy/settings.sh > submitted
   [ "$(cut -d : -f 1 submitted | tr '\n' ' ')" = 'sample-1 step-1 report ' ]
-  in_the_middle ppo-step p2
+  until_true 90 has_checkpoint p2
+  works ppo-step p2
   preempt
   ends 150
   cat stormy/log/step-1
