@@ -2,7 +2,6 @@
 . "$ROOT/tests/cli/make/make.inc"
 # Installing from a tree that isn't up to date would build here what another make may be building.
 in_tree -q all || skip "the tree is not built to the end"
-sanitized() { case "${CXXFLAGS:-}" in *-fsanitize*) return 0 ;; *) return 1 ;; esac; }
 install_at() { in_tree V=1 install "DESTDIR=$PWD/$1" PREFIX=/usr > log 2>&1 || { tail -n 5 log; return 1; }; }
 usr=$PWD/dest/usr
 

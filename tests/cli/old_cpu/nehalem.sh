@@ -1,5 +1,6 @@
 # As an emulated Nehalem, which lacks AVX2, programs that compute refuse in words; the others work.
 needs qemu-x86_64 rollout
+if sanitized; then skip "an emulated processor has no time for a sanitizer"; fi
 . "$ROOT/tests/cli/tiny.inc"
 old() { qemu-x86_64 -cpu Nehalem "$BIN/$1" $2; }
 refuses() {

@@ -71,7 +71,9 @@ running() {  # in the middle of responses
   rm -f run.jsonl
   start --slots 1 --max-tokens 40 -n 30000 -o run.jsonl
   give 1 prompts.jsonl
-  until [ "$(cut -d ' ' -f 14 "/proc/$pid/stat")" -gt 5 ]; do sleep 0.01; done
+  until [ "$(leftovers run.jsonl)" = 1 ]; do sleep 0.01; done
+  begun=$(cut -d ' ' -f 14 "/proc/$pid/stat")
+  until [ "$(cut -d ' ' -f 14 "/proc/$pid/stat")" -gt $((begun + 5)) ]; do sleep 0.01; done
   stop TERM
   [ "$status" = 75 ]
   expect_stderr 'run.jsonl: stopped: [0-9,]+ records? saved'
