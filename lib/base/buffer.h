@@ -13,7 +13,7 @@
 
 namespace nudge {
 
-// A fixed-size array on a cache-line boundary. Unlike std::vector it never copies by accident and
+// A fixed-size array on the boundary of a cache line, or of a huge page where it fills one. Unlike std::vector it never copies by accident and
 // can be made without touching its pages (calloc hands out zero pages lazily).
 template <class T>
 class Buffer {
@@ -24,18 +24,17 @@ class Buffer {
   // Throws std::bad_alloc where there is no such memory, also for a size that no memory can have.
   explicit Buffer(std::int64_t size) : size_(size) {
     if (size == 0) return;
-    if (size < 0 || static_cast<std::uint64_t>(size) > (PTRDIFF_MAX - kAlignment) / sizeof(T)) throw std::bad_alloc();
+    if (size < 0 || static_cast<std::uint64_t>(size) > (PTRDIFF_MAX - kHugePage) / sizeof(T)) throw std::bad_alloc();
     // calloc, then aligned by hand: aligned_alloc has no zeroing form, and memset would touch all.
-    raw_ = std::calloc(static_cast<std::size_t>(size) * sizeof(T) + kAlignment, 1);
+    const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(T);
+    const std::size_t alignment = bytes < kHugePage ? kAlignment : kHugePage;
+    raw_ = std::calloc(bytes + alignment, 1);
     if (raw_ == nullptr) throw std::bad_alloc();
-    auto address = reinterpret_cast<std::uintptr_t>(raw_);
-    data_ = reinterpret_cast<T*>((address + kAlignment - 1) / kAlignment * kAlignment);
+    const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(raw_) + alignment - 1) / alignment * alignment;
+    data_ = reinterpret_cast<T*>(begin);
     // Pages of 2 MiB where the system has them on request: one fault in place of 512, and fewer misses of the TLB.
     // That they can't be had is no error.
-    const std::uintptr_t page = (address + kHugePage - 1) / kHugePage * kHugePage;
-    const std::uintptr_t end = address + static_cast<std::size_t>(size) * sizeof(T);
-    if (end > page + kHugePage)
-      ::madvise(reinterpret_cast<void*>(page), (end - page) / kHugePage * kHugePage, MADV_HUGEPAGE);
+    if (bytes >= kHugePage) ::madvise(data_, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {

@@ -75,6 +75,10 @@ class KvCache {
   }
 
  private:
+  // Blocks are allocated so many bytes at a time, in huge pages where there are some: a step reads a few kilobytes
+  // here and there in hundreds of megabytes, each of them a miss of the TLB if pages were small.
+  static constexpr std::int64_t kSlab = std::int64_t{32} << 20;
+
   struct Sequence {
     std::vector<std::int32_t> blocks;
     std::vector<void*> pointers;  // where these lie
@@ -83,7 +87,7 @@ class KvCache {
 
   Sequence& of(std::int64_t s) { return sequences_[static_cast<std::size_t>(s)]; }
   const Sequence& of(std::int64_t s) const { return sequences_[static_cast<std::size_t>(s)]; }
-  void* at(std::int32_t block) { return pool_[static_cast<std::size_t>(block)].data(); }
+  void* at(std::int32_t block) { return pool_[static_cast<std::size_t>(block)]; }
   std::int64_t head_bytes() const {
     const std::int64_t number = dtype_ == Dtype::kBf16 ? sizeof(std::uint16_t) : sizeof(float);
     return kernels().kv_block_size(dim_) * number;
@@ -98,9 +102,11 @@ class KvCache {
   }
   std::int32_t take() {
     if (free_.empty()) {
-      pool_.emplace_back(block_bytes());
-      holders_.push_back(0);
-      free_.push_back(static_cast<std::int32_t>(pool_.size() - 1));
+      const std::int64_t more = std::max<std::int64_t>(1, kSlab / block_bytes()), first = std::ssize(pool_);
+      slabs_.emplace_back(more * block_bytes());
+      for (std::int64_t i = 0; i < more; ++i) pool_.push_back(slabs_.back().data() + i * block_bytes());
+      holders_.resize(pool_.size(), 0);
+      for (std::int64_t i = std::ssize(pool_); i-- > first;) free_.push_back(static_cast<std::int32_t>(i));
     }
     const std::int32_t block = free_.back();
     free_.pop_back();
@@ -114,7 +120,8 @@ class KvCache {
   std::int64_t layers_ = 1, heads_ = 0, dim_ = 0;
   Dtype dtype_ = Dtype::kF32;
   std::vector<Sequence> sequences_;
-  std::vector<Buffer<unsigned char>> pool_;  // all blocks
+  std::vector<Buffer<unsigned char>> slabs_;
+  std::vector<unsigned char*> pool_;         // all blocks, in slabs
   std::vector<std::int32_t> holders_;        // of each, how many sequences
   std::vector<std::int32_t> free_;
 };
