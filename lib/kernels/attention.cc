@@ -66,13 +66,21 @@ template <class E> struct Blocks {
 };
 static_assert(kKvBlock % 32 == 0 && kStripBlock % kKvBlock == 0);
 
+// A single query computes less than it waits for memory: with each step over W vectors of numbers it fetches as much
+// of those at `next`.
+template <int R, int W, class E> NUDGE_INLINE auto fetched(const E* next, int64_t step) {
+  constexpr int kBytes = W * 16 * int{sizeof(E)};
+  if constexpr (R > 1) return NothingNext();
+  else return LinesNext<(kBytes + 63) / 64>{reinterpret_cast<const char*>(next), step * int64_t{sizeof(E)}};
+}
+
 // w[row + r, key] = scale * (turned row r . key), for the keys of W groups of 16 from `group` on, beside each other.
 template <int R, int W, class E>
-NUDGE_INLINE void score_groups(const float* turned, const E* kt, int64_t D, float scale, int64_t group, Weights w,
-                               int64_t row) {
+NUDGE_INLINE void score_groups(const float* turned, const E* kt, const E* next, int64_t D, float scale, int64_t group,
+                               Weights w, int64_t row) {
   Tile<R, W> t;
   clear(t);
-  multiply<0>(t, turned, 1, kTileRows, RightOf<E>{kt, 16, 16 * D, 32 * D}, D);
+  multiply<0>(t, turned, 1, kTileRows, RightOf<E>{kt, 16, 16 * D, 32 * D}, D, 16, fetched<R, W>(next, 16 * W));
   const f32x16 s = broadcast(scale);
   each_of<R, W>([&](auto r, auto i) NUDGE_LAMBDA { t.at[r][i] = t.at[r][i] * s; });
   store_tile(t, w.at(row, group * 16), kStripStep, 16 * W);
@@ -85,9 +93,12 @@ void score(const float* x, int64_t ld, int64_t rows, K k, int64_t groups, int64_
   turn_rows<kTileRows>(x, ld, rows, D, turned);
   with_rows<kTileRows>(rows, [&](auto r) {
     constexpr int R = r, W = R == 1 ? 2 : kTileWide;  // two groups are in one block
+    const auto run = [&](int64_t g, auto wide) NUDGE_LAMBDA {
+      score_groups<R, wide>(turned, k.keys(g), k.keys(least(g + wide, groups - 1)), D, scale, g, w, row);
+    };
     int64_t g = 0;
-    for (; g + W <= groups; g += W) score_groups<R, W>(turned, k.keys(g), D, scale, g, w, row);
-    for (; g < groups; ++g) score_groups<R, 1>(turned, k.keys(g), D, scale, g, w, row);
+    for (; g + W <= groups; g += W) run(g, Index<W>());
+    for (; g < groups; ++g) run(g, Index<1>());
   });
 }
 
@@ -115,13 +126,14 @@ template <int R, class V>
 void add_keys(Weights w, int64_t row, V v, int64_t begin, int64_t end, int64_t D, float* out, int64_t ldo) {
   constexpr int W = R == 1 ? 4 : kTileWide;
   int64_t n = 0;
-  auto run = [&](auto tile, auto whole) NUDGE_LAMBDA {
+  auto run = [&]<int wide>(Tile<R, wide> tile, auto whole) NUDGE_LAMBDA {
     if (begin == 0) clear(tile);
     else load_tile(tile, out + n, ldo, D - n);
     for (int64_t j = begin; j < end;) {
       const int64_t stop = least(end, v.run_end(j));
       const auto* b = v.values(j) + n;
-      multiply<0, whole != 0>(tile, w.at(row, j), kStripStep, 1, right_of(b, v.step), stop - j, D - n);
+      multiply<0, whole != 0>(tile, w.at(row, j), kStripStep, 1, right_of(b, v.step), stop - j, D - n,
+                              fetched<R, wide>(v.values(least(stop, end - 1)) + n, v.step));
       j = stop;
     }
     store_tile(tile, out + n, ldo, D - n);

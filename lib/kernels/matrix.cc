@@ -18,7 +18,8 @@ void run_tile(const Job& j, const float* packed, const Strip& strip, int64_t n, 
   Tile<R, W> t;
   begin_tile(j, strip.m, n, k, t);
   const RightFactor b = {packed + n / kPanel * (kPanel * j.K) + k * kPanel + n % kPanel, kPanel, 16, kPanel * j.K};
-  multiply<stream ? kFetch : 0>(t, strip.at, by_column ? 1 : kStripStep, by_column ? kTileRows : 1, b, steps, 16, next);
+  constexpr int64_t kAhead = stream ? fetch_ahead(W) / int64_t{sizeof(float)} : 0;
+  multiply<kAhead>(t, strip.at, by_column ? 1 : kStripStep, by_column ? kTileRows : 1, b, steps, 16, next);
   end_tile(j, strip.m, n, k + steps == j.K, t);
 }
 
@@ -41,7 +42,7 @@ template <int R, bool by_column>
 void run_among(const Job& j, const float* packed, const Strip& strip, int64_t p, int64_t k, int64_t steps) {
   constexpr int W = wide_of(R) < 2 ? 1 : 2;
   const float* block = packed + (p * j.K + k) * kPanel;
-  LinesNext next = share_of_next(strip, block, steps * kPanel * int64_t{sizeof(float)}, steps * (2 / W));
+  auto next = share_of_next(strip, block, steps * kPanel * int64_t{sizeof(float)}, steps * (2 / W));
   for (int64_t n = p * kPanel; n < least((p + 1) * kPanel, j.N); n += W * 16) {
     if (strip.number == 0) run_tile<R, W, by_column, true>(j, packed, strip, n, k, steps, next);
     else run_tile<R, W, by_column, false>(j, packed, strip, n, k, steps, next);

@@ -13,8 +13,10 @@ constexpr int64_t kSlot = kTileRows * kStripStep;  // floats of one strip's bloc
 constexpr int64_t kSlots = strip_scratch / kSlot;  // that fit into the scratch
 static_assert(kSlots >= 4);
 constexpr int64_t kDeep = 4;                       // blocks of k per copy of A while there are many rows
-constexpr int64_t kFetch = 512;                    // floats: 2 KiB
 constexpr int64_t kEnding = 4;                     // panels that are ended together, so that rows are some lines long
+
+// How many bytes ahead each panel of a tile of W vectors is fetched: 8 KiB in all, which the memory needs to answer.
+constexpr int64_t fetch_ahead(int W) { return 8192 / (W < 2 ? 1 : W / 2); }
 
 NUDGE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 NUDGE_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -136,7 +138,7 @@ struct Strip {
 
 // Each strip of several fetches its share of the panel's next block, of `bytes` bytes as this one's, in `steps` steps:
 // where rows are few, computing and memory take as long as each other, and so they pass at the same time.
-NUDGE_INLINE LinesNext share_of_next(const Strip& s, const void* block, int64_t bytes, int64_t steps) {
+NUDGE_INLINE LinesNext<1> share_of_next(const Strip& s, const void* block, int64_t bytes, int64_t steps) {
   return {static_cast<const char*>(block) + bytes + s.number * bytes / s.count, ceiling(bytes, most(1, s.count * steps))};
 }
 

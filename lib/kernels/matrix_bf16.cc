@@ -13,7 +13,6 @@ namespace {
 constexpr int64_t kDepth = 32;          // k of a block
 constexpr int64_t kTileNumbers = 512;   // 16 pairs of k by 16 columns
 constexpr int64_t kBlock = 2 * kTileNumbers;
-constexpr int64_t kFetchBlocks = 1024;  // numbers: 2 KiB
 
 int64_t padded(int64_t K) { return ceiling(K, kDepth) * kDepth; }
 
@@ -69,7 +68,7 @@ void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t r
       each<W>([&](auto w) NUDGE_LAMBDA {
         const uint16_t* at = pairs + (w / 2) * panel + (w % 2) * kTileNumbers;
         const Pairs right = load_pairs(at);
-        if (R > 1) _mm_prefetch(reinterpret_cast<const char*>(at + kFetchBlocks), _MM_HINT_T0);
+        if (R > 1) _mm_prefetch(reinterpret_cast<const char*>(at) + fetch_ahead(W), _MM_HINT_T0);
         each<R>([&](auto r) NUDGE_LAMBDA {
           even.at[r][w] = fma(broadcast(a[r * row]), right.even, even.at[r][w]);
           odd.at[r][w] = fma(broadcast(a[r * row + step]), right.odd, odd.at[r][w]);
@@ -84,7 +83,7 @@ void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t r
 // The same from a panel's block of k as floats.
 template <int R, int W>
 void run_many(const Job& j, const float* unpacked, const float* strip, int64_t row, int64_t step, int64_t m, int64_t n,
-              int64_t k, int64_t steps, LinesNext next) {
+              int64_t k, int64_t steps, LinesNext<1> next) {
   Tile<R, W> t;
   begin_tile(j, m, n, k, t);
   for (int64_t d = 0; d < steps; d += kDepth) {
@@ -161,7 +160,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
       if (strip.number == 0) {
         for (int64_t d = 0; d < size; d += kBlock) unpack_block(from + d, unpacked + d);
       }
-      LinesNext next = share_of_next(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
+      auto next = share_of_next(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
       with_rows<kTileRows>(strip.rows, [&](auto r) {
         for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16) {
           run_many<r, kTileWide>(j, unpacked, strip.at, strip_row, strip_step, strip.m, n, k, steps, next);

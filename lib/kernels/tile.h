@@ -81,15 +81,15 @@ using RightFactor = RightOf<float>;
 NUDGE_INLINE f32x16 load_numbers(const float* p) { return load(p); }
 NUDGE_INLINE f32x16 load_numbers(const uint16_t* p) { return load_bf16(p); }
 
-// Memory that will be read soon, fetched into the second-level cache beside the computing: a line for each step.
+// Memory that will be read soon, fetched into the second-level cache beside the computing: kLines lines for each step.
 struct NothingNext {};
-struct LinesNext {
+template <int kLines> struct LinesNext {
   const char* p;
   int64_t step;  // bytes
 };
 NUDGE_INLINE void fetch(NothingNext&) {}
-NUDGE_INLINE void fetch(LinesNext& next) {
-  _mm_prefetch(next.p, _MM_HINT_T1);
+template <int kLines> NUDGE_INLINE void fetch(LinesNext<kLines>& next) {
+  each<kLines>([&](auto i) NUDGE_LAMBDA { _mm_prefetch(next.p + 64 * i, _MM_HINT_T1); });
   next.p += next.step;
 }
 
