@@ -13,8 +13,8 @@
 
 namespace nudge {
 
-// A fixed-size array on the boundary of a cache line, or of a huge page where it fills one. Unlike std::vector it never copies by accident and
-// can be made without touching its pages (calloc hands out zero pages lazily).
+// A fixed-size array on the boundary of a cache line, or of a huge page where it fills one. Unlike std::vector it
+// never copies by accident and can be made without touching its pages (calloc hands out zero pages lazily).
 template <class T>
 class Buffer {
  public:
