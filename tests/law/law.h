@@ -1,6 +1,7 @@
 // Running one computation at every level and number of threads, and comparing bits.
 #pragma once
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "lib/base/parallel.h"
 #include "lib/kernels/kernels.h"
 #include "tests/harness/harness.h"
+#include "tests/law/digests.h"
 
 namespace nudge::test {
 
@@ -36,9 +38,11 @@ class KeepSettings {
   int threads_;
 };
 
-// f() once for each level that the processor has and 1, 2 and 3 threads, the first with v3 and one thread.
+// f() once for each level that the processor has and 1, 2 and 3 threads, the first with v3 and one thread. Where
+// NUDGE_TEST_ONE_SETTING is set, only with what the program would choose: an emulated processor is a hundred times slower.
 template <class F>
 void at_every_setting(const F& f) {
+  if (std::getenv("NUDGE_TEST_ONE_SETTING") != nullptr) return f();
   KeepSettings keep;
   for (const char* name : {"v3", "v4", "amx"}) {
     const Kernels* level = kernels_of_level(name);
@@ -52,7 +56,7 @@ void at_every_setting(const F& f) {
   }
 }
 
-// Asserts that f() gives the same numbers at every setting; returns them.
+// Asserts that f() gives the same numbers at every setting, and on every machine; returns them.
 template <class F>
 Floats same_everywhere(const F& f) {
   Floats first;
@@ -62,6 +66,7 @@ Floats same_everywhere(const F& f) {
     CHECK(same_bits(result, first));
   });
   REQUIRE(!first.empty());
+  same_on_every_machine(first);
   return first;
 }
 

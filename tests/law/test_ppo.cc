@@ -134,6 +134,7 @@ void check(const Setup& s) {
   });
   CHECK(same_bits(iteration(s, 64, [](auto& r) { std::reverse(r.begin(), r.end()); }), expected));
   CHECK(same_bits(iteration(s, 30, [](auto& r) { std::rotate(r.begin(), r.begin() + 3, r.end()); }), expected));
+  same_on_every_machine(expected);
 }
 
 }  // namespace

@@ -37,6 +37,11 @@ void check_slots(float temperature) {
         check_same(Generator(model, o).run(asked), expected);
       }
   });
+  for (const SampledResponse& response : expected) {
+    Floats numbers(response.ids.begin(), response.ids.end());
+    numbers.insert(numbers.end(), response.logprobs.begin(), response.logprobs.end());
+    same_on_every_machine(numbers);
+  }
 }
 
 void check_evaluated(float temperature) {

@@ -27,6 +27,7 @@ void check_law(const F& f) {
     CHECK(same_bits(f(limit), expected));
   });
   CHECK(same_bits(f(64), expected));
+  same_on_every_machine(expected);
 }
 
 std::vector<SftExample> examples(std::int64_t vocab) {

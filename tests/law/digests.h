@@ -1,0 +1,15 @@
+// The same bits on every machine: what a test has computed is compared with what another machine, compiler or level of
+// instructions has found, by digests in tests/law/digests.tsv. Whoever changes an arithmetic (or a test) writes that
+// file anew, for each of the two arithmetics, by
+//   NUDGE_TEST_DTYPE=f32 NUDGE_TEST_DIGESTS=FILE build/.../test-law
+// which appends to FILE instead of comparing.
+#pragma once
+
+#include <vector>
+
+namespace nudge::test {
+
+// Asserts it of the running test case's numbers; a case may call it several times.
+void same_on_every_machine(const std::vector<float>& numbers);
+
+}  // namespace nudge::test
