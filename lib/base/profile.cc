@@ -13,7 +13,7 @@ using Clock = std::chrono::steady_clock;
 // machines at hand.
 constexpr double kBalance = 10;
 
-constexpr const char* kNames[kParts] = {
+constexpr const char* kNames[kPartCount] = {
     "products forward", "products backward", "attention forward", "attention backward", "norms and elementwise",
     "head and loss",    "optimizer",         "between ranks",     "sampling",           "reading records",
     "writing records",  "loading models",    "saving models",     "other"};
@@ -73,7 +73,7 @@ std::vector<std::string> profile_lines(const Profile& p, const MachineLimits& li
   if (limits.fma > 0)
     std::snprintf(line + n, sizeof line - static_cast<std::size_t>(n), ", FMA %.1f GFLOP/s", limits.fma / 1e9);
   std::vector<std::string> lines = {line};
-  for (int i = 0; i < kParts; ++i) {
+  for (int i = 0; i < kPartCount; ++i) {
     const Profile::Share& s = p.parts[i];
     if (s.seconds <= 0) continue;
     n = std::snprintf(line, sizeof line, "  %-21s %9.3f s %5.1f%%", kNames[i], s.seconds,

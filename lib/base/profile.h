@@ -32,7 +32,7 @@ enum class Part {
   kSaving,
   kOther,
 };
-inline constexpr int kParts = static_cast<int>(Part::kOther) + 1;
+inline constexpr int kPartCount = static_cast<int>(Part::kOther) + 1;
 
 namespace detail {
 inline bool profiling = false;  // set before there is work on other threads
@@ -72,7 +72,7 @@ struct Profile {
     double flops = 0, bytes = 0;
   };
   double seconds = 0;    // from start_profile on
-  Share parts[kParts];   // their seconds add up to it
+  Share parts[kPartCount];   // their seconds add up to it
 };
 
 // The calling thread's scopes count from here on.

@@ -1,0 +1,183 @@
+// The trunk's heads: their norms and positions, what they attend to, and the backward of both.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "lib/base/parallel.h"
+#include "lib/base/profile.h"
+#include "lib/kernels/kernels.h"
+#include "lib/model/transformer.h"
+
+namespace nudge {
+namespace {
+
+float* attention_scratch(std::int64_t T, std::int64_t D) {
+  thread_local Buffer<float> scratch;
+  scratch.reserve(kernels().attention_scratch(T, D));
+  return scratch.data();
+}
+
+// n vectors of D numbers, in rows of `row` floats at start + h step for h in [0, heads), side by side; and back.
+void gather_heads(const float* rows, std::int64_t T, std::int64_t row, std::int64_t start, std::int64_t step,
+                  std::int64_t heads, std::int64_t D, float* dense) {
+  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t)
+      for (std::int64_t h = 0; h < heads; ++h)
+        std::memcpy(dense + (t * heads + h) * D, rows + t * row + start + h * step,
+                    static_cast<std::size_t>(D) * sizeof(float));
+  });
+}
+void scatter_heads(const float* dense, std::int64_t T, std::int64_t row, std::int64_t start, std::int64_t step,
+                   std::int64_t heads, std::int64_t D, float* rows) {
+  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t)
+      for (std::int64_t h = 0; h < heads; ++h)
+        std::memcpy(rows + t * row + start + h * step, dense + (t * heads + h) * D,
+                    static_cast<std::size_t>(D) * sizeof(float));
+  });
+}
+
+}  // namespace
+
+float Transformer::attention_scale() const {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim())));
+}
+
+void Transformer::turn(const std::vector<std::int64_t>& positions, float* qkv, bool back) const {
+  const ProfileScope scope(Part::kElementwise);
+  if (rotary_.half() == 0 || positions.empty()) return;
+  rotary_.reach(*std::max_element(positions.begin(), positions.end()) + 1);
+  const HeadsAt& at_row = layout_.heads;
+  parallel_ranges(static_cast<std::int64_t>(positions.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      const std::int64_t position = positions[static_cast<std::size_t>(t)];
+      const float *cosine = rotary_.cosine(position), *sine = rotary_.sine(position);
+      float* row = qkv + t * at_row.row;
+      kernels().rotary(row + at_row.q, config_.heads, at_row.q_step, cosine, sine, rotary_.half(), back);
+      kernels().rotary(row + at_row.k, config_.kv_heads(), at_row.kv_step, cosine, sine, rotary_.half(), back);
+    }
+  });
+}
+
+void Transformer::place(const std::vector<std::int64_t>& positions, const LayerAt& layer, BlockTrace& b) const {
+  const ProfileScope scope(Part::kElementwise);
+  const auto T = static_cast<std::int64_t>(positions.size());
+  const std::int64_t D = config_.head_dim();
+  const HeadsAt& row = layout_.heads;
+  const auto norm_heads = [&](const NormAt& n, std::int64_t start, std::int64_t step, std::int64_t heads, float* raw,
+                              float* rstd) {
+    gather_heads(b.qkv.data(), T, row.row, start, step, heads, D, raw);
+    parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin * heads; i < end * heads; ++i)
+        kernels().rms_norm(raw + i * D, at(n.gain), 1, D, static_cast<float>(config_.norm_eps),
+                           b.qkv.data() + i / heads * row.row + start + i % heads * step, rstd + i);
+    });
+  };
+  if (config_.qk_norm) {
+    norm_heads(layer.q_norm, row.q, row.q_step, config_.heads, b.q_raw.data(), b.q_rstd.data());
+    norm_heads(layer.k_norm, row.k, row.kv_step, config_.kv_heads(), b.k_raw.data(), b.k_rstd.data());
+  }
+  turn(positions, b.qkv.data(), false);
+  if (config_.dtype == Dtype::kF32) return;
+  // Keys and values are bf16 before any use, as they stand in a cache (the law, c).
+  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      for (std::int64_t g = 0; g < config_.kv_heads(); ++g) {
+        for (const std::int64_t at_row : {row.k, row.v}) {
+          float* x = b.qkv.data() + t * row.row + at_row + g * row.kv_step;
+          kernels().round_to_bf16(x, x, D);
+        }
+      }
+    }
+  });
+}
+
+std::int64_t Transformer::place_scratch(std::int64_t T) const {
+  return config_.qk_norm ? 2 * T * config_.heads * config_.head_dim() : 0;
+}
+
+void Transformer::place_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer,
+                                 const BlockTrace& b, float* dqkv, float* scratch, Gradients& g) const {
+  turn(positions, dqkv, true);
+  if (!config_.qk_norm) return;
+  const auto T = static_cast<std::int64_t>(positions.size());
+  const std::int64_t D = config_.head_dim();
+  const HeadsAt& row = layout_.heads;
+  const auto norm_heads_backward = [&](const NormAt& n, std::int64_t start, std::int64_t step, std::int64_t heads,
+                                       const float* raw, const float* rstd) {
+    float *dy = scratch, *dx = scratch + T * heads * D;
+    gather_heads(dqkv, T, row.row, start, step, heads, D, dy);
+    std::memset(dx, 0, static_cast<std::size_t>(T * heads * D) * sizeof(float));
+    rms_norm_backward(dy, raw, at(n.gain), rstd, T * heads, D, dx, g.at(n.gain));
+    scatter_heads(dx, T, row.row, start, step, heads, D, dqkv);
+  };
+  norm_heads_backward(layer.q_norm, row.q, row.q_step, config_.heads, b.q_raw.data(), b.q_rstd.data());
+  norm_heads_backward(layer.k_norm, row.k, row.kv_step, config_.kv_heads(), b.k_raw.data(), b.k_rstd.data());
+}
+
+void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache,
+                         BlockTrace& block) const {
+  const ProfileScope scope(Part::kAttention);
+  const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
+  const HeadsAt& row = layout_.heads;
+  const auto n = static_cast<std::int64_t>(runs.size());
+  for (const Run& r : runs)  // scores and sums over the keys that each query sees
+    scope.add(4.0 * H * D * r.count * (r.first + 0.5 * (r.count + 1)), 8.0 * G * D * (r.first + r.count));
+  const auto put = [&](const Run& r, std::int64_t g) {
+    const float* from = block.qkv.data() + r.begin * row.row + g * row.kv_step;
+    kernels().put_kv(from + row.k, from + row.v, row.row, r.first, r.count, D, cache.blocks(layer, r.sequence, g));
+  };
+  // Where heads share keys, these have to be there before the first of them looks.
+  if (G < H) parallel_for(n * G, [&](std::int64_t i) { put(runs[static_cast<std::size_t>(i / G)], i % G); });
+  parallel_for(n * H, [&](std::int64_t i) {
+    const Run& r = runs[static_cast<std::size_t>(i / H)];
+    const std::int64_t h = i % H, g = h / (H / G);
+    if (G == H) put(r, h);
+    kernels().attention(block.qkv.data() + r.begin * row.row + row.q + h * row.q_step, row.row, r.count, r.first,
+                        cache.blocks(layer, r.sequence, g), D, attention_scale(),
+                        block.attention.data() + r.begin * H * D + h * D, H * D,
+                        block.stats.data() + 2 * (h * T + r.begin), attention_scratch(r.first + r.count, D));
+  });
+}
+
+// A thread owns a head of keys and values: their gradients are those of its query heads, added one after the other.
+void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention,
+                                  float* dqkv) const {
+  const ProfileScope scope(Part::kAttentionBackward);
+  const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim(), T = batch.size();
+  const HeadsAt& row = layout_.heads;
+  for (std::size_t b = 0; b + 1 < batch.begin.size(); ++b)  // twice the forward's, whatever is computed again
+    scope.add(4.0 * H * D * (batch.begin[b + 1] - batch.begin[b]) * (batch.begin[b + 1] - batch.begin[b] + 1), 0);
+  parallel_for(batch.sequences() * G, [&](std::int64_t i) {
+    const auto b = static_cast<std::size_t>(i / G);
+    const std::int64_t g = i % G, begin = batch.begin[b], count = batch.begin[b + 1] - begin, share = H / G;
+    thread_local Buffer<float> keys, partial;
+    keys.reserve((count + 15) / 16 * 16 * D);
+    const float* from = block.qkv.data() + begin * row.row;
+    float* to = dqkv + begin * row.row;
+    const std::int64_t k = row.k + g * row.kv_step, v = row.v + g * row.kv_step;
+    kernels().put_keys(from + k, row.row, count, D, keys.data());
+    const auto backward_of = [&](std::int64_t h, float* dq, float* dk, float* dv) {
+      const std::int64_t out = begin * H * D + h * D;
+      kernels().attention_backward(from + row.q + h * row.q_step, from + k, from + v, row.row, keys.data(),
+                                   block.attention.data() + out, dattention + out, H * D,
+                                   block.stats.data() + 2 * (h * T + begin), count, D, attention_scale(), dq, dk, dv,
+                                   row.row, attention_scratch(count, D));
+    };
+    for (std::int64_t h = g * share; h < (g + 1) * share; ++h) {
+      float* dq = to + row.q + h * row.q_step;
+      if (h == g * share) {
+        backward_of(h, dq, to + k, to + v);
+        continue;
+      }
+      partial.reserve(count * row.row);  // the first 2D of each row are written: the kernel has one distance of rows
+      backward_of(h, dq, partial.data(), partial.data() + D);
+      for (std::int64_t t = 0; t < count; ++t) {
+        kernels().add(partial.data() + t * row.row, to + k + t * row.row, D);
+        kernels().add(partial.data() + t * row.row + D, to + v + t * row.row, D);
+      }
+    }
+  });
+}
+
+}  // namespace nudge
