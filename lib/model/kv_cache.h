@@ -75,8 +75,8 @@ class KvCache {
   }
 
  private:
-  // Blocks are allocated so many bytes at a time, in huge pages where there are some: a step reads a few kilobytes
-  // here and there in hundreds of megabytes, each of them a miss of the TLB if pages were small.
+  // Blocks are allocated as many at a time as there are, up to so many bytes, in huge pages where there are some: a step
+  // reads a few kilobytes here and there in hundreds of megabytes, each of them a miss of the TLB if pages were small.
   static constexpr std::int64_t kSlab = std::int64_t{32} << 20;
 
   struct Sequence {
@@ -102,7 +102,8 @@ class KvCache {
   }
   std::int32_t take() {
     if (free_.empty()) {
-      const std::int64_t more = std::max<std::int64_t>(1, kSlab / block_bytes()), first = std::ssize(pool_);
+      const std::int64_t first = std::ssize(pool_);
+      const std::int64_t more = std::max<std::int64_t>(1, std::min(first, kSlab / block_bytes()));
       slabs_.emplace_back(more * block_bytes());
       for (std::int64_t i = 0; i < more; ++i) pool_.push_back(slabs_.back().data() + i * block_bytes());
       holders_.resize(pool_.size(), 0);
