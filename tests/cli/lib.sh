@@ -83,9 +83,9 @@ needs_strace() {
   export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 }
 
-# Whether the programs were built with the address or thread sanitizer, whose runtime takes memory, writes and has a long
-# start of its own.
-sanitized() { grep -aqE '__[at]san_init' "$BIN/../libnudge.so.0"; }
+# sanitized [LETTER]: whether the programs were built with the address or thread sanitizer (a or t: with this one), whose
+# runtime takes memory, writes and has a long start of its own.
+sanitized() { grep -aqE "__[${1:-at}]san_init" "$BIN/../libnudge.so.0"; }
 
 skip() {
   echo "skipped: $*"

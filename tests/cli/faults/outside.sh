@@ -6,11 +6,12 @@ needs_strace
 
 calls=open,openat,openat2,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,link,linkat,symlink
 calls=$calls,symlinkat,truncate,chmod,fchmodat,chown,mknod,mknodat
+unchanged=' = -1 |O_RDONLY|/tmp/tsan\.rodata\.'  # the last is the thread sanitizer's own
 # within COMMAND...: traces it, and looks at the names in those calls that change something and succeed; what is told by
 # a folder's descriptor is put together. A device is no file.
 within() {
   strace -f -y -qq -o trace -e trace=$calls "$@" > out 2> err || { cat err; return 1; }
-  grep -vE ' = -1 |O_RDONLY' trace | sed -E 's/\(AT_FDCWD<[^>]*>, /(/g; s/(at2?)\([0-9]+<([^>]*)>, "/\1("\2\//g' |
+  grep -vE "$unchanged" trace | sed -E 's/\(AT_FDCWD<[^>]*>, /(/g; s/(at2?)\([0-9]+<([^>]*)>, "/\1("\2\//g' |
     grep -oE '"[^"]*"' | tr -d '"' | sed "s|^$PWD/||" | sort -u > names
   grep -q '^work/' names || { echo "nothing was written"; cat trace; return 1; }
   if grep -vE '^work/|^/dev/(null|tty)$' names; then return 1; fi
@@ -35,6 +36,6 @@ reports() {
 ok "kl-report" reports
 looks() {
   strace -f -qq -o trace -e trace=$calls peek "$TINY/scored.jsonl" > out
-  if grep -vE 'O_RDONLY|= -1 ' trace; then return 1; fi
+  if grep -vE "$unchanged" trace; then return 1; fi
 }
 ok "peek, nowhere" looks
