@@ -194,7 +194,7 @@ check-slurm: deps  ## docs/cluster on a private Slurm: preemption, time limits, 
 	@$(MAKE) --no-print-directory $(jobs) all
 	@NUDGE_CHECK_SLURM=1 sh tests/cli/run.sh $(build) 'slurm/*'
 
-check-old-cpu: deps  ## as an emulated Haswell the same bits, as a Nehalem a refusal (minutes)
+check-old-cpu: deps  ## as an emulated Haswell the same bits, as a Nehalem a refusal (half an hour)
 	@sh tests/deps.sh qemu-user
 	@$(MAKE) --no-print-directory $(jobs) all $(build)/test-law
 	@NUDGE_CHECK_OLD_CPU=1 sh tests/cli/run.sh $(build) 'old_cpu/*'
