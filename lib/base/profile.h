@@ -71,8 +71,8 @@ struct Profile {
     // Of scopes that computing bounds, and of those that memory bounds; the other figure of each is left out.
     double flops = 0, bytes = 0;
   };
-  double seconds = 0;    // from start_profile on
-  Share parts[kPartCount];   // their seconds add up to it
+  double seconds = 0;       // from start_profile on
+  Share parts[kPartCount];  // their seconds add up to it
 };
 
 // The calling thread's scopes count from here on.

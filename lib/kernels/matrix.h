@@ -15,7 +15,8 @@ static_assert(kSlots >= 4);
 constexpr int64_t kDeep = 4;                       // blocks of k per copy of A while there are many rows
 constexpr int64_t kEnding = 4;                     // panels that are ended together, so that rows are some lines long
 
-// How many bytes ahead each panel of a tile of W vectors is fetched: 8 KiB in all, which the memory needs to answer.
+// How many bytes ahead each panel of a tile of W vectors is fetched: 8 KiB over all of them, which take about as long to
+// compute with as memory takes to answer.
 constexpr int64_t fetch_ahead(int W) { return 8192 / (W < 2 ? 1 : W / 2); }
 
 NUDGE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
