@@ -16,6 +16,13 @@ inline Model sampler(std::uint64_t seed = 1) {
   return model;
 }
 
+// Without ending tokens, so that only what a test asks for ends a response.
+inline Model endless() {
+  Model model = sampler();
+  model.eos.clear();
+  return model;
+}
+
 // Prompts of 1 to 40 tokens; the first three and two more have one prompt.
 inline std::vector<SampleRequest> requests() {
   std::vector<SampleRequest> all;
