@@ -161,7 +161,7 @@ asan: deps  ## the whole suite under the address and undefined-behaviour sanitiz
 # for more memory than there is.
 tsan: deps  ## the whole suite under the thread sanitizer
 	@sh tests/deps.sh clang libclang-rt-14-dev
-	@TSAN_OPTIONS="die_after_fork=0:allocator_may_return_null=1:$$TSAN_OPTIONS" \
+	@TSAN_OPTIONS="die_after_fork=0:allocator_may_return_null=1:suppressions=$(CURDIR)/tests/tsan.supp:$$TSAN_OPTIONS" \
 	  $(MAKE) --no-print-directory check CXX=clang++ CXXFLAGS='-O1 -g1 -fsanitize=thread' LEVELFLAGS=-O2
 
 # Fuzzers are built by clang, whose libFuzzer drives them, from the folders that read what others wrote.
