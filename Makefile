@@ -12,7 +12,12 @@ PROGRAMS  := $(patsubst tools/%.cc,%,$(wildcard tools/*.cc))
 LEVELS    := v3 v4
 march_v3  := -march=x86-64-v3 -mtune=generic
 march_v4  := -march=x86-64-v4 -mtune=generic -mprefer-vector-width=512
+# Levels of one file each; in all else they are v4.
+BEYOND_V4 := v4bf16 amx
+march_v4bf16 := $(march_v4) -mavx512bf16
 march_amx := $(march_v4) -mamx-tile -mamx-bf16
+file_v4bf16  := lib/kernels/dot_bf16.cc
+file_amx  := lib/kernels/amx.cc
 
 packages  := libzstd simdjson libpcre2-8 libutf8proc libxxhash
 # MPI, for --ranks: ompi, mpich or none; else the first that pkg-config finds. One file calls it, in a library of its
@@ -38,14 +43,15 @@ test_packages  = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags eigen3; p
 libraries  = -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages)) -ldl
 
 # Objects live in a folder named by what they were built with.
-built_with := $(CXX) $(all_flags) | $(level_flags) | $(foreach l,$(LEVELS) amx,$l: $(march_$l)) | $(test_flags) | $(LDFLAGS)
+built_with := $(CXX) $(all_flags) | $(level_flags) | $(foreach l,$(LEVELS) $(BEYOND_V4),$l: $(march_$l)) | $(test_flags) | $(LDFLAGS)
 build     := build/$(shell printf '%s' '$(built_with)' | cksum | cut -d' ' -f1)
 
-tiles     := lib/kernels/amx.cc
-leveled   := $(filter-out lib/kernels/dispatch.cc $(tiles),$(wildcard lib/kernels/*.cc))
+beyond    := $(foreach l,$(BEYOND_V4),$(file_$l))
+leveled   := $(filter-out lib/kernels/dispatch.cc $(beyond),$(wildcard lib/kernels/*.cc))
 mpi_file  := lib/base/comm_mpi.cc
-plain     := $(filter-out $(leveled) $(tiles) $(mpi_file),$(wildcard lib/*/*.cc))
-lib_objs  := $(plain:%.cc=$(build)/%.o) $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o)) $(tiles:%.cc=$(build)/%.amx.o)
+plain     := $(filter-out $(leveled) $(beyond) $(mpi_file),$(wildcard lib/*/*.cc))
+lib_objs  := $(plain:%.cc=$(build)/%.o) $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o)) \
+  $(foreach l,$(BEYOND_V4),$(file_$l:%.cc=$(build)/%.$l.o))
 # Shared, because eight programs that each hold the library would be 10 MB.
 soname    := libnudge.so.0
 library   := $(build)/$(soname)
@@ -93,7 +99,7 @@ $(build)/%.$(1).o: %.cc
 	@mkdir -p $$(@D)
 	$$(Q)$$(CXX) $$(all_flags) $(level_flags) $(march_$(1)) -DNUDGE_LEVEL=$(1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach l,$(LEVELS) amx,$(eval $(call level_rule,$l)))
+$(foreach l,$(LEVELS) $(BEYOND_V4),$(eval $(call level_rule,$l)))
 
 $(library): $(lib_objs)
 	$(say) LINK $(@F)
@@ -134,7 +140,7 @@ $(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc)) $(
 endef
 $(foreach d,$(test_dirs),$(eval $(call test_rule,$d)))
 $(build)/tests/%.o: all_flags += $(test_packages) $(test_flags)
-$(build)/tests/kernels/amx_emulated.o: all_flags += $(march_v3)
+$(build)/tests/kernels/%_emulated.o: all_flags += $(march_v3)
 
 $(build)/%: $(build)/tests/bench/%.o $(library)
 	$(say) LINK $*

@@ -14,24 +14,29 @@ namespace {
 
 constexpr int kChains = 12, kRounds = 1000000;  // milliseconds, so that waking a thread is no part of it
 
-// Twelve chains x = 0 x + 0 in registers, in assembly because a compiler may keep them elsewhere.
-#define NUDGE_CHAIN(type, n) "vfmadd213ps %%" type "mm12, %%" type "mm12, %%" type "mm" #n "\n\t"
-#define NUDGE_CHAINS(type)                                                                              \
-  NUDGE_CHAIN(type, 0) NUDGE_CHAIN(type, 1) NUDGE_CHAIN(type, 2) NUDGE_CHAIN(type, 3)                   \
-  NUDGE_CHAIN(type, 4) NUDGE_CHAIN(type, 5) NUDGE_CHAIN(type, 6) NUDGE_CHAIN(type, 7)                   \
-  NUDGE_CHAIN(type, 8) NUDGE_CHAIN(type, 9) NUDGE_CHAIN(type, 10) NUDGE_CHAIN(type, 11)
-#define NUDGE_FMA_LOOP(type)                                                                            \
-  "vzeroall\n\t.p2align 5\n\t1:\n\t" NUDGE_CHAINS(type) "dec %0\n\tjnz 1b\n\tvzeroupper"
+// Twelve chains x = 0 x + 0, or x = x + 0 0, in registers, in assembly because a compiler may keep them elsewhere.
+#define NUDGE_CHAIN(op, type, n) op " %%" type "mm12, %%" type "mm12, %%" type "mm" #n "\n\t"
+#define NUDGE_CHAINS(op, type)                                                                          \
+  NUDGE_CHAIN(op, type, 0) NUDGE_CHAIN(op, type, 1) NUDGE_CHAIN(op, type, 2) NUDGE_CHAIN(op, type, 3)   \
+  NUDGE_CHAIN(op, type, 4) NUDGE_CHAIN(op, type, 5) NUDGE_CHAIN(op, type, 6) NUDGE_CHAIN(op, type, 7)   \
+  NUDGE_CHAIN(op, type, 8) NUDGE_CHAIN(op, type, 9) NUDGE_CHAIN(op, type, 10) NUDGE_CHAIN(op, type, 11)
+#define NUDGE_LOOP(op, type)                                                                            \
+  "vzeroall\n\t.p2align 5\n\t1:\n\t" NUDGE_CHAINS(op, type) "dec %0\n\tjnz 1b\n\tvzeroupper"
 #define NUDGE_CLOBBERS "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
                        "xmm11", "xmm12", "cc"
 
 void fma_of_16() {
   std::int64_t rounds = kRounds;
-  asm volatile(NUDGE_FMA_LOOP("z") : "+r"(rounds) : : NUDGE_CLOBBERS);
+  asm volatile(NUDGE_LOOP("vfmadd213ps", "z") : "+r"(rounds) : : NUDGE_CLOBBERS);
 }
 void fma_of_8() {
   std::int64_t rounds = kRounds;
-  asm volatile(NUDGE_FMA_LOOP("y") : "+r"(rounds) : : NUDGE_CLOBBERS);
+  asm volatile(NUDGE_LOOP("vfmadd213ps", "y") : "+r"(rounds) : : NUDGE_CLOBBERS);
+}
+// Of pairs: 16 lanes of two products.
+void dots_of_16() {
+  std::int64_t rounds = kRounds;
+  asm volatile(NUDGE_LOOP("vdpbf16ps", "z") : "+r"(rounds) : : NUDGE_CLOBBERS);
 }
 
 // Four chains of tile products, of zeros: 16 rows by 16 columns by 32 k each.
@@ -104,7 +109,10 @@ MachineLimits measure_limits(std::string_view level, std::int64_t bytes, int rep
   }
   if (level == "amx") {
     const double seconds = fastest(repeats, [&] { parallel_for(threads, [](std::int64_t) { multiply_tiles(); }); });
-    limits.tiles = static_cast<double>(kTileOperations * kTileChains * kTileRounds) * threads / seconds;
+    limits.bf16 = static_cast<double>(kTileOperations * kTileChains * kTileRounds) * threads / seconds;
+  } else if (level == "v4bf16") {
+    const double seconds = fastest(repeats, [&] { parallel_for(threads, [](std::int64_t) { dots_of_16(); }); });
+    limits.bf16 = 2.0 * 32 * kChains * kRounds * threads / seconds;
   }
   try {
     limits.read = read_rate(bytes, repeats);

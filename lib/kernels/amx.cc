@@ -12,7 +12,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
 
 namespace {
 
-constexpr int64_t kRows = 16, kDepth = 32, kTileNumbers = kRows * kDepth;
+constexpr int64_t kRows = 16;  // of a tile of A
 constexpr int64_t kBlock = 512;  // k of a panel that stay in the first-level cache: 32 KiB
 constexpr int64_t kMostRows = strip_scratch * 2 / kBlock / 32 * 32;  // of A's copy, in numbers of 16 bits
 
@@ -123,7 +123,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
                float* scratch) {
   const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch};
   auto* tiles_of_a = reinterpret_cast<uint16_t*>(scratch);
-  const int64_t padded = ceiling(K, kDepth) * kDepth, blocks = most(1, ceiling(K, kBlock));
+  const int64_t blocks = most(1, ceiling(K, kBlock));
   const int64_t block = most(1, ceiling(ceiling(K, blocks), kDepth)) * kDepth;  // equal shares
   begin_tiles();
   for (int64_t k = 0; k < most(K, 1); k += block) {
@@ -133,7 +133,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
       for (int64_t m = 0; m < part; m += kRows)
         copy_tiles(j, first + m, least(kRows, part - m), k, steps, tiles_of_a + m / kRows * strip);
       for (int64_t p = panel_begin; p < panel_end; ++p) {
-        const uint16_t* b = packed + p * kPanel * padded + k * kPanel;
+        const uint16_t* b = packed + p * kPanel * padded(K) + k * kPanel;
         const bool last = k + block >= K;
         const float* bias = ending.bias != nullptr && last ? ending.bias + p * kPanel : nullptr;
         for (int64_t m = 0; m < part; m += 2 * kRows) {

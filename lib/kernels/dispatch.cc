@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "lib/base/error.h"
 
@@ -21,6 +22,12 @@ namespace v4 {
 extern const Kernels table;
 }
 
+namespace v4bf16 {
+void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
+               float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
+               std::int64_t panel_end, bool accumulate, float* scratch);
+bool dot_is_two_fmas();
+}
 namespace amx {
 void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
                float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
@@ -38,6 +45,15 @@ bool has_movbe_f16c_lzcnt() {
   return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0;
 }
 
+// The instruction, and that it rounds as our chains do.
+bool has_dot() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kAvx512Bf16 = 1u << 5;
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d) == 0 || (a & kAvx512Bf16) == 0) return false;
+  static const bool rounds_twice = v4bf16::dot_is_two_fmas();
+  return rounds_twice;
+}
+
 // The tiles' state is large: the system hands it out on request, to the whole process.
 bool has_tiles() {
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -47,15 +63,35 @@ bool has_tiles() {
   return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
 }
 
-const Kernels& amx_table() {
-  static const Kernels table = [] {
-    Kernels k = v4::table;
-    k.name = "amx";
-    k.gemm_bf16 = amx::gemm_bf16;
-    return k;
-  }();
+// v4's with another product of bf16.
+Kernels v4_with(const char* name, decltype(Kernels::gemm_bf16) gemm_bf16) {
+  Kernels k = v4::table;
+  k.name = name;
+  k.gemm_bf16 = gemm_bf16;
+  return k;
+}
+const Kernels& v4bf16_table() {
+  static const Kernels table = v4_with("v4bf16", v4bf16::gemm_bf16);
   return table;
 }
+const Kernels& amx_table() {
+  static const Kernels table = v4_with("amx", amx::gemm_bf16);
+  return table;
+}
+
+struct Level {
+  const char* name;
+  const char* needs;  // for whom the name says too little
+  bool ProcessorLevels::*here;
+  const Kernels& (*table)();
+};
+// From the best down.
+constexpr Level kLevels[] = {
+    {"amx", "", &ProcessorLevels::amx, amx_table},
+    {"v4bf16", " (AVX512_BF16)", &ProcessorLevels::v4bf16, v4bf16_table},
+    {"v4", " (AVX-512)", &ProcessorLevels::v4, []() -> const Kernels& { return v4::table; }},
+    {"v3", "", &ProcessorLevels::v3, []() -> const Kernels& { return v3::table; }},
+};
 }  // namespace
 
 ProcessorLevels processor_levels() {
@@ -65,7 +101,7 @@ ProcessorLevels processor_levels() {
   const bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
-  return {v3, v3 && v4, v3 && v4 && has_tiles()};
+  return {v3, v3 && v4, v3 && v4 && has_dot(), v3 && v4 && has_tiles()};
 }
 
 const Kernels& choose_kernels(const char* wanted, ProcessorLevels has) {
@@ -73,15 +109,17 @@ const Kernels& choose_kernels(const char* wanted, ProcessorLevels has) {
     throw Error(Exit::kInternal, "this processor lacks AVX2/FMA; nudge needs x86-64-v3",
                 "those of Intel since Haswell and of AMD since Excavator have them");
   const std::string name = wanted != nullptr ? wanted : "";
-  if (name.empty()) return has.amx ? amx_table() : has.v4 ? v4::table : v3::table;
-  if (name == "v3") return v3::table;
-  if (name != "v4" && name != "amx")
-    usage_error("NUDGE_KERNELS: there is no level '" + name + "'", "use v3, v4 or amx, or unset it");
-  if (name == "amx" && !has.amx)
-    usage_error("NUDGE_KERNELS: this processor lacks level amx", "use v3 or v4, or unset it");
-  if (name == "amx") return amx_table();
-  if (!has.v4) usage_error("NUDGE_KERNELS: this processor lacks level v4 (AVX-512)", "use v3, or unset it");
-  return v4::table;
+  const Level* lacking = nullptr;
+  std::string usable;
+  for (const Level& level : kLevels) {
+    const bool here = has.*level.here;
+    if (here && (name.empty() || name == level.name)) return level.table();
+    if (name == level.name) lacking = &level;
+    if (here) usable += level.name + std::string(", ");
+  }
+  const std::string advice = "use " + usable + "or unset it";
+  if (lacking == nullptr) usage_error("NUDGE_KERNELS: there is no level '" + name + "'", advice);
+  usage_error("NUDGE_KERNELS: this processor lacks level " + name + lacking->needs, advice);
 }
 
 const Kernels& kernels() {
@@ -93,11 +131,9 @@ const Kernels& kernels() {
 }
 
 const Kernels* kernels_of_level(const char* name) {
-  const std::string level = name;
   const ProcessorLevels has = processor_levels();
-  if (level == "v3" && has.v3) return &v3::table;
-  if (level == "v4" && has.v4) return &v4::table;
-  if (level == "amx" && has.amx) return &amx_table();
+  for (const Level& level : kLevels)
+    if (std::string_view(level.name) == name && has.*level.here) return &level.table();
   return nullptr;
 }
 

@@ -7,9 +7,10 @@ namespace nudge {
 
 // The levels that a processor can run.
 struct ProcessorLevels {
-  bool v3;   // AVX2, FMA and BMI
-  bool v4;   // AVX-512 F, BW, CD, DQ and VL
-  bool amx;  // v4 and tiles of bf16, which the system lets this process use
+  bool v3;      // AVX2, FMA and BMI
+  bool v4;      // AVX-512 F, BW, CD, DQ and VL
+  bool v4bf16;  // v4 and AVX512_BF16, whose dot product rounds as two FMAs do
+  bool amx;     // v4 and tiles of bf16, which the system lets this process use
 };
 ProcessorLevels processor_levels();
 

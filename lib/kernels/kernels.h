@@ -1,5 +1,6 @@
 // The table of kernels: all arithmetic of the models, over raw pointers. One table per level of
-// processor (v3: AVX2 and FMA, v4: AVX-512, amx: v4 with tiles for bf16 products); all levels give the same bits.
+// processor (v3: AVX2 and FMA, v4: AVX-512; v4bf16 and amx: v4 with dot products of pairs, or with tiles, for products
+// of bf16); all levels give the same bits.
 //
 // Letters: T tokens (rows), C channels, V vocabulary, D channels of one head, M N K the sizes of a
 // product C[M,N] = A[M,K] B[K,N]. Matrices are row-major; `ld` is the distance of two rows in floats.
@@ -61,7 +62,7 @@ struct Ending {
 };
 
 struct Kernels {
-  const char* name;  // "v3", "v4", "amx"
+  const char* name;  // "v3", "v4", "v4bf16", "amx"
 
   // --- elementwise, y may be x ---
   void (*exp)(const float* x, float* y, int64_t n);
@@ -195,11 +196,11 @@ struct Kernels {
   void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, const AdamStep* step);
 };
 
-// The level in use: NUDGE_KERNELS=v3|v4|amx where set, else the best that the processor has. Throws Error
+// The level in use: NUDGE_KERNELS=v3|v4|v4bf16|amx where set, else the best that the processor has. Throws Error
 // (kUsage) for a level that does not exist or that the processor lacks, (kInternal) below v3.
 const Kernels& kernels();
 
-// A level by name, or null where the processor lacks it; "v3", "v4" and "amx". For tests that compare levels.
+// A level by name, or null where the processor lacks it. For tests that compare levels.
 const Kernels* kernels_of_level(const char* name);
 
 // Replaces what kernels() returns, for tests that run one program at several levels.

@@ -79,8 +79,8 @@ void gemm(const float* a, int64_t row, int64_t column, const float* packed, cons
           int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
           float* scratch) {
   const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch};
-  for_strips<false>(j, panel_begin, panel_end,
-                    [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
+  for_strips<1>(j, panel_begin, panel_end, copy_strip<false>,
+                [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
     with_rows<kTileRows>(strip.rows, [&](auto r) {
       constexpr int R = r;
       if (strip.count == 1 && row == 1) run_alone<R, true>(j, packed, strip, p, panels, k, steps);

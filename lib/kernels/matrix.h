@@ -23,6 +23,14 @@ NUDGE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 NUDGE_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 NUDGE_INLINE int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// B as pack_bf16 lays it out, the form that the processors' tiles read: panels of 32 columns, each of blocks of kDepth k,
+// each of two tiles of 16 columns, each of 16 rows of pairs: element (k, n) of a block stands at
+// n / 16 * kTileNumbers + k / 2 * 32 + n % 16 * 2 + k % 2.
+constexpr int64_t kDepth = 32;
+constexpr int64_t kTileNumbers = 512;               // 16 pairs of k by 16 columns
+constexpr int64_t kDepthNumbers = 2 * kTileNumbers;
+NUDGE_INLINE int64_t padded(int64_t K) { return ceiling(K, kDepth) * kDepth; }
+
 // A product as the kernels are asked for it, but for the form of B.
 struct Job {
   const float* a;
@@ -139,18 +147,19 @@ struct Strip {
 
 // Each strip of several fetches its share of the panel's next block, of `bytes` bytes as this one's, in `steps` steps:
 // where rows are few, computing and memory take as long as each other, and so they pass at the same time.
-NUDGE_INLINE LinesNext<1> share_of_next(const Strip& s, const void* block, int64_t bytes, int64_t steps) {
+template <bool first_level = false>
+NUDGE_INLINE LinesNext<1, first_level> share_of_next(const Strip& s, const void* block, int64_t bytes, int64_t steps) {
   return {static_cast<const char*>(block) + bytes + s.number * bytes / s.count, ceiling(bytes, most(1, s.count * steps))};
 }
 
-// C's tiles, strip by strip for each panel: run(strip, p, panels, k, steps) is to multiply the strip by `panels` panels
-// from p on, for k .. k + steps - 1.
-template <bool rounded, class Run>
-void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Run& run) {
+// C's tiles, strip by strip for each panel: copy(j, m, rows, k, steps, strip) is to copy one, and run(strip, p, panels, k,
+// steps) to multiply it by `panels` panels from p on, for k .. k + steps - 1. But for the last, strips are some kRows rows.
+template <int kRows, class Copy, class Run>
+void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Copy& copy, const Run& run) {
   const int64_t count = ceiling(j.M, kTileRows), all_blocks = most(1, ceiling(j.K, kStripBlock));
   if (count == 0) return;
   const int64_t deep = least(all_blocks, most(kDeep, kSlots / count)), parts = ceiling(count, kSlots / deep);
-  const auto row_of = [&](int64_t s) { return s * j.M / count; };  // strips are equal shares of the rows
+  const auto row_of = [&](int64_t s) { return least(j.M, s * ceiling(j.M, kRows) / count * kRows); };  // equal shares
   // A part of the strips and of k at a time: at most kSlots slots.
   for (int64_t b0 = 0; b0 < all_blocks; b0 += deep) {
     const int64_t blocks = least(deep, all_blocks - b0);
@@ -160,7 +169,7 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Run&
       for (int64_t s = 0; s < strips; ++s) {
         const int64_t m = row_of(first + s), rows = row_of(first + s + 1) - m;
         for (int64_t b = 0; b < blocks; ++b)
-          copy_strip<rounded>(j, m, rows, (b0 + b) * kStripBlock, steps_of(b), j.strips + (b * strips + s) * kSlot);
+          copy(j, m, rows, (b0 + b) * kStripBlock, steps_of(b), j.strips + (b * strips + s) * kSlot);
       }
       const int64_t group = strips == 1 ? 4 : 1;
       for (int64_t p = panel_begin; p < panel_end; p += group) {

@@ -1,20 +1,10 @@
 // C = A B with both factors rounded to bf16, in the arithmetic of the processors' tile instructions
 // (docs/determinism.md): within each block of 32 along k the products of even k and those of odd k are two chains of
 // FMAs from zero, then even + odd is added to the element. Missing k of the last block count as zeros.
-//
-// B is packed as those instructions read it: panels of 32 columns, each of blocks of 32 k, each of two tiles of 16
-// columns, each of 16 rows of pairs: element (k, n) of a block stands at
-// n / 16 * kTileNumbers + k / 2 * 32 + n % 16 * 2 + k % 2.
 #include "lib/kernels/matrix.h"
 
 namespace nudge::NUDGE_LEVEL {
 namespace {
-
-constexpr int64_t kDepth = 32;          // k of a block
-constexpr int64_t kTileNumbers = 512;   // 16 pairs of k by 16 columns
-constexpr int64_t kBlock = 2 * kTileNumbers;
-
-int64_t padded(int64_t K) { return ceiling(K, kDepth) * kDepth; }
 
 // Sixteen pairs as their even and odd numbers.
 struct Pairs { f32x16 even, odd; };
@@ -58,8 +48,8 @@ void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t r
   Tile<R, W> t;
   begin_tile(j, m, n, k, t);
   const int64_t panel = padded(j.K) * kPanel;
-  const uint16_t* b = packed + n / kPanel * panel + k / kDepth * kBlock + n % kPanel / 16 * kTileNumbers;
-  for (int64_t d = 0; d < steps; d += kDepth, b += kBlock) {
+  const uint16_t* b = packed + n / kPanel * panel + k / kDepth * kDepthNumbers + n % kPanel / 16 * kTileNumbers;
+  for (int64_t d = 0; d < steps; d += kDepth, b += kDepthNumbers) {
     Tile<R, W> even, odd;
     clear(even), clear(odd);
     const float* a = strip + d * step;
@@ -107,7 +97,7 @@ void pack_bf16(const float* b, int64_t row, int64_t column, int64_t K, int64_t N
   float rows[kDepth * kPanel];
   for (int64_t p = panel_begin; p < panel_end; ++p) {
     uint16_t* to = packed + p * kPanel * padded(K);
-    for (int64_t k = 0; k < K; k += kDepth, to += kBlock) {
+    for (int64_t k = 0; k < K; k += kDepth, to += kDepthNumbers) {
       const int64_t end = least(K, k + kDepth);
       copy_panel(b + p * kPanel * column, row, column, least(kPanel, N - p * kPanel), k, end, rows);
       for (int64_t i = (end - k) * kPanel; i < kDepth * kPanel; i += 16) store(rows + i, broadcast(0));
@@ -120,8 +110,8 @@ void pack_transpose_bf16(const uint16_t* packed, int64_t K, int64_t n_begin, int
                          int64_t panel_end, uint16_t* out) {
   float rows[kDepth * kPanel], turned[kDepth * kPanel];
   for (int64_t q = panel_begin; q < panel_end; ++q) {
-    for (int64_t n = n_begin; n < n_end; n += kDepth, out += kBlock) {
-      unpack_block(packed + n / kPanel * kPanel * padded(K) + q * kBlock, rows);
+    for (int64_t n = n_begin; n < n_end; n += kDepth, out += kDepthNumbers) {
+      unpack_block(packed + n / kPanel * kPanel * padded(K) + q * kDepthNumbers, rows);
       for (int64_t i = 0; i < kDepth; i += 16) {
         for (int64_t k = 0; k < kPanel; k += 16)
           transpose_block(rows + k * kPanel + i, kPanel, 16, 16, turned + i * kPanel + k, kPanel);
@@ -138,8 +128,8 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
   const bool by_column = row == 1;
   const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1;
   float* unpacked = scratch + strip_scratch;
-  for_strips<true>(j, panel_begin, panel_end,
-                   [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
+  for_strips<1>(j, panel_begin, panel_end, copy_strip<true>,
+                [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
     if (M <= kFewRows) {
       const int64_t end = (p + panels) * kPanel;
       with_rows<kFewRows>(strip.rows, [&](auto r) {
@@ -155,10 +145,10 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
       return;
     }
     for (int64_t q = p; q < p + panels; ++q) {
-      const uint16_t* from = packed + q * kPanel * padded(K) + k / kDepth * kBlock;
+      const uint16_t* from = packed + q * kPanel * padded(K) + k / kDepth * kDepthNumbers;
       const int64_t size = padded(steps) * kPanel;
       if (strip.number == 0) {
-        for (int64_t d = 0; d < size; d += kBlock) unpack_block(from + d, unpacked + d);
+        for (int64_t d = 0; d < size; d += kDepthNumbers) unpack_block(from + d, unpacked + d);
       }
       auto next = share_of_next(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
       with_rows<kTileRows>(strip.rows, [&](auto r) {

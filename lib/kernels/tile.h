@@ -81,15 +81,16 @@ using RightFactor = RightOf<float>;
 NUDGE_INLINE f32x16 load_numbers(const float* p) { return load(p); }
 NUDGE_INLINE f32x16 load_numbers(const uint16_t* p) { return load_bf16(p); }
 
-// Memory that will be read soon, fetched into the second-level cache beside the computing: kLines lines for each step.
+// Memory that will be read soon, fetched beside the computing, kLines lines for each step, into the second-level cache
+// or the `first` level's.
 struct NothingNext {};
-template <int kLines> struct LinesNext {
+template <int kLines, bool first = false> struct LinesNext {
   const char* p;
   int64_t step;  // bytes
 };
 NUDGE_INLINE void fetch(NothingNext&) {}
-template <int kLines> NUDGE_INLINE void fetch(LinesNext<kLines>& next) {
-  each<kLines>([&](auto i) NUDGE_LAMBDA { _mm_prefetch(next.p + 64 * i, _MM_HINT_T1); });
+template <int kLines, bool first> NUDGE_INLINE void fetch(LinesNext<kLines, first>& next) {
+  each<kLines>([&](auto i) NUDGE_LAMBDA { _mm_prefetch(next.p + 64 * i, first ? _MM_HINT_T0 : _MM_HINT_T1); });
   next.p += next.step;
 }
 

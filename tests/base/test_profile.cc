@@ -149,6 +149,7 @@ TEST_CASE("limits are measured, for the vectors of a level; what can't be had is
   const MachineLimits limits = measure_limits("v3", 1 << 20, 1);
   CHECK(limits.fma > 1e8);
   CHECK(limits.read > 1e7);
+  CHECK(limits.bf16 == 0);
   CHECK(measure_limits("", 1 << 20, 1).fma == 0);
   if (!test::kMemoryCanBeLimited) return;  // sanitizers end a program for such a size
   CHECK(measure_limits("", std::numeric_limits<std::int64_t>::max() / 2, 1).read == 0);

@@ -71,7 +71,7 @@ inline double bytes_of(Dtype dtype) { return dtype == Dtype::kF32 ? 4 : 2; }
 
 struct Limits : MachineLimits {
   // Of products in that arithmetic.
-  double of(Dtype dtype) const { return dtype == Dtype::kBf16 && tiles > 0 ? tiles : fma; }
+  double of(Dtype dtype) const { return dtype == Dtype::kBf16 && bf16 > 0 ? bf16 : fma; }
   double write = 0, copy = 0;  // bytes a second written, and copied; with stores that pass the caches by
 };
 
@@ -132,7 +132,7 @@ class Table {
  private:
   void print_limits(const Limits& l, const std::string& when) const {
     row("FMA" + when, l.fma / 1e9, 0, "GFLOP/s");
-    if (l.tiles > 0) row("bf16 tiles" + when, l.tiles / 1e9, 0, "GFLOP/s");
+    if (l.bf16 > 0) row("the instruction for bf16" + when, l.bf16 / 1e9, 0, "GFLOP/s");
     row("reading from memory" + when, l.read / 1e9, 0, "GB/s");
     row("writing to memory" + when, l.write / 1e9, 0, "GB/s");
     row("copying in memory, read + write" + when, 2 * l.copy / 1e9, 0, "GB/s");

@@ -124,18 +124,28 @@ void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std:
                float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
                std::int64_t panel_end, bool accumulate, float* scratch);
 }
+namespace nudge::emulated_dot {
+bool dot_is_two_fmas();
+bool others_are_found_out();
+void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
+               float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
+               std::int64_t panel_end, bool accumulate, float* scratch);
+}
 namespace nudge::test {
 
-// The levels at hand, and amx with its instructions computed in software.
+// The levels at hand, and amx and v4bf16 with their instructions computed in software.
 inline std::vector<const Kernels*> product_levels() {
-  static const Kernels emulated = [] {
+  const auto v3_with = [](const char* name, decltype(Kernels::gemm_bf16) gemm_bf16) {
     Kernels k = *kernels_of_level("v3");
-    k.name = "amx, emulated";
-    k.gemm_bf16 = emulated::gemm_bf16;
+    k.name = name;
+    k.gemm_bf16 = gemm_bf16;
     return k;
-  }();
+  };
+  static const Kernels tiles = v3_with("amx, emulated", emulated::gemm_bf16);
+  static const Kernels dots = v3_with("v4bf16, emulated", emulated_dot::gemm_bf16);
   std::vector<const Kernels*> all = levels();
-  all.push_back(&emulated);
+  all.push_back(&tiles);
+  all.push_back(&dots);
   return all;
 }
 

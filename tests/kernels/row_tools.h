@@ -24,7 +24,7 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 inline std::vector<const Kernels*> levels() {
   std::vector<const Kernels*> all;
-  for (const char* name : {"v3", "v4", "amx"}) {
+  for (const char* name : {"v3", "v4", "v4bf16", "amx"}) {
     if (const Kernels* k = kernels_of_level(name)) all.push_back(k);
   }
   return all;

@@ -113,6 +113,11 @@ TEST_CASE("bf16: products of tiny and huge numbers flush and overflow alike") {
   }
 }
 
+TEST_CASE("bf16: a dot product of pairs that does not round as two FMAs is found out") {
+  CHECK(emulated_dot::dot_is_two_fmas());
+  CHECK(emulated_dot::others_are_found_out());
+}
+
 TEST_CASE("bf16: packing lays tiles of pairs out, zeros where K or N end, from any strides") {
   const int64_t K = 37, N = 70;
   const Product p = Product(1, N, K).rounded();

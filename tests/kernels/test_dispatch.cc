@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/error.h"
+#include "lib/base/limits.h"
 #include "lib/kernels/dispatch.h"
 #include "tests/kernels/row_tools.h"
 
@@ -19,8 +20,11 @@ using namespace nudge::test;
 
 namespace {
 
-constexpr ProcessorLevels kNothing = {false, false, false}, kAvx2 = {true, false, false}, kBoth = {true, true, false};
-constexpr ProcessorLevels kAll = {true, true, true};
+constexpr ProcessorLevels kNothing = {}, kAvx2 = {.v3 = true, .v4 = false, .v4bf16 = false, .amx = false};
+constexpr ProcessorLevels kBoth = {.v3 = true, .v4 = true, .v4bf16 = false, .amx = false};
+constexpr ProcessorLevels kDots = {.v3 = true, .v4 = true, .v4bf16 = true, .amx = false};
+constexpr ProcessorLevels kTiles = {.v3 = true, .v4 = true, .v4bf16 = false, .amx = true};
+constexpr ProcessorLevels kAll = {.v3 = true, .v4 = true, .v4bf16 = true, .amx = true};
 
 std::string name_of(const char* wanted, ProcessorLevels has) { return choose_kernels(wanted, has).name; }
 
@@ -73,6 +77,8 @@ TEST_CASE("the best level that the processor has is chosen") {
   CHECK(name_of(nullptr, kAvx2) == "v3");
   CHECK(name_of(nullptr, kBoth) == "v4");
   CHECK(name_of("", kBoth) == "v4");
+  CHECK(name_of("", kDots) == "v4bf16");
+  CHECK(name_of("", kTiles) == "amx");
   CHECK(name_of(nullptr, kAll) == "amx");
   CHECK(name_of("", kAll) == "amx");
 }
@@ -82,6 +88,8 @@ TEST_CASE("a level can be asked for by name") {
   CHECK(name_of("v3", kAvx2) == "v3");
   CHECK(name_of("v4", kBoth) == "v4");
   CHECK(name_of("v4", kAll) == "v4");
+  CHECK(name_of("v4bf16", kDots) == "v4bf16");
+  CHECK(name_of("v4bf16", kAll) == "v4bf16");
   CHECK(name_of("amx", kAll) == "amx");
 }
 
@@ -90,7 +98,7 @@ TEST_CASE("a level that does not exist is misuse, and is named") {
     const Refusal r = refusal_of(wrong, kBoth);
     CHECK(r.status == Exit::kUsage);
     CHECK(r.message == "NUDGE_KERNELS: there is no level '" + std::string(wrong) + "'");
-    CHECK(r.advice.find("v3") != std::string::npos);
+    CHECK(r.advice == "use v4, v3, or unset it");
   }
 }
 
@@ -98,6 +106,10 @@ TEST_CASE("a level that the processor lacks is misuse, and is named") {
   const Refusal r = refusal_of("v4", kAvx2);
   CHECK(r.status == Exit::kUsage);
   CHECK(r.message == "NUDGE_KERNELS: this processor lacks level v4 (AVX-512)");
+  CHECK(r.advice == "use v3, or unset it");
+  CHECK(refusal_of("v4bf16", kTiles).status == Exit::kUsage);
+  CHECK(refusal_of("v4bf16", kTiles).message == "NUDGE_KERNELS: this processor lacks level v4bf16 (AVX512_BF16)");
+  CHECK(refusal_of("v4bf16", kTiles).advice == "use amx, v4, v3, or unset it");
   CHECK(refusal_of("amx", kBoth).status == Exit::kUsage);
   CHECK(refusal_of("amx", kBoth).message == "NUDGE_KERNELS: this processor lacks level amx");
 }
@@ -112,11 +124,13 @@ TEST_CASE("a processor below the lowest level is refused, whatever is asked for"
 
 TEST_CASE("kernels() follows NUDGE_KERNELS, and the processor where that is unset") {
   const bool v4 = kernels_of_level("v4") != nullptr, amx = kernels_of_level("amx") != nullptr;
-  const char* best = amx ? "amx" : v4 ? "v4" : "v3";
+  const bool v4bf16 = kernels_of_level("v4bf16") != nullptr;
+  const char* best = amx ? "amx" : v4bf16 ? "v4bf16" : v4 ? "v4" : "v3";
   CHECK(agrees("v3", "v3"));
   CHECK(agrees(nullptr, best));
   CHECK(agrees("", best));
   CHECK(agrees("amx", amx ? "amx" : "NUDGE_KERNELS: this processor lacks level amx"));
+  CHECK(agrees("v4bf16", v4bf16 ? "v4bf16" : "NUDGE_KERNELS: this processor lacks level v4bf16 (AVX512_BF16)"));
   CHECK(agrees("v4", v4 ? "v4" : "NUDGE_KERNELS: this processor lacks level v4 (AVX-512)"));
   CHECK(agrees("v9", "NUDGE_KERNELS: there is no level 'v9'"));
   CHECK(!agrees("v3", "v4"));  // the child does compare
@@ -126,9 +140,17 @@ TEST_CASE("levels are found by name where the processor has them") {
   const ProcessorLevels has = processor_levels();
   CHECK((kernels_of_level("v3") != nullptr) == has.v3);
   CHECK((kernels_of_level("v4") != nullptr) == has.v4);
+  CHECK((kernels_of_level("v4bf16") != nullptr) == has.v4bf16);
   CHECK((kernels_of_level("amx") != nullptr) == has.amx);
   CHECK(kernels_of_level("v5") == nullptr);
   for (const Kernels* k : levels()) CHECK(kernels_of_level(k->name) == k);
+}
+
+TEST_CASE("the limits of a level have its instruction for bf16") {
+  for (const Kernels* k : levels()) {
+    const std::string name = k->name;
+    CHECK((measure_limits(name, 1 << 20, 1).bf16 > 1e8) == (name == "v4bf16" || name == "amx"));
+  }
 }
 
 TEST_CASE("the level in use can be replaced") {
@@ -159,6 +181,8 @@ TEST_CASE("a level is there only with every feature that its objects may use") {
   const bool v3 = all({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}) && zeros == 0;
   CHECK(processor_levels().v3 == v3);
   CHECK(processor_levels().v4 == (v3 && all({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})));
+  // A processor whose dot product rounds otherwise lacks that level, and tests of this level's bits tell the other case.
+  if (processor_levels().v4bf16) CHECK((processor_levels().v4 && all({"avx512_bf16"})));
   // The system may keep the tiles from us, not the other way round.
   if (processor_levels().amx) CHECK((processor_levels().v4 && all({"amx_tile", "amx_bf16"})));
 }

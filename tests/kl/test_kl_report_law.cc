@@ -37,7 +37,7 @@ struct Settings {
 template <class F>
 void at_every_setting(F&& f) {
   const Settings settings;
-  for (const char* level : {"v3", "v4", "amx"}) {
+  for (const char* level : {"v3", "v4", "v4bf16", "amx"}) {
     const Kernels* k = kernels_of_level(level);
     if (k == nullptr) continue;
     use_kernels(*k);

@@ -44,7 +44,7 @@ template <class F>
 void at_every_setting(const F& f) {
   if (std::getenv("NUDGE_TEST_ONE_SETTING") != nullptr) return f();
   KeepSettings keep;
-  for (const char* name : {"v3", "v4", "amx"}) {
+  for (const char* name : {"v3", "v4", "v4bf16", "amx"}) {
     const Kernels* level = kernels_of_level(name);
     if (level == nullptr) continue;
     for (int threads : {1, 2, 3}) {

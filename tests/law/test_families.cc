@@ -99,7 +99,7 @@ TEST_CASE("every kind of block decodes token by token to the bits of its prefill
     const Floats expected = alone(s.model, s.tokens);
     KeepSettings keep;
     set_thread_count(1);
-    for (const char* name : {"v3", "v4", "amx"}) {
+    for (const char* name : {"v3", "v4", "v4bf16", "amx"}) {
       if (kernels_of_level(name) == nullptr) continue;
       use_kernels(*kernels_of_level(name));
       KvCache cache = cache_of(s, 1);

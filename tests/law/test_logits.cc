@@ -52,7 +52,7 @@ TEST_CASE("decoding token by token gives the bits of the prefill, with a long se
   KeepSettings keep;
   set_thread_count(1);
   const Subject& s = long_subject();
-  for (const char* name : {"v3", "v4", "amx"}) {
+  for (const char* name : {"v3", "v4", "v4bf16", "amx"}) {
     if (kernels_of_level(name) == nullptr) continue;
     use_kernels(*kernels_of_level(name));
     KvCache cache = cache_of(s, 1);
