@@ -29,6 +29,9 @@ class KvCache {
   std::int64_t length(std::int64_t s) const { return of(s).length; }
   static std::int64_t blocks_for(std::int64_t tokens) { return (tokens + kKvBlock - 1) / kKvBlock; }
 
+  // Bytes of a token's keys and values in one layer.
+  std::int64_t token_bytes() const { return 2 * heads_ * dim_ * number_bytes(); }
+
   // Blocks in use, those that are shared counted once; and those that reserve(s, tokens) would take.
   std::int64_t blocks_held() const { return std::ssize(pool_) - std::ssize(free_); }
   std::int64_t blocks_to_take(std::int64_t s, std::int64_t tokens) const {
@@ -88,10 +91,8 @@ class KvCache {
   Sequence& of(std::int64_t s) { return sequences_[static_cast<std::size_t>(s)]; }
   const Sequence& of(std::int64_t s) const { return sequences_[static_cast<std::size_t>(s)]; }
   void* at(std::int32_t block) { return pool_[static_cast<std::size_t>(block)]; }
-  std::int64_t head_bytes() const {
-    const std::int64_t number = dtype_ == Dtype::kBf16 ? sizeof(std::uint16_t) : sizeof(float);
-    return kernels().kv_block_size(dim_) * number;
-  }
+  std::int64_t number_bytes() const { return dtype_ == Dtype::kBf16 ? sizeof(std::uint16_t) : sizeof(float); }
+  std::int64_t head_bytes() const { return kernels().kv_block_size(dim_) * number_bytes(); }
   std::int64_t block_bytes() const { return layers_ * heads_ * head_bytes(); }
 
   // Whether others hold the block in which the next token has its place.

@@ -122,7 +122,8 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
   const HeadsAt& row = layout_.heads;
   const auto n = static_cast<std::int64_t>(runs.size());
   for (const Run& r : runs)  // scores and sums over the keys that each query sees
-    scope.add(4.0 * H * D * r.count * (r.first + 0.5 * (r.count + 1)), 8.0 * G * D * (r.first + r.count));
+    scope.add(4.0 * H * D * r.count * (r.first + 0.5 * (r.count + 1)),
+              static_cast<double>(cache.token_bytes() * (r.first + r.count)));
   const auto put = [&](const Run& r, std::int64_t g) {
     const float* from = block.qkv.data() + r.begin * row.row + g * row.kv_step;
     kernels().put_kv(from + row.k, from + row.v, row.row, r.first, r.count, D, cache.blocks(layer, r.sequence, g));

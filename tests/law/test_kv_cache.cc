@@ -1,5 +1,6 @@
 // Keys and values in blocks: what is shared stays as it was, memory follows the tokens that are held, and bf16 keeps
 // the law.
+#include "lib/base/profile.h"
 #include "tests/law/ways.h"
 
 using namespace nudge;
@@ -83,6 +84,21 @@ TEST_CASE("a sequence and those that share its beginning go on independently, ea
     for (std::size_t i = 0; i < 3; ++i)
       CHECK(same_bits(logits[i], Floats(expected[i].begin() + 77 * s.model.config().vocab, expected[i].end())));
   });
+}
+
+TEST_CASE("a profile counts the bytes of the keys and values that a step reads, in the cache's numbers") {
+  const Subject& s = long_subject();
+  const ModelConfig& c = s.model.config();
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
+    KvCache cache(c.layers, c, 1, dtype);
+    start_profile();
+    in_chunks(s, {1}, cache, 0);  // token by token
+    const double reads = profile_so_far().parts[static_cast<int>(Part::kAttention)].bytes;
+    detail::profiling = false;
+    const auto n = static_cast<double>(s.tokens.size());
+    const double numbers = 2.0 * static_cast<double>(c.layers * c.kv_heads() * c.head_dim()) * n * (n + 1) / 2;
+    CHECK(reads == numbers * (dtype == Dtype::kF32 ? 4 : 2));
+  }
 }
 
 TEST_CASE("a bf16 cache gives the same bits in chunks of any size, at every level, and others than float32") {
