@@ -14,9 +14,10 @@ struct MachineLimits {
 };
 
 // With thread_count() threads, each figure the best of `repeats` after one that warms up, since what disturbs only
-// slows down. `level` is a kernel level's name (lib/kernels/kernels.h): "v3" has vectors of 8 floats, the others of
-// 16, v4bf16 and amx have an instruction for bf16; without one ("") there is only `read`. `bytes` is the size of the memory read, which caches of that
-// size would serve faster; where there is not so much, there is no `read`. Some milliseconds a repeat for `fma`.
+// slows down. `level` is a kernel level's name (lib/kernels/kernels.h): "v3" has vectors of 8 floats, the others of 16;
+// v4bf16 and amx have an instruction for bf16; without a level ("") there is only `read`. `bytes` is the size of the
+// memory read, which caches of that size would serve faster; where there is not so much, there is no `read`. Some
+// milliseconds a repeat for `fma`.
 MachineLimits measure_limits(std::string_view level, std::int64_t bytes, int repeats);
 
 }  // namespace nudge
