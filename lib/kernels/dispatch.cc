@@ -23,15 +23,11 @@ extern const Kernels table;
 }
 
 namespace v4bf16 {
-void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
-               float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
-               std::int64_t panel_end, bool accumulate, float* scratch);
+GemmBf16 gemm_bf16;
 bool dot_is_two_fmas();
 }
 namespace amx {
-void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
-               float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
-               std::int64_t panel_end, bool accumulate, float* scratch);
+GemmBf16 gemm_bf16;
 }
 
 namespace {
@@ -64,7 +60,7 @@ bool has_tiles() {
 }
 
 // v4's with another product of bf16.
-Kernels v4_with(const char* name, decltype(Kernels::gemm_bf16) gemm_bf16) {
+Kernels v4_with(const char* name, GemmBf16* gemm_bf16) {
   Kernels k = v4::table;
   k.name = name;
   k.gemm_bf16 = gemm_bf16;

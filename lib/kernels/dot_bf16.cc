@@ -6,9 +6,7 @@
 
 namespace nudge::NUDGE_LEVEL {
 
-void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
-               int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
-               float* scratch);
+GemmBf16 gemm_bf16;
 // Whether this processor's instruction is what the file takes it for.
 bool dot_is_two_fmas();
 

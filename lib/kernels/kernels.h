@@ -61,6 +61,11 @@ struct Ending {
   float* active = nullptr;
 };
 
+// Kernels::gemm_bf16, which differs between levels that share all else.
+using GemmBf16 = void(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending,
+                      float* c, int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end,
+                      bool accumulate, float* scratch);
+
 struct Kernels {
   const char* name;  // "v3", "v4", "v4bf16", "amx"
 
@@ -168,9 +173,7 @@ struct Kernels {
                     int64_t panel_end, uint16_t* packed);
   void (*pack_transpose_bf16)(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                               int64_t panel_end, uint16_t* out);
-  void (*gemm_bf16)(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending,
-                    float* c, int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end,
-                    bool accumulate, float* scratch);
+  GemmBf16* gemm_bf16;
   int64_t gemm_scratch;
 
   // --- attention of one head of one sequence, causal (15) ---

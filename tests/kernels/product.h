@@ -120,22 +120,18 @@ struct Product {
 
 }  // namespace nudge::test
 namespace nudge::emulated {
-void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
-               float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
-               std::int64_t panel_end, bool accumulate, float* scratch);
+GemmBf16 gemm_bf16;
 }
 namespace nudge::emulated_dot {
 bool dot_is_two_fmas();
 bool others_are_found_out();
-void gemm_bf16(const float* a, std::int64_t row, std::int64_t column, const std::uint16_t* packed, const Ending& ending,
-               float* c, std::int64_t ldc, std::int64_t M, std::int64_t N, std::int64_t K, std::int64_t panel_begin,
-               std::int64_t panel_end, bool accumulate, float* scratch);
+GemmBf16 gemm_bf16;
 }
 namespace nudge::test {
 
 // The levels at hand, and amx and v4bf16 with their instructions computed in software.
 inline std::vector<const Kernels*> product_levels() {
-  const auto v3_with = [](const char* name, decltype(Kernels::gemm_bf16) gemm_bf16) {
+  const auto v3_with = [](const char* name, GemmBf16* gemm_bf16) {
     Kernels k = *kernels_of_level("v3");
     k.name = name;
     k.gemm_bf16 = gemm_bf16;
