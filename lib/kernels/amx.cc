@@ -1,8 +1,8 @@
-// gemm_bf16 by the processor's tile instructions, for packed B as in matrix_bf16.cc. A is copied into tiles of 16 rows
-// by 32 k; two of them against a panel's two tiles make four tiles of C, which stay in the tile registers for a block
-// of k. All other kernels of this level are v4's.
+// gemm_bf16 by the processor's tile instructions, for packed B as v4 has it. A is copied into tiles of 16 rows by 32 k;
+// two of them against a panel's two tiles make four tiles of C, which stay in the tile registers for a block of k. All
+// other kernels of this level are v4's.
 #include "lib/kernels/amx_tiles.h"
-#include "lib/kernels/matrix.h"
+#include "lib/kernels/packed_bf16.h"
 
 namespace nudge::NUDGE_LEVEL {
 
@@ -118,9 +118,9 @@ NUDGE_INLINE void multiply_panel(const uint16_t* a, int64_t a_step, const uint16
 
 void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
-               float* scratch) {
-  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch};
-  auto* tiles_of_a = reinterpret_cast<uint16_t*>(scratch);
+               GemmScratch scratch) {
+  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
+  auto* tiles_of_a = reinterpret_cast<uint16_t*>(scratch.at);
   const int64_t blocks = most(1, ceiling(K, kBlock));
   const int64_t block = most(1, ceiling(ceiling(K, blocks), kDepth)) * kDepth;  // equal shares
   begin_tiles();
@@ -128,7 +128,8 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
     const int64_t steps = least(block, K - k), tiles = ceiling(steps, kDepth), strip = tiles * kTileNumbers;
     for (int64_t first = 0; first < M; first += kMostRows) {
       const int64_t part = least(kMostRows, M - first);
-      for (int64_t m = 0; m < part; m += kRows)
+      const bool copied = scratch.holds_a && blocks == 1 && part == M;
+      for (int64_t m = 0; m < part && !copied; m += kRows)
         copy_tiles(j, first + m, least(kRows, part - m), k, steps, tiles_of_a + m / kRows * strip);
       for (int64_t p = panel_begin; p < panel_end; ++p) {
         const uint16_t* b = packed + p * kPanel * padded(K) + k * kPanel;

@@ -23,6 +23,8 @@ extern const Kernels table;
 }
 
 namespace v4bf16 {
+PackBf16 pack_bf16;
+PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
 bool dot_is_two_fmas();
 }
@@ -60,18 +62,20 @@ bool has_tiles() {
 }
 
 // v4's with another product of bf16.
-Kernels v4_with(const char* name, GemmBf16* gemm_bf16) {
+Kernels v4_with(const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm) {
   Kernels k = v4::table;
   k.name = name;
-  k.gemm_bf16 = gemm_bf16;
+  k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm;
   return k;
 }
 const Kernels& v4bf16_table() {
-  static const Kernels table = v4_with("v4bf16", v4bf16::gemm_bf16);
+  static const Kernels table =
+      v4_with("v4bf16", v4bf16::pack_bf16, v4bf16::pack_transpose_bf16, v4bf16::gemm_bf16);
   return table;
 }
 const Kernels& amx_table() {
-  static const Kernels table = v4_with("amx", amx::gemm_bf16);
+  const Kernels& v4 = v4::table;
+  static const Kernels table = v4_with("amx", v4.pack_bf16, v4.pack_transpose_bf16, amx::gemm_bf16);
   return table;
 }
 

@@ -61,10 +61,21 @@ struct Ending {
   float* active = nullptr;
 };
 
-// Kernels::gemm_bf16, which differs between levels that share all else.
+// A product's own memory: gemm_scratch floats. With `holds_a` the product before it there was of the same A (a, row,
+// column, M and K), whose copy is used again if all of it fits.
+struct GemmScratch {
+  float* at;
+  bool holds_a = false;
+};
+
+// What makes Kernels' products of bf16, which differ between levels that share all else.
+using PackBf16 = void(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
+                      int64_t panel_end, uint16_t* packed);
+using PackTransposeBf16 = void(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
+                               int64_t panel_end, uint16_t* out);
 using GemmBf16 = void(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending,
                       float* c, int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end,
-                      bool accumulate, float* scratch);
+                      bool accumulate, GemmScratch scratch);
 
 struct Kernels {
   const char* name;  // "v3", "v4", "v4bf16", "amx"
@@ -161,18 +172,16 @@ struct Kernels {
   // C[m, n] (+)= sum over k = 0, 1, ... of A[m, k] B[k, n]: one chain of FMAs per element, in that order, from 0 or,
   // with `accumulate`, from what C holds; then the ending.
   // A[m, k] is a[m * row + k * column]. Columns are those of panels [panel_begin, panel_end), panel p's
-  // being 32p..; `packed`, `c` and the ending's are the whole matrices' starts. `scratch`: gemm_scratch floats.
+  // being 32p..; `packed`, `c` and the ending's are the whole matrices' starts.
   void (*gemm)(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
-               float* scratch);
+               GemmScratch scratch);
   // The same with both factors rounded to bf16, in the arithmetic of the processors' tiles: within each block of 32 k
   // from k = 0 on, even and odd k are two chains of FMAs from 0, whose sum is added to the element. The panels are of
   // packed_size_bf16(K, N) numbers, K filled up to a multiple of 32; n_begin is a multiple of 32.
   int64_t (*packed_size_bf16)(int64_t K, int64_t N);
-  void (*pack_bf16)(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
-                    int64_t panel_end, uint16_t* packed);
-  void (*pack_transpose_bf16)(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
-                              int64_t panel_end, uint16_t* out);
+  PackBf16* pack_bf16;
+  PackTransposeBf16* pack_transpose_bf16;
   GemmBf16* gemm_bf16;
   int64_t gemm_scratch;
 

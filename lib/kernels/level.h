@@ -75,13 +75,11 @@ void pack_transpose(const float* packed, int64_t K, int64_t n_begin, int64_t n_e
                     int64_t panel_end, float* out);
 void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c,
           int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
-          float* scratch);
+          GemmScratch scratch);
 // matrix_bf16.cc
 int64_t packed_size_bf16(int64_t K, int64_t N);
-void pack_bf16(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
-               int64_t panel_end, uint16_t* packed);
-void pack_transpose_bf16(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
-                         int64_t panel_end, uint16_t* out);
+PackBf16 pack_bf16;
+PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
 // The floats of gemm's scratch. Here and not in matrix.cc because the table is then a constant: a start-up
 // initialiser would run a level's code on processors that lack it. matrix.cc asserts that it is enough.

@@ -23,14 +23,6 @@ NUDGE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 NUDGE_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 NUDGE_INLINE int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// B as pack_bf16 lays it out, the form that the processors' tiles read: panels of 32 columns, each of blocks of kDepth k,
-// each of two tiles of 16 columns, each of 16 rows of pairs: element (k, n) of a block stands at
-// n / 16 * kTileNumbers + k / 2 * 32 + n % 16 * 2 + k % 2.
-constexpr int64_t kDepth = 32;
-constexpr int64_t kTileNumbers = 512;               // 16 pairs of k by 16 columns
-constexpr int64_t kDepthNumbers = 2 * kTileNumbers;
-NUDGE_INLINE int64_t padded(int64_t K) { return ceiling(K, kDepth) * kDepth; }
-
 // A product as the kernels are asked for it, but for the form of B.
 struct Job {
   const float* a;
@@ -40,6 +32,7 @@ struct Job {
   int64_t ldc, M, N, K;
   bool accumulate;
   float* strips;
+  bool copied;  // by an earlier product, if all of A fits
 };
 
 // Writes a block of at most 16 rows and 16 columns at `from` as its transpose. Missing rows count as 0 in all 16
@@ -159,6 +152,7 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Copy
   const int64_t count = ceiling(j.M, kTileRows), all_blocks = most(1, ceiling(j.K, kStripBlock));
   if (count == 0) return;
   const int64_t deep = least(all_blocks, most(kDeep, kSlots / count)), parts = ceiling(count, kSlots / deep);
+  const bool copied = j.copied && deep == all_blocks && parts == 1;
   const auto row_of = [&](int64_t s) { return least(j.M, s * ceiling(j.M, kRows) / count * kRows); };  // equal shares
   // A part of the strips and of k at a time: at most kSlots slots.
   for (int64_t b0 = 0; b0 < all_blocks; b0 += deep) {
@@ -166,7 +160,7 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Copy
     const auto steps_of = [&](int64_t b) { return least(kStripBlock, j.K - (b0 + b) * kStripBlock); };
     for (int64_t part = 0; part < parts; ++part) {
       const int64_t first = part * count / parts, strips = (part + 1) * count / parts - first;
-      for (int64_t s = 0; s < strips; ++s) {
+      for (int64_t s = 0; s < strips && !copied; ++s) {
         const int64_t m = row_of(first + s), rows = row_of(first + s + 1) - m;
         for (int64_t b = 0; b < blocks; ++b)
           copy(j, m, rows, (b0 + b) * kStripBlock, steps_of(b), j.strips + (b * strips + s) * kSlot);

@@ -1,36 +1,10 @@
 // C = A B with both factors rounded to bf16, in the arithmetic of the processors' tile instructions
 // (docs/determinism.md): within each block of 32 along k the products of even k and those of odd k are two chains of
 // FMAs from zero, then even + odd is added to the element. Missing k of the last block count as zeros.
-#include "lib/kernels/matrix.h"
+#include "lib/kernels/packed_bf16.h"
 
 namespace nudge::NUDGE_LEVEL {
 namespace {
-
-// Sixteen pairs as their even and odd numbers.
-struct Pairs { f32x16 even, odd; };
-NUDGE_INLINE Pairs load_pairs(const uint16_t* p) {
-  const i32x16 both = bits_of(load(reinterpret_cast<const float*>(p)));
-  return {float_of_bits(shift_left<16>(both)), float_of_bits(both & broadcast_int(INT32_MIN >> 15))};
-}
-NUDGE_INLINE void store_pairs(uint16_t* p, f32x16 even, f32x16 odd) {
-  const i32x16 both = bf16_of(even) | shift_left<16>(bf16_of(odd));
-  store(reinterpret_cast<float*>(p), float_of_bits(both));
-}
-
-// A block of a panel as floats [32 k][32 columns], and back.
-void unpack_block(const uint16_t* block, float* to) {
-  for (int64_t i = 0; i < kPanel; ++i) {  // 16 rows of each of two tiles
-    const Pairs pairs = load_pairs(block + i * 32);
-    float* at = to + i % 16 * (2 * kPanel) + i / 16 * 16;
-    store(at, pairs.even), store(at + kPanel, pairs.odd);
-  }
-}
-void pack_block(const float* from, uint16_t* block) {
-  for (int64_t i = 0; i < kPanel; ++i) {
-    const float* at = from + i % 16 * (2 * kPanel) + i / 16 * 16;
-    store_pairs(block + i * 32, load(at), load(at + kPanel));
-  }
-}
 
 // Up to so many rows read B as it is packed; for more it is unpacked first, once for all strips.
 #if defined(__AVX512F__)
@@ -57,11 +31,11 @@ void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t r
     for (int64_t i = 0; i < kDepth; i += 2, pairs += 32, a += 2 * step) {
       each<W>([&](auto w) NUDGE_LAMBDA {
         const uint16_t* at = pairs + (w / 2) * panel + (w % 2) * kTileNumbers;
-        const Pairs right = load_pairs(at);
+        const Halves right = load_pairs(at);
         if (R > 1) _mm_prefetch(reinterpret_cast<const char*>(at) + fetch_ahead(W), _MM_HINT_T0);
         each<R>([&](auto r) NUDGE_LAMBDA {
-          even.at[r][w] = fma(broadcast(a[r * row]), right.even, even.at[r][w]);
-          odd.at[r][w] = fma(broadcast(a[r * row + step]), right.odd, odd.at[r][w]);
+          even.at[r][w] = fma(broadcast(a[r * row]), right.low, even.at[r][w]);
+          odd.at[r][w] = fma(broadcast(a[r * row + step]), right.high, odd.at[r][w]);
         });
       });
     }
@@ -94,40 +68,21 @@ int64_t packed_size_bf16(int64_t K, int64_t N) { return ceiling(N, kPanel) * kPa
 
 void pack_bf16(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
                int64_t panel_end, uint16_t* packed) {
-  float rows[kDepth * kPanel];
-  for (int64_t p = panel_begin; p < panel_end; ++p) {
-    uint16_t* to = packed + p * kPanel * padded(K);
-    for (int64_t k = 0; k < K; k += kDepth, to += kDepthNumbers) {
-      const int64_t end = least(K, k + kDepth);
-      copy_panel(b + p * kPanel * column, row, column, least(kPanel, N - p * kPanel), k, end, rows);
-      for (int64_t i = (end - k) * kPanel; i < kDepth * kPanel; i += 16) store(rows + i, broadcast(0));
-      pack_block(rows, to);
-    }
-  }
+  pack_pairs<TilePairs>(b, row, column, K, N, panel_begin, panel_end, packed);
 }
 
 void pack_transpose_bf16(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                          int64_t panel_end, uint16_t* out) {
-  float rows[kDepth * kPanel], turned[kDepth * kPanel];
-  for (int64_t q = panel_begin; q < panel_end; ++q) {
-    for (int64_t n = n_begin; n < n_end; n += kDepth, out += kDepthNumbers) {
-      unpack_block(packed + n / kPanel * kPanel * padded(K) + q * kDepthNumbers, rows);
-      for (int64_t i = 0; i < kDepth; i += 16) {
-        for (int64_t k = 0; k < kPanel; k += 16)
-          transpose_block(rows + k * kPanel + i, kPanel, 16, 16, turned + i * kPanel + k, kPanel);
-      }
-      pack_block(turned, out);
-    }
-  }
+  pack_transposed_pairs<TilePairs>(packed, K, n_begin, n_end, panel_begin, panel_end, out);
 }
 
 void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
-               float* scratch) {
-  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch};
+               GemmScratch scratch) {
+  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
   const bool by_column = row == 1;
   const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1;
-  float* unpacked = scratch + strip_scratch;
+  float* unpacked = scratch.at + strip_scratch;
   for_strips<1>(j, panel_begin, panel_end, copy_strip<true>,
                 [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
     if (M <= kFewRows) {
@@ -148,7 +103,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
       const uint16_t* from = packed + q * kPanel * padded(K) + k / kDepth * kDepthNumbers;
       const int64_t size = padded(steps) * kPanel;
       if (strip.number == 0) {
-        for (int64_t d = 0; d < size; d += kDepthNumbers) unpack_block(from + d, unpacked + d);
+        for (int64_t d = 0; d < size; d += kDepthNumbers) unpack_block<TilePairs>(from + d, unpacked + d);
       }
       auto next = share_of_next(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
       with_rows<kTileRows>(strip.rows, [&](auto r) {

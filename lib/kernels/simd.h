@@ -83,8 +83,8 @@ NUDGE_INLINE i32x16 operator^(i32x16 a, i32x16 b) { return {_mm512_xor_si512(a.v
 template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) { return {_mm512_maskz_slli_epi32(kAll, a.v, n)}; }
 template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) { return {_mm512_maskz_srai_epi32(kAll, a.v, n)}; }
 template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) { return {_mm512_maskz_srli_epi32(kAll, a.v, n)}; }
-// Lanes 4 i + 2 and 4 i + 3 in the places of 4 i and 4 i + 1; the others stay.
-NUDGE_INLINE i32x16 second_of_fours(i32x16 a) { return {_mm512_maskz_shuffle_epi32(kAll, a.v, _MM_PERM_DCDC)}; }
+// Of each four lanes the third, the first, the fourth, the second.
+NUDGE_INLINE i32x16 chains_of_fours(i32x16 a) { return {_mm512_maskz_shuffle_epi32(kAll, a.v, _MM_PERM_BDAC)}; }
 // Sixteen numbers of 16 bits as the low halves of the lanes, and back.
 NUDGE_INLINE i32x16 load_halves(const uint16_t* p) {
   return {_mm512_maskz_cvtepu16_epi32(kAll, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
@@ -202,8 +202,8 @@ template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) {
 template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) {
   return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
 }
-NUDGE_INLINE i32x16 second_of_fours(i32x16 a) {
-  return {_mm256_shuffle_epi32(a.lo, 0xee), _mm256_shuffle_epi32(a.hi, 0xee)};
+NUDGE_INLINE i32x16 chains_of_fours(i32x16 a) {
+  return {_mm256_shuffle_epi32(a.lo, 0x72), _mm256_shuffle_epi32(a.hi, 0x72)};
 }
 NUDGE_INLINE i32x16 load_halves(const uint16_t* p) {
   const auto* at = reinterpret_cast<const __m128i*>(p);

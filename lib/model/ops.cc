@@ -1,7 +1,9 @@
 #include "lib/model/ops.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "lib/base/parallel.h"
@@ -11,10 +13,15 @@
 namespace nudge {
 namespace {
 
-float* gemm_scratch() {
+std::atomic<std::int64_t> products = 0;
+
+// The thread's. Its copy of A serves all tiles of these rows of a product, which is known by its number in `products`.
+GemmScratch gemm_scratch(std::int64_t product = 0, std::int64_t row = 0) {
   thread_local Buffer<float> scratch;
+  thread_local std::pair<std::int64_t, std::int64_t> held;
   scratch.reserve(kernels().gemm_scratch);
-  return scratch.data();
+  const std::pair wanted(product, row);
+  return {scratch.data(), std::exchange(held, wanted) == wanted && product > 0};
 }
 
 std::int64_t panels_of(std::int64_t N) { return (N + kPanelColumns - 1) / kPanelColumns; }
@@ -79,9 +86,10 @@ Ending part_of(Ending e, std::int64_t row, std::int64_t column, std::int64_t N) 
 template <class A>
 void multiply_with(const float* x, std::int64_t T, const Packed& B, const typename A::Number* packed,
                    const Ending& ending, float* y) {
+  const std::int64_t product = ++products;
   deal_tiles(T, B.N, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
     A::gemm()(x + row * B.K, B.K, 1, packed, part_of(ending, row, 0, B.N), y + row * B.N, B.N, rows, B.N, B.K,
-              begin, end, false, gemm_scratch());
+              begin, end, false, gemm_scratch(product, row));
   });
 }
 
@@ -129,6 +137,7 @@ void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K,
   packed.K = K;
   packed.N = N;
   packed.dtype = dtype;
+  packed.level = &kernels();
   if (dtype == Dtype::kF32) {
     packed.panels.reserve(F32::packed_size(K, N));
     pack_with<F32>(b, row, column, K, N, packed.panels.data());

@@ -12,19 +12,24 @@
 
 namespace nudge {
 
-// A matrix B[K, N] in the kernels' panels, for products in the arithmetic of dtype.
+// A matrix B[K, N] in panels, for products in the arithmetic of dtype by the level that packed it: in bf16 each has a form
+// of its own.
 struct Packed {
   std::int64_t K = 0, N = 0;
   Dtype dtype = Dtype::kF32;
+  const Kernels* level = nullptr;
   Buffer<float> panels;
   Buffer<std::uint16_t> bf16_panels;
+
+  // Whether the level in use can multiply by it.
+  bool usable() const { return level == &kernels(); }
 };
 
 // Packs B[k, n] = b[k * row + n * column].
 void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N, Dtype dtype,
           Packed& packed);
 
-// y[T, N] = x[T, K] B, and what the ending makes of it.
+// y[T, N] = x[T, K] B, which is usable, and what the ending makes of it.
 void multiply(const float* x, std::int64_t T, const Packed& B, const Ending& ending, float* y);
 
 // dx[T, K] = dy[T, N] B^T, from the same panels, likewise.

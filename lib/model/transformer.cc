@@ -35,30 +35,39 @@ void Transformer::pack(bool blocks) {
     copy(layer.qkv, false, p.qkv), copy(layer.proj, false, p.proj);
     copy(layer.up, false, p.up), copy(layer.down, false, p.down);
   }
-  if (layout_.unembedding >= 0)
-    nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, config_.dtype, head_pack_);
+  if (layout_.unembedding >= 0) copy_head(head_pack_);
+}
+
+void Transformer::copy_head(Packed& to) const {
+  nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, config_.dtype, to);
 }
 
 namespace {
-// What a matrix without a copy is copied to while it is used. One for all models, as the products' other room is.
+// What a matrix without a usable copy is copied to while it is used. One for all models, as the products' other room is.
 Packed& room() {
   static Packed packed;
   return packed;
 }
 }  // namespace
 
+const Packed& Transformer::head_pack() const {
+  if (head_pack_.usable()) return head_pack_;
+  copy_head(room());
+  return room();
+}
+
 void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
                           Ending ending) const {
   const ProfileScope scope(Part::kProducts);
-  if (kept.N == 0) copy(l, false, room());
+  if (!kept.usable()) copy(l, false, room());
   ending.bias = bias_at(l);
-  multiply(x, T, kept.N == 0 ? room() : kept, ending, y);
+  multiply(x, T, kept.usable() ? kept : room(), ending, y);
 }
 
 void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept,
                                    float* dx, const Ending& ending) const {
   const ProfileScope scope(Part::kProductsBackward);
-  if (kept.N > 0) return multiply_transpose(dy, T, kept, ending, dx);
+  if (kept.usable()) return multiply_transpose(dy, T, kept, ending, dx);
   copy(l, true, room());
   multiply(dy, T, room(), ending, dx);
 }
@@ -295,13 +304,13 @@ void Transformer::leave_inner_backward(const float* dy, const BlockTrace& b, std
 
 void Transformer::logits(const float* final, std::int64_t n, float* out) const {
   const ProfileScope scope(Part::kHead);
-  multiply(final, n, head_pack_, {}, out);
+  multiply(final, n, head_pack(), {}, out);
 }
 
 void Transformer::logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin,
                                   float* dfinal, Gradients& g) const {
   const ProfileScope scope(Part::kHead);
-  multiply_transpose(dlogits, begin.back(), head_pack_, {}, dfinal);
+  multiply_transpose(dlogits, begin.back(), head_pack(), {}, dfinal);
   accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype,
                    g.begins(layout_.unembedding), g.at(layout_.unembedding));
 }

@@ -111,6 +111,8 @@ class Transformer {
   const float* bias_at(const LinearAt& l) const { return l.bias < 0 ? nullptr : at(l.bias); }
   // The kernels' copy of the matrix B[in, out], or of its transpose.
   void copy(const LinearAt& l, bool transposed, Packed& to) const;
+  void copy_head(Packed& to) const;
+  const Packed& head_pack() const;
   // y[T, out] = x B + bias and dx[T, in] = dy B^T, by the copy where there is one, with what else ends them.
   void product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
                Ending ending = {}) const;

@@ -96,7 +96,7 @@ struct Product {
       e.active = active.data() + m * ldc;
       gemm(left.data() + m * (transposed ? 1 : lda), transposed ? 1 : lda, transposed ? lda : 1, panels_of_b, e,
            out.data() + m * ldc, ldc, std::min(rows, M - m), N, K, p, std::min(p + panels, panels_of(N)), !c.empty(),
-           scratch.data());
+           {scratch.data(), p > 0});
     };
     const Floats before = active.values();
     const int64_t rows = row_split > 0 ? row_split : std::max<int64_t>(M, 1);
@@ -125,20 +125,24 @@ GemmBf16 gemm_bf16;
 namespace nudge::emulated_dot {
 bool dot_is_two_fmas();
 bool others_are_found_out();
+PackBf16 pack_bf16;
+PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
 }
 namespace nudge::test {
 
 // The levels at hand, and amx and v4bf16 with their instructions computed in software.
 inline std::vector<const Kernels*> product_levels() {
-  const auto v3_with = [](const char* name, GemmBf16* gemm_bf16) {
+  const auto v3_with = [](const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm) {
     Kernels k = *kernels_of_level("v3");
     k.name = name;
-    k.gemm_bf16 = gemm_bf16;
+    k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm;
     return k;
   };
-  static const Kernels tiles = v3_with("amx, emulated", emulated::gemm_bf16);
-  static const Kernels dots = v3_with("v4bf16, emulated", emulated_dot::gemm_bf16);
+  const Kernels& v3 = *kernels_of_level("v3");
+  static const Kernels tiles = v3_with("amx, emulated", v3.pack_bf16, v3.pack_transpose_bf16, emulated::gemm_bf16);
+  static const Kernels dots = v3_with("v4bf16, emulated", emulated_dot::pack_bf16, emulated_dot::pack_transpose_bf16,
+                                      emulated_dot::gemm_bf16);
   std::vector<const Kernels*> all = levels();
   all.push_back(&tiles);
   all.push_back(&dots);

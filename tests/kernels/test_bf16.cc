@@ -96,7 +96,7 @@ TEST_CASE("bf16: an A with both distances above 1 gives the same bits") {
     std::vector<std::uint16_t> packed(at(k->packed_size_bf16(K, N)));
     Floats c(at(M * N)), scratch(at(k->gemm_scratch));
     k->pack_bf16(p.b.data(), N, 1, K, N, 0, 1, packed.data());
-    k->gemm_bf16(spread.data(), 3 * K, 3, packed.data(), Ending(), c.data(), N, M, N, K, 0, 1, false, scratch.data());
+    k->gemm_bf16(spread.data(), 3 * K, 3, packed.data(), Ending(), c.data(), N, M, N, K, 0, 1, false, {scratch.data()});
     CHECK(same_bits(c, p.by_definition()));
   }
 }
@@ -118,7 +118,7 @@ TEST_CASE("bf16: a dot product of pairs that does not round as two FMAs is found
   CHECK(emulated_dot::others_are_found_out());
 }
 
-TEST_CASE("bf16: packing lays tiles of pairs out, zeros where K or N end, from any strides") {
+TEST_CASE("bf16: packing lays out the pairs that a level multiplies, zeros where K or N end, from any strides") {
   const int64_t K = 37, N = 70;
   const Product p = Product(1, N, K).rounded();
   Floats turned(at(K * N)), spread(at(2 * K * N));
@@ -128,7 +128,8 @@ TEST_CASE("bf16: packing lays tiles of pairs out, zeros where K or N end, from a
       spread[at(2 * (k * N + n))] = p.b[at(k * N + n)];
     }
   }
-  for (const Kernels* k : levels()) {
+  for (const Kernels* k : product_levels()) {
+    const bool chains = std::string_view(k->name).starts_with("v4bf16");
     REQUIRE(k->packed_size_bf16(K, N) == 3 * 32 * 64);
     for (int form = 0; form < 3; ++form) {
       const Floats& from = form == 0 ? p.b : form == 1 ? turned : spread;
@@ -137,7 +138,9 @@ TEST_CASE("bf16: packing lays tiles of pairs out, zeros where K or N end, from a
       for (int64_t panel : {2, 0, 1}) k->pack_bf16(from.data(), row, column, K, N, panel, panel + 1, packed.data());
       CHECK(packed.back() == 0xabcd);
       for (int64_t i = 0; i < 3 * 32 * 64; ++i) {
-        const int64_t at_k = i % 2048 / 1024 * 32 + i % 512 / 32 * 2 + i % 2;
+        // A row's pairs are of neighbours, the first of them low, or of two in a chain, the first of them high.
+        const int64_t pair = i % 512 / 32, in_block = chains ? pair / 2 * 4 + pair % 2 + (1 - i % 2) * 2 : pair * 2 + i % 2;
+        const int64_t at_k = i % 2048 / 1024 * 32 + in_block;
         const int64_t n = i / 2048 * 32 + i % 1024 / 512 * 16 + i % 32 / 2;
         const float wanted = at_k < K && n < N ? p.b[at(at_k * N + n)] : 0.0f;
         CHECK(packed[at(i)] == std::bit_cast<std::uint32_t>(wanted) >> 16);
@@ -149,7 +152,7 @@ TEST_CASE("bf16: packing lays tiles of pairs out, zeros where K or N end, from a
 TEST_CASE("bf16: panels of the transpose are those that packing it makes, in parts too") {
   const int64_t K = 77, N = 83;
   const Floats b = normals(K * N, 36);
-  for (const Kernels* k : levels()) {
+  for (const Kernels* k : product_levels()) {
     std::vector<std::uint16_t> packed(at(k->packed_size_bf16(K, N))), whole(at(k->packed_size_bf16(N, K)));
     k->pack_bf16(b.data(), N, 1, K, N, 0, panels_of(N), packed.data());
     k->pack_bf16(b.data(), 1, N, N, K, 0, panels_of(K), whole.data());  // B^T [N, K], its rows filled up to 96

@@ -106,7 +106,7 @@ TEST_CASE("an A with both distances above 1 gives the same bits") {
   for (const Kernels* k : levels()) {
     Floats packed(at(k->packed_size(K, N))), c(at(M * N)), scratch(at(k->gemm_scratch));
     k->pack(p.b.data(), N, 1, K, N, 0, 1, packed.data());
-    k->gemm(spread.data(), 3 * K, 3, packed.data(), Ending(), c.data(), N, M, N, K, 0, 1, false, scratch.data());
+    k->gemm(spread.data(), 3 * K, 3, packed.data(), Ending(), c.data(), N, M, N, K, 0, 1, false, {scratch.data()});
     CHECK(same_bits(c, p.by_definition()));
   }
 }
@@ -186,10 +186,38 @@ TEST_CASE("a product paused at any k and taken up again has the bits of the whol
   }
 }
 
+TEST_CASE("a product takes the copy of A that the one before it left, where all of it fits") {
+  for (const bool bf16 : {false, true}) {
+    for (const auto& [M, K, fits] : {std::tuple<int64_t, int64_t, bool>{29, 300, true}, {1013, 520, false}}) {
+      const int64_t N = 40;
+      Product p(M, N, K);
+      if (bf16) p = p.rounded();
+      const Floats wanted = p.by_definition();
+      for (const Kernels* k : product_levels()) {
+        INFO("level ", k->name, ", M ", M, bf16 ? ", bf16" : ", f32");
+        Floats a = p.a, c(at(M * N)), scratch(at(k->gemm_scratch)), packed(at(k->packed_size(K, N)));
+        std::vector<std::uint16_t> numbers(at(k->packed_size_bf16(K, N)));
+        k->pack(p.b.data(), N, 1, K, N, 0, 2, packed.data());
+        k->pack_bf16(p.b.data(), N, 1, K, N, 0, 2, numbers.data());
+        const auto multiply = [&](int64_t panel, bool holds_a) {
+          const GemmScratch at = {scratch.data(), holds_a};
+          if (bf16) k->gemm_bf16(a.data(), K, 1, numbers.data(), {}, c.data(), N, M, N, K, panel, panel + 1, false, at);
+          else k->gemm(a.data(), K, 1, packed.data(), {}, c.data(), N, M, N, K, panel, panel + 1, false, at);
+        };
+        multiply(0, false);
+        Floats& unread = fits ? a : scratch;
+        std::fill(unread.begin(), unread.end(), kNan);
+        multiply(1, true);
+        CHECK(same_bits(c, wanted));
+      }
+    }
+  }
+}
+
 TEST_CASE("K of 0 gives zeros, also where C held NaN") {
   for (const Kernels* k : levels()) {
     Floats c(at(3 * 40), kNan), scratch(at(k->gemm_scratch));
-    k->gemm(nullptr, 1, 1, nullptr, Ending(), c.data(), 40, 3, 40, 0, 0, 2, false, scratch.data());
+    k->gemm(nullptr, 1, 1, nullptr, Ending(), c.data(), 40, 3, 40, 0, 0, 2, false, {scratch.data()});
     CHECK(same_bits(c, Floats(at(3 * 40), 0.0f)));
   }
 }
@@ -204,7 +232,7 @@ TEST_CASE("NaN in a row, in the scratch and beyond the last column stays where i
     for (int64_t i = 0; i < p.K; ++i) {
       for (int64_t n = p.N - 96; n < 32; ++n) packed[at(3 * 32 * p.K + i * 32 + n)] = kNan;
     }
-    k->gemm(p.a.data(), p.K, 1, packed.data(), Ending(), c.data(), p.N, p.M, p.N, p.K, 0, 4, false, scratch.data());
+    k->gemm(p.a.data(), p.K, 1, packed.data(), Ending(), c.data(), p.N, p.M, p.N, p.K, 0, 4, false, {scratch.data()});
     for (int64_t m = 0; m < p.M; ++m) {
       for (int64_t n = 0; n < p.N; ++n) {
         const float y = c[at(m * p.N + n)];
