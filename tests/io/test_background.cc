@@ -5,10 +5,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "lib/io/background.h"
 #include "tests/io/helpers.h"
@@ -18,14 +21,18 @@ using namespace nudge::test;
 
 namespace {
 
+// Threads of this process that are not ending: one that was joined stays listed until the system has taken it off.
 int threads() {
-  return static_cast<int>(std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
-}
-
-// Whether there are so many within a second: one that was joined stays listed until the system has taken it off.
-bool soon_threads(int wanted) {
-  for (int i = 0; i < 1000 && threads() != wanted; ++i) ::usleep(1000);
-  return threads() == wanted;
+  constexpr unsigned kEnding = 4;  // PF_EXITING of Linux, which is set before a join returns
+  int count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string stat;
+    std::getline(std::ifstream(task.path() / "stat"), stat);
+    unsigned flags = kEnding;  // proc(5): the ninth field, the sixth behind the name and state
+    std::sscanf(stat.c_str() + std::min(stat.rfind(')'), stat.size()), ") %*c %*d %*d %*d %*d %*d %u", &flags);
+    count += (flags & kEnding) == 0;
+  }
+  return count;
 }
 
 // While it lives the system refuses every thread: none of this process's address space holds such a stack.
@@ -183,7 +190,7 @@ TEST_CASE("a small input and a small output start no thread, larger ones one eac
   };
   CHECK(while_reading(small) == 0);
   CHECK(while_reading(large) == 1);
-  CHECK(soon_threads(before));
+  CHECK(threads() == before);
   const auto while_writing = [&](std::size_t frame_text) {
     WriterOptions options = to_file(scratch("threads.zst"));
     options.frame_text = frame_text;
@@ -191,7 +198,7 @@ TEST_CASE("a small input and a small output start no thread, larger ones one eac
     for (const std::string& line : lines) writer.write_line(line);
     const int during = threads() - before;
     writer.flush();
-    CHECK(soon_threads(before));
+    CHECK(threads() == before);
     return during;
   };
   CHECK(while_writing(1000000) == 0);
@@ -232,7 +239,7 @@ TEST_CASE("a reader that is left in the middle does not wait for a pipe that sta
     CHECK(reader.next(record));
     CHECK(record.line() == "{\"a\":3}");
   }
-  CHECK(soon_threads(before));
+  CHECK(threads() == before);
   ::alarm(0);
 }
 
@@ -244,7 +251,7 @@ TEST_CASE("a reader left with chunks in hand ends its thread, which waits for ro
     Record record;
     for (int i = 0; i < taken; ++i) CHECK(reader.next(record));
   }
-  CHECK(soon_threads(before));
+  CHECK(threads() == before);
 }
 
 TEST_CASE("a reader is as many chunks ahead as are handed over and in work, and no more") {
