@@ -14,20 +14,21 @@ bool dot_is_two_fmas();
 
 namespace {
 
-// A tile's rows: with two vectors of columns, C and the chains of even and of odd k take 24 registers. Up to kFewRows are
-// one tile of fewer or more columns, so that B is read once, as it is packed.
-constexpr int kRows = kTileRows / 3, kFewRows = 2 * kRows;
-constexpr int wide_of(int R) { return R == 1 ? 8 : R == 2 ? 4 : R <= kRows ? 2 : 1; }
+// A tile's rows: with two vectors of columns, C and the chains of even and of odd k take 24 registers.
+constexpr int kRows = kTileRows / 3;
+// A single row computes so little that memory delivers faster what four panels hold, side by side.
+constexpr int64_t kTogether = 4;
 
 // copy_strip's form, but with pairs as B's, of half as many words: so more of A stays in the first-level cache.
 void copy_pairs(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps, float* strip) {
   copy_strip<true>(j, m, rows, k, steps, strip);
   if (j.row == 1) {
-    for (int64_t i = 0; i < padded(steps); ++i) {
-      if (i % 4 >= 2) continue;
-      const i32x16 first = bits_of(load_first(strip + i * kTileRows, rows));
-      const i32x16 second = bits_of(load_first(strip + (i + 2) * kTileRows, rows));
-      store_first(strip + (i / 4 * 2 + i % 4) * kTileRows, float_of_bits(first | shift_right<16>(second)), rows);
+    for (int64_t i = 0, to = 0; i < padded(steps); i += 4) {
+      for (int64_t c = i; c < i + 2; ++c, ++to) {
+        const i32x16 first = bits_of(load_first(strip + c * kTileRows, rows));
+        const i32x16 second = bits_of(load_first(strip + (c + 2) * kTileRows, rows));
+        store_first(strip + to * kTileRows, float_of_bits(first | shift_right<16>(second)), rows);
+      }
     }
     return;
   }
@@ -39,11 +40,12 @@ void copy_pairs(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
 }
 
 // R rows from m on, whose part of a strip begins at `pairs`, by W vectors from column n on, whose part of packed B
-// begins at `b` and goes on `panel` numbers further. `ahead` fetches B that many floats ahead into the cache.
-template <int R, int W, bool by_column, int64_t ahead, class Next = NothingNext>
-void run_tile(const Job& j, const uint16_t* b, int64_t panel, const float* pairs, int64_t m, int64_t n, int64_t k,
-              int64_t steps, Next next = {}) {
+// begins at `b` and, for each further panel, padded(K) kPanel numbers behind.
+template <int R, int W, bool by_column, class Next>
+void run_tile(const Job& j, const uint16_t* b, const float* pairs, int64_t m, int64_t n, int64_t k, int64_t steps,
+              Next next) {
   constexpr int64_t row = by_column ? 1 : kStripStep, step = by_column ? kTileRows : 1;
+  const int64_t panel = padded(j.K) * kPanel;
   Tile<R, W> t;
   begin_tile(j, m, n, k, t);
   for (int64_t d = 0; d < steps; d += kDepth, b += kDepthNumbers) {
@@ -55,7 +57,6 @@ void run_tile(const Job& j, const uint16_t* b, int64_t panel, const float* pairs
       each<W>([&](auto w) NUDGE_LAMBDA {
         const auto* at = reinterpret_cast<const float*>(from + (w / 2) * panel + (w % 2) * kTileNumbers);
         even_b[w] = bits_of(load(at)), odd_b[w] = bits_of(load(at + 16));
-        if constexpr (ahead > 0) fetch(at + ahead), fetch(at + ahead + 16);
       });
       each<R>([&](auto r) NUDGE_LAMBDA {
         const i32x16 even_a = broadcast_bits(pairs + r * row), odd_a = broadcast_bits(pairs + r * row + step);
@@ -71,38 +72,36 @@ void run_tile(const Job& j, const uint16_t* b, int64_t panel, const float* pairs
   end_tile(j, m, n, k + steps == j.K, t);
 }
 
-// The only strip, of few rows, against `panels` panels from panel p on.
-template <int R, bool by_column>
-void run_few(const Job& j, const uint16_t* packed, const Strip& strip, int64_t p, int64_t panels, int64_t k,
-             int64_t steps) {
-  constexpr int W = wide_of(R), one = W < 2 ? W : 2;
-  constexpr auto ahead_of = [](int w) { return fetch_ahead(w) / int64_t{sizeof(float)}; };
-  const int64_t panel = padded(j.K) * kPanel, end = (p + panels) * kPanel;
-  const auto from = [&](int64_t n) {
-    return packed + n / kPanel * panel + k * kPanel + n % kPanel / 16 * kTileNumbers;
+// A strip against panel p. Where tiles are few, a step of theirs fetches more lines of what comes next.
+template <bool by_column>
+void run_strip(const Job& j, const uint16_t* block, const Strip& strip, int64_t p, int64_t k, int64_t steps) {
+  const int64_t tiles = ceiling(strip.rows, kRows), steps_of_tile = padded(steps) / 4;
+  const int64_t bytes = padded(steps) * kPanel * int64_t{sizeof(uint16_t)};
+  const auto run = [&](auto lines) {
+    auto next = share_of_next<lines, true>(strip, block, bytes, tiles * steps_of_tile);
+    for (int64_t r = 0; r < strip.rows; r += kRows) {
+      const float* pairs = strip.at + r * (by_column ? 1 : kStripStep);
+      with_rows<kRows>(least(kRows, strip.rows - r), [&](auto rows) {
+        run_tile<rows, 2, by_column>(j, block, pairs, strip.m + r, p * kPanel, k, steps, next);
+      });
+      next.p += steps_of_tile * next.step;
+    }
   };
-  int64_t n = p * kPanel;
-  if constexpr (W > 2) {
-    for (; n + W * 16 <= end; n += W * 16)
-      run_tile<R, W, by_column, R == 1 ? 0 : ahead_of(W)>(j, from(n), panel, strip.at, strip.m, n, k, steps);
-  }
-  for (; n < least(end, j.N); n += one * 16)
-    run_tile<R, one, by_column, ahead_of(one)>(j, from(n), panel, strip.at, strip.m, n, k, steps);
+  if (tiles == 1) run(Index<4>());
+  else if (tiles < 4) run(Index<2>());
+  else run(Index<1>());
 }
 
-// A strip of more rows against panel p.
 template <bool by_column>
-void run_many(const Job& j, const uint16_t* packed, const Strip& strip, int64_t p, int64_t k, int64_t steps) {
-  const uint16_t* block = packed + p * kPanel * padded(j.K) + k * kPanel;
-  const int64_t tiles = ceiling(strip.rows, kRows), steps_of_tile = padded(steps) / 4;
-  auto next = share_of_next<true>(strip, block, padded(steps) * kPanel * int64_t{sizeof(uint16_t)}, tiles * steps_of_tile);
-  for (int64_t r = 0; r < strip.rows; r += kRows) {
-    with_rows<kRows>(least(kRows, strip.rows - r), [&](auto rows) {
-      run_tile<rows, 2, by_column, 0>(j, block, 0, strip.at + r * (by_column ? 1 : kStripStep), strip.m + r, p * kPanel,
-                                      k, steps, next);
-    });
-    next.p += steps_of_tile * next.step;
+void run_strip(const Job& j, const uint16_t* packed, const Strip& strip, int64_t p, int64_t panels, int64_t k,
+               int64_t steps) {
+  const auto block = [&](int64_t q) { return packed + q * kPanel * padded(j.K) + k * kPanel; };
+  const int64_t end = p + panels;
+  if (j.M == 1) {
+    for (; p + kTogether <= end; p += kTogether)
+      run_tile<1, 2 * kTogether, by_column>(j, block(p), strip.at, strip.m, p * kPanel, k, steps, NothingNext());
   }
+  for (; p < end; ++p) run_strip<by_column>(j, block(p), strip, p, k, steps);
 }
 
 }  // namespace
@@ -125,19 +124,10 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                GemmScratch scratch) {
   const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
-  for_strips<kRows>(j, panel_begin, panel_end, copy_pairs,
+  for_strips<kRows>(j, panel_begin, panel_end, M == 1 ? kTogether : 1, copy_pairs,
                     [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
-    if (M <= kFewRows) {
-      with_rows<kFewRows>(strip.rows, [&](auto rows) {
-        if (row == 1) run_few<rows, true>(j, packed, strip, p, panels, k, steps);
-        else run_few<rows, false>(j, packed, strip, p, panels, k, steps);
-      });
-      return;
-    }
-    for (int64_t q = p; q < p + panels; ++q) {
-      if (row == 1) run_many<true>(j, packed, strip, q, k, steps);
-      else run_many<false>(j, packed, strip, q, k, steps);
-    }
+    if (row == 1) run_strip<true>(j, packed, strip, p, panels, k, steps);
+    else run_strip<false>(j, packed, strip, p, panels, k, steps);
   });
 }
 

@@ -10,6 +10,8 @@ constexpr int wide_of(int R) {
   if (kTileWide == 2) return R <= 3 ? 8 : R <= 6 ? 4 : 2;
   return R == 1 ? 4 : R <= 3 ? 2 : 1;
 }
+// The panels in such a tile, where there is one strip.
+int64_t together(int64_t M) { return M <= kTileRows ? most(1, wide_of(static_cast<int>(M)) / 2) : 1; }
 
 // The strip's first R rows, W vectors from column n on, k in [k, k + steps).
 template <int R, int W, bool by_column, bool stream, class Next = NothingNext>
@@ -32,7 +34,7 @@ void run_alone(const Job& j, const float* packed, const Strip& strip, int64_t p,
   const int64_t end = least((p + panels) * kPanel, j.N);
   if constexpr (W > 2) {
     for (; n + W * 16 <= (p + panels) * kPanel; n += W * 16)
-      run_tile<R, W, by_column, (R > 1)>(j, packed, strip, n, k, steps);
+      run_tile<R, W, by_column, true>(j, packed, strip, n, k, steps);
   }
   for (; n < end; n += one * 16) run_tile<R, one, by_column, true>(j, packed, strip, n, k, steps);
 }
@@ -79,7 +81,7 @@ void gemm(const float* a, int64_t row, int64_t column, const float* packed, cons
           int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
           GemmScratch scratch) {
   const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
-  for_strips<1>(j, panel_begin, panel_end, copy_strip<false>,
+  for_strips<1>(j, panel_begin, panel_end, together(M), copy_strip<false>,
                 [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
     with_rows<kTileRows>(strip.rows, [&](auto r) {
       constexpr int R = r;

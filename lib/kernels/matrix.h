@@ -138,17 +138,21 @@ struct Strip {
   int64_t m, number, count;
 };
 
-// Each strip of several fetches its share of the panel's next block, of `bytes` bytes as this one's, in `steps` steps:
-// where rows are few, computing and memory take as long as each other, and so they pass at the same time.
-template <bool first_level = false>
-NUDGE_INLINE LinesNext<1, first_level> share_of_next(const Strip& s, const void* block, int64_t bytes, int64_t steps) {
+// Each strip fetches its share of what lies behind the panel's block, of `bytes` bytes as this one, in `steps` steps of
+// `lines` lines: where rows are few, computing and memory take as long as each other, and so they pass at the same time.
+template <int lines = 1, bool first_level = false>
+NUDGE_INLINE LinesNext<lines, first_level> share_of_next(const Strip& s, const void* block, int64_t bytes,
+                                                         int64_t steps) {
   return {static_cast<const char*>(block) + bytes + s.number * bytes / s.count, ceiling(bytes, most(1, s.count * steps))};
 }
 
 // C's tiles, strip by strip for each panel: copy(j, m, rows, k, steps, strip) is to copy one, and run(strip, p, panels, k,
-// steps) to multiply it by `panels` panels from p on, for k .. k + steps - 1. But for the last, strips are some kRows rows.
+// steps) to multiply it by `panels` panels from p on, for k .. k + steps - 1. `group` panels are run together, as many as
+// a tile reads at once: in that order they lie in memory, where the next block is fetched before it is met. But for the
+// last, strips are some kRows rows.
 template <int kRows, class Copy, class Run>
-void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Copy& copy, const Run& run) {
+void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t group, const Copy& copy,
+                const Run& run) {
   const int64_t count = ceiling(j.M, kTileRows), all_blocks = most(1, ceiling(j.K, kStripBlock));
   if (count == 0) return;
   const int64_t deep = least(all_blocks, most(kDeep, kSlots / count)), parts = ceiling(count, kSlots / deep);
@@ -165,7 +169,6 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, const Copy
         for (int64_t b = 0; b < blocks; ++b)
           copy(j, m, rows, (b0 + b) * kStripBlock, steps_of(b), j.strips + (b * strips + s) * kSlot);
       }
-      const int64_t group = strips == 1 ? 4 : 1;
       for (int64_t p = panel_begin; p < panel_end; p += group) {
         for (int64_t b = 0; b < blocks; ++b) {
           for (int64_t s = 0; s < strips; ++s) {

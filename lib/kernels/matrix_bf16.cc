@@ -14,6 +14,8 @@ constexpr int wide_of(int R) { return R == 1 ? 8 : R <= 3 ? 4 : R <= 6 ? 2 : 1; 
 constexpr int kFewRows = 3;
 constexpr int wide_of(int R) { return R == 1 ? 2 : 1; }
 #endif
+// The panels in a tile of few rows.
+int64_t together(int64_t M) { return M <= kFewRows ? most(1, wide_of(static_cast<int>(M)) / 2) : 1; }
 
 // R rows from m on, W vectors from column n on, from the packed panels.
 template <int R, int W>
@@ -32,7 +34,7 @@ void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t r
       each<W>([&](auto w) NUDGE_LAMBDA {
         const uint16_t* at = pairs + (w / 2) * panel + (w % 2) * kTileNumbers;
         const Halves right = load_pairs(at);
-        if (R > 1) _mm_prefetch(reinterpret_cast<const char*>(at) + fetch_ahead(W), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(at) + fetch_ahead(W), _MM_HINT_T0);
         each<R>([&](auto r) NUDGE_LAMBDA {
           even.at[r][w] = fma(broadcast(a[r * row]), right.low, even.at[r][w]);
           odd.at[r][w] = fma(broadcast(a[r * row + step]), right.high, odd.at[r][w]);
@@ -45,9 +47,9 @@ void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t r
 }
 
 // The same from a panel's block of k as floats.
-template <int R, int W>
+template <int R, int W, class Next>
 void run_many(const Job& j, const float* unpacked, const float* strip, int64_t row, int64_t step, int64_t m, int64_t n,
-              int64_t k, int64_t steps, LinesNext<1> next) {
+              int64_t k, int64_t steps, Next next) {
   Tile<R, W> t;
   begin_tile(j, m, n, k, t);
   for (int64_t d = 0; d < steps; d += kDepth) {
@@ -83,7 +85,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
   const bool by_column = row == 1;
   const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1;
   float* unpacked = scratch.at + strip_scratch;
-  for_strips<1>(j, panel_begin, panel_end, copy_strip<true>,
+  for_strips<1>(j, panel_begin, panel_end, together(M), copy_strip<true>,
                 [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
     if (M <= kFewRows) {
       const int64_t end = (p + panels) * kPanel;
@@ -105,13 +107,19 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
       if (strip.number == 0) {
         for (int64_t d = 0; d < size; d += kDepthNumbers) unpack_block<TilePairs>(from + d, unpacked + d);
       }
-      auto next = share_of_next(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
-      with_rows<kTileRows>(strip.rows, [&](auto r) {
-        for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16) {
-          run_many<r, kTileWide>(j, unpacked, strip.at, strip_row, strip_step, strip.m, n, k, steps, next);
-          next.p += padded(steps) / 2 * next.step;
-        }
-      });
+      const auto run = [&](auto lines) {
+        auto next = share_of_next<lines>(strip, from, size * int64_t{sizeof(uint16_t)},
+                                         padded(steps) / 2 * (2 / kTileWide));
+        with_rows<kTileRows>(strip.rows, [&](auto r) {
+          for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16) {
+            run_many<r, kTileWide>(j, unpacked, strip.at, strip_row, strip_step, strip.m, n, k, steps, next);
+            next.p += padded(steps) / 2 * next.step;
+          }
+        });
+      };
+      // Of two vectors' tiles a single strip has one: too few steps for a line each.
+      if (strip.count == 1 && kTileWide == 2) run(Index<2>());
+      else run(Index<1>());
     }
   });
 }
