@@ -48,6 +48,7 @@ void run_tile(const Job& j, const uint16_t* b, const float* pairs, int64_t m, in
   const int64_t panel = padded(j.K) * kPanel;
   Tile<R, W> t;
   begin_tile(j, m, n, k, t);
+  fetch_tile<R, W>(j, m + R, n, k);
   for (int64_t d = 0; d < steps; d += kDepth, b += kDepthNumbers) {
     Tile<R, W> even, odd;
     clear(even), clear(odd);

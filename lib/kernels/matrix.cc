@@ -19,6 +19,7 @@ void run_tile(const Job& j, const float* packed, const Strip& strip, int64_t n, 
               Next next = {}) {
   Tile<R, W> t;
   begin_tile(j, strip.m, n, k, t);
+  fetch_tile<R, W>(j, strip.m + R, n, k);
   const RightFactor b = {packed + n / kPanel * (kPanel * j.K) + k * kPanel + n % kPanel, kPanel, 16, kPanel * j.K};
   constexpr int64_t kAhead = stream ? fetch_ahead(W) / int64_t{sizeof(float)} : 0;
   multiply<kAhead>(t, strip.at, by_column ? 1 : kStripStep, by_column ? kTileRows : 1, b, steps, 16, next);

@@ -11,7 +11,7 @@ namespace nudge::NUDGE_LEVEL {
 constexpr int64_t kPanel = kPanelColumns;
 constexpr int64_t kSlot = kTileRows * kStripStep;  // floats of one strip's block of k
 constexpr int64_t kSlots = strip_scratch / kSlot;  // that fit into the scratch
-static_assert(kSlots >= 4);
+static_assert(kSlots >= 4 && kSlots * kTileRows * kStripBlock >= kGemmCopy);
 constexpr int64_t kDeep = 4;                       // blocks of k per copy of A while there are many rows
 constexpr int64_t kEnding = 4;                     // panels that are ended together, so that rows are some lines long
 
@@ -73,6 +73,11 @@ template <int R, int W> NUDGE_INLINE void begin_tile(const Job& j, int64_t m, in
   if (k > 0 || j.accumulate) load_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
   else clear(t);
 }
+// Fetches the next tile of as many rows, from row m on, where it isn't in a cache since an earlier block of k.
+template <int R, int W> NUDGE_INLINE void fetch_tile(const Job& j, int64_t m, int64_t n, int64_t k) {
+  if (!j.accumulate || k > 0) return;
+  each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { fetch(j.c + (m + r) * j.ldc + n + 16 * w); });
+}
 template <int R, int W> NUDGE_INLINE void end_tile(const Job& j, int64_t m, int64_t n, bool last, Tile<R, W>& t) {
   if (j.ending.bias != nullptr && last) {
     Tile<1, W> bias;
@@ -109,8 +114,10 @@ void copy_strip(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
   const float* a = j.a + m * j.row + k * j.column;
   const int64_t padded = rounded ? ceiling(steps, 32) * 32 : steps;
   if (j.row == 1) {
-    for (int64_t i = 0; i < steps; ++i)
+    for (int64_t i = 0; i < steps; ++i) {
+      fetch(a + (i + 16) * j.column);
       store_first(strip + i * kTileRows, form(load_first(a + i * j.column, rows)), rows);
+    }
     for (int64_t i = steps; i < padded; ++i) store_first(strip + i * kTileRows, broadcast(0), rows);
     return;
   }
@@ -120,6 +127,7 @@ void copy_strip(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
     for (int64_t i = 0; i < padded; i += 16) {
       f32x16 x;
       if (j.column == 1) {
+        fetch(from + 2 * j.row + i);
         x = load_first(from + i, least(16, most(0, steps - i)));
       } else {
         float lanes[16] = {};
@@ -164,10 +172,11 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t gr
     const auto steps_of = [&](int64_t b) { return least(kStripBlock, j.K - (b0 + b) * kStripBlock); };
     for (int64_t part = 0; part < parts; ++part) {
       const int64_t first = part * count / parts, strips = (part + 1) * count / parts - first;
-      for (int64_t s = 0; s < strips && !copied; ++s) {
-        const int64_t m = row_of(first + s), rows = row_of(first + s + 1) - m;
-        for (int64_t b = 0; b < blocks; ++b)
+      for (int64_t b = 0; b < blocks && !copied; ++b) {
+        for (int64_t s = 0; s < strips; ++s) {
+          const int64_t m = row_of(first + s), rows = row_of(first + s + 1) - m;
           copy(j, m, rows, (b0 + b) * kStripBlock, steps_of(b), j.strips + (b * strips + s) * kSlot);
+        }
       }
       for (int64_t p = panel_begin; p < panel_end; p += group) {
         for (int64_t b = 0; b < blocks; ++b) {
