@@ -24,27 +24,32 @@ GemmScratch gemm_scratch(std::int64_t product = 0, std::int64_t row = 0) {
   return {scratch.data(), std::exchange(held, wanted) == wanted && product > 0};
 }
 
-std::int64_t panels_of(std::int64_t N) { return (N + kPanelColumns - 1) / kPanelColumns; }
+std::int64_t ceiling(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t panels_of(std::int64_t N) { return ceiling(N, kPanelColumns); }
 
 // Of [M, K] by [K, N], the latter in the numbers of dtype.
 ProfileScope product_scope(Part part, std::int64_t M, std::int64_t K, std::int64_t N, Dtype dtype) {
   return ProfileScope(part, 2.0 * M * K * N, 4.0 * (M * K + M * N) + (dtype == Dtype::kF32 ? 4.0 : 2.0) * K * N);
 }
 
-// Deals the tiles of C[M, N] to threads. Tiles are large enough that packing A is paid back, small
-// enough that all threads have some.
+// Deals the tiles of C[M, N], sums over K, to threads. A thread copies its tile's rows of A, which costs as much as some
+// 50 columns, and may keep them for the next tile of these rows if they fit: so tiles are wide, of as few rows as pay
+// for reading B, unless there are columns enough for all threads. Each thread has some tiles, for a thread may lose its
+// processor to others for a while.
 template <class Tile>
-void deal_tiles(std::int64_t M, std::int64_t N, Tile&& tile) {
-  const std::int64_t panels = panels_of(N);
-  const std::int64_t tile_rows = M > 384 ? 192 : M;
-  const std::int64_t row_tiles = tile_rows == 0 ? 0 : (M + tile_rows - 1) / tile_rows;
-  const std::int64_t wanted = 4 * thread_count();
-  const std::int64_t per_row =
-      std::max<std::int64_t>(1, (wanted + row_tiles - 1) / std::max<std::int64_t>(1, row_tiles));
-  const std::int64_t tile_panels = std::max<std::int64_t>(4, (panels + per_row - 1) / per_row);
-  const std::int64_t column_tiles = (panels + tile_panels - 1) / tile_panels;
+void deal_tiles(std::int64_t M, std::int64_t N, std::int64_t K, Tile&& tile) {
+  constexpr std::int64_t kManyColumns = 4096, kRows = 96, kLeastRows = 48, kMostRows = 384, kLeastPanels = 4;
+  if (M == 0) return;
+  const std::int64_t wanted = 8 * thread_count(), panels = panels_of(N);
+  const std::int64_t kept = kGemmCopy / (ceiling(std::max<std::int64_t>(K, 1), 256) * 256) / 12 * 12;
+  std::int64_t row_tiles = ceiling(M, kept < kLeastRows ? kMostRows / 2 : std::min(kept, kMostRows));
+  if (N <= kManyColumns) row_tiles = std::max(row_tiles, std::min(wanted, M / kRows));
+  const std::int64_t tile_rows = ceiling(ceiling(M, row_tiles), 4) * 4;
+  row_tiles = ceiling(M, tile_rows);
+  const std::int64_t tile_panels = std::max(kLeastPanels, ceiling(panels, ceiling(wanted, row_tiles)));
+  const std::int64_t column_tiles = ceiling(panels, tile_panels);
   parallel_for(row_tiles * column_tiles, [&](std::int64_t i) {
-    const std::int64_t row = i % row_tiles * tile_rows, panel = i / row_tiles * tile_panels;
+    const std::int64_t row = i / column_tiles * tile_rows, panel = i % column_tiles * tile_panels;
     tile(row, std::min(tile_rows, M - row), panel, std::min(panel + tile_panels, panels));
   });
 }
@@ -87,29 +92,32 @@ template <class A>
 void multiply_with(const float* x, std::int64_t T, const Packed& B, const typename A::Number* packed,
                    const Ending& ending, float* y) {
   const std::int64_t product = ++products;
-  deal_tiles(T, B.N, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
+  deal_tiles(T, B.N, B.K, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
     A::gemm()(x + row * B.K, B.K, 1, packed, part_of(ending, row, 0, B.N), y + row * B.N, B.N, rows, B.N, B.K,
               begin, end, false, gemm_scratch(product, row));
   });
 }
 
+// Some rows of B at a time are turned, by all threads and for all of them, and multiplied by while a cache holds them.
 template <class A>
 void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, const typename A::Number* packed,
                              const Ending& ending, float* dx) {
-  constexpr std::int64_t kRoom = 131072;  // numbers of B^T at a time: half a megabyte, which stays in a core's cache
-  deal_tiles(T, B.K, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
-    thread_local Buffer<typename A::Number> part;
-    const std::int64_t width = (end - begin) * kPanelColumns, first = begin * kPanelColumns;
-    const std::int64_t most = std::max<std::int64_t>(256, kRoom / width / 256 * 256);
-    part.reserve(A::packed_size(std::min(most, B.N), width));
-    for (std::int64_t n = 0; n < B.N; n += most) {
-      const std::int64_t next = std::min(n + most, B.N);
-      A::pack_transpose()(packed, B.K, n, next, begin, end, part.data());
-      A::gemm()(dy + row * B.N + n, B.N, 1, part.data(), next == B.N ? part_of(ending, row, first, B.K) : Ending(),
-                dx + row * B.K + first, B.K, rows, std::min(width, B.K - first), next - n, 0, end - begin, n > 0,
-                gemm_scratch());
-    }
-  });
+  constexpr std::int64_t kRoom = 768 * 768;  // numbers of B^T
+  static Buffer<typename A::Number> part;
+  const std::int64_t panels = panels_of(B.K);
+  const std::int64_t most = std::max<std::int64_t>(1, kRoom / 256 / (panels * kPanelColumns)) * 256;
+  part.reserve(A::packed_size(std::min(most, B.N), B.K));
+  for (std::int64_t n = 0; n < B.N; n += most) {
+    const std::int64_t next = std::min(n + most, B.N), product = ++products;
+    parallel_ranges(panels, 2, [&](std::int64_t begin, std::int64_t end) {
+      A::pack_transpose()(packed, B.K, n, next, begin, end,
+                          part.data() + A::packed_size(next - n, begin * kPanelColumns));
+    });
+    deal_tiles(T, B.K, next - n, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
+      A::gemm()(dy + row * B.N + n, B.N, 1, part.data(), next == B.N ? part_of(ending, row, 0, B.K) : Ending(),
+                dx + row * B.K, B.K, rows, B.K, next - n, begin, end, n > 0, gemm_scratch(product, row));
+    });
+  }
 }
 
 // One product for each run of rows, begin[b] .. begin[b + 1]: with F32 all rows are one.
@@ -123,7 +131,7 @@ void accumulate_outer_with(const float* x, const float* y, std::span<const std::
   packed.reserve(at.back());
   for (std::size_t b = 0; b + 1 < begin.size(); ++b)
     pack_with<A>(y + begin[b] * N, N, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);
-  deal_tiles(K, N, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
+  deal_tiles(K, N, 0, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
     for (std::size_t b = 0; b + 1 < begin.size(); ++b)
       A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], Ending(), sum + row * N, N, rows, N,
                 begin[b + 1] - begin[b], first, last, b > 0 || !begins, gemm_scratch());
