@@ -72,7 +72,7 @@ NUDGE_INLINE float add_block(Sums& s, Row row, int64_t begin, int64_t end) {
     }
     // Bounded where exp is 0, so that -infinity gives 0 * -104 in the moment and not NaN.
     const f32x16 t = max(broadcast(kExpZero), z_at(row, i, lanes) - top);
-    const f32x16 e = exp(t);
+    const f32x16 e = exp_within(t);
     weight = weight + e;
     moment = fma(e, t, moment);
   });
@@ -81,7 +81,7 @@ NUDGE_INLINE float add_block(Sums& s, Row row, int64_t begin, int64_t end) {
   return max_lanes(next) / row.temperature;
 }
 
-// log p, at least kExpZero, where p is 0 anyway.
+// log p, at least kExpZero, where p is 0 anyway, and at most 0 but for a rounding.
 NUDGE_INLINE f32x16 log_probability(f32x16 z, const RowStats& s) {
   return max(broadcast(kExpZero), z - broadcast(s.max) - broadcast(s.log_sum));
 }
@@ -136,11 +136,11 @@ void row_backward(const float* logits, int64_t V, float temperature, const RowSt
   const bool possible = chosen >= 0 && logits[chosen] > -kInfinity;
   const auto gradient = [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
     fetch(logits + i + kBlock);
-    const f32x16 z = z_at(row, i, lanes), log_p = log_probability(z, s), p = exp(log_p);
+    const f32x16 z = z_at(row, i, lanes), log_p = log_probability(z, s), p = exp_within(log_p);
     // d log p[chosen] / dz = 1[chosen] - p, dH/dz = -p (log p + H), dKL/dz = p - p_old.
     f32x16 weight = fma(broadcast(g.entropy), log_p + broadcast(s.entropy), broadcast(g.logprob));
     f32x16 d = negate(p * weight);
-    if (with_old) d = fma(broadcast(g.kl_old), p - exp(log_probability(z_at(old, i, lanes), *old_stats)), d);
+    if (with_old) d = fma(broadcast(g.kl_old), p - exp_within(log_probability(z_at(old, i, lanes), *old_stats)), d);
     return select(z == broadcast(-kInfinity), broadcast(0.0f), d * broadcast(inverse));
   };
   int64_t i = 0;
@@ -171,7 +171,7 @@ float row_kl(const float* p_logits, const RowStats* p, const float* q_logits, co
     each_vector(begin, end, [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
       const f32x16 log_p = log_probability(z_at(p_row, i, lanes), *p);
       const f32x16 z = z_at(q_row, i, lanes), log_q = z - broadcast(q->max) - broadcast(q->log_sum);
-      const f32x16 d = log_p - log_q, weight = exp(log_p), other = exp(log_q);
+      const f32x16 d = log_p - log_q, weight = exp_within(log_p), other = exp(log_q);
       const f32x16 near = weight * exp_remainder(d), far = select(weight == zero, zero, weight * d) + (other - weight);
       sum = sum + select(abs(d) < broadcast(0.25f), near, far);
     });

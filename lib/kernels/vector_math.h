@@ -24,10 +24,12 @@ NUDGE_INLINE float first_lane(f32x16 x) {
 
 // Below this, exp is 0: half of the smallest denormal.
 constexpr float kExpZero = -104.0f;
+// And above this infinity.
+constexpr float kExpMost = 89.0f;
 
-// exp(x), with exp(0) exactly 1, 0 below the smallest normal number, infinity on overflow.
-NUDGE_INLINE f32x16 exp(f32x16 x) {
-  x = max(broadcast(kExpZero), min(broadcast(89.0f), x));  // in this order of operands a NaN stays
+// exp(x), with exp(0) exactly 1, 0 below the smallest normal number, infinity on overflow. exp_within is for x from
+// kExpZero to kExpMost, or NaN.
+NUDGE_INLINE f32x16 exp_within(f32x16 x) {
   const f32x16 n = round_to_even(x * broadcast(1.44269504f));
   f32x16 r = fnma(n, broadcast(0.693359375f), x);  // ln 2 in two parts, the first of 9 bits
   r = fnma(n, broadcast(-2.12194440e-4f), r);
@@ -37,6 +39,9 @@ NUDGE_INLINE f32x16 exp(f32x16 x) {
   q = fma(q, r, broadcast(0.166664883f));
   q = fma(q, r, broadcast(0.5f));
   return times_power_of_2(broadcast(1.0f) + fma(r * r, q, r), n);
+}
+NUDGE_INLINE f32x16 exp(f32x16 x) {
+  return exp_within(max(broadcast(kExpZero), min(broadcast(kExpMost), x)));  // in this order of operands a NaN stays
 }
 
 // k ln 2 + log(1 + f) for f in [1/sqrt(2) - 1, sqrt(2) - 1].
