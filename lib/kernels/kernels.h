@@ -62,8 +62,8 @@ struct Ending {
 };
 
 // A product's own memory: gemm_scratch floats. With `holds_a` the product before it there was of the same A (a, row,
-// column, M and K), whose copy is used again if all of it fits: M up to the next multiple of 12 times K up to that of
-// 256 is at most kGemmCopy.
+// column, M and K), whose copy is used again if all of it fits, which it does (but in amx) where M up to the next
+// multiple of 12 times K up to that of 256 is at most kGemmCopy.
 constexpr int64_t kGemmCopy = 245760;
 struct GemmScratch {
   float* at;

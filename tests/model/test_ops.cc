@@ -21,18 +21,27 @@ Buffer<float> normals(std::int64_t n, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("the product by a packed matrix's transpose is one chain over its columns, on any number of threads") {
+TEST_CASE("the products by a packed matrix and its transpose are one chain an element, on any number of threads") {
   const int before = thread_count();
-  for (const auto& [T, K, N] : {std::tuple<std::int64_t, std::int64_t, std::int64_t>{3, 40, 5003}, {401, 150, 33}, {1, 1, 1}}) {
-    const Buffer<float> b = normals(K * N, 7), dy = normals(T * N, 8);
+  using Shape = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
+  // Many columns; several tiles of rows; one number; a matrix that is turned in two parts; rows too long to be kept.
+  for (const auto& [T, K, N] :
+       {Shape{3, 40, 5003}, Shape{401, 150, 33}, Shape{1, 1, 1}, Shape{5, 800, 1000}, Shape{100, 6000, 9}}) {
+    const Buffer<float> b = normals(K * N, 7), dy = normals(T * N, 8), x = normals(T * K, 9);
     Packed packed;
     pack(b.data(), N, 1, K, N, Dtype::kF32, packed);
     for (const int threads : {1, 3}) {
       set_thread_count(threads);
-      Buffer<float> dx(T * K);
+      Buffer<float> dx(T * K), y(T * N);
+      multiply(x.data(), T, packed, {}, y.data());
       multiply_transpose(dy.data(), T, packed, {}, dx.data());
       std::int64_t wrong = 0;
       for (std::int64_t t = 0; t < T; ++t) {
+        for (std::int64_t n = 0; n < N; ++n) {
+          float sum = 0;
+          for (std::int64_t k = 0; k < K; ++k) sum = std::fma(x[t * K + k], b[k * N + n], sum);
+          wrong += sum != y[t * N + n];
+        }
         for (std::int64_t k = 0; k < K; ++k) {
           float sum = 0;
           for (std::int64_t n = 0; n < N; ++n) sum = std::fma(dy[t * N + n], b[k * N + n], sum);
@@ -47,7 +56,7 @@ TEST_CASE("the product by a packed matrix's transpose is one chain over its colu
 
 TEST_CASE("products that are dealt to threads end everywhere as they are asked to") {
   const int before = thread_count();
-  const std::int64_t T = 401, K = 150, N = 333;
+  const std::int64_t T = 401, K = 520, N = 1333;  // the transpose in two parts
   const Buffer<float> b = normals(K * N, 7), bias = normals(N, 11);
   const Buffer<float> wide = normals(T * N, 12), narrow = normals(T * K, 13);
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
