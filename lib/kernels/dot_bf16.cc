@@ -73,9 +73,10 @@ void run_tile(const Job& j, const uint16_t* b, const float* pairs, int64_t m, in
   end_tile(j, m, n, k + steps == j.K, t);
 }
 
-// A strip against panel p. Where tiles are few, a step of theirs fetches more lines of what comes next.
+// A strip against panel p, whose block of k is at `block`. Where tiles are few, a step of theirs fetches more lines of
+// what comes next.
 template <bool by_column>
-void run_strip(const Job& j, const uint16_t* block, const Strip& strip, int64_t p, int64_t k, int64_t steps) {
+void run_panel(const Job& j, const uint16_t* block, const Strip& strip, int64_t p, int64_t k, int64_t steps) {
   const int64_t tiles = ceiling(strip.rows, kRows), steps_of_tile = padded(steps) / 4;
   const int64_t bytes = padded(steps) * kPanel * int64_t{sizeof(uint16_t)};
   const auto run = [&](auto lines) {
@@ -102,7 +103,7 @@ void run_strip(const Job& j, const uint16_t* packed, const Strip& strip, int64_t
     for (; p + kTogether <= end; p += kTogether)
       run_tile<1, 2 * kTogether, by_column>(j, block(p), strip.at, strip.m, p * kPanel, k, steps, NothingNext());
   }
-  for (; p < end; ++p) run_strip<by_column>(j, block(p), strip, p, k, steps);
+  for (; p < end; ++p) run_panel<by_column>(j, block(p), strip, p, k, steps);
 }
 
 }  // namespace
