@@ -21,6 +21,16 @@ namespace nudge::NUDGE_LEVEL {
 
 constexpr int64_t kLanes = 16;
 
+// f(0), f(1), ... f(N - 1) with constants: a loop that is unrolled before the compiler decides what lives in
+// registers (g++ keeps a tile in memory around the loop over k where a pragma unrolls).
+template <int i> struct Index { constexpr operator int() const { return i; } };
+template <int N, int i = 0, class F> NUDGE_INLINE void each(const F& f) {
+  if constexpr (i < N) {
+    f(Index<i>());
+    each<N, i + 1>(f);
+  }
+}
+
 // Floats from p to the next cache line's begin, in [0, 16).
 NUDGE_INLINE int64_t lanes_to_line(const float* p) {
   return static_cast<int64_t>((0 - reinterpret_cast<uintptr_t>(p)) % 64 / sizeof(float));

@@ -21,15 +21,6 @@ constexpr int64_t kStripStep = kStripBlock + 16;
 
 template <int R, int W> struct Tile { f32x16 at[R][W]; };
 
-// f(0), f(1), ... f(N - 1) with constants: a loop that is unrolled before the compiler decides what lives in
-// registers (g++ keeps a tile in memory around the loop over k where a pragma unrolls).
-template <int i> struct Index { constexpr operator int() const { return i; } };
-template <int N, int i = 0, class F> NUDGE_INLINE void each(const F& f) {
-  if constexpr (i < N) {
-    f(Index<i>());
-    each<N, i + 1>(f);
-  }
-}
 template <int R, int W, class F> NUDGE_INLINE void each_of(const F& f) {
   each<R>([&](auto r) NUDGE_LAMBDA { each<W>([&](auto w) NUDGE_LAMBDA { f(r, w); }); });
 }

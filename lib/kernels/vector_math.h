@@ -28,17 +28,23 @@ constexpr float kExpZero = -104.0f;
 constexpr float kExpMost = 89.0f;
 
 // exp(x), with exp(0) exactly 1, 0 below the smallest normal number, infinity on overflow. exp_within is for x from
-// kExpZero to kExpMost, or NaN.
+// kExpZero to kExpMost, or NaN. A vector's steps are one long chain: of N vectors each makes a step before the next.
+template <int N> NUDGE_INLINE void exp_within(f32x16 (&x)[N]) {
+  f32x16 n[N], q[N];
+  each<N>([&](auto i) NUDGE_LAMBDA { n[i] = round_to_even(x[i] * broadcast(1.44269504f)); });
+  each<N>([&](auto i) NUDGE_LAMBDA { x[i] = fnma(n[i], broadcast(0.693359375f), x[i]); });  // ln 2 in two parts, the first of 9 bits
+  each<N>([&](auto i) NUDGE_LAMBDA { x[i] = fnma(n[i], broadcast(-2.12194440e-4f), x[i]); });
+  each<N>([&](auto i) NUDGE_LAMBDA { q[i] = fma(broadcast(0.00140361849f), x[i], broadcast(0.00837230403f)); });
+  each<N>([&](auto i) NUDGE_LAMBDA { q[i] = fma(q[i], x[i], broadcast(0.0416655503f)); });
+  each<N>([&](auto i) NUDGE_LAMBDA { q[i] = fma(q[i], x[i], broadcast(0.166664883f)); });
+  each<N>([&](auto i) NUDGE_LAMBDA { q[i] = fma(q[i], x[i], broadcast(0.5f)); });
+  each<N>([&](auto i) NUDGE_LAMBDA { q[i] = broadcast(1.0f) + fma(x[i] * x[i], q[i], x[i]); });
+  each<N>([&](auto i) NUDGE_LAMBDA { x[i] = times_power_of_2(q[i], n[i]); });
+}
 NUDGE_INLINE f32x16 exp_within(f32x16 x) {
-  const f32x16 n = round_to_even(x * broadcast(1.44269504f));
-  f32x16 r = fnma(n, broadcast(0.693359375f), x);  // ln 2 in two parts, the first of 9 bits
-  r = fnma(n, broadcast(-2.12194440e-4f), r);
-  f32x16 q = broadcast(0.00140361849f);
-  q = fma(q, r, broadcast(0.00837230403f));
-  q = fma(q, r, broadcast(0.0416655503f));
-  q = fma(q, r, broadcast(0.166664883f));
-  q = fma(q, r, broadcast(0.5f));
-  return times_power_of_2(broadcast(1.0f) + fma(r * r, q, r), n);
+  f32x16 one[1] = {x};
+  exp_within(one);
+  return one[0];
 }
 NUDGE_INLINE f32x16 exp(f32x16 x) {
   return exp_within(max(broadcast(kExpZero), min(broadcast(kExpMost), x)));  // in this order of operands a NaN stays
