@@ -45,16 +45,19 @@ struct TurnedKeys {
   const float* p;
   int64_t D;
   const float* keys(int64_t group) const { return p + group * 16 * D; }
+  const float* from_keys(int64_t group, int64_t) const { return keys(group); }
 };
 struct Rows {
   const float* p;
   int64_t step;
   static constexpr bool kPadded = false;
   const float* values(int64_t j) const { return p + j * step; }
+  const float* from_values(int64_t j, int64_t) const { return values(j); }
   int64_t run_end(int64_t j) const { return (j / kStripBlock + 1) * kStripBlock; }
 };
 
-// Keys and values in blocks; step is the distance of two values.
+// Keys and values in blocks; step is the distance of two values. from_keys and from_values are what will be read from a
+// group or a key on: behind the last key the values, behind the last value the keys of the head that lies there.
 template <class E> struct Blocks {
   KvBlocks kv;
   int64_t D, step = ceiling(D, 16) * 16;
@@ -62,6 +65,8 @@ template <class E> struct Blocks {
   E* block(int64_t i) const { return reinterpret_cast<E*>(static_cast<char*>(kv.blocks[i]) + kv.offset); }
   E* keys(int64_t group) const { return block(group * 16 / kKvBlock) + group * 16 % kKvBlock * D; }
   E* values(int64_t j) const { return block(j / kKvBlock) + kKvBlock * D + j % kKvBlock * step; }
+  E* from_keys(int64_t group, int64_t groups) const { return group < groups ? keys(group) : values(0); }
+  E* from_values(int64_t j, int64_t end) const { return j < end ? values(j) : block(0) + kKvBlock * (D + step); }
   int64_t run_end(int64_t j) const { return (j / kKvBlock + 1) * kKvBlock; }
 };
 static_assert(kKvBlock % 32 == 0 && kStripBlock % kKvBlock == 0);
@@ -71,16 +76,17 @@ static_assert(kKvBlock % 32 == 0 && kStripBlock % kKvBlock == 0);
 template <int R, int W, class E> NUDGE_INLINE auto fetched(const E* next, int64_t step) {
   constexpr int kBytes = W * 16 * int{sizeof(E)};
   if constexpr (R > 1) return NothingNext();
-  else return LinesNext<(kBytes + 63) / 64>{reinterpret_cast<const char*>(next), step * int64_t{sizeof(E)}};
+  else return LinesNext<(kBytes + 63) / 64, true>{reinterpret_cast<const char*>(next), step * int64_t{sizeof(E)}};
 }
 
-// w[row + r, key] = scale * (turned row r . key), for the keys of W groups of 16 from `group` on, beside each other.
+// w[row + r, key] = scale * (row r . key), for the keys of W groups of 16 from `group` on, beside each other. The rows
+// are turned, unless it is one.
 template <int R, int W, class E>
-NUDGE_INLINE void score_groups(const float* turned, const E* kt, const E* next, int64_t D, float scale, int64_t group,
+NUDGE_INLINE void score_groups(const float* x, const E* kt, const E* next, int64_t D, float scale, int64_t group,
                                Weights w, int64_t row) {
   Tile<R, W> t;
   clear(t);
-  multiply<0>(t, turned, 1, kTileRows, RightOf<E>{kt, 16, 16 * D, 32 * D}, D, 16, fetched<R, W>(next, 16 * W));
+  multiply<0>(t, x, 1, R == 1 ? 1 : kTileRows, RightOf<E>{kt, 16, 16 * D, 32 * D}, D, 16, fetched<R, W>(next, 16 * W));
   const f32x16 s = broadcast(scale);
   each_of<R, W>([&](auto r, auto i) NUDGE_LAMBDA { t.at[r][i] = t.at[r][i] * s; });
   store_tile(t, w.at(row, group * 16), kStripStep, 16 * W);
@@ -90,11 +96,11 @@ NUDGE_INLINE void score_groups(const float* turned, const E* kt, const E* next, 
 template <class K>
 void score(const float* x, int64_t ld, int64_t rows, K k, int64_t groups, int64_t D, float scale, Weights w,
            int64_t row, float* turned) {
-  turn_rows<kTileRows>(x, ld, rows, D, turned);
+  if (rows > 1) turn_rows<kTileRows>(x, ld, rows, D, turned);
   with_rows<kTileRows>(rows, [&](auto r) {
     constexpr int R = r, W = R == 1 ? 2 : kTileWide;  // two groups are in one block
     const auto run = [&](int64_t g, auto wide) NUDGE_LAMBDA {
-      score_groups<R, wide>(turned, k.keys(g), k.keys(least(g + wide, groups - 1)), D, scale, g, w, row);
+      score_groups<R, wide>(R == 1 ? x : turned, k.keys(g), k.from_keys(g + wide, groups), D, scale, g, w, row);
     };
     int64_t g = 0;
     for (; g + W <= groups; g += W) run(g, Index<W>());
@@ -133,7 +139,7 @@ void add_keys(Weights w, int64_t row, V v, int64_t begin, int64_t end, int64_t D
       const int64_t stop = least(end, v.run_end(j));
       const auto* b = v.values(j) + n;
       multiply<0, whole != 0>(tile, w.at(row, j), kStripStep, 1, right_of(b, v.step), stop - j, D - n,
-                              fetched<R, wide>(v.values(least(stop, end - 1)) + n, v.step));
+                              fetched<R, wide>(v.from_values(stop, end) + n, v.step));
       j = stop;
     }
     store_tile(tile, out + n, ldo, D - n);
