@@ -24,18 +24,8 @@ void copy_tiles(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
         r[l] = l < n ? load_first(j.a + m + (k + i + l) * j.column, rows) : broadcast(0);
       transpose(r);
     } else {
-      for (int64_t l = 0; l < kRows; ++l) {
-        const float* from = j.a + (m + l) * j.row + (k + i) * j.column;
-        if (l >= rows) {
-          r[l] = broadcast(0);
-        } else if (j.column == 1) {
-          r[l] = load_first(from, n);
-        } else {
-          float lanes[16] = {};
-          for (int64_t s = 0; s < n; ++s) lanes[s] = from[s * j.column];
-          r[l] = load(lanes);
-        }
-      }
+      for (int64_t l = 0; l < kRows; ++l)
+        r[l] = l < rows ? load_of_row(j, j.a + (m + l) * j.row + (k + i) * j.column, n) : broadcast(0);
     }
     uint16_t* tile = to + i / kDepth * kTileNumbers + i % kDepth;
     for (int64_t l = 0; l < kRows; ++l) store_bf16(tile + l * kDepth, r[l]);

@@ -26,7 +26,7 @@ namespace v4bf16 {
 PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
-bool dot_is_two_fmas();
+bool instructions_are_known();
 }
 namespace amx {
 GemmBf16 gemm_bf16;
@@ -43,13 +43,13 @@ bool has_movbe_f16c_lzcnt() {
   return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0;
 }
 
-// The instruction, and that it rounds as our chains do.
+// The instructions, and that they round as our chains and our bf16 do.
 bool has_dot() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   constexpr unsigned kAvx512Bf16 = 1u << 5;
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d) == 0 || (a & kAvx512Bf16) == 0) return false;
-  static const bool rounds_twice = v4bf16::dot_is_two_fmas();
-  return rounds_twice;
+  static const bool known = v4bf16::instructions_are_known();
+  return known;
 }
 
 // The tiles' state is large: the system hands it out on request, to the whole process.

@@ -9,8 +9,8 @@ namespace nudge::NUDGE_LEVEL {
 PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
-// Whether this processor's instruction is what the file takes it for.
-bool dot_is_two_fmas();
+// Whether this processor's instructions are what the file takes them for.
+bool instructions_are_known();
 
 namespace {
 
@@ -19,23 +19,27 @@ constexpr int kRows = kTileRows / 3;
 // A single row computes so little that memory delivers faster what four panels hold, side by side.
 constexpr int64_t kTogether = 4;
 
-// copy_strip's form, but with pairs as B's, of half as many words: so more of A stays in the first-level cache.
+// copy_strip<true>'s form, but with pairs as B's, of half as many words: so more of A stays in the first-level cache.
 void copy_pairs(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps, float* strip) {
-  copy_strip<true>(j, m, rows, k, steps, strip);
+  const float* a = j.a + m * j.row + k * j.column;
   if (j.row == 1) {
-    for (int64_t i = 0, to = 0; i < padded(steps); i += 4) {
-      for (int64_t c = i; c < i + 2; ++c, ++to) {
-        const i32x16 first = bits_of(load_first(strip + c * kTileRows, rows));
-        const i32x16 second = bits_of(load_first(strip + (c + 2) * kTileRows, rows));
-        store_first(strip + to * kTileRows, float_of_bits(first | shift_right<16>(second)), rows);
-      }
+    const auto step = [&](int64_t i) NUDGE_LAMBDA {
+      fetch(a + (i + 16) * j.column);
+      return i < steps ? load_first(a + i * j.column, rows) : broadcast(0);
+    };
+    for (int64_t pair = 0; pair < padded(steps) / 2; ++pair) {
+      const f32x16 low = step(ChainPairs::low(pair)), high = step(ChainPairs::high(pair));
+      store_first(strip + pair * kTileRows, float_of_bits(pairs_of(low, high)), rows);
     }
     return;
   }
-  for (float* of_row = strip; of_row < strip + rows * kStripStep; of_row += kStripStep) {
-    auto* to = reinterpret_cast<uint16_t*>(of_row);
-    for (int64_t i = 0; i < padded(steps); i += 16)
-      store_halves(to + i, shift_right<16>(chains_of_fours(bits_of(load(of_row + i)))));
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = a + r * j.row;
+    float* to = strip + r * kStripStep;
+    for (int64_t i = 0; i < padded(steps); i += 32, to += 16) {
+      const auto sixteen = [&](int64_t at) NUDGE_LAMBDA { return load_of_row(j, from + at * j.column, steps - at); };
+      store_chain_pairs(to, sixteen(i), sixteen(i + 16));
+    }
   }
 }
 
@@ -108,8 +112,9 @@ void run_strip(const Job& j, const uint16_t* packed, const Strip& strip, int64_t
 
 }  // namespace
 
-bool dot_is_two_fmas() {
-  return is_two_fmas([](i32x16 a, i32x16 b, f32x16 sum) NUDGE_LAMBDA { return dot_pairs(a, b, sum); });
+bool instructions_are_known() {
+  return is_two_fmas([](i32x16 a, i32x16 b, f32x16 sum) NUDGE_LAMBDA { return dot_pairs(a, b, sum); }) &&
+         is_rounded_pairs([](f32x16 low, f32x16 high) NUDGE_LAMBDA { return pairs_of(low, high); });
 }
 
 void pack_bf16(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,

@@ -105,6 +105,19 @@ static inline void end_rows(const Job& j, int64_t m, int64_t rows, int64_t first
   }
 }
 
+// Sixteen numbers of A from `from` on in a row, of which `lanes` count (at most 16, or none); the others are 0. Two rows
+// further on is fetched.
+NUDGE_INLINE f32x16 load_of_row(const Job& j, const float* from, int64_t lanes) {
+  lanes = least(16, most(0, lanes));
+  if (j.column == 1) {
+    fetch(from + 2 * j.row);
+    return load_first(from, lanes);
+  }
+  float at[16] = {};
+  for (int64_t l = 0; l < lanes; ++l) at[l] = from[l * j.column];
+  return load(at);
+}
+
 // Rows m .. m + rows - 1, k .. k + steps - 1 of A, in the strip's form: rows kStripStep apart, or, where A's
 // rows are neighbours in memory (a transposed A), steps kTileRows apart. With `rounded` they become bf16, and 0 up to
 // the next multiple of 32 steps.
@@ -124,18 +137,8 @@ void copy_strip(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
   for (int64_t r = 0; r < rows; ++r) {
     const float* from = a + r * j.row;
     float* to = strip + r * kStripStep;
-    for (int64_t i = 0; i < padded; i += 16) {
-      f32x16 x;
-      if (j.column == 1) {
-        fetch(from + 2 * j.row + i);
-        x = load_first(from + i, least(16, most(0, steps - i)));
-      } else {
-        float lanes[16] = {};
-        for (int64_t l = 0; l < least(16, steps - i); ++l) lanes[l] = from[(i + l) * j.column];
-        x = load(lanes);
-      }
-      store_first(to + i, form(x), least(16, padded - i));
-    }
+    for (int64_t i = 0; i < padded; i += 16)
+      store_first(to + i, form(load_of_row(j, from + i * j.column, steps - i)), least(16, padded - i));
   }
 }
 

@@ -3,6 +3,7 @@
 // instruction that reads them.
 #pragma once
 
+#include "lib/kernels/dot_pairs.h"
 #include "lib/kernels/matrix.h"
 
 namespace nudge::NUDGE_LEVEL {
@@ -30,8 +31,7 @@ NUDGE_INLINE Halves load_pairs(const uint16_t* p) {
   return {float_of_bits(shift_left<16>(both)), float_of_bits(both & broadcast_int(INT32_MIN >> 15))};
 }
 NUDGE_INLINE void store_pairs(uint16_t* p, f32x16 low, f32x16 high) {
-  const i32x16 both = bf16_of(low) | shift_left<16>(bf16_of(high));
-  store(reinterpret_cast<float*>(p), float_of_bits(both));
+  store(reinterpret_cast<float*>(p), float_of_bits(pairs_of(low, high)));
 }
 
 // A block of a panel as floats [32 k][32 columns], and back.

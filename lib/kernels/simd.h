@@ -275,14 +275,14 @@ NUDGE_INLINE __m256 high_half(f32x16 a) { return a.hi; }
 
 #endif
 
-// bf16 is the upper half of a float. Rounding is to nearest even; denormal numbers become 0 with their sign, a NaN
-// stays one.
+// bf16 is the upper half of a float. Rounding is to nearest even; denormal numbers become 0 with their sign, and a NaN
+// stays one, made quiet.
 NUDGE_INLINE i32x16 bf16_of(f32x16 x) {
   const i32x16 bits = bits_of(x), sign = bits & broadcast_int(INT32_MIN), magnitude = bits ^ sign;
   const i32x16 odd = shift_right<16>(bits) & broadcast_int(1);
   f32x16 rounded = float_of_bits(magnitude + odd + broadcast_int(0x7fff));
   rounded = select(float_of_bits(magnitude) < broadcast(1.17549435e-38f), broadcast(0), rounded);
-  rounded = select(is_nan(x), broadcast(__builtin_nanf("")), rounded);
+  rounded = select(is_nan(x), float_of_bits(magnitude | broadcast_int(0x400000)), rounded);
   return shift_right<16>(bits_of(rounded) | sign);
 }
 NUDGE_INLINE f32x16 load_bf16(const uint16_t* p) { return float_of_bits(shift_left<16>(load_halves(p))); }

@@ -123,7 +123,7 @@ namespace nudge::emulated {
 GemmBf16 gemm_bf16;
 }
 namespace nudge::emulated_dot {
-bool dot_is_two_fmas();
+bool instructions_are_known();
 bool others_are_found_out();
 PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;

@@ -4,29 +4,58 @@
 using namespace nudge;
 using namespace nudge::test;
 
-TEST_CASE("rounding to bf16 is to the nearest, ties to even") {
-  // All upper halves with the lower halves around a tie and at the ends.
+namespace {
+
+// All upper halves with the lower halves around a tie and at the ends.
+Floats numbers_to_round() {
   Floats x;
   for (std::uint32_t high = 0; high < 0x10000; ++high)
     for (std::uint32_t low : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu})
       x.push_back(std::bit_cast<float>(high << 16 | low));
+  return x;
+}
+
+void check_rounded(float x, float y) {
+  INFO("x = ", std::bit_cast<std::uint32_t>(x));
+  if (std::isnan(x)) REQUIRE(std::isnan(y));
+  else REQUIRE(std::bit_cast<std::uint32_t>(y) == std::bit_cast<std::uint32_t>(nearest_bf16(x)));
+  REQUIRE((std::bit_cast<std::uint32_t>(y) & 0xffff) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("rounding to bf16 is to the nearest, ties to even") {
+  const Floats x = numbers_to_round();
   for (const Kernels* k : levels()) {
-    FlushDenormals flush;
     Floats y(x.size());
-    k->round_to_bf16(x.data(), y.data(), static_cast<std::int64_t>(x.size()));
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      float wanted = 0;
-      {
-        // The oracle has to see denormals.
-        const unsigned saved = _mm_getcsr();
-        _mm_setcsr(saved & ~0x8040u);
-        wanted = nearest_bf16(x[i]);
-        _mm_setcsr(saved);
-      }
-      INFO("x = ", std::bit_cast<std::uint32_t>(x[i]));
-      if (std::isnan(x[i])) REQUIRE(std::isnan(y[i]));
-      else REQUIRE(std::bit_cast<std::uint32_t>(y[i]) == std::bit_cast<std::uint32_t>(wanted));
-      REQUIRE((std::bit_cast<std::uint32_t>(y[i]) & 0xffff) == 0);
+    {
+      FlushDenormals flush;
+      k->round_to_bf16(x.data(), y.data(), static_cast<std::int64_t>(x.size()));
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) check_rounded(x[i], y[i]);
+  }
+}
+
+TEST_CASE("bf16: a product rounds either factor so") {
+  // Times the unit matrix; of numbers that stay finite, for the others make NaN of its zeros.
+  Floats x = numbers_to_round();
+  std::erase_if(x, [](float f) { return !std::isfinite(nearest_bf16(f)); });
+  x.resize(x.size() / 32 * 32);
+  const int64_t rows = std::ssize(x) / 32;
+  Floats unit(32 * 32);
+  for (std::size_t i = 0; i < 32; ++i) unit[33 * i] = 1;
+  Product left(rows, 32, 32), right(32, rows, 32);
+  left.a = x, left.b = unit, right.a = unit, right.b = x;
+  Floats wanted;
+  for (const float f : x) wanted.push_back(nearest_bf16(f));
+  left.bf16 = right.bf16 = true;
+  for (const Kernels* k : product_levels()) {
+    CAPTURE(k->name);
+    for (const bool transposed : {false, true}) {
+      left.transposed = right.transposed = transposed;
+      FlushDenormals flush;
+      CHECK((left.run(*k) == wanted));
+      CHECK((right.run(*k) == wanted));
     }
   }
 }
@@ -113,8 +142,8 @@ TEST_CASE("bf16: products of tiny and huge numbers flush and overflow alike") {
   }
 }
 
-TEST_CASE("bf16: a dot product of pairs that does not round as two FMAs is found out") {
-  CHECK(emulated_dot::dot_is_two_fmas());
+TEST_CASE("bf16: instructions that round otherwise than two FMAs, or otherwise to bf16, are found out") {
+  CHECK(emulated_dot::instructions_are_known());
   CHECK(emulated_dot::others_are_found_out());
 }
 
