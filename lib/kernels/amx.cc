@@ -121,6 +121,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
       const bool copied = scratch.holds_a && blocks == 1 && part == M;
       for (int64_t m = 0; m < part && !copied; m += kRows)
         copy_tiles(j, first + m, least(kRows, part - m), k, steps, tiles_of_a + m / kRows * strip);
+      int64_t ended = panel_begin;
       for (int64_t p = panel_begin; p < panel_end; ++p) {
         const uint16_t* b = packed + p * kPanel * padded(K) + k * kPanel;
         const bool last = k + block >= K;
@@ -135,7 +136,10 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
           else multiply_panel<false>(strips, strip, b, tiles, from_zero, corner);
           corner.put(bias);
         }
-        if (last) end_rows(j, first, part, panel_begin, p + 1 - panel_begin, panel_end - panel_begin);
+        if (last && (p + 1 - ended >= kEnding || p + 1 == panel_end)) {
+          end_rows(j, first, part, ended, p + 1);
+          ended = p + 1;
+        }
       }
     }
   }

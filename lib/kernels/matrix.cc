@@ -10,8 +10,10 @@ constexpr int wide_of(int R) {
   if (kTileWide == 2) return R <= 3 ? 8 : R <= 6 ? 4 : 2;
   return R == 1 ? 4 : R <= 3 ? 2 : 1;
 }
-// The panels in such a tile, where there is one strip.
-int64_t together(int64_t M) { return M <= kTileRows ? most(1, wide_of(static_cast<int>(M)) / 2) : 1; }
+// The panels in such a tile, where there is one strip, or those that strips of a transposed A meet.
+int64_t together(const Job& j) {
+  return j.M <= kTileRows ? most(1, wide_of(static_cast<int>(j.M)) / 2) : j.row == 1 ? kWide : 1;
+}
 
 // The strip's first R rows, W vectors from column n on, k in [k, k + steps).
 template <int R, int W, bool by_column, bool stream, class Next = NothingNext>
@@ -82,7 +84,7 @@ void gemm(const float* a, int64_t row, int64_t column, const float* packed, cons
           int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
           GemmScratch scratch) {
   const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
-  for_strips<1>(j, panel_begin, panel_end, together(M), copy_strip<false>,
+  for_strips<1>(j, panel_begin, panel_end, together(j), copy_strip<false>,
                 [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
     with_rows<kTileRows>(strip.rows, [&](auto r) {
       constexpr int R = r;
@@ -90,8 +92,10 @@ void gemm(const float* a, int64_t row, int64_t column, const float* packed, cons
       else if (strip.count == 1) run_alone<R, false>(j, packed, strip, p, panels, k, steps);
       // Strips are equal shares of more than kTileRows rows.
       if constexpr (R >= kTileRows / 2) {
-        if (strip.count > 1 && row == 1) run_among<R, true>(j, packed, strip, p, k, steps);
-        else if (strip.count > 1) run_among<R, false>(j, packed, strip, p, k, steps);
+        for (const int64_t end = p + panels; strip.count > 1 && p < end; ++p) {
+          if (row == 1) run_among<R, true>(j, packed, strip, p, k, steps);
+          else run_among<R, false>(j, packed, strip, p, k, steps);
+        }
       }
     });
   });

@@ -13,7 +13,10 @@ constexpr int64_t kSlot = kTileRows * kStripStep;  // floats of one strip's bloc
 constexpr int64_t kSlots = strip_scratch / kSlot;  // that fit into the scratch
 static_assert(kSlots >= 4 && kSlots * kTileRows * kStripBlock >= kGemmCopy);
 constexpr int64_t kDeep = 4;                       // blocks of k per copy of A while there are many rows
-constexpr int64_t kEnding = 4;                     // panels that are ended together, so that rows are some lines long
+constexpr int64_t kEnding = 4;                     // panels, or more, that are ended together: rows of some lines
+// Panels that each strip of a transposed A meets in turn. Its product adds few tokens up in a C that fits no cache, whose
+// rows lie far apart: with some lines of each at a time memory moves C twice as fast, and B comes from the second level.
+constexpr int64_t kWide = 8;
 
 // How many bytes ahead each panel of a tile of W vectors is fetched: 8 KiB over all of them, which take about as long to
 // compute with as memory takes to answer.
@@ -87,14 +90,10 @@ template <int R, int W> NUDGE_INLINE void end_tile(const Job& j, int64_t m, int6
   store_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
 }
 
-// What the ending asks for beyond the bias, of rows m .. m + rows - 1, each time that kEnding more of `panels` panels
-// from the first on are done: they are still in a cache.
-static inline void end_rows(const Job& j, int64_t m, int64_t rows, int64_t first, int64_t done, int64_t panels) {
-  if (done < panels && done % kEnding != 0) return;
-  done = least(done, panels);
+// What the ending asks for beyond the bias, of rows m .. m + rows - 1 and panels [begin, end), while a cache holds them.
+static inline void end_rows(const Job& j, int64_t m, int64_t rows, int64_t begin, int64_t end) {
   const Ending& e = j.ending;
-  const int64_t n = (first + (done - 1) / kEnding * kEnding) * kPanel;
-  const int64_t columns = least((first + done) * kPanel, j.N) - n;
+  const int64_t n = begin * kPanel, columns = least(end * kPanel, j.N) - n;
   for (int64_t at = m * j.ldc + n; at < (m + rows) * j.ldc + n; at += j.ldc) {
     for (int64_t i = 0; e.residual != nullptr && i < columns; i += 16) {
       const int64_t lanes = least(16, columns - i);
@@ -159,8 +158,8 @@ NUDGE_INLINE LinesNext<lines, first_level> share_of_next(const Strip& s, const v
 
 // C's tiles, strip by strip for each panel: copy(j, m, rows, k, steps, strip) is to copy one, and run(strip, p, panels, k,
 // steps) to multiply it by `panels` panels from p on, for k .. k + steps - 1. `group` panels are run together, as many as
-// a tile reads at once: in that order they lie in memory, where the next block is fetched before it is met. But for the
-// last, strips are some kRows rows.
+// a tile reads at once, in whose order they lie in memory, where the next block is fetched before it is met, or kWide.
+// But for the last, strips are some kRows rows.
 template <int kRows, class Copy, class Run>
 void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t group, const Copy& copy,
                 const Run& run) {
@@ -181,18 +180,20 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t gr
           copy(j, m, rows, (b0 + b) * kStripBlock, steps_of(b), j.strips + (b * strips + s) * kSlot);
         }
       }
-      for (int64_t p = panel_begin; p < panel_end; p += group) {
+      int64_t ended = panel_begin;
+      for (int64_t p = panel_begin, next; p < panel_end; p = next) {
+        next = least(p + group, panel_end);
         for (int64_t b = 0; b < blocks; ++b) {
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = row_of(first + s);
             const int rows = static_cast<int>(row_of(first + s + 1) - m);
-            run(Strip{j.strips + (b * strips + s) * kSlot, rows, m, s, strips}, p, least(group, panel_end - p),
-                (b0 + b) * kStripBlock, steps_of(b));
+            run(Strip{j.strips + (b * strips + s) * kSlot, rows, m, s, strips}, p, next - p, (b0 + b) * kStripBlock,
+                steps_of(b));
           }
         }
-        if (b0 + blocks == all_blocks) {
-          end_rows(j, row_of(first), row_of(first + strips) - row_of(first), panel_begin, p + group - panel_begin,
-                   panel_end - panel_begin);
+        if (b0 + blocks == all_blocks && (next - ended >= kEnding || next == panel_end)) {
+          end_rows(j, row_of(first), row_of(first + strips) - row_of(first), ended, next);
+          ended = next;
         }
       }
     }

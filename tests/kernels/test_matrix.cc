@@ -140,7 +140,8 @@ TEST_CASE("accumulation goes on from what C holds, then bias") {
   }
 }
 
-TEST_CASE("a product ends in the residual's addition and the activation, however rows, panels and K are cut") {
+TEST_CASE("a product ends in the residual's addition and the activation, however rows, panels and K are cut"
+          " and whatever A's form") {
   using Then = Product::Then;
   for (bool bf16 : {false, true}) {
     for (int64_t K : {0, 40, 1300}) {
@@ -156,7 +157,10 @@ TEST_CASE("a product ends in the residual's addition and the activation, however
           const Floats y = p.by_definition();
           for (const auto& [rows, panels] : {std::pair<int64_t, int64_t>{0, 0}, {1, 0}, {13, 0}, {0, 3}, {8, 5}}) {
             p.row_split = rows, p.panel_split = panels;
-            CHECK(same_bits(all_levels_of(p), p.ended(*levels().front(), y)));
+            for (bool transposed : {false, true}) {
+              p.transposed = transposed;
+              CHECK(same_bits(all_levels_of(p), p.ended(*levels().front(), y)));
+            }
           }
         }
       }
