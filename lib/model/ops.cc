@@ -35,10 +35,10 @@ ProfileScope product_scope(Part part, std::int64_t M, std::int64_t K, std::int64
 // Deals the tiles of C[M, N], sums over K, to threads. A thread copies its tile's rows of A, which costs as much as some
 // 50 columns, and may keep them for the next tile of these rows if they fit: so tiles are wide, of as few rows as pay
 // for reading B, unless there are columns enough for all threads. Each thread has some tiles, for a thread may lose its
-// processor to others for a while.
+// processor to others for a while. Where rows are few enough that a kernel reads some panels at once, no tile cuts these.
 template <class Tile>
 void deal_tiles(std::int64_t M, std::int64_t N, std::int64_t K, Tile&& tile) {
-  constexpr std::int64_t kManyColumns = 4096, kRows = 96, kLeastRows = 48, kMostRows = 384, kLeastPanels = 4;
+  constexpr std::int64_t kManyColumns = 4096, kRows = 96, kLeastRows = 48, kMostRows = 384, kLeastPanels = 4, kFewRows = 3;
   if (M == 0) return;
   const std::int64_t wanted = 8 * thread_count(), panels = panels_of(N);
   const std::int64_t kept = kGemmCopy / (ceiling(std::max<std::int64_t>(K, 1), 256) * 256) / 12 * 12;
@@ -46,7 +46,8 @@ void deal_tiles(std::int64_t M, std::int64_t N, std::int64_t K, Tile&& tile) {
   if (N <= kManyColumns) row_tiles = std::max(row_tiles, std::min(wanted, M / kRows));
   const std::int64_t tile_rows = ceiling(ceiling(M, row_tiles), 4) * 4;
   row_tiles = ceiling(M, tile_rows);
-  const std::int64_t tile_panels = std::max(kLeastPanels, ceiling(panels, ceiling(wanted, row_tiles)));
+  std::int64_t tile_panels = std::max(kLeastPanels, ceiling(panels, ceiling(wanted, row_tiles)));
+  if (M <= kFewRows) tile_panels = tile_panels / kLeastPanels * kLeastPanels;
   const std::int64_t column_tiles = ceiling(panels, tile_panels);
   parallel_for(row_tiles * column_tiles, [&](std::int64_t i) {
     const std::int64_t row = i / column_tiles * tile_rows, panel = i % column_tiles * tile_panels;
