@@ -136,10 +136,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
           else multiply_panel<false>(strips, strip, b, tiles, from_zero, corner);
           corner.put(bias);
         }
-        if (last && (p + 1 - ended >= kEnding || p + 1 == panel_end)) {
-          end_rows(j, first, part, ended, p + 1);
-          ended = p + 1;
-        }
+        if (last) ended = end_rows(j, first, part, ended, p + 1, panel_end);
       }
     }
   }

@@ -45,19 +45,19 @@ struct TurnedKeys {
   const float* p;
   int64_t D;
   const float* keys(int64_t group) const { return p + group * 16 * D; }
-  const float* from_keys(int64_t group, int64_t) const { return keys(group); }
+  const float* next_keys(int64_t group, int64_t) const { return keys(group); }
 };
 struct Rows {
   const float* p;
   int64_t step;
   static constexpr bool kPadded = false;
   const float* values(int64_t j) const { return p + j * step; }
-  const float* from_values(int64_t j, int64_t) const { return values(j); }
+  const float* next_values(int64_t j, int64_t) const { return values(j); }
   int64_t run_end(int64_t j) const { return (j / kStripBlock + 1) * kStripBlock; }
 };
 
-// Keys and values in blocks; step is the distance of two values. from_keys and from_values are what will be read from a
-// group or a key on: behind the last key the values, behind the last value the keys of the head that lies there.
+// Keys and values in blocks; step is the distance of two values. next_keys and next_values are what is read where
+// that group or key would be: behind the last key the values, behind the last value the next head's keys.
 template <class E> struct Blocks {
   KvBlocks kv;
   int64_t D, step = ceiling(D, 16) * 16;
@@ -65,8 +65,8 @@ template <class E> struct Blocks {
   E* block(int64_t i) const { return reinterpret_cast<E*>(static_cast<char*>(kv.blocks[i]) + kv.offset); }
   E* keys(int64_t group) const { return block(group * 16 / kKvBlock) + group * 16 % kKvBlock * D; }
   E* values(int64_t j) const { return block(j / kKvBlock) + kKvBlock * D + j % kKvBlock * step; }
-  E* from_keys(int64_t group, int64_t groups) const { return group < groups ? keys(group) : values(0); }
-  E* from_values(int64_t j, int64_t end) const { return j < end ? values(j) : block(0) + kKvBlock * (D + step); }
+  E* next_keys(int64_t group, int64_t groups) const { return group < groups ? keys(group) : values(0); }
+  E* next_values(int64_t j, int64_t end) const { return j < end ? values(j) : block(0) + kKvBlock * (D + step); }
   int64_t run_end(int64_t j) const { return (j / kKvBlock + 1) * kKvBlock; }
 };
 static_assert(kKvBlock % 32 == 0 && kStripBlock % kKvBlock == 0);
@@ -100,7 +100,7 @@ void score(const float* x, int64_t ld, int64_t rows, K k, int64_t groups, int64_
   with_rows<kTileRows>(rows, [&](auto r) {
     constexpr int R = r, W = R == 1 ? 2 : kTileWide;  // two groups are in one block
     const auto run = [&](int64_t g, auto wide) NUDGE_LAMBDA {
-      score_groups<R, wide>(R == 1 ? x : turned, k.keys(g), k.from_keys(g + wide, groups), D, scale, g, w, row);
+      score_groups<R, wide>(R == 1 ? x : turned, k.keys(g), k.next_keys(g + wide, groups), D, scale, g, w, row);
     };
     int64_t g = 0;
     for (; g + W <= groups; g += W) run(g, Index<W>());
@@ -139,7 +139,7 @@ void add_keys(Weights w, int64_t row, V v, int64_t begin, int64_t end, int64_t D
       const int64_t stop = least(end, v.run_end(j));
       const auto* b = v.values(j) + n;
       multiply<0, whole != 0>(tile, w.at(row, j), kStripStep, 1, right_of(b, v.step), stop - j, D - n,
-                              fetched<R, wide>(v.from_values(stop, end) + n, v.step));
+                              fetched<R, wide>(v.next_values(stop, end) + n, v.step));
       j = stop;
     }
     store_tile(tile, out + n, ldo, D - n);

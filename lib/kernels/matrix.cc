@@ -12,7 +12,7 @@ constexpr int wide_of(int R) {
 }
 // The panels in such a tile, where there is one strip, or those that strips of a transposed A meet.
 int64_t together(const Job& j) {
-  return j.M <= kTileRows ? most(1, wide_of(static_cast<int>(j.M)) / 2) : j.row == 1 ? kWide : 1;
+  return j.M <= kTileRows ? most(1, wide_of(static_cast<int>(j.M)) / 2) : j.row == 1 ? kPanelsInTurn : 1;
 }
 
 // The strip's first R rows, W vectors from column n on, k in [k, k + steps).

@@ -16,7 +16,7 @@ constexpr int64_t kDeep = 4;                       // blocks of k per copy of A 
 constexpr int64_t kEnding = 4;                     // panels, or more, that are ended together: rows of some lines
 // Panels that each strip of a transposed A meets in turn. Its product adds few tokens up in a C that fits no cache, whose
 // rows lie far apart: with some lines of each at a time memory moves C twice as fast, and B comes from the second level.
-constexpr int64_t kWide = 8;
+constexpr int64_t kPanelsInTurn = 8;
 
 // How many bytes ahead each panel of a tile of W vectors is fetched: 8 KiB over all of them, which take about as long to
 // compute with as memory takes to answer.
@@ -90,8 +90,10 @@ template <int R, int W> NUDGE_INLINE void end_tile(const Job& j, int64_t m, int6
   store_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
 }
 
-// What the ending asks for beyond the bias, of rows m .. m + rows - 1 and panels [begin, end), while a cache holds them.
-static inline void end_rows(const Job& j, int64_t m, int64_t rows, int64_t begin, int64_t end) {
+// What the ending asks for beyond the bias, of rows m .. m + rows - 1 and the panels from `begin` to `end`, while a cache
+// holds them: as soon as they are kEnding or the last before `last`. Returns up to where it is done.
+static inline int64_t end_rows(const Job& j, int64_t m, int64_t rows, int64_t begin, int64_t end, int64_t last) {
+  if (end - begin < kEnding && end < last) return begin;
   const Ending& e = j.ending;
   const int64_t n = begin * kPanel, columns = least(end * kPanel, j.N) - n;
   for (int64_t at = m * j.ldc + n; at < (m + rows) * j.ldc + n; at += j.ldc) {
@@ -102,6 +104,7 @@ static inline void end_rows(const Job& j, int64_t m, int64_t rows, int64_t begin
     if (e.activation != nullptr) e.activation(j.c + at, e.active + at, columns);
     if (e.activation_backward != nullptr) e.activation_backward(e.slope_at + at, j.c + at, e.active + at, columns);
   }
+  return end;
 }
 
 // Sixteen numbers of A from `from` on in a row, of which `lanes` count (at most 16, or none); the others are 0. Two rows
@@ -158,8 +161,8 @@ NUDGE_INLINE LinesNext<lines, first_level> share_of_next(const Strip& s, const v
 
 // C's tiles, strip by strip for each panel: copy(j, m, rows, k, steps, strip) is to copy one, and run(strip, p, panels, k,
 // steps) to multiply it by `panels` panels from p on, for k .. k + steps - 1. `group` panels are run together, as many as
-// a tile reads at once, in whose order they lie in memory, where the next block is fetched before it is met, or kWide.
-// But for the last, strips are some kRows rows.
+// a tile reads at once, in whose order they lie in memory, where the next block is fetched before it is met, or
+// kPanelsInTurn. But for the last, strips are some kRows rows.
 template <int kRows, class Copy, class Run>
 void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t group, const Copy& copy,
                 const Run& run) {
@@ -191,10 +194,8 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t gr
                 steps_of(b));
           }
         }
-        if (b0 + blocks == all_blocks && (next - ended >= kEnding || next == panel_end)) {
-          end_rows(j, row_of(first), row_of(first + strips) - row_of(first), ended, next);
-          ended = next;
-        }
+        if (b0 + blocks == all_blocks)
+          ended = end_rows(j, row_of(first), row_of(first + strips) - row_of(first), ended, next, panel_end);
       }
     }
   }

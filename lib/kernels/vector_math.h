@@ -32,7 +32,8 @@ constexpr float kExpMost = 89.0f;
 template <int N> NUDGE_INLINE void exp_within(f32x16 (&x)[N]) {
   f32x16 n[N], q[N];
   each<N>([&](auto i) NUDGE_LAMBDA { n[i] = round_to_even(x[i] * broadcast(1.44269504f)); });
-  each<N>([&](auto i) NUDGE_LAMBDA { x[i] = fnma(n[i], broadcast(0.693359375f), x[i]); });  // ln 2 in two parts, the first of 9 bits
+  // ln 2 in two parts, the first of 9 bits.
+  each<N>([&](auto i) NUDGE_LAMBDA { x[i] = fnma(n[i], broadcast(0.693359375f), x[i]); });
   each<N>([&](auto i) NUDGE_LAMBDA { x[i] = fnma(n[i], broadcast(-2.12194440e-4f), x[i]); });
   each<N>([&](auto i) NUDGE_LAMBDA { q[i] = fma(broadcast(0.00140361849f), x[i], broadcast(0.00837230403f)); });
   each<N>([&](auto i) NUDGE_LAMBDA { q[i] = fma(q[i], x[i], broadcast(0.0416655503f)); });

@@ -38,7 +38,8 @@ ProfileScope product_scope(Part part, std::int64_t M, std::int64_t K, std::int64
 // processor to others for a while. Where rows are few enough that a kernel reads some panels at once, no tile cuts these.
 template <class Tile>
 void deal_tiles(std::int64_t M, std::int64_t N, std::int64_t K, Tile&& tile) {
-  constexpr std::int64_t kManyColumns = 4096, kRows = 96, kLeastRows = 48, kMostRows = 384, kLeastPanels = 4, kFewRows = 3;
+  constexpr std::int64_t kManyColumns = 4096, kRows = 96, kLeastRows = 48, kMostRows = 384, kLeastPanels = 4;
+  constexpr std::int64_t kFewRows = 3;
   if (M == 0) return;
   const std::int64_t wanted = 8 * thread_count(), panels = panels_of(N);
   const std::int64_t kept = kGemmCopy / (ceiling(std::max<std::int64_t>(K, 1), 256) * 256) / 12 * 12;
