@@ -163,6 +163,7 @@ int main(int argc, char** argv) {
     leave_on_stops(tool.about().name);
     const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype);
     catch_stops();
+    tool.warn_all(policies.remarks());
     if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
     if (output.given()) return evaluate(tool, streams, policies);
     if (files.empty()) files = {"-"};

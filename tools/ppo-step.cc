@@ -162,6 +162,7 @@ int main(int argc, char** argv) {
       folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
     leave_on_stops(tool.about().name);
     PpoRun run(options);
+    tool.warn_all(run.remarks());
     Provenance provenance = Provenance(tool.provenance()).input("policy", run.policy_digest());
     InputSpool spool = dry_run ? InputSpool(streams.files)
                                : InputSpool(tool, streams.files, folder->path(), provenance.text());

@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
     RunFolder folder(output, "rm-train", force);
     leave_on_stops(tool.about().name);
     Model model = load_as_score_model(init, options.training.seed, dtype);
+    tool.warn_all(model.remarks);
     Provenance provenance(tool.provenance());
     provenance.input("init", folder_digest(model));
     InputSpool spool(tool, files, folder.path(), provenance.text());

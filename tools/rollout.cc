@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
     leave_on_stops(tool.about().name);
     refuse_same_file(streams.files, streams.output);
     Model model = load_model(options.policy, HeadKind::kLanguage, dtype);
+    tool.warn_all(model.remarks);
     Rollout rollout(model, options);
     Provenance provenance(tool.provenance());
     provenance.input("policy", rollout.policy_digest());

@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
     leave_on_stops(tool.about().name);
     refuse_same_file(streams.files, streams.output);
     Scorer scorer(reward_model, reference, options);
+    tool.warn_all(scorer.remarks());
     Provenance provenance(tool.provenance());
     provenance.input("models", scorer.digest());
     catch_stops();

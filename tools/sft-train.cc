@@ -104,6 +104,7 @@ int main(int argc, char** argv) {
     leave_on_stops(tool.about().name);
     std::optional<Model> model;
     if (init != "new") model = load_model(init, HeadKind::kLanguage);
+    if (model) tool.warn_all(model->remarks);
     const std::string origin = model ? folder_digest(*model) : "new";
     InputSpool spool = only_written ? InputSpool(files)
                                     : InputSpool(tool, files, folder.path(),

@@ -94,6 +94,9 @@ class Tool {
 
   Progress progress(const std::string& unit, std::int64_t total = 0) { return {console_, unit, total}; }
   void warn(std::string_view message) { console_.warning(message); }
+  void warn_all(const std::vector<std::string>& messages) {
+    for (const std::string& message : messages) warn(message);
+  }
   void note(std::string_view message) { console_.note(message); }  // silenced by -q
   Console& console() { return console_; }
   const Description& about() const { return about_; }

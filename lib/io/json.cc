@@ -118,6 +118,30 @@ std::string json_number(double x) {
 std::optional<float> parse_float(std::string_view token) { return parse<float>(token); }
 std::optional<double> parse_double(std::string_view token) { return parse<double>(token); }
 
+std::string with_member(std::string_view object, std::string_view key, std::string_view value) {
+  const char* const end = object.data() + object.size();
+  const auto at = [&](const char* p) { return static_cast<std::size_t>(p - object.data()); };
+  const std::string quoted = json_quote(key);
+  const char* p = skip_space(skip_space(object.data(), end) + 1, end);
+  std::size_t last = at(p), begin = 0, stop = 0;  // behind the last member; the value that is there
+  while (*p != '}') {
+    const char* const name = p;
+    p = skip_value(p, end);
+    const bool found = std::string_view(name, static_cast<std::size_t>(p - name)) == quoted;
+    p = skip_space(skip_space(p, end) + 1, end);
+    if (found) begin = at(p);
+    p = skip_value(p, end);
+    if (found) stop = at(p);
+    last = at(p);
+    p = skip_space(p, end);
+    if (*p == ',') p = skip_space(p + 1, end);
+  }
+  std::string out(object);
+  if (stop > 0) return out.replace(begin, stop - begin, value);
+  const bool alone = object.find(':') == object.npos;
+  return out.insert(last, (alone ? "\n  " : ",\n  ") + quoted + ": " + std::string(value) + (alone ? "\n" : ""));
+}
+
 void JsonWriter::new_line() {
   if (indent_ == 0) return;
   text_ += '\n';

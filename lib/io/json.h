@@ -30,6 +30,10 @@ char* write_number(char* out, double x);
 std::optional<float> parse_float(std::string_view token);
 std::optional<double> parse_double(std::string_view token);
 
+// `object`, the text of a valid JSON object, with the value of a member replaced (of the last one with this key), or the
+// member added behind all others. The rest of the text stays as it is.
+std::string with_member(std::string_view object, std::string_view key, std::string_view value);
+
 // Builds one JSON text in the order of the calls:
 //   JsonWriter w;  w.begin_object().field("step", 3).key("loss").value(0.5f).end_object();  w.text()
 class JsonWriter {

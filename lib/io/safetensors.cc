@@ -299,9 +299,11 @@ void SafetensorsFile::check_unchanged() const {
   }
 }
 
-void SafetensorsFile::read_f32(std::string_view name, float* out) const {
+void SafetensorsFile::read_f32(std::string_view name, float* out) const { read_f32(name, 0, at(name).elements(), out); }
+
+void SafetensorsFile::read_f32(std::string_view name, std::int64_t from, std::int64_t to, float* out) const {
   const Tensor& tensor = at(name);
-  const std::int64_t n = tensor.elements(), first = data_at_ + tensor.begin, width = bytes_of(tensor.dtype);
+  const std::int64_t n = to - from, width = bytes_of(tensor.dtype), first = data_at_ + tensor.begin + from * width;
   const auto read = [&](std::int64_t begin, std::int64_t end) {
     const auto bytes = static_cast<std::size_t>((end - begin) * width);
     if (tensor.dtype == "F32") {

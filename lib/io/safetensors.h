@@ -37,6 +37,8 @@ class SafetensorsFile {
   // Fills out[0 .. elements) from F32, BF16, F16 (exactly) or F64 (rounded to nearest even), on all threads. Error
   // kBadInput for another dtype, an F64 beyond float, or a file that changed since it was opened.
   void read_f32(std::string_view name, float* out) const;
+  // The same of elements [from, to).
+  void read_f32(std::string_view name, std::int64_t from, std::int64_t to, float* out) const;
 
  private:
   void parse_header(std::string_view json, std::int64_t data_size);

@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <utility>
 
 #include "lib/base/error.h"
 #include "lib/io/json.h"
+#include "lib/model/foreign_folder.h"
 
 namespace nudge {
 namespace {
@@ -25,8 +27,8 @@ class Keys {
   Keys(object json, const std::string& where, std::string path = "")
       : json_(json), where_(where), path_(std::move(path)) {}
 
-  [[noreturn]] void refuse(const std::string& key, const std::string& why) const {
-    bad_input(where_ + ": \"" + path_ + key + "\" " + why);
+  [[noreturn]] void refuse(const std::string& key, const std::string& why, std::string advice = {}) const {
+    bad_input(where_ + ": \"" + path_ + key + "\" " + why, std::move(advice));
   }
   // The value, or nothing where the key is absent or null.
   bool find(const char* key, element& value) const {
@@ -76,7 +78,8 @@ class Keys {
     if (value.get(s) != simdjson::SUCCESS) refuse(key, "is no string");
     return std::string(s);
   }
-  // One token or a list; the family's own where the key is absent and the vocabulary has it, none where it is null.
+  // One token or a list; the family's own where the key is absent, none where it is null. Ids that the vocabulary
+  // doesn't have, as small models keep them of large ones and -1 for none, are never sampled: they are left out.
   std::vector<std::int32_t> tokens(const char* key, std::int64_t vocab, std::int32_t fallback) const {
     element value;
     if (!find(key, value)) {
@@ -86,15 +89,14 @@ class Keys {
     std::vector<std::int32_t> ids;
     const auto take = [&](element e) {
       std::int64_t id;
-      if (e.get(id) != simdjson::SUCCESS || id < 0 || id >= vocab) refuse(key, "is no token of the vocabulary");
-      ids.push_back(static_cast<std::int32_t>(id));
+      if (e.get(id) != simdjson::SUCCESS) refuse(key, "is no token id");
+      if (id >= 0 && id < vocab) ids.push_back(static_cast<std::int32_t>(id));
     };
     simdjson::dom::array list;
     if (value.get(list) != simdjson::SUCCESS) {
       take(value);
     } else {
       for (element e : list) take(e);
-      if (ids.empty()) refuse(key, "is no token of the vocabulary");
     }
     return ids;
   }
@@ -121,7 +123,8 @@ HeadKind head_of(const Keys& keys, const Family::Architectures& known) {
     keys.refuse("architectures", "is no list of one name");
   if (name == known.language || name == known.trunk) return HeadKind::kLanguage;
   if (name == known.score) return HeadKind::kScore;
-  keys.refuse("architectures", "names " + std::string(name) + ", which is not supported");
+  keys.refuse("architectures", "names " + std::string(name) + ", which is not supported",
+              advice_on_class(name, known.score));
 }
 
 // What a feed-forward part of that kind may have.
@@ -164,20 +167,34 @@ void refuse_unsupported(const Keys& keys) {
     if (keys.find(key, value) && !is_nothing(value)) keys.refuse(key, "is not supported");
 }
 
-// A window of attention that is shorter than the context would hide keys, which attention here never does.
-void refuse_windows(const Keys& keys, const Family& family, std::int64_t layers, std::int64_t context) {
+// Whether "layer_types" says that no layer has a window; nothing where it is absent.
+std::optional<bool> all_full(const Keys& keys) {
   element value;
   simdjson::dom::array kinds;
-  if (keys.find("layer_types", value)) {
-    if (value.get(kinds) != simdjson::SUCCESS) keys.refuse("layer_types", "is no list");
-    for (element kind : kinds) {
-      std::string_view name;
-      if (kind.get(name) != simdjson::SUCCESS || name != "full_attention")
-        keys.refuse("layer_types", "names another kind than full_attention, which is not supported");
-    }
+  if (!keys.find("layer_types", value)) return std::nullopt;
+  if (value.get(kinds) != simdjson::SUCCESS) keys.refuse("layer_types", "is no list");
+  bool all = true;
+  for (element kind : kinds) {
+    std::string_view name;
+    const bool text = kind.get(name) == simdjson::SUCCESS;
+    if (!text || (name != "full_attention" && name != "sliding_attention"))
+      keys.refuse("layer_types", "names another kind than full_attention, which is not supported");
+    all = all && name == "full_attention";
   }
+  return all;
+}
+
+// A window of attention that is shorter than the context would hide keys, which attention here never does. Families
+// without windows carry such keys along unread.
+void refuse_windows(const Keys& keys, const Family& family, std::int64_t layers, std::int64_t context) {
+  element value;
   const Family::Defaults& usual = family.defaults;
+  if (usual.window == 0) return;
   if (usual.window_flag) {
+    if (const std::optional<bool> full = all_full(keys)) {
+      if (*full || keys.size("sliding_window", usual.window) >= context) return;
+      keys.refuse("layer_types", "names another kind than full_attention, which is not supported");
+    }
     if (!keys.flag("use_sliding_window", false)) return;
     if (keys.size("max_window_layers", 28) >= layers) return;  // the layers before have no window
   }
@@ -411,6 +428,7 @@ std::string ModelConfig::mathematics() const {
   s << family << ' ' << layers << ' ' << width << ' ' << heads << ' ' << inner << ' ' << context << ' ' << vocab << ' '
     << json_number(norm_eps) << ' ' << static_cast<int>(activation) << ' ' << tied << ' ' << static_cast<int>(head);
   if (head == HeadKind::kScore) s << ' ' << json_number(reward_mean) << ' ' << json_number(reward_std);
+  if (head == HeadKind::kScore && pad >= 0) s << " pad=" << pad;  // decides where a score is read
   // What GPT-2 has not is named where it is there, so that its digests are what they were.
   const auto note = [&s](const char* key, const auto& value, const auto& usually) {
     if (value != usually) s << ' ' << key << '=' << value;

@@ -19,9 +19,13 @@ struct Model {
   Tokenizer tokenizer;
   std::string generation_config;   // the file's text as it was, "" where there is none
   std::vector<std::int32_t> eos;   // the ending tokens: generation_config's, else config's
+  std::vector<std::string> remarks = {};  // where files contradict each other: what was taken, for users to see
 
   const ModelConfig& config() const { return transformer.config(); }
   bool ends(std::int32_t token) const;
+  // The token that ends an answer: of the ending tokens the one that the tokenizer names, which closes a turn (Llama 3's
+  // <|eot_id|>, where the first is <|end_of_text|>), else the first; -1 where there is none.
+  std::int32_t end() const;
 };
 
 // Errors: kNoInput for a missing folder or file, kBadInput naming file and tensor or key: tensors that are missing,
@@ -30,7 +34,8 @@ struct Model {
 Model load_model(const std::string& folder, HeadKind head, Dtype dtype = Dtype::kF32);
 
 // The same trunk under a fresh score head (docs/mathematics.md, 3), from a language model's folder; a folder
-// that has a score head already is taken as it is.
+// that has a score head already is taken as it is. It names a pad, so that other software can batch it: the
+// configuration's, else the tokenizer's, else the token that ends an answer.
 Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype = Dtype::kF32);
 
 // How a folder's weights are stored.

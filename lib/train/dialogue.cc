@@ -72,8 +72,8 @@ std::pair<std::string, std::string> Dialogues::whole(const Record& record, const
 }
 
 void append_end(const Model& model, std::vector<std::int32_t>& ids) {
-  if (model.eos.empty()) return;
-  ids.push_back(model.ends(model.tokenizer.eos_id()) ? model.tokenizer.eos_id() : model.eos.front());
+  const std::int32_t end = model.end();
+  if (end >= 0 && (ids.empty() || !model.ends(ids.back()))) ids.push_back(end);
 }
 
 void chat_format_option(Tool& tool, std::string& format) {

@@ -39,8 +39,8 @@ class Dialogues {
   std::string why_;  // there is none
 };
 
-// Appends the token that ends an answer: of the model's ending tokens the one that its tokenizer names, which closes a
-// turn (Llama 3's <|eot_id|>, where the first is <|end_of_text|>), else the first. None where the model has none.
+// Appends the token that ends an answer, Model::end(), where there is one and the ids don't end with an ending token
+// already, as those of texts in which it is spelled out do.
 void append_end(const Model& model, std::vector<std::int32_t>& ids);
 
 // Registers --chat-format. Error kUsage after parsing: no format has this name.

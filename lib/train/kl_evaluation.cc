@@ -55,6 +55,13 @@ void ReportPolicies::check_tokenizers(const Record& record) const {
   if (fresh_) check_tokenizer(record, fresh_->tokenizer.digest(), "new policy");
 }
 
+std::vector<std::string> ReportPolicies::remarks() const {
+  std::vector<std::string> all;
+  for (const auto* model : {&old_, &fresh_})
+    if (*model) all.insert(all.end(), (*model)->remarks.begin(), (*model)->remarks.end());
+  return all;
+}
+
 bool ReportPolicies::tokenizers_differ() const {
   return old_ && fresh_ && old_->tokenizer.digest() != fresh_->tokenizer.digest();
 }

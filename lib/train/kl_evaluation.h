@@ -44,6 +44,7 @@ class ReportPolicies {
   const Evaluators& evaluators() const { return evaluators_; }
   // Error kBadInput where the record names another tokenizer than a policy's.
   void check_tokenizers(const Record& record) const;
+  std::vector<std::string> remarks() const;  // Model's, of both
   bool tokenizers_differ() const;  // the same ids may then be other texts
   // The vocabulary and context that records have to keep to; without policies nothing is too large.
   ModelConfig limits() const;

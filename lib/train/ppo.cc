@@ -227,7 +227,7 @@ std::vector<std::size_t> tokens_of(const PpoBatch& batch, std::span<const std::i
 }
 
 void lay_out_members(const PpoBatch& batch, std::span<const std::int64_t> members, Batch& out, Targets& targets) {
-  for (std::int64_t m : members) lay_out(batch.trajectories[static_cast<std::size_t>(m)]->view(), false, out, targets);
+  for (std::int64_t m : members) lay_out(batch.trajectories[static_cast<std::size_t>(m)]->view(), out, targets);
 }
 
 }  // namespace

@@ -92,6 +92,12 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
   load_trainer();
 }
 
+std::vector<std::string> PpoRun::remarks() const {
+  std::vector<std::string> all = policy_->remarks;
+  if (critic_) all.insert(all.end(), critic_->remarks.begin(), critic_->remarks.end());
+  return all;
+}
+
 // An adapted beta goes on from where the last iteration left it.
 void PpoRun::take_over_controllers() {
   if (options_.reward_kl.kind != KlControl::kFixed && state_.reward_beta)

@@ -49,6 +49,7 @@ class PpoRun {
 
   // Names the policy's folder with its critic and state, and the input whatever its order.
   std::string policy_digest() const { return folder_digest_; }
+  std::vector<std::string> remarks() const;  // Model's, of policy and critic
   std::string input_digest() const;
 
   // Recomputes log-probs, values, advantages. Sets the objective/, val/, critic/ ... metrics. Errors: kBadInput,

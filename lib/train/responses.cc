@@ -1,20 +1,39 @@
 #include "lib/train/responses.h"
 
+#include <algorithm>
+
 #include "lib/base/comm.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/stop.h"
 
 namespace nudge {
 
-void lay_out(const ResponseView& r, bool whole, Batch& batch, Targets& targets) {
-  const std::int64_t begin = batch.size();
+namespace {
+
+std::vector<std::int32_t> joined(const ResponseView& r) {
   std::vector<std::int32_t> tokens(r.prompt.begin(), r.prompt.end());
   tokens.insert(tokens.end(), r.response.begin(), r.response.end());
+  return tokens;
+}
+
+}  // namespace
+
+void lay_out(const ResponseView& r, Batch& batch, Targets& targets) {
+  const std::int64_t begin = batch.size();
+  std::vector<std::int32_t> tokens = joined(r);
   const auto prompt = static_cast<std::int64_t>(r.prompt.size());
   for (auto t = static_cast<std::size_t>(prompt == 0); t < r.response.size(); ++t)
     targets.add(begin + prompt + static_cast<std::int64_t>(t) - 1, r.response[t], r.temperature);
-  if (!whole && tokens.size() > 1) tokens.pop_back();
+  if (tokens.size() > 1) tokens.pop_back();
   batch.add(tokens);
+}
+
+std::int64_t lay_out_scored(const ResponseView& r, std::int32_t pad, Batch& batch) {
+  std::vector<std::int32_t> tokens = joined(r);
+  const auto end = std::find_if(tokens.rbegin(), tokens.rend(), [pad](std::int32_t t) { return t != pad; }).base();
+  tokens.resize(std::max<std::size_t>(1, static_cast<std::size_t>(end - tokens.begin())));
+  batch.add(tokens);
+  return batch.size() - 1;
 }
 
 std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const ResponseView> responses,
@@ -81,7 +100,7 @@ std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
     const auto members = responses.subspan(first, count);
     Batch batch;
     Targets targets;
-    for (const ResponseView& r : members) lay_out(r, false, batch, targets);
+    for (const ResponseView& r : members) lay_out(r, batch, targets);
     model.forward(batch, trace_);
     const std::size_t n = targets.rows.size(), pairs = old != nullptr ? n : 0;
     std::vector<RowStats> rows(n), old_rows(pairs);
@@ -109,12 +128,9 @@ std::vector<float> ResponseEvaluator::end_scores(const Transformer& model, std::
   for (const auto& [begin, end] : micro_batches(mine, micro_tokens_)) {
     leave_if_stopped();
     Batch batch;
-    Targets unused;
     std::vector<std::int64_t> last;
-    for (auto i = begin; i < end; ++i) {
-      lay_out(mine[static_cast<std::size_t>(i)], true, batch, unused);
-      last.push_back(batch.size() - 1);
-    }
+    for (auto i = begin; i < end; ++i)
+      last.push_back(lay_out_scored(mine[static_cast<std::size_t>(i)], model.config().pad, batch));
     model.forward(batch, trace_);
     model.scores(trace_.final.data(), last, scored.data() + begin);
   }
@@ -130,7 +146,7 @@ std::vector<std::vector<float>> ResponseEvaluator::token_scores(const Transforme
     leave_if_stopped();
     Batch batch;
     Targets targets;
-    for (auto i = begin; i < end; ++i) lay_out(mine[static_cast<std::size_t>(i)], false, batch, targets);
+    for (auto i = begin; i < end; ++i) lay_out(mine[static_cast<std::size_t>(i)], batch, targets);
     model.forward(batch, trace_);
     std::vector<float> values(targets.rows.size());
     model.scores(trace_.final.data(), targets.rows, values.data());

@@ -23,9 +23,13 @@ struct ResponseView {
   std::int64_t tokens() const { return static_cast<std::int64_t>(prompt.size() + response.size()); }
 };
 
-// Appends prompt and response to the batch, without the response's last token (which predicts nothing here)
-// unless `whole`, and the rows that predict response tokens to the targets.
-void lay_out(const ResponseView& r, bool whole, Batch& batch, Targets& targets);
+// Appends prompt and response to the batch, without the response's last token, which predicts nothing here, and the rows
+// that predict response tokens to the targets.
+void lay_out(const ResponseView& r, Batch& batch, Targets& targets);
+
+// Appends prompt and response up to the token that the score of the whole is read at, whose row it returns: the last one
+// that isn't `pad`, as Hugging Face's sequence classifiers have it; of pads alone the first. -1: no token is a pad.
+std::int64_t lay_out_scored(const ResponseView& r, std::int32_t pad, Batch& batch);
 
 // The runs of responses that go through a model together, by their tokens.
 std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const ResponseView> responses,
@@ -51,7 +55,7 @@ class ResponseEvaluator {
                                    const Transformer& old, std::vector<ResponseStats>& exchanged) {
     return evaluate(model, responses, &old, &exchanged);
   }
-  // Raw scores w . h at the last token of each, and at every token that predicts a response token.
+  // Raw scores w . h of each as a whole (lay_out_scored), and at every token that predicts a response token.
   std::vector<float> end_scores(const Transformer& model, std::span<const ResponseView> responses);
   std::vector<std::vector<float>> token_scores(const Transformer& model, std::span<const ResponseView> responses);
 

@@ -82,13 +82,11 @@ RewardTrainer::Sums RewardTrainer::accumulate_group(std::span<const Ranking* con
   for (const auto& [begin, end] : runs_within(sizes, micro_tokens_)) {
     leave_if_stopped();
     Batch batch;
-    Targets unused;
     std::vector<std::int64_t> last;
     for (auto i = begin; i < end; ++i)
-      for (std::size_t a = 0; a < members[static_cast<std::size_t>(i)]->answers.size(); ++a) {
-        lay_out(members[static_cast<std::size_t>(i)]->view(a), true, batch, unused);
-        last.push_back(batch.size() - 1);
-      }
+      for (std::size_t a = 0; a < members[static_cast<std::size_t>(i)]->answers.size(); ++a)
+        last.push_back(
+            lay_out_scored(members[static_cast<std::size_t>(i)]->view(a), model_.config().pad, batch));
     model_.transformer.forward(batch, trace_);
     std::vector<float> score(last.size()), dscore(last.size());
     model_.transformer.scores(trace_.final.data(), last, score.data());

@@ -24,6 +24,13 @@ std::string Scorer::digest() const {
   return d.hex();
 }
 
+std::vector<std::string> Scorer::remarks() const {
+  std::vector<std::string> all;
+  for (const auto* m : {&reward_model_, &reference_})
+    if (*m) all.insert(all.end(), (*m)->remarks.begin(), (*m)->remarks.end());
+  return all;
+}
+
 // The field is float32 as other programs' rewards are, so the quotient is rounded to it once.
 float Scorer::reward_of(float score) const {
   const ModelConfig& c = reward_model_->config();

@@ -202,3 +202,10 @@ TEST_CASE("the JSON writer indents when asked") {
   w.end_array().end_object();
   CHECK(w.text() == "{\n  \"a\": 1,\n  \"b\": [\n    1,\n    2\n  ],\n  \"c\": []\n}");
 }
+
+TEST_CASE("a member is put into the text of an object, and the rest stays as it is") {
+  CHECK(with_member("{}", "a", "1") == "{\n  \"a\": 1\n}");
+  CHECK(with_member(" { \"b\" : [1, {\"a\":2}] }\n", "a", "1") == " { \"b\" : [1, {\"a\":2}],\n  \"a\": 1 }\n");
+  CHECK(with_member("{\"a\":null,\"b\":\"}\"}", "a", "\"x\"") == "{\"a\":\"x\",\"b\":\"}\"}");
+  CHECK(with_member("{\"a\":1,\"b\":{},\"a\":2}", "a", "3") == "{\"a\":1,\"b\":{},\"a\":3}");
+}

@@ -132,15 +132,14 @@ TEST_CASE("keys that change the mathematics and are not supported are refused") 
   }
 }
 TEST_CASE("numbers and tokens of the wrong kind are refused") {
-  CHECK(refusal("eos_token_id", "[7,100]") == "config: \"eos_token_id\" is no token of the vocabulary");
   CHECK(refusal("layer_norm_epsilon", "0") == "config: \"layer_norm_epsilon\" is not positive");
   CHECK(refusal("layer_norm_epsilon", "\"a\"") == "config: \"layer_norm_epsilon\" is no number");
   CHECK(refusal("reward_std", "0") == "config: \"reward_std\" is not positive");
   CHECK(refusal("reward_mean", "[]") == "config: \"reward_mean\" is no number");
   CHECK(refusal("tie_word_embeddings", "\"yes\"") == "config: \"tie_word_embeddings\" is neither true nor false");
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
-    for (const char* value : {"-1", "100", "1.5", "\"x\"", "[]"})
-      CHECK(refusal(key, value) == "config: \"" + std::string(key) + "\" is no token of the vocabulary");
+    for (const char* value : {"1.5", "\"x\"", "[\"x\"]"})
+      CHECK(refusal(key, value) == "config: \"" + std::string(key) + "\" is no token id");
 }
 TEST_CASE("what is no JSON object is refused") {
   for (const char* text : {"", "[]", "{\"n_layer\":", "3"}) {

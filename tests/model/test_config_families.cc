@@ -301,7 +301,10 @@ TEST_CASE("a sliding window that would hide keys is refused") {
   CHECK(windowed("mistral", "", "32768") == why);  // absent, it is 4096
   CHECK(windowed("mistral", "", "4096") == "nothing thrown");
   CHECK(windowed("mistral", "\"x\"", "32768") == "config: \"sliding_window\" is no sensible size");
-  CHECK(windowed("llama", "8", "32") == why);
+  for (const char* family : {"llama", "gpt_neox"}) {  // whose attention has none, whatever the file says
+    CHECK(windowed(family, "8", "32") == "nothing thrown");
+    CHECK(windowed(family, "8", "32", {{"layer_types", "[\"sliding_attention\"]"}}) == "nothing thrown");
+  }
   CHECK(windowed("llama", "", "32768") == "nothing thrown");
   for (const char* family : {"qwen2", "qwen3"}) {
     CHECK(windowed(family, "4096", "32768") == "nothing thrown");
@@ -320,6 +323,13 @@ TEST_CASE("a sliding window that would hide keys is refused") {
   CHECK(refusal("qwen3", {{"layer_types", "[\"full_attention\",\"sliding_attention\"]"}}) ==
         "config: \"layer_types\" names another kind than full_attention, which is not supported");
   CHECK(refusal("qwen3", {{"layer_types", "7"}}) == "config: \"layer_types\" is no list");
+  CHECK(refusal("qwen3", {{"layer_types", "[\"linear_attention\"]"}}) ==
+        "config: \"layer_types\" names another kind than full_attention, which is not supported");
+  // The list decides: a window that no layer has is none, one as long as the context hides nothing.
+  const Keys full{{"layer_types", "[\"full_attention\",\"full_attention\"]"}, {"use_sliding_window", "true"},
+                  {"max_window_layers", "1"}};
+  CHECK(windowed("qwen2", "8", "32", full) == "nothing thrown");
+  CHECK(windowed("qwen2", "32", "32", {{"layer_types", "[\"sliding_attention\"]"}}) == "nothing thrown");
 }
 TEST_CASE("keys of other models' mathematics are refused, and read over where they change nothing") {
   for (const char* key : {"attention_multiplier", "embedding_multiplier", "residual_multiplier", "logits_scaling",

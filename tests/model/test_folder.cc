@@ -168,9 +168,53 @@ TEST_CASE("masks and a stored copy of a tied head are ignored") {
   auto tensors = stored(model.transformer);
   tensors.push_back({"transformer.h.0.attn.bias", "U8", {1, 1, 4, 4}, std::string(16, '\1')});
   tensors.push_back({"h.1.attn.masked_bias", "F32", {}, float_bytes(std::vector<float>{-1e4f})});
-  tensors.push_back({"lm_head.weight", "F32", {2, 2}, float_bytes(std::vector<float>{1, 2, 3, 4})});
+  StoredTensor head = tensors.front();
+  for (const StoredTensor& t : tensors) head = t.name == "transformer.wte.weight" ? t : head;
+  head.name = "lm_head.weight";
+  tensors.push_back(head);
+  replace_weights(folder, tensors);
+  const Model again = load_model(folder, HeadKind::kLanguage);
+  CHECK(same_values(again.transformer, model.transformer));
+  CHECK(again.remarks.empty());
+}
+TEST_CASE("a stored head that differs from the embedding is used, said and written on, whatever the configuration ties") {
+  const Model untied = small(false);
+  const std::string folder = saved(untied), path = folder + "/config.json";
+  std::string config = read_file(path);
+  config.replace(config.find("\"tie_word_embeddings\": false"), 28, "\"tie_word_embeddings\": true");
+  replace_file(path, config);
+  const Model again = load_model(folder, HeadKind::kLanguage);
+  CHECK(same_values(again.transformer, untied.transformer));
+  CHECK(model_digest(again.transformer) == model_digest(untied.transformer));
+  REQUIRE(again.remarks.size() == 1);
+  CHECK(again.remarks[0] == path + ": \"tie_word_embeddings\" is true, but lm_head.weight is stored and differs from the "
+                                   "embedding: it is used, and written with \"tie_word_embeddings\" false");
+  const Model written = load_model(saved(again), HeadKind::kLanguage);
+  CHECK(written.remarks.empty());
+  CHECK(same_values(written.transformer, untied.transformer));
+  CHECK(load_as_score_model(folder, 1).remarks.empty());  // which has no such head
+}
+TEST_CASE("a tied model of which only the head is stored has that as its embedding") {
+  const Model model = small();
+  const std::string folder = saved(model);
+  auto tensors = stored(model.transformer);
+  for (StoredTensor& t : tensors)
+    if (t.name == "transformer.wte.weight") t.name = "lm_head.weight";
   replace_weights(folder, tensors);
   CHECK(same_values(load_model(folder, HeadKind::kLanguage).transformer, model.transformer));
+}
+TEST_CASE("ids that the vocabulary doesn't have are never sampled, and not in the way") {
+  const Model model = small();
+  const std::string folder = saved(model), path = folder + "/config.json";
+  std::string config = read_file(path);
+  const std::size_t at = config.find("\"bos_token_id\": 256");
+  config.replace(at, 19, "\"bos_token_id\": 50256, \"pad_token_id\": -1");
+  config.replace(config.find("\"eos_token_id\": 256"), 19, "\"eos_token_id\": [50256, 7]");
+  replace_file(path, config);
+  const Model again = load_model(folder, HeadKind::kLanguage);
+  CHECK(again.config().bos == -1);
+  CHECK(again.config().pad == -1);
+  CHECK(again.eos == std::vector<std::int32_t>{7});
 }
 TEST_CASE("a head of its own is read where embeddings are not tied") {
   const Model model = small(false);
@@ -366,6 +410,8 @@ TEST_CASE("ending tokens are the generation's configuration's, one or several, e
   CHECK(eos(R"({"eos_token_id":null})") == std::vector<std::int32_t>{256});
   CHECK(eos(R"({"eos_token_id":7})") == std::vector<std::int32_t>{7});
   CHECK(eos(R"({"eos_token_id":[7,256,0]})") == std::vector<std::int32_t>{7, 256, 0});
+  CHECK(eos(R"({"eos_token_id":[7,257,-1]})") == std::vector<std::int32_t>{7});
+  CHECK(eos(R"({"eos_token_id":50256})").empty());
   const std::string folder = saved(model);
   replace_file(folder + "/generation_config.json", R"({"eos_token_id":7,"x":1})");
   const Model again = load_model(folder, HeadKind::kLanguage);
@@ -375,9 +421,8 @@ TEST_CASE("ending tokens are the generation's configuration's, one or several, e
 }
 TEST_CASE("a generation's configuration that is wrong is named") {
   for (const auto& [text, cause] :
-       {std::pair{"{\"eos_token_id\":257}", "\"eos_token_id\" is no token of the vocabulary"},
-        std::pair{"{\"eos_token_id\":-1}", "\"eos_token_id\" is no token of the vocabulary"},
-        std::pair{"{\"eos_token_id\":[1,\"a\"]}", "\"eos_token_id\" is no token of the vocabulary"},
+       {std::pair{"{\"eos_token_id\":0.5}", "\"eos_token_id\" is no token id"},
+        std::pair{"{\"eos_token_id\":[1,\"a\"]}", "\"eos_token_id\" is no token id"},
         std::pair{"[]", "is no JSON object"}, std::pair{"{", "is no JSON object"}}) {
     const std::string folder = saved(small());
     write_file(folder + "/generation_config.json", text);
@@ -420,4 +465,35 @@ TEST_CASE("a fresh score head has deviation 1/sqrt(width + 1)") {
 TEST_CASE("a score model is taken as a score model as it is") {
   const Model score = small(true, HeadKind::kScore);
   CHECK(same_values(load_as_score_model(saved(score), 1).transformer, score.transformer));
+}
+TEST_CASE("a score model may store a language model's head and a bias, which say nothing") {
+  const Model score = small(true, HeadKind::kScore);
+  const std::string folder = saved(score);
+  auto tensors = stored(score.transformer);
+  tensors.push_back({"lm_head.weight", "F32", {2, 2}, float_bytes(std::vector<float>{1, 2, 3, 4})});
+  replace_weights(folder, tensors);
+  CHECK(load_model(folder, HeadKind::kScore).remarks.empty());
+  tensors.push_back({"score.bias", "F32", {1}, float_bytes(std::vector<float>{3})});
+  replace_weights(folder, tensors);
+  const Model again = load_model(folder, HeadKind::kScore);
+  CHECK(same_values(again.transformer, score.transformer));
+  REQUIRE(again.remarks.size() == 1);
+  CHECK(again.remarks[0] == folder + ": score.bias is left out, as Hugging Face's GPT2ForSequenceClassification leaves "
+                                     "it out: all its scores move by the same number");
+}
+TEST_CASE("a reward model names a pad: the configuration's, the tokenizer's, or what ends an answer") {
+  CHECK(load_as_score_model(saved(small()), 1).config().pad == 256);
+  Model model = small();
+  model.transformer.config().pad = 5;
+  CHECK(load_as_score_model(saved(model), 1).config().pad == 5);
+  const std::string folder = saved(small());
+  replace_file(folder + "/tokenizer_config.json", R"({"eos_token":"<|endoftext|>","pad_token":"a"})");
+  CHECK(load_as_score_model(folder, 1).config().pad == 'a' - '!');  // byte-level ids begin with '!'
+  // Other software's tokenizer pads with it.
+  CHECK(read_file(saved(load_as_score_model(saved(small()), 1)) + "/tokenizer_config.json")
+            .find("\"pad_token\": \"<|endoftext|>\"") != std::string::npos);
+  const std::string told = read_file(saved(load_as_score_model(folder, 1)) + "/tokenizer_config.json");
+  CHECK(told == R"({"eos_token":"<|endoftext|>","pad_token":"a"})");
+  // One that is read to score names what it names.
+  CHECK(load_model(saved(small(true, HeadKind::kScore)), HeadKind::kScore).config().pad == -1);
 }

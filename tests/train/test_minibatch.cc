@@ -39,10 +39,10 @@ TEST_CASE("a response's tokens are predicted by the rows before them, and its la
   const std::vector<std::int32_t> prompt{1, 2, 3}, response{4, 5};
   Batch batch;
   Targets targets;
-  lay_out({prompt, response, 0.5f}, false, batch, targets);
-  lay_out({prompt, response, 2}, true, batch, targets);
-  CHECK(batch.tokens == std::vector<std::int32_t>{1, 2, 3, 4, 1, 2, 3, 4, 5});
-  CHECK(batch.begin == std::vector<std::int64_t>{0, 4, 9});
+  lay_out({prompt, response, 0.5f}, batch, targets);
+  lay_out({prompt, response, 2}, batch, targets);
+  CHECK(batch.tokens == std::vector<std::int32_t>{1, 2, 3, 4, 1, 2, 3, 4});
+  CHECK(batch.begin == std::vector<std::int64_t>{0, 4, 8});
   CHECK(targets.rows == std::vector<std::int64_t>{2, 3, 6, 7});
   CHECK(targets.tokens == std::vector<std::int32_t>{4, 5, 4, 5});
   CHECK(targets.temperatures == std::vector<float>{0.5f, 0.5f, 2, 2});
@@ -51,11 +51,23 @@ TEST_CASE("without a prompt the response's first token has no prediction") {
   const std::vector<std::int32_t> response{4, 5, 6}, single{7};
   Batch batch;
   Targets targets;
-  lay_out({{}, response, 1}, false, batch, targets);
-  lay_out({{}, single, 1}, false, batch, targets);
+  lay_out({{}, response, 1}, batch, targets);
+  lay_out({{}, single, 1}, batch, targets);
   CHECK(batch.tokens == std::vector<std::int32_t>{4, 5, 7});
   CHECK(targets.rows == std::vector<std::int64_t>{0, 1});
   CHECK(targets.tokens == std::vector<std::int32_t>{5, 6});
+}
+TEST_CASE("a score is read at the last token that is no pad") {
+  // The tokens that a classifier of transformers 5.12 reads at: (token_indices * (input_ids != pad)).argmax(-1).
+  const std::vector<std::int32_t> prompt{1, 9, 3}, response{4, 9, 9}, pads{9, 9};
+  Batch batch;
+  CHECK(lay_out_scored({prompt, response}, -1, batch) == 5);  // no pad: the last
+  CHECK(lay_out_scored({prompt, response}, 7, batch) == 11);
+  CHECK(lay_out_scored({prompt, response}, 9, batch) == 15);
+  CHECK(lay_out_scored({prompt, pads}, 9, batch) == 18);  // of the prompt
+  CHECK(lay_out_scored({{}, pads}, 9, batch) == 19);      // of pads alone the first
+  CHECK(batch.tokens == std::vector<std::int32_t>{1, 9, 3, 4, 9, 9, 1, 9, 3, 4, 9, 9, 1, 9, 3, 4, 1, 9, 3, 9});
+  CHECK(batch.begin == std::vector<std::int64_t>{0, 6, 12, 16, 19, 20});
 }
 TEST_CASE("responses are dealt to micro-batches by all their tokens") {
   const std::vector<std::int32_t> prompt{1, 2, 3}, response{4, 5};

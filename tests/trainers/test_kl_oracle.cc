@@ -19,7 +19,7 @@ struct KlBatch {
     reference.pack();
     for (auto s : golden.json["ppo_samples"]) {
       const auto prompt = ids(s["prompt_ids"]), response = ids(s["response_ids"]);
-      lay_out({prompt, response}, false, batch, targets);
+      lay_out({prompt, response}, batch, targets);
       for (float x : numbers(s["ref_logprobs"])) ref_logprobs.push_back(x);
     }
     dfinal.reserve(batch.size() * policy.config().width);

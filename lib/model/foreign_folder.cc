@@ -1,0 +1,141 @@
+#include "lib/model/foreign_folder.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "lib/base/error.h"
+#include "lib/io/files.h"
+#include "lib/io/json.h"
+#include "lib/model/json_reader.h"
+
+namespace nudge {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "gpt2", "HuggingFaceTB/SmolLM2-135M".
+bool may_be_hub_name(std::string_view name) {
+  const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.'; };
+  const std::size_t slash = name.find('/');
+  const std::string_view user = name.substr(0, slash), model = slash == name.npos ? user : name.substr(slash + 1);
+  const auto is_part = [&](std::string_view part) {
+    return !part.empty() && part[0] != '.' && std::all_of(part.begin(), part.end(), allowed);
+  };
+  return is_part(user) && is_part(model);
+}
+
+std::string first_bytes(const std::string& path, std::size_t n) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(n, '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(n));
+  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  return bytes;
+}
+
+// The first file of the folder, by name, whose name ends so, or "".
+std::string file_ending_in(const std::string& folder, std::string_view end) {
+  std::string found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (name.ends_with(end) && (found.empty() || name < found)) found = name;
+  }
+  return found;
+}
+
+constexpr const char* kMerge =
+    "merge it into its base first: python3 -c 'import sys; from peft import AutoPeftModelForCausalLM as M; "
+    "from transformers import AutoTokenizer as T; a, o = sys.argv[1:]; "
+    "M.from_pretrained(a).merge_and_unload().save_pretrained(o); T.from_pretrained(a).save_pretrained(o)' ";
+
+[[noreturn]] void refuse_adapter(const std::string& folder) {
+  const std::string path = folder + "/adapter_config.json";
+  std::string base;
+  if (file_exists(path)) {
+    const JsonReader in(read_file(path), path);
+    JsonReader::Value value;
+    if (in.find(in.root(), "base_model_name_or_path", "the file", value))
+      base = " of " + std::string(in.text(value, "base_model_name_or_path"));
+  }
+  bad_input(folder + ": is an adapter alone (PEFT's)" + base + ", without the model that it adapts",
+            kMerge + folder + " NEW");
+}
+
+[[noreturn]] void refuse_file(const std::string& path) {
+  if (first_bytes(path, 4) == "GGUF")
+    bad_input(path + ": is a GGUF file, which is llama.cpp's format",
+              "give the model folder that it was made from, with config.json and model.safetensors");
+  throw Error(Exit::kNoInput, path + ": is a file, not a model folder", "give the folder that holds config.json");
+}
+
+}  // namespace
+
+void refuse_pointer(const std::string& path) {
+  constexpr std::string_view kPointer = "version https://git-lfs.github.com/spec/";
+  if (first_bytes(path, kPointer.size()) != kPointer) return;
+  bad_input(path + ": is a Git LFS pointer, not the file itself",
+            "fetch the files that git left out: git -C " + fs::path(path).parent_path().string() + " lfs pull");
+}
+
+void refuse_foreign_folder(const std::string& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (fs::is_regular_file(status)) refuse_file(folder);
+  if (!fs::is_directory(status)) {
+    const bool absent = status.type() == fs::file_type::not_found;
+    throw Error(Exit::kNoInput, folder + ": no such model folder" + (absent || !error ? "" : ": " + error.message()),
+                absent && may_be_hub_name(folder)
+                    ? "if it is a name on the Hugging Face hub, fetch the model first: hf download " + folder +
+                          " --local-dir FOLDER"
+                    : "");
+  }
+  if (file_exists(folder + "/config.json")) return refuse_pointer(folder + "/config.json");
+  if (file_exists(folder + "/adapter_config.json")) refuse_adapter(folder);
+  const std::string missing = folder + "/config.json: is missing: ";
+  if (fs::is_directory(folder + "/snapshots", error))
+    throw Error(Exit::kNoInput, missing + "the folder is one of the hub's cache",
+                "give the folder of a revision: ls -d " + folder + "/snapshots/*");
+  if (const std::string file = file_ending_in(folder, ".gguf"); !file.empty())
+    throw Error(Exit::kNoInput, missing + file + " is a GGUF file, which is llama.cpp's format",
+                "give the model folder that it was made from, with config.json and model.safetensors");
+  if (file_exists(folder + "/params.json"))
+    throw Error(Exit::kNoInput, missing + "the folder has the layout of the model's authors (params.json)",
+                "give the folder in Hugging Face's layout, which the hub has beside it");
+}
+
+void refuse_foreign_weights(const std::string& folder) {
+  for (const char* name : {"/adapter_model.safetensors", "/adapter_model.bin"})
+    if (file_exists(folder + name)) refuse_adapter(folder);
+  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
+    if (file_exists(folder + "/" + name))
+      bad_input(folder + "/" + name + ": the weights are PyTorch's pickles, which are programs and are not read",
+                "write them anew: python3 -c 'import sys; from transformers import AutoModelForCausalLM as M; "
+                "M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' " + folder +
+                    " (a reward model: AutoModelForSequenceClassification)");
+  for (const char* end : {".gguf", ".pth", ".h5", ".msgpack", ".onnx"})
+    if (const std::string file = file_ending_in(folder, end); !file.empty())
+      bad_input(folder + "/model.safetensors: is missing, and " + file + " is of another format",
+                "give the folder with model.safetensors, which the hub has beside it");
+}
+
+std::string advice_on_tensor(std::string_view name) {
+  if (name.find("lora_") != name.npos || name.starts_with("base_model.model."))
+    return "it is an adapter's: merge it into its base first, by PEFT's merge_and_unload()";
+  if (name.starts_with("value_head."))
+    return "OpenRLHF's older reward models call their head so: rename it to score.weight";
+  if (name.starts_with("v_head."))
+    return "it is the value head of TRL's AutoModelForCausalLMWithValueHead: save pretrained_model alone";
+  return "";
+}
+
+std::string advice_on_class(std::string_view name, std::string_view score_class) {
+  if (name != "RewardModel" && name != "LLMForSequenceRegression" && name != "CriticModel") return "";
+  return "that is OpenRLHF's name for " + std::string(score_class) +
+         " with its score read at the last token; say so in config.json: jq '.architectures = [\"" +
+         std::string(score_class) +
+         "\"] | .id2label = {\"0\": \"LABEL_0\"} | .label2id = {\"LABEL_0\": 0} | .pad_token_id = null | "
+         "if .normalize_reward then .reward_mean = .mean | .reward_std = .std else . end'";
+}
+
+}  // namespace nudge
