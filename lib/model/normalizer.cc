@@ -14,14 +14,14 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
   return out.append(text, done);
 }
 
-std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text) {
+std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text, bool prepend) {
   std::string out(text);
   for (const NormalizerStep& step : steps) {
     if (step.kind == NormalizerStep::Kind::kNfc) {
       out = nfc(out);
     } else if (step.kind == NormalizerStep::Kind::kReplace) {
       out = replace_all(out, step.from, step.to);
-    } else if (!out.empty()) {
+    } else if (prepend && !out.empty()) {
       out.insert(0, step.to);
     }
   }

@@ -14,8 +14,8 @@ struct NormalizerStep {
   std::string to;    // kReplace: what stands there then; kPrepend: what is put before a text that is not empty
 };
 
-// `text` (valid UTF-8) after each step in turn.
-std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text);
+// `text` (valid UTF-8) after each step in turn; those that put something in front only where `prepend` is true.
+std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text, bool prepend = true);
 
 // `text` with each `from` (not empty) replaced by `to`, from the left, none overlapping.
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to);

@@ -230,16 +230,18 @@ std::vector<PreTokenizer::Piece> PreTokenizer::apply(const Step& step, const std
       continue;
     }
     if (step.kind == Step::Kind::kByteLevel) {
-      if (step.add_prefix_space && text.front() != ' ') text = storage.emplace_back(" " + std::string(text));
+      const bool prefix = step.add_prefix_space && piece.place != TextPlace::kContinues;
+      if (prefix && text.front() != ' ') text = storage.emplace_back(" " + std::string(text));
       // No step follows that asks where a piece stands.
-      const auto keep = [&](std::string_view word) { out.push_back({word, false}); };
+      const auto keep = [&](std::string_view word) { out.push_back({word, TextPlace::kInside}); };
       step.use_regex ? cut_words(text, gpt2_word_end, keep) : keep(text);
       continue;
     }
     matches.clear();
     step.kind == Step::Kind::kDigits ? find_digits(text, matches) : step.regex->find(text, matches);
     for (const auto& [begin, end] : cut(mark(text, matches, step.invert), step.behavior)) {
-      if (begin != end) out.push_back({text.substr(begin, end - begin), piece.at_start && begin == 0});
+      if (begin == end) continue;
+      out.push_back({text.substr(begin, end - begin), begin == 0 ? piece.place : TextPlace::kInside});
     }
   }
   return out;
@@ -249,12 +251,13 @@ void PreTokenizer::apply_metaspace(const Step& step, const Piece& piece, std::de
                                    std::vector<Piece>& out) {
   std::string& text = storage.emplace_back(replace_all(piece.text, " ", step.replacement));
   const PrependScheme scheme = step.prepend;
-  const bool wanted = scheme == PrependScheme::kAlways || (scheme == PrependScheme::kFirst && piece.at_start);
+  const bool always = scheme == PrependScheme::kAlways && piece.place != TextPlace::kContinues;
+  const bool wanted = always || (scheme == PrependScheme::kFirst && piece.place == TextPlace::kStart);
   if (wanted && !text.starts_with(step.replacement)) text.insert(0, step.replacement);
   std::string_view rest = text;
-  for (bool at_start = piece.at_start; !rest.empty(); at_start = false) {
+  for (TextPlace place = piece.place; !rest.empty(); place = TextPlace::kInside) {
     const std::size_t end = step.split ? std::min(rest.find(step.replacement, 1), rest.size()) : rest.size();
-    out.push_back({rest.substr(0, end), at_start});
+    out.push_back({rest.substr(0, end), place});
     rest.remove_prefix(end);
   }
 }

@@ -50,6 +50,10 @@ class SplitRegex {
   std::unique_ptr<Compiled> compiled_;
 };
 
+// Where a piece of the text that is encoded stands: at its start; at its start where the text itself continues another
+// one, so that no space is put in front; behind something else of it.
+enum class TextPlace : std::uint8_t { kStart, kContinues, kInside };
+
 // Where Metaspace puts its character in front of a piece that does not begin with it.
 enum class PrependScheme : std::uint8_t { kFirst, kNever, kAlways };  // kFirst: where the text begins
 
@@ -69,13 +73,12 @@ class PreTokenizer {
 
   explicit PreTokenizer(std::vector<Step> steps);
 
-  // Calls f(word) for each word of `text`, in order; none is empty. `at_start`: nothing of the text that is encoded
-  // stands before this one.
+  // Calls f(word) for each word of `text`, which stands at `place`, in order; none is empty.
   template <class F>
-  void words(std::string_view text, bool at_start, F&& f) const {
+  void words(std::string_view text, TextPlace place, F&& f) const {
     std::deque<std::string> storage;  // texts that got other characters
     std::vector<Piece> pieces;
-    if (!text.empty()) pieces.push_back({text, at_start});
+    if (!text.empty()) pieces.push_back({text, place});
     for (const Step& step : steps_) pieces = apply(step, pieces, storage);
     for (const Piece& piece : pieces) last_ != nullptr ? cut_words(piece.text, last_, f) : f(piece.text);
   }
@@ -83,7 +86,7 @@ class PreTokenizer {
  private:
   struct Piece {
     std::string_view text;
-    bool at_start;
+    TextPlace place;
   };
   template <class F>
   static void cut_words(std::string_view text, WordEnd word_end, F&& f) {

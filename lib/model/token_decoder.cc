@@ -1,5 +1,7 @@
 #include "lib/model/token_decoder.h"
 
+#include <algorithm>
+
 #include "lib/model/byte_level.h"
 #include "lib/model/normalizer.h"
 #include "lib/model/unicode.h"
@@ -103,6 +105,42 @@ int fallback_byte(std::string_view text) {
 std::string TokenDecoder::decode(std::vector<std::string> texts) const {
   for (const DecoderStep& step : steps_) apply(step, texts);
   return joined(texts, steps_.empty() ? " " : "");
+}
+
+// `before` as the text of all shows it. Byte tokens at its end and those that follow make one run: of a good run only
+// the characters that are whole in `before` count, of a bad one a U+FFFD for each of its bytes.
+std::vector<std::string> TokenDecoder::whole_before(const Texts& before, const Texts& texts) const {
+  const bool falls_back = std::any_of(steps_.begin(), steps_.end(),
+                                      [](const DecoderStep& step) { return step.kind == Kind::kByteFallback; });
+  if (!falls_back) return before;
+  std::size_t begin = before.size();
+  while (begin > 0 && fallback_byte(before[begin - 1]) >= 0) --begin;
+  std::string run;
+  for (std::size_t i = begin; i < before.size(); ++i) run += static_cast<char>(fallback_byte(before[i]));
+  const std::size_t whole = valid_utf8_prefix(run);
+  for (const std::string& text : texts) {
+    if (fallback_byte(text) < 0) break;
+    run += static_cast<char>(fallback_byte(text));
+  }
+  Texts out = before;
+  if (valid_utf8_prefix(run) == run.size()) {
+    out.resize(begin + whole);
+  } else {
+    std::fill(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), "\uFFFD");
+  }
+  return out;
+}
+
+std::string TokenDecoder::decode_continuation(const Texts& before, const Texts& texts) const {
+  if (texts.empty()) return "";
+  Texts all = before;
+  all.insert(all.end(), texts.begin(), texts.end());
+  const std::string full = decode(std::move(all)), start = decode(whole_before(before, texts));
+  // Both begin alike but for what a step does to a text's end.
+  const auto differ = std::mismatch(start.begin(), start.end(), full.begin(), full.end()).first;
+  auto at = static_cast<std::size_t>(differ - start.begin());
+  while (at < full.size() && (static_cast<unsigned char>(full[at]) & 0xC0) == 0x80) --at;
+  return full.substr(at);
 }
 
 std::string TokenDecoder::bytes_of(const std::string& text) const {

@@ -23,6 +23,9 @@ class TokenDecoder {
   // The text of the tokens with these texts. Without steps they are joined by spaces.
   std::string decode(std::vector<std::string> texts) const;
 
+  // What `texts` add to the text of `before` where they follow it; see Tokenizer::decode_continuation.
+  std::string decode_continuation(const std::vector<std::string>& before, const std::vector<std::string>& texts) const;
+
   // The bytes that a token stands for in the middle of a text; those of a ByteFallback token are not looked at
   // for being UTF-8.
   std::string bytes_of(const std::string& text) const;
@@ -32,6 +35,8 @@ class TokenDecoder {
   bool bytes_alone() const { return steps_.size() == 1 && steps_[0].kind == DecoderStep::Kind::kByteLevel; }
 
  private:
+  std::vector<std::string> whole_before(const std::vector<std::string>& before,
+                                        const std::vector<std::string>& texts) const;
   std::vector<DecoderStep> steps_;
 };
 

@@ -34,16 +34,51 @@ struct Tokenizer::Impl {
         normalizer(parts.normalizer),
         decoder(parts.decoder) {}
 
-  // `at_start`: the text that is encoded begins here, and not behind an added token.
-  void encode_normalized(std::string_view text, bool at_start, std::vector<std::int32_t>& out) const {
+  void encode_normalized(std::string_view text, TextPlace start, std::vector<std::int32_t>& out) const {
     for (const TextPiece& piece : normalized.split(text)) {
       if (piece.id >= 0) {
         out.push_back(piece.id);
       } else {
-        pre_tokenizer.words(piece.text, at_start && piece.text.data() == text.data(),
+        pre_tokenizer.words(piece.text, piece.text.data() == text.data() ? start : TextPlace::kInside,
                             [&](std::string_view word) { bpe.encode(word, out); });
       }
     }
+  }
+
+  // `start`: what the text's first piece is, where that is no added token.
+  void encode(std::string_view text, TextPlace start, std::vector<std::int32_t>& out) const {
+    if (text.size() > std::numeric_limits<std::int32_t>::max()) bad_input("the text is longer than 2 GiB");
+    const std::size_t valid = valid_utf8_prefix(text);
+    if (valid < text.size()) bad_input("the text is not UTF-8 at byte " + std::to_string(valid));
+    for (const TextPiece& piece : raw.split(text)) {
+      const TextPlace place = piece.text.data() == text.data() ? start : TextPlace::kInside;
+      if (piece.id >= 0) {
+        out.push_back(piece.id);
+      } else if (normalizer.empty()) {
+        encode_normalized(piece.text, place, out);
+      } else {
+        encode_normalized(normalize(normalizer, piece.text, place != TextPlace::kContinues), place, out);
+      }
+    }
+  }
+
+  bool is_text(std::int32_t id, bool skip_special) const {
+    if (id < 0 || static_cast<std::size_t>(id) >= bytes.size()) return false;
+    return !skip_special || !special[static_cast<std::size_t>(id)];
+  }
+  std::string bytes_of(std::span<const std::int32_t> ids, bool skip_special) const {
+    std::string out;
+    for (const std::int32_t id : ids) {
+      if (is_text(id, skip_special)) out += bytes[static_cast<std::size_t>(id)];
+    }
+    return out;
+  }
+  std::vector<std::string> texts_of(std::span<const std::int32_t> ids, bool skip_special) const {
+    std::vector<std::string> out;
+    for (const std::int32_t id : ids) {
+      if (is_text(id, skip_special)) out.push_back(texts[static_cast<std::size_t>(id)]);
+    }
+    return out;
   }
 };
 
@@ -146,21 +181,9 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const { return encode(text, false); }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_special) const {
-  if (text.size() > std::numeric_limits<std::int32_t>::max()) bad_input("the text is longer than 2 GiB");
-  const std::size_t valid = valid_utf8_prefix(text);
-  if (valid < text.size()) bad_input("the text is not UTF-8 at byte " + std::to_string(valid));
   std::vector<std::int32_t> out;
   if (add_special) out = impl_->before;
-  for (const TextPiece& piece : impl_->raw.split(text)) {
-    const bool at_start = piece.text.data() == text.data();
-    if (piece.id >= 0) {
-      out.push_back(piece.id);
-    } else if (impl_->normalizer.empty()) {
-      impl_->encode_normalized(piece.text, at_start, out);
-    } else {
-      impl_->encode_normalized(normalize(impl_->normalizer, piece.text), at_start, out);
-    }
-  }
+  impl_->encode(text, TextPlace::kStart, out);
   if (add_special) out.insert(out.end(), impl_->after.begin(), impl_->after.end());
   return out;
 }
@@ -173,16 +196,28 @@ std::vector<std::int32_t> Tokenizer::encode_prompt(std::string_view text) const 
   return out;
 }
 
+std::vector<std::int32_t> Tokenizer::encode_continuation(std::string_view text) const {
+  std::vector<std::int32_t> out;
+  impl_->encode(text, TextPlace::kContinues, out);
+  return out;
+}
+
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
-  const bool bytes_alone = impl_->decoder.bytes_alone();
-  std::string bytes;
-  std::vector<std::string> texts;
-  for (const std::int32_t id : ids) {
-    if (id < 0 || id >= vocab_size() || (skip_special && is_special(id))) continue;
-    const auto i = static_cast<std::size_t>(id);
-    bytes_alone ? void(bytes += impl_->bytes[i]) : texts.push_back(impl_->texts[i]);
+  if (impl_->decoder.bytes_alone()) return lossy_utf8(impl_->bytes_of(ids, skip_special));
+  return impl_->decoder.decode(impl_->texts_of(ids, skip_special));
+}
+
+std::string Tokenizer::decode_continuation(std::span<const std::int32_t> prompt,
+                                           std::span<const std::int32_t> response) const {
+  if (!impl_->decoder.bytes_alone()) {
+    return impl_->decoder.decode_continuation(impl_->texts_of(prompt, true), impl_->texts_of(response, true));
   }
-  return bytes_alone ? lossy_utf8(bytes) : impl_->decoder.decode(std::move(texts));
+  const std::string before = impl_->bytes_of(prompt, true);
+  const std::string_view begun = begun_character(before);
+  const std::string bytes = std::string(begun) + impl_->bytes_of(response, true);
+  const std::string text = lossy_utf8(bytes);
+  // A character that the response does not complete is a U+FFFD of the prompt.
+  return begun.empty() || valid_utf8_prefix(bytes) > 0 ? text : text.substr(std::string_view("\uFFFD").size());
 }
 
 std::string Tokenizer::token_bytes(std::int32_t id) const {

@@ -39,11 +39,19 @@ class Tokenizer {
   // text begins with them already, as a rendered dialogue may.
   std::vector<std::int32_t> encode_prompt(std::string_view text) const;
 
+  // The ids of `text` behind another text's: as encode() without what is put in front of a text's start (the space of
+  // Prepend, Metaspace and ByteLevel). An added token that is looked for with such a space is not found at the start.
+  std::vector<std::int32_t> encode_continuation(std::string_view text) const;
+
   // The text of `ids`; with `skip_special`, special tokens are left out. Bytes that are not UTF-8 become U+FFFD:
   // byte-level, one for each maximal subpart; with byte fallback, one for each byte of a run that is not UTF-8 as a
   // whole. SentencePiece's kind takes a space away from the start. Ids without a token (a padded embedding has
   // some) give nothing.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special) const;
+
+  // What follows the prompt in the text of both together, special tokens left out. A character that the prompt begins
+  // and the response completes is the response's.
+  std::string decode_continuation(std::span<const std::int32_t> prompt, std::span<const std::int32_t> response) const;
 
   // The bytes of one token amid others; a token may hold part of a character. Empty for ids without a token.
   std::string token_bytes(std::int32_t id) const;

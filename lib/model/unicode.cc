@@ -152,6 +152,19 @@ std::size_t valid_utf8_prefix(std::string_view text) {
   return at;
 }
 
+std::string_view begun_character(std::string_view bytes) {
+  for (std::size_t n = 1; n <= std::min<std::size_t>(3, bytes.size()); ++n) {
+    const std::string_view tail = bytes.substr(bytes.size() - n);
+    if ((static_cast<unsigned char>(tail[0]) & 0xC0) == 0x80) continue;  // inside a character
+    if (valid_utf8_prefix(tail) > 0) break;
+    // Every beginning is completed by the lowest or the highest bytes that can stand inside a character.
+    const bool begun = valid_utf8_prefix(std::string(tail) + "\x80\x80\x80") > 0 ||
+                       valid_utf8_prefix(std::string(tail) + "\xBF\xBF\xBF") > 0;
+    return begun ? tail : std::string_view();
+  }
+  return {};
+}
+
 std::string lossy_utf8(std::string_view bytes) {
   if (simdjson::validate_utf8(bytes.data(), bytes.size())) return std::string(bytes);
   std::string out;

@@ -60,6 +60,9 @@ void append_utf8(std::uint32_t c, std::string& out);
 // The length of the longest valid prefix: text.size() where all of it is UTF-8.
 std::size_t valid_utf8_prefix(std::string_view text);
 
+// The bytes at the end of `bytes` that begin a character and could be completed to one; empty where none are.
+std::string_view begun_character(std::string_view bytes);
+
 // `bytes` with each maximal subpart that is not UTF-8 replaced by U+FFFD (Unicode, chapter 3, "U+FFFD
 // substitution of maximal subparts"; what Python's and Rust's lossy decoders do).
 std::string lossy_utf8(std::string_view bytes);

@@ -15,7 +15,7 @@ namespace {
 
 Words words(const std::vector<Step>& steps, std::string_view text) {
   Words out;
-  PreTokenizer(steps).words(text, true, [&](std::string_view word) { out.emplace_back(word); });
+  PreTokenizer(steps).words(text, TextPlace::kStart, [&](std::string_view word) { out.emplace_back(word); });
   return out;
 }
 
