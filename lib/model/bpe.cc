@@ -96,7 +96,7 @@ void Bpe::insert_symbol(std::string_view token, std::int32_t id) {
   const std::uint32_t symbol = bytes ? static_cast<unsigned char>(token[0]) : (end = 0, next_char(token, end));
   if (end == token.size()) {
     std::uint32_t& page = pages_[symbol >> 8];
-    if (page == 0 && symbol >= 256) {
+    if (page == 0) {
       page = static_cast<std::uint32_t>(symbols_.size());
       symbols_.resize(symbols_.size() + 256, -1);
     }

@@ -65,8 +65,8 @@ class Bpe {
 
   std::vector<std::string> token_bytes_;
   BpeOptions options_;
-  std::vector<std::uint32_t> pages_;        // of 256 symbols (bytes or characters), into symbols_
-  std::vector<std::int32_t> symbols_;       // their ids, or -1
+  std::vector<std::uint32_t> pages_;        // of 256 symbols (bytes or characters), into symbols_; 0: none has an id
+  std::vector<std::int32_t> symbols_;       // their ids, or -1; the first 256 stay -1, for all pages without an id
   std::int32_t fallback_[256];              // ids of <0x00> to <0xFF>, or -1
   std::vector<Slot> merges_;                // open addressing, a power of two
   std::vector<std::int32_t> words_;         // likewise: ids of the tokens that are whole words, or -1

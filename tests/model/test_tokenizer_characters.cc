@@ -49,6 +49,53 @@ TEST_CASE("a character without a token is its bytes' tokens") {
   CHECK(fixture.encode("<0x41>") == joined({Ids{259}, byte_ids("<0x41>")}));  // a text is never a byte token
 }
 
+namespace {
+
+// UTF-8 as its definition has it.
+std::string utf8(std::uint32_t c) {
+  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (c >> shift & 63)); };
+  if (c < 0x80) return {static_cast<char>(c)};
+  if (c < 0x800) return {static_cast<char>(0xC0 | c >> 6), tail(0)};
+  if (c < 0x10000) return {static_cast<char>(0xE0 | c >> 12), tail(6), tail(0)};
+  return {static_cast<char>(0xF0 | c >> 18), tail(12), tail(6), tail(0)};
+}
+
+}  // namespace
+
+TEST_CASE("of all characters, those of the vocabulary are their token and all others their bytes' tokens") {
+  for (const auto& characters : {std::vector<std::string>{"▁", "a", "b", "c", "é", "中"},
+                                 std::vector<std::string>{"😀", "中", "▁", "\u0100", "\U0010FFFF"}, {"▁"}}) {
+    CharactersFixture fixture;
+    fixture.characters = characters;
+    fixture.merges = {};
+    fixture.normalizer = "null";
+    const Tokenizer tokenizer = fixture.make();
+    std::map<std::string, std::int32_t> known;
+    for (const std::string& c : characters) known.emplace(c, 259 + static_cast<std::int32_t>(known.size()));
+    int wrong = 0;
+    for (std::uint32_t c = 0; c < 0x110000; ++c) {
+      if (c >= 0xD800 && c <= 0xDFFF) continue;
+      const auto found = known.find(utf8(c));
+      wrong += tokenizer.encode(utf8(c)) != (found != known.end() ? Ids{found->second} : byte_ids(utf8(c)));
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("of all characters, each is its bytes in a vocabulary of bytes") {
+  std::int32_t id_of[256];
+  for (int rank = 0; rank < 256; ++rank) id_of[byte_level_order(rank)] = rank;
+  const Tokenizer tokenizer = TokenizerFixture().make();
+  int wrong = 0;
+  for (std::uint32_t c = 0; c < 0x110000; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF) continue;
+    Ids ids;
+    for (const char byte : utf8(c)) ids.push_back(id_of[static_cast<unsigned char>(byte)]);
+    wrong += tokenizer.encode(utf8(c)) != ids || tokenizer.decode(ids, false) != utf8(c);
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("where a byte has no token, its character is unknown: one token a run, or one each, or none") {
   CharactersFixture fixture;
   fixture.bytes = false;

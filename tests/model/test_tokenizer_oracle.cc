@@ -130,6 +130,11 @@ TEST_CASE("every vector of Qwen 3 is met: NFC, a Split expression, many added to
   CHECK(tokenizer.token_bytes(tokenizer.pad_id()) == "<|endoftext|>");
 }
 
+TEST_CASE("every vector of a vocabulary of characters is met: most characters are their bytes' tokens") {
+  NEED_ORACLE(oracle);
+  check_encode(oracle, Tokenizer::load(oracle + "/model/stories260K"), "stories260K", true);
+}
+
 namespace {
 
 // How many characters `member` takes otherwise than the ranges of unicode/NAME.ranges.txt say.
