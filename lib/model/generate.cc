@@ -28,7 +28,7 @@ std::int64_t Generator::most_tokens(std::int64_t prompt) const {
   return prompt + std::min(options_.max_tokens, model_.config().context - prompt) - 1;
 }
 
-bool Generator::meets_stop_text(const SampledResponse& response) const {
+bool Generator::meets_stop_text(const SampleRequest& request, const SampledResponse& response) const {
   if (options_.stop.empty()) return false;
   // Only the end can have become a stop text with the last token: as many tokens as hold the longest one's bytes
   // are decoded, and a few bytes more, which keep characters whole. Special tokens hold none.
@@ -38,8 +38,11 @@ bool Generator::meets_stop_text(const SampledResponse& response) const {
     const std::int32_t token = response.ids[response.ids.size() - 1 - tail];
     if (!model_.tokenizer.is_special(token)) bytes += model_.tokenizer.token_bytes(token).size();
   }
-  if (!model_.tokenizer.decodes_bytes_alone()) tail = response.ids.size();  // a tail's first token loses its space
-  const std::string text = model_.tokenizer.decode(std::span(response.ids).last(tail), true);
+  constexpr std::size_t kBefore = 16;  // tokens that keep the tail's first one amid others: alone it might lose its space
+  const std::span ids(response.ids);
+  const std::span before = tail < ids.size() ? ids.first(ids.size() - tail) : std::span(request.prompt);
+  const std::string text =
+      model_.tokenizer.decode_continuation(before.last(std::min(kBefore, before.size())), ids.last(tail));
   return std::any_of(options_.stop.begin(), options_.stop.end(),
                      [&](const std::string& s) { return text.find(s) != std::string::npos; });
 }
@@ -58,7 +61,7 @@ bool Generator::draw(const float* logits, const SampleRequest& request, SampledR
   }
   response.ids.push_back(token);
   response.logprobs.push_back(logprob);
-  response.stopped = model_.ends(token) || meets_stop_text(response);
+  response.stopped = model_.ends(token) || meets_stop_text(request, response);
   const auto length = static_cast<std::int64_t>(request.prompt.size() + response.ids.size());
   return response.stopped || static_cast<std::int64_t>(response.ids.size()) >= options_.max_tokens ||
          length >= model_.config().context;

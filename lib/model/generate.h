@@ -114,7 +114,7 @@ class Generator {
   void step();
   // Draws from a row of logits for a request. True when the response has ended.
   bool draw(const float* logits, const SampleRequest& request, SampledResponse& response) const;
-  bool meets_stop_text(const SampledResponse& response) const;
+  bool meets_stop_text(const SampleRequest& request, const SampledResponse& response) const;
 
   const Model& model_;
   GenerateOptions options_;

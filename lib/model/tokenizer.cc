@@ -224,7 +224,6 @@ std::string Tokenizer::token_bytes(std::int32_t id) const {
   return id >= 0 && id < vocab_size() ? impl_->bytes[static_cast<std::size_t>(id)] : std::string();
 }
 
-bool Tokenizer::decodes_bytes_alone() const { return impl_->decoder.bytes_alone(); }
 
 std::int32_t Tokenizer::vocab_size() const { return static_cast<std::int32_t>(impl_->bytes.size()); }
 std::int32_t Tokenizer::eos_id() const { return impl_->eos; }

@@ -56,9 +56,6 @@ class Tokenizer {
   // The bytes of one token amid others; a token may hold part of a character. Empty for ids without a token.
   std::string token_bytes(std::int32_t id) const;
 
-  // Whether decode() gives nothing but the tokens' bytes, so that a tail of ids has the tail of the text.
-  bool decodes_bytes_alone() const;
-
   std::int32_t vocab_size() const;  // ids are 0 .. vocab_size() - 1, the added tokens included
   std::int32_t eos_id() const;      // -1 where there is none. A tokenizer_config.json that does not speak
   std::int32_t bos_id() const;      // of eos_token or bos_token means <|endoftext|>, as GPT-2's does,

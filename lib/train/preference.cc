@@ -12,7 +12,7 @@ namespace {
 std::vector<std::int32_t> encode(const Record& record, const char* key, const std::string& text, const Model& model,
                                  bool first) {
   try {
-    return first ? model.tokenizer.encode_prompt(text) : model.tokenizer.encode(text);
+    return first ? model.tokenizer.encode_prompt(text) : model.tokenizer.encode_continuation(text);
   } catch (const Error& e) {
     record.fail(key, e.what());
   }

@@ -124,7 +124,7 @@ Record Rollout::trajectory(const SampleRequest& request, const SampledResponse& 
   r.set_text("id", request.id);
   r.set_text("group", request.id.substr(0, request.id.rfind('/')));
   r.set_text("prompt", prompt.text("prompt"));
-  r.set_text("response", model_.tokenizer.decode(response.ids, true));
+  r.set_text("response", model_.tokenizer.decode_continuation(request.prompt, response.ids));
   r.set_ids("prompt_ids", request.prompt);
   r.set_ids("response_ids", response.ids);
   r.set_text("finish", response.stopped ? "stop" : "length");

@@ -49,7 +49,7 @@ Trajectory Scorer::for_reward(const Record& record) {
   const auto encoded = [&](const char* key, bool first) {
     const std::string text = record.text(key);
     try {
-      return first ? model.tokenizer.encode_prompt(text) : model.tokenizer.encode(text);
+      return first ? model.tokenizer.encode_prompt(text) : model.tokenizer.encode_continuation(text);
     } catch (const Error& e) {
       record.fail(key, e.what());
     }

@@ -14,7 +14,7 @@ namespace {
 std::vector<std::int32_t> encode(const Record& record, const char* key, const std::string& text,
                                  const Tokenizer& tokenizer, bool first) {
   try {
-    return first ? tokenizer.encode_prompt(text) : tokenizer.encode(text);
+    return first ? tokenizer.encode_prompt(text) : tokenizer.encode_continuation(text);
   } catch (const Error& e) {
     record.fail(key, e.what());
   }
