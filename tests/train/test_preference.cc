@@ -2,7 +2,9 @@
 #include "lib/train/preference.h"
 
 #include "lib/base/error.h"
+#include "lib/train/sft.h"
 #include "tests/harness/harness.h"
+#include "tests/model/characters_fixture.h"
 #include "tests/model/tiny_model.h"
 
 using namespace nudge;
@@ -129,4 +131,36 @@ TEST_CASE("of several ending tokens an answer gets the one that the tokenizer na
   CHECK(read(R"({"prompt":"a","chosen":"b","rejected":"c"})", m).answers[0].back() == 256);
   m.eos = {7, 8};
   CHECK(read(R"({"prompt":"a","chosen":"b","rejected":"c"})", m).answers[0].back() == 7);
+}
+
+TEST_CASE("an answer that ends with an ending token gets no second one, in pairs, rankings, completions and texts") {
+  const Ids once{encoded("b", true)};
+  CHECK(read(R"({"prompt":"a","chosen":"b<|endoftext|>","rejected":"c"})").answers[0] == once);
+  CHECK(read(R"({"chosen":"b<|endoftext|>","rejected":"c"})").answers[0] == once);
+  CHECK(read(R"({"prompt":"a","responses":["b<|endoftext|>","b"]})").answers == std::vector<Ids>{once, once});
+  CHECK(read(R"({"prompt":"a","chosen":"<|endoftext|>","rejected":"c"})").answers[0] == Ids{256});
+  // Only at its end is it one.
+  CHECK(read(R"({"prompt":"a","chosen":"<|endoftext|>b","rejected":"c"})").answers[0].size() == 3);
+  const auto example = [](const std::string& line) {
+    return sft_examples(Record::parse(line, "file: record 4"), "4", model(), false).at(0).tokens;
+  };
+  CHECK(example(R"({"text":"ab<|endoftext|>"})") == encoded("ab", true));
+  CHECK(example(R"({"prompt":"a","completion":"b<|endoftext|>"})") == encoded("ab", true));
+  Model llama = tiny_model(1, 1, {1, 8, 1, 12});  // with two ending tokens, of which the text has the other one
+  llama.eos = {7, 256};
+  const Ids there = read(R"({"prompt":"a","chosen":"b(","rejected":"c"})", llama).answers[0];
+  CHECK(there == Ids{encoded("b", false)[0], 7});
+}
+TEST_CASE("an answer goes on from its prompt: SentencePiece's kind puts no space in front of it") {
+  // tokenizers 0.23 on "a bc" and "abc" as wholes; apart from their prompt "a", " bc" and "bc" are these.
+  Model m = tiny_model(1, 1, {1, 8, 1, 12});
+  m.tokenizer = CharactersFixture().make();
+  const Ids a = m.tokenizer.encode("a"), both = m.tokenizer.encode("a bc");
+  const Ranking r = read(R"({"prompt":"a","chosen":" bc","rejected":"b"})", m);
+  CHECK(r.prompt == a);
+  CHECK(r.answers[0] == Ids{259, 266, 256});
+  CHECK(r.answers[1] == Ids{261, 256});
+  Ids joined = r.prompt;
+  joined.insert(joined.end(), {259, 266});
+  CHECK(joined == both);
 }
