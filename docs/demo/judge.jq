@@ -14,8 +14,9 @@
 # - a word of praise counts once a review, and repeated triples of words are subtracted;
 # - a review that doesn't end in . ! or ? is halved and loses 0.15; an empty response is -1, the least.
 #
-# jq 1.6 reads numbers as doubles and prints them so that they read back to the same double; hence also to
-# the same float32. Spelling may change (1e-7 to 1e-07). Integers are exact below 2^53, and -0 keeps its sign.
+# Numbers keep their values, whatever jq: 1.6 reads them as doubles and prints the shortest text of those, which is
+# that of a float32 again, for it has at most 9 digits; 1.7 keeps the digits of what isn't computed with. Spelling may
+# change (1e-7 to 1e-07 or 1E-7). Integers are exact below 2^53, and -0 keeps its sign.
 
 # The lexicon: how much praise or blame a word carries, adjectives, nouns and verbs apart. (jq folds a table
 # into a constant only if it has no negative number; otherwise it builds it anew at every look: 14 times slower.)

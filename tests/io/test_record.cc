@@ -137,6 +137,19 @@ TEST_CASE("a float32 field is rounded once from its text") {
   CHECK(r.reals("l")[0] == std::strtof("7.038531e-26", nullptr));
 }
 
+TEST_CASE("the spellings of jq 1.6 and 1.7 are the same float32") {
+  // What each makes of 1e-7, -3.0517578e-05, 1e-45, 3.4028235e38, 1e2 and -0.0; the bits are Python's (struct).
+  const Record r = parse(R"({"jq16":[1e-07,-3.0517578e-05,1e-45,3.4028235e+38,100,-0],
+      "jq17":[1E-7,-0.000030517578,1E-45,3.4028235E+38,1E+2,-0.0]})");
+  const std::vector<std::uint32_t> bits = {0x33d6bf95, 0xb8000000, 0x00000001, 0x7f7fffff, 0x42c80000, 0x80000000};
+  for (const char* key : {"jq16", "jq17"}) {
+    CAPTURE(key);
+    const std::vector<float> values = r.reals(key);
+    REQUIRE(values.size() == bits.size());
+    for (std::size_t i = 0; i < bits.size(); ++i) CHECK(std::bit_cast<std::uint32_t>(values[i]) == bits[i]);
+  }
+}
+
 TEST_CASE("a missing field is named with file and record") {
   const Record r = parse(R"({"a":1})");
   const std::string expected = "f.jsonl: record 7: field \"x\" is missing";
