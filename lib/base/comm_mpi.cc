@@ -4,6 +4,9 @@
 #define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 
+#include <cstdlib>
+#include <string>
+
 #include "lib/base/comm_mpi.h"
 
 namespace {
@@ -19,7 +22,20 @@ const char* words(int code) {
   return text;
 }
 
+#ifdef OPEN_MPI
+// Ranks of one machine share memory. Open MPI 5 tries TCP all the same and complains of every pair of them. What the
+// caller chose stays.
+void leave_out_tcp_on_one_machine() {
+  const char* here = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  const char* all = std::getenv("OMPI_COMM_WORLD_SIZE");
+  if (here != nullptr && all != nullptr && std::string(here) == all) ::setenv("OMPI_MCA_btl", "^tcp", 0);
+}
+#else
+void leave_out_tcp_on_one_machine() {}
+#endif
+
 const char* start(int* rank, int* size) {
+  leave_out_tcp_on_one_machine();
   int level = 0;
   // One thread of a program calls MPI; others compute, read and write.
   int code = MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level);

@@ -69,3 +69,24 @@ one_voice() {
   expect_stderr 'there already'
 }
 ok "one rank speaks; a run that is there is there for any ranks" one_voice
+# Open MPI tells what of it is in use. Ranks of one machine leave TCP out, of which Open MPI 5 has words for each pair of
+# them, unless the caller asks for it.
+in_use() {
+  rm -rf d
+  in_ranks 2 sft-train -q --init "$TINY/base" --groups 4 "$TINY/answers.jsonl" -o d 2> err || { cat err; return 1; }
+  grep -q 'component self ' err
+}
+no_tcp() {
+  export OMPI_MCA_btl_base_verbose=100
+  in_use
+  ! grep 'component tcp ' err
+}
+tcp() {
+  export OMPI_MCA_btl_base_verbose=100 OMPI_MCA_btl=^absent
+  in_use
+  grep -q 'component tcp ' err
+}
+case $launcher in *openmpi)
+  ok "ranks of one machine have no TCP" no_tcp
+  ok "but where it is asked for" tcp ;;
+esac
