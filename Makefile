@@ -166,7 +166,7 @@ asan: deps  ## the whole suite under the address and undefined-behaviour sanitiz
 # By clang, whose runtime is the better one. Threads are our own pool's, all of whose locking it sees. Tests fork, and ask
 # for more memory than there is.
 tsan: deps  ## the whole suite under the thread sanitizer
-	@sh tests/deps.sh clang libclang-rt-14-dev
+	@sh tests/deps.sh clang libclang-rt-dev
 	@TSAN_OPTIONS="die_after_fork=0:allocator_may_return_null=1:suppressions=$(CURDIR)/tests/tsan.supp:$$TSAN_OPTIONS" \
 	  $(MAKE) --no-print-directory check CXX=clang++ CXXFLAGS='-O1 -g1 -fsanitize=thread' LEVELFLAGS=-O2
 
@@ -186,7 +186,7 @@ $(build)/fuzz: $(fuzz_objs)
 fuzz-program: $(build)/fuzz
 
 fuzz: deps  ## look for inputs that break a promise, TIME seconds for each fuzzer (or FUZZ='record text')
-	@sh tests/deps.sh clang libclang-rt-14-dev
+	@sh tests/deps.sh clang libclang-rt-dev
 	@$(fuzz_make) $(jobs) fuzz-program
 	@sh tests/fuzz/run.sh $$($(fuzz_make) -s print-build)/fuzz $(TIME) $(FUZZ)
 
