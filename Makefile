@@ -171,7 +171,8 @@ tsan: deps  ## the whole suite under the thread sanitizer
 	  $(MAKE) --no-print-directory check CXX=clang++ CXXFLAGS='-O1 -g1 -fsanitize=thread' LEVELFLAGS=-O2
 
 # Fuzzers are built by clang, whose libFuzzer drives them, from the folders that read what others wrote.
-unfuzzed  := $(patsubst %,lib/model/%.cc,transformer transformer_attention gradients ops head generate folder parameters sample)
+unfuzzed  := $(patsubst %,lib/model/%.cc,transformer transformer_attention gradients ops head generate folder \
+  stored_weights parameters sample)
 fuzzed    := $(filter-out $(unfuzzed),$(filter lib/base/% lib/io/% lib/model/%,$(plain)))
 fuzz_objs := $(patsubst %.cc,$(build)/%.o,$(fuzzed) $(filter-out tests/fuzz/test_%.cc,$(wildcard tests/fuzz/*.cc)))
 sanitize_clang := -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all
