@@ -4,9 +4,9 @@
 
 #include "lib/base/error.h"
 #include "lib/model/jinja.h"
-#include "lib/model/jinja_expression.h"
 #include "lib/model/json_reader.h"
 #include "lib/model/normalizer.h"
+#include "lib/model/python_text.h"
 
 namespace nudge {
 namespace {
@@ -120,13 +120,13 @@ std::string filled(const std::string& text, const Ends& ends) {
 }
 
 std::string trimmed(const std::string& text, bool trim) {
-  return trim ? std::string(jinja::stripped(text, jinja::kWhiteSpace, jinja::Side::kBoth)) : text;
+  return trim ? std::string(python::stripped(text)) : text;
 }
 
 std::string without_thoughts(const std::string& text) {
   const std::size_t end = text.rfind("</think>");
   if (end == text.npos) return text;
-  return std::string(jinja::stripped(std::string_view(text).substr(end + 8), "\n", jinja::Side::kStart));
+  return std::string(python::stripped(std::string_view(text).substr(end + 8), "\n", python::Side::kStart));
 }
 
 void check_roles(const ChatFormat& f, Messages messages) {
@@ -297,7 +297,9 @@ std::string render_chat(const ChatFormat& format, const Tokenizer& tokenizer, st
 }
 
 std::string answer_text(const ChatFormat& format, const std::string& content) {
-  return trimmed(content, format.trim);
+  const std::string& before = format.assistant.before;
+  const std::size_t there = before.starts_with(format.answer) ? format.answer.size() : 0;
+  return before.substr(there) + trimmed(content, format.trim);
 }
 
 }  // namespace nudge

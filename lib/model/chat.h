@@ -55,7 +55,8 @@ std::optional<ChatFormat> recognise_chat_format(const std::string& source, const
 // (std::invalid_argument): roles that the format has no place for.
 std::string render_chat(const ChatFormat& format, const Tokenizer& tokenizer, std::span<const ChatMessage> messages);
 
-// The assistant's message as it stands behind that text, the ending token aside.
+// The assistant's message as it stands behind that text, the ending token aside: with what the format puts between the
+// two, such as the blank behind [/INST].
 std::string answer_text(const ChatFormat& format, const std::string& content);
 
 }  // namespace nudge

@@ -3,6 +3,10 @@
 #include <vector>
 
 #include "lib/model/jinja_expression.h"
+#include "lib/model/jinja_functions.h"
+#include "lib/model/normalizer.h"
+#include "lib/model/python_text.h"
+#include "lib/model/unicode.h"
 
 namespace nudge::jinja {
 namespace {
@@ -32,24 +36,40 @@ std::size_t tag_end(std::string_view source, std::size_t at, std::string_view cl
   fail("a tag does not end");
 }
 
-// Without the blanks between a line's start and a block that stands first on it.
+// How a tag begins or ends: '-' takes the white space beside it, '+' keeps what would go by itself.
+char sign_at(std::string_view source, std::size_t at) {
+  return at < source.size() && (source[at] == '-' || source[at] == '+') ? source[at] : '\0';
+}
+
+// Without the white space between a line's start and a tag that stands first on it.
 std::string_view without_indent(std::string_view text, bool starts_line) {
-  const std::string_view left = stripped(text, " \t", Side::kEnd);
-  return left.empty() ? (starts_line ? left : text) : left.back() == '\n' ? left : text;
+  const std::size_t line = text.rfind('\n') + 1;  // 0 where there is none
+  const bool blank = python::skip_space(text, line) == text.size();
+  return blank && (line > 0 || starts_line) ? text.substr(0, line) : text;
+}
+
+// Line ends are \n, whatever they were, and the last one goes.
+std::string with_plain_lines(std::string_view source) {
+  std::string out = replace_all(replace_all(source, "\r\n", "\n"), "\r", "\n");
+  if (out.ends_with('\n')) out.pop_back();
+  return out;
+}
+
+// Where a tag begins, or the end.
+std::size_t find_tag(std::string_view source, std::size_t at) {
+  while ((at = source.find('{', at)) != source.npos) {
+    if (at + 1 < source.size() && std::string_view("{%#").find(source[at + 1]) != std::string_view::npos) return at;
+    ++at;
+  }
+  return source.size();
 }
 
 std::vector<Node> parse(std::string_view source) {
-  if (source.ends_with('\n')) source.remove_suffix(1);
   std::vector<Node> nodes;
-  bool strip_next = false, starts_line = true;  // what the tag before asks of the text behind it
+  bool starts_line = true;
   for (std::size_t at = 0; at < source.size();) {
-    std::size_t open = at;
-    while (open < source.size() && !(source[open] == '{' && open + 1 < source.size() &&
-                                     std::string_view("{%#").find(source[open + 1]) != std::string_view::npos)) {
-      ++open;
-    }
+    const std::size_t open = find_tag(source, at);
     std::string_view text = source.substr(at, open - at);
-    if (strip_next) text = stripped(text, kWhiteSpace, Side::kStart);
     if (open == source.size()) {
       nodes.push_back({Node::Kind::kText, std::string(text)});
       break;
@@ -57,21 +77,19 @@ std::vector<Node> parse(std::string_view source) {
     const char mark = source[open + 1];
     const std::string close = mark == '{' ? "}}" : std::string(1, mark) + "}";
     std::size_t begin = open + 2, end = tag_end(source, begin, close);
-    const bool strip_before = begin < end && source[begin] == '-';
-    if (strip_before || (begin < end && source[begin] == '+')) ++begin;
-    if (strip_before) {
-      text = stripped(text, kWhiteSpace, Side::kEnd);
-    } else if (mark != '{' && source[open + 2] != '+') {
-      text = without_indent(text, starts_line);
-    }
+    const char before = begin < end ? sign_at(source, begin) : '\0';
+    if (before != '\0') ++begin;
+    if (before == '-') text = python::stripped(text, python::Side::kEnd);
+    else if (before != '+' && mark != '{') text = without_indent(text, starts_line);
     nodes.push_back({Node::Kind::kText, std::string(text)});
     at = end + 2;
-    strip_next = end > begin && source[end - 1] == '-';
-    if (strip_next) --end;
+    const char after = end > begin ? sign_at(source, end - 1) : '\0';
+    if (after == '-' || (after == '+' && mark != '{')) --end;
     if (mark == '{') nodes.push_back({Node::Kind::kOutput, std::string(source.substr(begin, end - begin))});
     if (mark == '%') nodes.push_back({Node::Kind::kStatement, std::string(source.substr(begin, end - begin))});
-    starts_line = mark != '{' && at < source.size() && source[at] == '\n';
+    starts_line = after == '\0' && mark != '{' && at < source.size() && source[at] == '\n';
     if (starts_line) ++at;
+    if (after == '-') at = python::skip_space(source, at);
   }
   return nodes;
 }
@@ -88,10 +106,10 @@ class Renderer {
 
  private:
   // A statement's first word, and what stands behind it.
-  static std::string head(const std::string& statement, std::string_view& rest) {
-    std::string_view text = stripped(statement, kWhiteSpace, Side::kBoth);
+  static std::string head(std::string_view statement, std::string_view& rest) {
+    const std::string_view text = python::stripped(statement);
     std::size_t end = 0;
-    while (end < text.size() && text[end] >= 'a' && text[end] <= 'z') ++end;
+    while (end < text.size() && is_name_char(text[end])) ++end;
     rest = text.substr(end);
     return std::string(text.substr(0, end));
   }
@@ -104,21 +122,12 @@ class Renderer {
         out_ += node.text;
         ++at;
       } else if (node.kind == Node::Kind::kOutput) {
-        print(evaluate(node.text, variables_));
+        out_ += as_text(evaluate(node.text, variables_));
         ++at;
       } else {
         at = statement(at);
       }
       check_size(out_);
-    }
-  }
-  void print(const Value& value) {
-    if (value.is(Kind::kText)) {
-      out_ += value.text;
-    } else if (value.is(Kind::kInteger)) {
-      out_ += std::to_string(value.number);
-    } else if (!value.is(Kind::kUndefined)) {
-      fail("something that is no text is written");
     }
   }
 
@@ -167,12 +176,12 @@ class Renderer {
 
   void loop(std::string_view rest, std::size_t at, const std::vector<std::size_t>& marks) {
     if (marks.size() != 1) fail("a loop with else is not supported");
-    rest = stripped(rest, kWhiteSpace, Side::kStart);
-    const std::size_t end = rest.find_first_of(kWhiteSpace);
+    std::string_view list;
+    rest = python::stripped(rest);
+    const std::size_t end = python::find_space(rest);
     const std::string variable(rest.substr(0, end));
-    rest = end == rest.npos ? "" : stripped(rest.substr(end), kWhiteSpace, Side::kStart);
-    if (variable.find(',') != variable.npos || !rest.starts_with("in ")) fail("a loop that is not supported");
-    const Value items = evaluate(rest.substr(3), variables_);
+    if (!is_name(variable) || head(rest.substr(end), list) != "in") fail("a loop that is not supported");
+    const Value items = evaluate_without_condition(list, variables_);
     if (!items.is(Kind::kList)) fail("a loop over something that is no list");
     const Value::Map before = variables_;
     const auto size = static_cast<std::int64_t>(items.list->size());
@@ -193,11 +202,11 @@ class Renderer {
   void assign(std::string_view rest) {
     const std::size_t equals = rest.find('=');
     if (equals == rest.npos) fail("a set without = is not supported");
-    const std::string target(stripped(rest.substr(0, equals), kWhiteSpace, Side::kBoth));
+    const std::string target(python::stripped(rest.substr(0, equals)));
     const Value value = evaluate(rest.substr(equals + 1), variables_);
     const std::size_t dot = target.find('.');
     if (dot == target.npos) {
-      if (target.find_first_of(", \t\n") != target.npos) fail("a set of several names is not supported");
+      if (!is_name(target)) fail("a set of several names is not supported");
       variables_[target] = value;
       return;
     }
@@ -216,7 +225,8 @@ class Renderer {
 }  // namespace
 
 std::string render(std::string_view source, const Value::Map& variables) {
-  return Renderer(parse(source), variables).render();
+  if (valid_utf8_prefix(source) != source.size()) fail("the template is not UTF-8");
+  return Renderer(parse(with_plain_lines(source)), variables).render();
 }
 
 }  // namespace nudge::jinja

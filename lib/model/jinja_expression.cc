@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "lib/model/jinja_functions.h"
+#include "lib/model/python_text.h"
+
 namespace nudge::jinja {
 namespace {
 
@@ -10,41 +13,11 @@ using Kind = Value::Kind;
 
 [[noreturn]] void fail(const std::string& what) { throw TemplateError(what); }
 
-bool name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+std::int64_t number_of(const Value& value) {
+  const bool number = value.is(Kind::kInteger) || value.is(Kind::kBool) || value.is(Kind::kUndefined);
+  if (!number) fail("something that is no number is taken for one");
+  return value.number;
 }
-
-std::string titled(const std::string& text) {
-  std::string out = text;
-  bool inside = false;
-  for (char& c : out) {
-    const bool upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z';
-    if (lower && !inside) c = static_cast<char>(c - 32);
-    if (upper && inside) c = static_cast<char>(c + 32);
-    inside = upper || lower;
-  }
-  return out;
-}
-
-Value split(const std::string& text, const std::string& by) {
-  if (by.empty()) fail("split without a separator");
-  Value::List parts;
-  std::size_t done = 0;
-  for (std::size_t at; (at = text.find(by, done)) != text.npos; done = at + by.size()) {
-    parts.push_back(Value::of(text.substr(done, at - done)));
-  }
-  parts.push_back(Value::of(text.substr(done)));
-  return Value::of(std::move(parts));
-}
-
-struct Arguments {
-  Value::List values;
-  Value::Map named;
-  std::string text(std::size_t i) const {
-    if (i >= values.size() || !values[i].is(Kind::kText)) fail("an argument is not a text");
-    return values[i].text;
-  }
-};
 
 class Evaluator {
  public:
@@ -66,11 +39,17 @@ class Evaluator {
     skip_space();
     return at_;
   }
+  Value disjunction() {
+    Value value = conjunction();
+    while (word("or")) {
+      const Value other = conjunction();
+      if (!value.truth()) value = other;
+    }
+    return value;
+  }
 
  private:
-  void skip_space() {
-    while (at_ < source_.size() && kWhiteSpace.find(source_[at_]) != kWhiteSpace.npos) ++at_;
-  }
+  void skip_space() { at_ = python::skip_space(source_, at_); }
   bool looking_at(std::string_view text) {
     skip_space();
     return source_.substr(at_).starts_with(text);
@@ -83,7 +62,7 @@ class Evaluator {
   bool word(std::string_view text) {
     if (!looking_at(text)) return false;
     const std::size_t end = at_ + text.size();
-    if (end < source_.size() && name_char(source_[end])) return false;
+    if (end < source_.size() && is_name_char(source_[end])) return false;
     at_ = end;
     return true;
   }
@@ -96,19 +75,11 @@ class Evaluator {
   std::string name() {
     skip_space();
     const std::size_t begin = at_;
-    while (at_ < source_.size() && name_char(source_[at_])) ++at_;
-    if (at_ == begin) fail_here("expected a name");
+    while (at_ < source_.size() && is_name_char(source_[at_])) ++at_;
+    if (at_ == begin || (source_[begin] >= '0' && source_[begin] <= '9')) fail_here("expected a name");
     return std::string(source_.substr(begin, at_ - begin));
   }
 
-  Value disjunction() {
-    Value value = conjunction();
-    while (word("or")) {
-      const Value other = conjunction();
-      if (!value.truth()) value = other;
-    }
-    return value;
-  }
   Value conjunction() {
     Value value = negation();
     while (word("and")) {
@@ -147,13 +118,13 @@ class Evaluator {
       } else if (symbol("!=")) {
         value = Value::boolean(!equal(value, sum()));
       } else if (symbol("<=")) {
-        value = Value::boolean(value.number <= sum().number);
+        value = Value::boolean(number_of(value) <= number_of(sum()));
       } else if (symbol(">=")) {
-        value = Value::boolean(value.number >= sum().number);
+        value = Value::boolean(number_of(value) >= number_of(sum()));
       } else if (symbol("<")) {
-        value = Value::boolean(value.number < sum().number);
+        value = Value::boolean(number_of(value) < number_of(sum()));
       } else if (symbol(">")) {
-        value = Value::boolean(value.number > sum().number);
+        value = Value::boolean(number_of(value) > number_of(sum()));
       } else if (word("in")) {
         value = Value::boolean(contains(sum(), value));
       } else if (const std::size_t before = at_; word("not")) {
@@ -188,7 +159,7 @@ class Evaluator {
       if (symbol("+")) {
         value = add(value, product());
       } else if (symbol("-")) {
-        value = Value::integer(value.number - product().number);
+        value = Value::integer(number_of(value) - number_of(product()));
       } else if (symbol("~")) {
         value = joined(as_text(value), as_text(product()));
       } else {
@@ -196,39 +167,35 @@ class Evaluator {
       }
     }
   }
-  static std::string as_text(const Value& value) {
-    if (value.is(Kind::kText)) return value.text;
-    if (value.is(Kind::kInteger)) return std::to_string(value.number);
-    if (value.is(Kind::kUndefined)) return "";
-    fail("~ of something that is no text");
-  }
   Value product() {
     Value value = unary();
     for (;;) {
       const bool remainder = symbol("%");
       if (!remainder && !symbol("//")) return value;
-      const std::int64_t by = unary().number;
-      if (by <= 0 || value.number < 0) fail("a division that is not supported");
-      value = Value::integer(remainder ? value.number % by : value.number / by);
+      const std::int64_t of = number_of(value), by = number_of(unary());
+      if (by <= 0 || of < 0) fail("a division that is not supported");
+      value = Value::integer(remainder ? of % by : of / by);
     }
   }
   Value unary() {
-    if (symbol("-")) return Value::integer(-postfix().number);
+    if (symbol("-")) return Value::integer(-number_of(postfix()));
     return postfix();
   }
 
   Value postfix() {
     Value value = primary();
-    for (;;) {
-      if (symbol(".")) {
+    for (bool filtered = false;;) {  // neither a member nor a subscript stands behind a filter or test
+      if (!filtered && symbol(".")) {
         const std::string member = name();
         value = looking_at("(") ? method(value, member, arguments()) : field(value, member);
-      } else if (symbol("[")) {
+      } else if (!filtered && symbol("[")) {
         value = subscript(value);
       } else if (symbol("|")) {
         const std::string filter_name = name();
+        filtered = true;
         value = filter(value, filter_name, looking_at("(") ? arguments() : Arguments{});
       } else if (word("is")) {
+        filtered = true;
         const bool negated = word("not");
         value = Value::boolean(test(value, name()) != negated);
       } else {
@@ -259,25 +226,10 @@ class Evaluator {
   }
   std::string quoted() {
     const char quote = source_[at_++];
-    std::string out;
-    for (; at_ < source_.size() && source_[at_] != quote; ++at_) {
-      if (source_[at_] != '\\' || at_ + 1 == source_.size()) {
-        out += source_[at_];
-        continue;
-      }
-      switch (const char escaped = source_[++at_]) {
-        case 'n': out += '\n'; break;
-        case 't': out += '\t'; break;
-        case 'r': out += '\r'; break;
-        case '\\':
-        case '\'':
-        case '"': out += escaped; break;
-        default: fail(std::string("the escape \\") + escaped + " is not supported");
-      }
-    }
-    if (at_ == source_.size()) fail("a text does not end");
-    ++at_;
-    return out;
+    const std::size_t begin = at_;
+    while (at_ < source_.size() && source_[at_] != quote) at_ += source_[at_] == '\\' ? 2 : 1;
+    if (at_ >= source_.size()) fail("a text does not end");
+    return unescaped(source_.substr(begin, at_++ - begin));
   }
   Value number() {
     std::int64_t n = 0;
@@ -313,7 +265,7 @@ class Evaluator {
     while (!symbol(")")) {
       const std::size_t before = at_;
       skip_space();
-      if (at_ < source_.size() && name_char(source_[at_]) && (source_[at_] < '0' || source_[at_] > '9')) {
+      if (at_ < source_.size() && is_name_char(source_[at_]) && (source_[at_] < '0' || source_[at_] > '9')) {
         const std::string key = name();
         if (!looking_at("==") && symbol("=")) {
           out.named[key] = ternary();
@@ -354,75 +306,42 @@ class Evaluator {
   }
   static Value item(const Value& value, const Value& key) {
     if (value.is(Kind::kMap) && key.is(Kind::kText)) return field(value, key.text);
-    if (!value.is(Kind::kList) || !key.is(Kind::kInteger)) return {};
-    const auto size = static_cast<std::int64_t>(value.list->size());
+    const bool list = value.is(Kind::kList);
+    if ((!list && !value.is(Kind::kText)) || !key.is(Kind::kInteger)) return {};
+    const auto characters = list ? std::vector<std::string_view>() : python::characters(value.text);
+    const auto size = static_cast<std::int64_t>(list ? value.list->size() : characters.size());
     const std::int64_t at = key.number < 0 ? key.number + size : key.number;
-    return at >= 0 && at < size ? (*value.list)[static_cast<std::size_t>(at)] : Value();
+    if (at < 0 || at >= size) return {};
+    const auto i = static_cast<std::size_t>(at);
+    return list ? (*value.list)[i] : Value::of(std::string(characters[i]));
+  }
+  // A part of some members, or all of them backwards.
+  template <class Members>
+  static Members part(const Members& all, std::optional<std::int64_t> from, std::optional<std::int64_t> to,
+                      std::int64_t step) {
+    if (step == -1) {
+      if (from || to) fail("a slice that is not supported");
+      return Members(all.rbegin(), all.rend());
+    }
+    const auto size = static_cast<std::int64_t>(all.size());
+    const auto place = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size); };
+    const std::int64_t begin = place(from.value_or(0)), end = std::max(begin, place(to.value_or(size)));
+    return Members(all.begin() + begin, all.begin() + end);
   }
   static Value sliced(const Value& value, std::optional<std::int64_t> from, std::optional<std::int64_t> to,
                       std::int64_t step) {
     if (value.is(Kind::kUndefined)) return {};
-    if (!value.is(Kind::kList) || (step != 1 && step != -1)) fail("a slice that is not supported");
-    const auto size = static_cast<std::int64_t>(value.list->size());
-    if (step == -1) {
-      if (from || to) fail("a slice that is not supported");
-      return Value::of(Value::List(value.list->rbegin(), value.list->rend()));
-    }
-    const auto place = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size); };
-    const std::int64_t begin = place(from.value_or(0)), end = std::max(begin, place(to.value_or(size)));
-    return Value::of(Value::List(value.list->begin() + begin, value.list->begin() + end));
+    const bool list = value.is(Kind::kList);
+    if ((!list && !value.is(Kind::kText)) || (step != 1 && step != -1)) fail("a slice that is not supported");
+    if (list) return Value::of(part(*value.list, from, to, step));
+    std::string text;
+    for (const std::string_view c : part(python::characters(value.text), from, to, step)) text += c;
+    return Value::of(std::move(text));
   }
   static Value field(const Value& value, const std::string& key) {
     if (!value.is(Kind::kMap)) return {};
     const auto found = value.map->find(key);
     return found == value.map->end() ? Value() : found->second;
-  }
-
-  static bool test(const Value& value, const std::string& what) {
-    if (what == "defined") return !value.is(Kind::kUndefined);
-    if (what == "undefined") return value.is(Kind::kUndefined);
-    if (what == "none") return value.is(Kind::kNone);
-    if (what == "string") return value.is(Kind::kText);
-    if (what == "mapping") return value.is(Kind::kMap);
-    if (what == "iterable" || what == "sequence") return value.is(Kind::kText) || value.is(Kind::kList);
-    if (what == "true") return value.is(Kind::kBool) && value.number != 0;
-    if (what == "false") return value.is(Kind::kBool) && value.number == 0;
-    fail("the test \"" + what + "\" is not supported");
-  }
-  static Value filter(const Value& value, const std::string& what, const Arguments& given) {
-    if (value.is(Kind::kUndefined)) return what == "default" && !given.values.empty() ? given.values[0] : Value();
-    if (what == "default" || what == "safe" || what == "string") return value;
-    if (what == "length" || what == "count") {
-      if (value.is(Kind::kText)) return Value::integer(static_cast<std::int64_t>(value.text.size()));
-      if (value.is(Kind::kList)) return Value::integer(static_cast<std::int64_t>(value.list->size()));
-    }
-    if (value.is(Kind::kList) && !value.list->empty() && what == "first") return value.list->front();
-    if (value.is(Kind::kList) && !value.list->empty() && what == "last") return value.list->back();
-    if (value.is(Kind::kText) && given.values.empty()) {
-      if (what == "trim") return Value::of(std::string(stripped(value.text, kWhiteSpace, Side::kBoth)));
-      if (what == "title") return Value::of(titled(value.text));
-    }
-    fail("the filter \"" + what + "\" is not supported");
-  }
-  static Value method(const Value& value, const std::string& what, const Arguments& given) {
-    if (value.is(Kind::kUndefined)) return {};
-    if (value.is(Kind::kMap) && what == "get") return field(value, given.text(0));
-    if (!value.is(Kind::kText)) fail("the method \"" + what + "\" is not supported");
-    const std::string& text = value.text;
-    const auto characters = [&] { return given.values.empty() ? std::string(kWhiteSpace) : given.text(0); };
-    if (what == "strip") return Value::of(std::string(stripped(text, characters(), Side::kBoth)));
-    if (what == "lstrip") return Value::of(std::string(stripped(text, characters(), Side::kStart)));
-    if (what == "rstrip") return Value::of(std::string(stripped(text, characters(), Side::kEnd)));
-    if (what == "startswith") return Value::boolean(text.starts_with(given.text(0)));
-    if (what == "endswith") return Value::boolean(text.ends_with(given.text(0)));
-    if (what == "split") return split(text, given.text(0));
-    if (what == "title") return Value::of(titled(text));
-    fail("the method \"" + what + "\" is not supported");
-  }
-  static Value call(const std::string& function, const Arguments& given) {
-    if (function == "namespace") return Value::of(given.named);
-    if (function == "raise_exception") fail(given.text(0));
-    fail("the function \"" + function + "\" is not supported");
   }
 
   std::string_view source_;
@@ -437,19 +356,32 @@ void check_size(const std::string& text) {
   if (text.size() > kMostCharacters) fail("a text is too long");
 }
 
-std::string_view stripped(std::string_view text, std::string_view characters, Side side) {
-  const auto goes = [&](char c) { return characters.find(c) != characters.npos; };
-  while (side != Side::kEnd && !text.empty() && goes(text.front())) text.remove_prefix(1);
-  while (side != Side::kStart && !text.empty() && goes(text.back())) text.remove_suffix(1);
-  return text;
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-Value evaluate(std::string_view expression, const Value::Map& variables) {
+bool is_name(std::string_view text) {
+  return !text.empty() && !(text[0] >= '0' && text[0] <= '9') && std::all_of(text.begin(), text.end(), is_name_char);
+}
+
+namespace {
+
+Value evaluated(std::string_view expression, const Value::Map& variables, Value (Evaluator::*rule)()) {
   Evaluator evaluator(expression, variables);
-  Value value = evaluator.ternary();
+  Value value = (evaluator.*rule)();
   const std::string_view rest = expression.substr(evaluator.position());
   if (!rest.empty()) fail("\"" + std::string(rest.substr(0, 20)) + "\" behind an expression");
   return value;
+}
+
+}  // namespace
+
+Value evaluate(std::string_view expression, const Value::Map& variables) {
+  return evaluated(expression, variables, &Evaluator::ternary);
+}
+
+Value evaluate_without_condition(std::string_view expression, const Value::Map& variables) {
+  return evaluated(expression, variables, &Evaluator::disjunction);
 }
 
 }  // namespace nudge::jinja

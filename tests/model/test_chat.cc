@@ -279,3 +279,18 @@ TEST_CASE("a prompt begins with the template's tokens once") {
   CHECK(fixture.make().encode_prompt("") == Ids{256});
   CHECK(TokenizerFixture().make().encode_prompt("a") == Ids{64});
 }
+
+TEST_CASE("an answer is what stands behind its prompt in the whole dialogue") {
+  // Jinja 3.1 renders so the templates of the families: " " + content behind "[/INST]", contents trimmed or not.
+  CHECK(answer_text(named_chat_format("llama2"), " A1\u3000") == " A1");
+  CHECK(answer_text(named_chat_format("chatml"), " A1 ") == " A1 ");
+  CHECK(answer_text(named_chat_format("llama3"), "\u2003A1 ") == "A1");
+  CHECK(answer_text(named_chat_format("zephyr"), " A1 ") == " A1 ");
+  CHECK(answer_text(named_chat_format("alpaca"), " A1 ") == "A1");
+  for (const ChatFormat& f : chat_formats()) {
+    CAPTURE(f.name);
+    const std::string prompt = render_chat(f, tokenizer(), {{{"user", "Q1"}}});
+    const std::string all = render_chat(f, tokenizer(), {{{"user", "Q1"}, {"assistant", "A1"}, {"user", "Q2"}}});
+    CHECK(all.starts_with(prompt + answer_text(f, "A1")));
+  }
+}

@@ -81,8 +81,8 @@ TEST_CASE("what is not known or wrong is an error, and never passed over") {
   CHECK(failure("{{ raise_exception('no way') }}") == "no way");
   CHECK(failure("{% macro a() %}{% endmacro %}") == "the statement \"macro\" is not supported");
   CHECK(failure("{% include 'x' %}") == "the statement \"include\" is not supported");
-  CHECK(failure("{{ name | upper }}") == "the filter \"upper\" is not supported");
-  CHECK(failure("{{ name.upper() }}") == "the method \"upper\" is not supported");
+  CHECK(failure("{{ name | tojson }}") == "the filter \"tojson\" is not supported");
+  CHECK(failure("{{ name.swapcase() }}") == "the method \"swapcase\" is not supported");
   CHECK(failure("{{ strftime_now('%d') }}") == "the function \"strftime_now\" is not supported");
   CHECK(failure("{{ name is odd }}") == "the test \"odd\" is not supported");
   CHECK(failure("{{ 'a' + 1 }}") == "+ of a text and something else");
@@ -98,14 +98,13 @@ TEST_CASE("what is not known or wrong is an error, and never passed over") {
   CHECK(failure("{{ (1 }}") == "expected ) before \"\"");
   CHECK(failure("{{ 1 / 2 }}").find("behind an expression") != std::string::npos);
   CHECK(failure("{{ n % 0 }}") == "a division that is not supported");
-  CHECK(failure("{{ '\\x41' }}") == "the escape \\x is not supported");
   CHECK(failure("{{ " + std::string(1000, '(') + " }}") == "an expression is nested too deeply");
   CHECK(failure("{{ " + std::string(100000, '-') + "1 }}") != "nothing thrown");
   CHECK(failure("{{ " + std::string(40000, 'n') + " }}") == "nothing thrown");
 }
 
 TEST_CASE("a statement that isn't run isn't read") {
-  CHECK(made("{% if false %}{{ name | upper }}{% set a = tojson(1) %}{% endif %}b") == "b");
+  CHECK(made("{% if false %}{{ name | tojson }}{% set a = tojson(1) %}{% endif %}b") == "b");
 }
 
 TEST_CASE("a template that is made to do harm ends in an error") {

@@ -79,9 +79,9 @@ ok "roles that have no place, and messages without content, are refused" roles
 answer() { echo "[{\"role\":\"assistant\",\"content\":\"$1\"}]"; }
 said() { echo "{\"role\":\"assistant\",\"content\":\"$1\"}"; }
 user='{"role":"user","content":"hi"}'
-jq -nc --arg p "$text" '{id: "a", prompt: $p, chosen: "good", rejected: "bad"}' > pair.text
+jq -nc --arg p "$text" '{id: "a", prompt: $p, chosen: " good", rejected: " bad"}' > pair.text
 echo "{\"id\":\"a\",\"prompt\":$hi,\"chosen\":$(answer good),\"rejected\":$(answer bad)}" > pair.lists
-echo "{\"id\":\"a\",\"prompt\":$hi,\"chosen\":\"good\",\"rejected\":[$user,$(said bad)]}" > pair.mixed
+echo "{\"id\":\"a\",\"prompt\":$hi,\"chosen\":\" good\",\"rejected\":[$user,$(said bad)]}" > pair.mixed
 echo "{\"id\":\"a\",\"chosen\":[$user,$(said good)],\"rejected\":[$user,$(said bad)]}" > pair.whole
 rewards() { score -q --reward-model "$TINY/rm" "$@" | jq -c '[.chosen_reward, .rejected_reward]'; }
 pairs_alike() {
@@ -94,7 +94,7 @@ ok "score takes pairs of messages as the texts that they are rendered to" pairs_
 prefixes_differ() {  # whole dialogues that part earlier have no common prompt
   other='{"role":"user","content":"ho"}'
   echo "{\"chosen\":[$user,$(said good)],\"rejected\":[$other,$(said bad)]}" > apart
-  jq -nc --arg a "${text}good" --arg b "<|endoftext|>[INST] ho [/INST]bad" '{chosen: $a, rejected: $b}' > apart.text
+  jq -nc --arg a "${text} good" --arg b "<|endoftext|>[INST] ho [/INST] bad" '{chosen: $a, rejected: $b}' > apart.text
   rewards --chat-format llama2 apart > got
   rewards apart.text | cmp - got
 }
@@ -120,7 +120,7 @@ trained() {
 }
 ok "rm-train learns from them what it learns from the texts" trained
 fine_tuned() {
-  jq -nc --arg p "$text" '{id: "a", prompt: $p, completion: "good"}' > sft.text
+  jq -nc --arg p "$text" '{id: "a", prompt: $p, completion: " good"}' > sft.text
   echo "{\"id\":\"a\",\"prompt\":$hi,\"completion\":$(answer good)}" > sft.lists
   echo "{\"id\":\"a\",\"messages\":[$user,$(said good)]}" > sft.messages
   sft-train -q --init "$TINY/base" --epochs 1 sft.text -o s1

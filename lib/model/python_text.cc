@@ -1,0 +1,94 @@
+#include "lib/model/python_text.h"
+
+#include <algorithm>
+
+#include "lib/model/unicode.h"
+
+namespace nudge::python {
+namespace {
+
+template <class F>
+std::string_view without(std::string_view text, Side side, F goes) {
+  std::size_t begin = 0, end = text.size();
+  while (side != Side::kEnd && begin < end) {
+    std::size_t next = begin;
+    if (!goes(next_char(text, next))) break;
+    begin = next;
+  }
+  while (side != Side::kStart && begin < end) {
+    std::size_t before = end;
+    if (!goes(previous_char(text, before))) break;
+    end = before;
+  }
+  return text.substr(begin, end - begin);
+}
+
+// The first place from `at` on whose character is white space, or is none.
+std::size_t find(std::string_view text, std::size_t at, bool space) {
+  while (at < text.size()) {
+    std::size_t next = at;
+    if (is_space(next_char(text, next)) == space) break;
+    at = next;
+  }
+  return at;
+}
+
+}  // namespace
+
+bool is_space(std::uint32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+std::size_t skip_space(std::string_view text, std::size_t at) { return find(text, at, false); }
+std::size_t find_space(std::string_view text, std::size_t at) { return find(text, at, true); }
+
+std::string_view stripped(std::string_view text, Side side) { return without(text, side, is_space); }
+
+std::string_view stripped(std::string_view text, std::string_view characters, Side side) {
+  std::vector<std::uint32_t> set;
+  for (std::size_t at = 0; at < characters.size();) set.push_back(next_char(characters, at));
+  std::sort(set.begin(), set.end());
+  return without(text, side, [&](std::uint32_t c) { return std::binary_search(set.begin(), set.end(), c); });
+}
+
+std::vector<std::string_view> split(std::string_view text, std::int64_t most) {
+  std::vector<std::string_view> parts;
+  std::size_t at = skip_space(text);
+  for (; at < text.size() && most != 0; --most) {
+    const std::size_t end = find_space(text, at);
+    parts.push_back(text.substr(at, end - at));
+    at = skip_space(text, end);
+  }
+  if (at < text.size()) parts.push_back(text.substr(at));
+  return parts;
+}
+
+std::vector<std::string_view> split(std::string_view text, std::string_view by, std::int64_t most) {
+  std::vector<std::string_view> parts;
+  std::size_t done = 0;
+  for (std::size_t at; most != 0 && (at = text.find(by, done)) != text.npos; --most) {
+    parts.push_back(text.substr(done, at - done));
+    done = at + by.size();
+  }
+  parts.push_back(text.substr(done));
+  return parts;
+}
+
+std::size_t length(std::string_view text) {
+  std::size_t n = 0;
+  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return n;
+}
+
+std::vector<std::string_view> characters(std::string_view text) {
+  std::vector<std::string_view> out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    next_char(text, at);
+    out.push_back(text.substr(begin, at - begin));
+  }
+  return out;
+}
+
+}  // namespace nudge::python

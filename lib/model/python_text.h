@@ -1,0 +1,38 @@
+// Texts as Python's str has them, which chat templates are written for: white space, case, characters. All texts are
+// valid UTF-8; a character is a code point.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nudge::python {
+
+// str.isspace(): Unicode's White_Space and the separators U+001C to U+001F.
+bool is_space(std::uint32_t c);
+
+// Where the white space ends that `text` begins with, and where the first white space is (or the end).
+std::size_t skip_space(std::string_view text, std::size_t at = 0);
+std::size_t find_space(std::string_view text, std::size_t at = 0);
+
+// strip(), lstrip(), rstrip(): without white space, or without the characters of a set, at the ends.
+enum class Side { kStart, kEnd, kBoth };
+std::string_view stripped(std::string_view text, Side side = Side::kBoth);
+std::string_view stripped(std::string_view text, std::string_view characters, Side side = Side::kBoth);
+
+// split(None, most), split(by, most): at most so many times, without end where `most` is negative. `by` is not empty.
+std::vector<std::string_view> split(std::string_view text, std::int64_t most = -1);
+std::vector<std::string_view> split(std::string_view text, std::string_view by, std::int64_t most = -1);
+
+std::size_t length(std::string_view text);
+std::vector<std::string_view> characters(std::string_view text);
+
+// upper(), lower(), title(), capitalize(), with the characters that become several, and the final sigma.
+std::string upper(std::string_view text);
+std::string lower(std::string_view text);
+std::string title(std::string_view text);
+std::string capitalize(std::string_view text);
+
+}  // namespace nudge::python
