@@ -48,6 +48,16 @@ without_apt() {  # what deps.sh says where there is none; every program but the 
   expect_status 1 env "PATH=$PWD/stand-ins" CXX=absent /bin/sh "$ROOT/tests/deps.sh"
 }
 ok "deps.sh asks for doctest where there is no apt" without_apt
+known_packages() {  # what deps.sh and the targets beyond it name, to an apt that has its lists
+  ls /var/lib/apt/lists/*_Packages* > lists 2> /dev/null || return 0
+  { sed -n "/^packages='/,/'$/p" "$ROOT/tests/deps.sh" | sed "s/^packages='//; s/'$//"
+    sed -n 's/.*tests\/deps.sh //p' "$ROOT/Makefile"; } | tr ' ' '\n' | sort -u > named
+  [ "$(wc -l < named)" -ge 25 ]
+  while read -r package; do
+    apt-cache show "$package" > shown 2>&1 || { echo "not in this release: $package"; return 1; }
+  done < named
+}
+ok "the packages that targets ask for are in this release" known_packages
 fuzzing() {
   in_tree -n fuzz TIME=7 FUZZ='mark text' > commands 2>&1
   grep -E 'tests/fuzz/run.sh .*/fuzz 7 mark text$' commands
