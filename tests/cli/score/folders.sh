@@ -26,12 +26,6 @@ named_pad() {
   differ by_pad by_last
 }
 ok "with the ending token as the pad, the token before it is read" named_pad
-told_once() {  # a head that contradicts the configuration is said, and what is computed with it is its own
-  sft-train -q --init "$TINY/base" --epochs 0 -o copy
-  expect_status 0 score --ref copy "$TINY/sampled.jsonl"
-  ! grep -q tie_word err
-}
-ok "nothing is said of a folder without a contradiction" told_once
 hub_name() {
   expect_status 66 score --ref HuggingFaceTB/SmolLM2-135M "$TINY/sampled.jsonl"
   expect_stderr 'HuggingFaceTB/SmolLM2-135M: no such model folder'
