@@ -80,6 +80,7 @@ ModelConfig ReportPolicies::limits() const {
 Trajectory read_response(const Record& record, const ReportPolicies& policies, const ModelConfig& limits) {
   Trajectory t = read_trajectory(record, limits);
   policies.check_tokenizers(record);
+  t.stopped = policies.ended(record);
   if (policies.old_policy() == nullptr && policies.fresh() != nullptr) {
     if (t.logprobs.empty()) record.fail("logprobs", "is missing");
     check_dtype(t, policies.fresh()->config().dtype);
@@ -158,12 +159,17 @@ RecordEvaluator::RecordEvaluator(const ReportPolicies& policies, Put put, std::i
 WindowEvaluator::Take RecordEvaluator::take() {
   return [this](const Trajectory&, const Evaluation& found) {
     Record& record = waiting_[written_++];
-    write_evaluation(record, policies_.evaluators(), found);
+    complete(record, found);
     put_(record);
     if (written_ < waiting_.size()) return;
     waiting_.clear();
     written_ = 0;
   };
+}
+
+void RecordEvaluator::complete(Record& record, const Evaluation& found) const {
+  if (!record.has("finish")) record.set_text("finish", policies_.ended(record) ? "stop" : "length");
+  write_evaluation(record, policies_.evaluators(), found);
 }
 
 void RecordEvaluator::check_id(const std::string& where, const std::string& id) {
@@ -174,7 +180,7 @@ bool RecordEvaluator::is_kept(const Record& record, KeptRecords& kept) {
   const bool is = kept.take([&](const Record& there) {
     Record made = record;
     const std::int64_t tokens = there.list_shape("response_ids").size;
-    write_evaluation(made, policies_.evaluators(), read_evaluation(there, policies_.evaluators(), tokens));
+    complete(made, read_evaluation(there, policies_.evaluators(), tokens));
     return made;
   });
   if (is) check_id(record.where(), record.text("id"));

@@ -45,6 +45,8 @@ class ReportPolicies {
   // Error kBadInput where the record names another tokenizer than a policy's.
   void check_tokenizers(const Record& record) const;
   std::vector<std::string> remarks() const;  // Model's, of both
+  // Whether a response ended by itself, as the new policy tells it where the record doesn't; without one the record alone.
+  bool ended(const Record& record) const { return fresh_ ? ended_by_itself(record, *fresh_) : ended_by_itself(record); }
   bool tokenizers_differ() const;  // the same ids may then be other texts
   // The vocabulary and context that records have to keep to; without policies nothing is too large.
   ModelConfig limits() const;
@@ -106,6 +108,8 @@ class RecordEvaluator {
 
  private:
   WindowEvaluator::Take take();
+  // Adds the evaluation, and "finish" where the record has none, for a report without the policy can't tell.
+  void complete(Record& record, const Evaluation& found) const;
   void check_id(const std::string& where, const std::string& id);
 
   const ReportPolicies& policies_;

@@ -172,6 +172,7 @@ void PpoRun::add(const Record& record) {
   const ProfileScope scope(Part::kReading);
   Trajectory t = read_trajectory(record, policy_->config());
   check_tokenizer(record, policy_->tokenizer.digest(), "policy");
+  t.stopped = ended_by_itself(record, *policy_);
   const Dtype sampled_in = t.dtype == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;
   if (trajectories_.empty()) dtype_ = options_.dtype.value_or(sampled_in);
   if (!options_.dtype && sampled_in != dtype_)

@@ -42,10 +42,27 @@ bool Scorer::of_other_tokenizer(const Record& record) const {
   return record.find_text("tokenizer").value_or(own) != own;
 }
 
+// It counts for --missing-end, and for what is encoded again; only the former asks for more than a guess.
+bool Scorer::ended(const Record& record) const {
+  if (record.has("finish") || options_.missing_end == MissingEnd::kKeep) return ended_by_itself(record);
+  const bool other = of_other_tokenizer(record);
+  if (other || reward_model_->eos.empty())
+    bad_input(record.where() + ": field \"finish\" is missing, and " +
+                  (other ? "its last token is of another tokenizer than the reward model's"
+                         : "the reward model's folder names no ending token") +
+                  ", so whether it was cut can't be told",
+              "add \"finish\", \"stop\" or \"length\", or leave --missing-end out");
+  return ended_by_itself(record, *reward_model_);
+}
+
 // A response that ended by itself gets the reward model's own ending token.
 Trajectory Scorer::for_reward(const Record& record) {
   const Model& model = *reward_model_;
-  if (!of_other_tokenizer(record)) return read_trajectory(record, model.config());
+  if (!of_other_tokenizer(record)) {
+    Trajectory own = read_trajectory(record, model.config());
+    own.stopped = ended(record);
+    return own;
+  }
   const auto encoded = [&](const char* key, bool first) {
     const std::string text = record.text(key);
     try {
@@ -57,7 +74,7 @@ Trajectory Scorer::for_reward(const Record& record) {
   Trajectory t;
   t.where = record.where();
   t.id = record.text("id");
-  t.stopped = ended_by_itself(record);
+  t.stopped = ended(record);
   t.prompt_ids = encoded("prompt", true);
   t.response_ids = encoded("response", false);
   if (t.stopped) append_end(model, t.response_ids);

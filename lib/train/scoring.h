@@ -17,7 +17,8 @@
 
 namespace nudge {
 
-// What becomes of the score of a response that did not end by itself (docs/mathematics.md, 16).
+// What becomes of the score of a response that did not end by itself (docs/mathematics.md, 16), by its "finish", or else
+// its last token.
 enum class MissingEnd { kKeep, kReplace, kSubtract };
 
 struct ScoringOptions {
@@ -62,6 +63,7 @@ class Scorer {
   void score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers);
   float reward_of(float score) const;
   Trajectory for_reward(const Record& record);
+  bool ended(const Record& record) const;
 
   std::unique_ptr<Model> reward_model_, reference_;
   ScoringOptions options_;

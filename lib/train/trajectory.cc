@@ -29,6 +29,12 @@ bool ended_by_itself(const Record& record) {
   return finish == "stop";
 }
 
+bool ended_by_itself(const Record& record, const Model& model) {
+  if (record.has("finish")) return ended_by_itself(record);
+  const std::vector<std::int32_t> ids = record.ids("response_ids");
+  return !ids.empty() && model.ends(ids.back());
+}
+
 Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   Trajectory t;
   t.where = record.where();

@@ -8,6 +8,7 @@
 
 #include "lib/io/record.h"
 #include "lib/model/config.h"
+#include "lib/model/folder.h"
 #include "lib/train/responses.h"
 
 namespace nudge {
@@ -41,6 +42,9 @@ std::vector<float> per_token(const Record& record, const char* key, std::int64_t
 
 // By the record's "finish"; true where it has none. Error kBadInput for another word.
 bool ended_by_itself(const Record& record);
+// The same, but where it has none, whether the response's last token is an ending token of the model, whose tokenizer
+// made its ids.
+bool ended_by_itself(const Record& record, const Model& model);
 
 // Error kBadInput where the record names a tokenizer of another digest than that of `what` ("reward model").
 void check_tokenizer(const Record& record, const std::string& digest, const std::string& what);

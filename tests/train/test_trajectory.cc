@@ -4,6 +4,7 @@
 #include <map>
 
 #include "lib/base/error.h"
+#include "lib/model/bpe_trainer.h"
 #include "tests/harness/harness.h"
 
 using namespace nudge;
@@ -73,6 +74,22 @@ TEST_CASE("every field of a trajectory is read") {
   CHECK(view.tokens() == 5);
   CHECK(view.predicted() == 2);
   CHECK(view.temperature == 0.5f);
+}
+TEST_CASE("whether a response ended is told by finish, else by its last token") {
+  const std::vector<std::string> texts = {"ab"};
+  const Model model{Transformer(config(), Buffer<float>(Layout(config()).size)),
+                    Tokenizer::from_json(train_bpe(texts, 259).tokenizer_json, "{}", "test"), "", {98, 99}};
+  const auto ended = [&](const std::map<std::string, std::string>& changes) {
+    return ended_by_itself(Record::parse(line_with(changes), "file: record 3"), model);
+  };
+  CHECK_FALSE(ended({}));  // "length", whatever the last token
+  CHECK(ended({{"finish", "\"stop\""}, {"response_ids", "[4,5]"}}));
+  CHECK(ended({{"finish", ""}}));
+  CHECK(ended({{"finish", ""}, {"response_ids", "[99,98]"}}));
+  CHECK_FALSE(ended({{"finish", ""}, {"response_ids", "[99,5]"}}));
+  CHECK_FALSE(ended({{"finish", ""}, {"response_ids", "[]"}}));
+  CHECK_THROWS_WITH_AS(ended({{"finish", "\"end\""}}),
+                       "file: record 3: field \"finish\" is neither \"stop\" nor \"length\"", Error);
 }
 TEST_CASE("fields that other programs leave out have defaults") {
   const Trajectory t = read({{"logprobs", ""}, {"policy", ""}, {"dtype", ""}, {"arith", ""}, {"temperature", ""},

@@ -147,6 +147,18 @@ twice() {
   [ ! -e twice.zst ]
 }
 ok "an id that is there twice is refused" twice
+no_finish() {  # with a policy the last token tells what was cut, and the records written back say so
+  jq -c 'del(.finish)' "$s" > unfinished.jsonl
+  jq -s '[map(.finish) | (map(select(. == "stop")) | length), (map(select(. == "length")) | length)]' "$s" > want
+  jq -e 'all(. > 0)' want
+  report --new "$p0" unfinished.jsonl | jq '[.files[0].finish | .stop, .length]' | expect_same want -
+  kl-report -q --new "$p0" -o told.jsonl unfinished.jsonl
+  jq -r .finish "$s" > finishes
+  jq -r .finish told.jsonl | expect_same finishes -
+  report --new "$p0" unfinished.jsonl > direct
+  report told.jsonl | expect_same direct -
+}
+ok "without finish the policy tells what was cut" no_finish
 order() {  # micro-batches pass on every record, in the input's order
   for i in $(seq 40); do sed "s/\"id\":\"/&$i-/" "$s"; done > many.jsonl
   kl-report -q --new "$base" -o - many.jsonl | jq -r .id > got

@@ -29,6 +29,15 @@ ok "objective/kl is the mean over sequences of the summed log-ratio" figure obje
   "\$s | map((.logprobs | add) - (.ref_logprobs | add)) | $mean" 1e-5
 ok "objective/non_score_reward is -beta KL" figure objective/non_score_reward \
   "-0.05 * (\$s | map((.logprobs | add) - (.ref_logprobs | add)) | $mean)" 1e-5
+no_finish() {  # the last token tells then whether a response ended
+  jq -c 'del(.finish)' "$in" > unfinished.jsonl
+  step --metrics u.jsonl unfinished.jsonl -o u1
+  holds u.jsonl '.[0]["val/num_eos_tokens"] > 0 and .[0]["val/num_eos_tokens"] < 24'
+  for key in val/num_eos_tokens response_length/clip_ratio; do
+    [ "$(jq ".[\"$key\"]" u.jsonl)" = "$(jq ".[\"$key\"]" m.jsonl)" ]
+  done
+}
+ok "without finish the last token tells what was cut" no_finish
 undiscounted() {
   step --kl-beta 0 --gamma 0.9 --whiten-rewards --metrics g.jsonl "$in" -o g1
   holds g.jsonl '.[0] | (.["objective/non_score_reward"] | fabs) < 1e-9 and (.["objective/kl"] | type) == "number"'

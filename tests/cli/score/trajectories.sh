@@ -82,6 +82,52 @@ penalty_is_one() {
   score -q --reward-model rm --missing-end subtract --missing-end-value 1 "$s" | cmp - t1.jsonl
 }
 ok "the penalty of --missing-end subtract is 1 by default" penalty_is_one
+# Without "finish" the last token tells: it is the model's ending token or isn't.
+by_last_token() {
+  eos=$(jq .eos_token_id "$TINY/rm/config.json")
+  holds "$s" "all((.response_ids[-1] == $eos) == (.finish == \"stop\")) and (map(.finish) | unique | length) == 2"
+  jq -c 'del(.finish)' "$s" > unfinished.jsonl
+  for how in replace subtract; do
+    score -q --reward-model rm --missing-end $how --missing-end-value 2 "$s" | jq -c .reward > want
+    score -q --reward-model rm --missing-end $how --missing-end-value 2 unfinished.jsonl | jq -c .reward | cmp - want
+  done
+  score -q --reward-model rm unfinished.jsonl | jq -c .reward > x
+  raw_rewards | cmp - x
+}
+ok "without finish the last token tells whether a response was cut" by_last_token
+finish_counts() {  # where it is there, whatever the last token
+  jq -c '.finish = "stop"' "$s" | score -q --reward-model rm --missing-end replace | jq -c .reward > x
+  raw_rewards | cmp - x
+  jq -c '.finish = "length"' "$s" | score -q --reward-model rm --missing-end replace > y
+  holds y 'all(.reward == -1)'
+}
+ok "with finish it doesn't" finish_counts
+other_ending() {  # the ending tokens are those of generation_config.json, several if it says so
+  cp -r rm two-ends
+  jq '.eos_token_id = [5, 6]' rm/generation_config.json > two-ends/generation_config.json
+  head -n 3 unfinished.jsonl | jq -c '.response_ids = [input_line_number + 4] | del(.logprobs)' > ends.jsonl
+  score -q --reward-model two-ends --missing-end replace ends.jsonl | jq -c '.reward == -1' | tr '\n' ' ' > x
+  [ "$(cat x)" = "false false true " ]
+}
+ok "there may be several ending tokens" other_ending
+cant_be_told() {
+  jq -c '.tokenizer = "00"' unfinished.jsonl > foreign.jsonl
+  refused 65 'foreign.jsonl: record 1: field "finish" is missing, and its last token is of another tokenizer' \
+    score --reward-model rm --missing-end replace foreign.jsonl
+  expect_stderr '^score: hint: add "finish"'
+  expect_status 0 score -q --reward-model rm foreign.jsonl
+  jq -c '.finish = "length"' foreign.jsonl > told.jsonl
+  score -q --reward-model rm --missing-end replace told.jsonl > z
+  holds z 'all(.reward == -1)'
+  cp -r rm endless
+  jq 'del(.eos_token_id)' rm/config.json > endless/config.json
+  rm endless/generation_config.json
+  jq '.eos_token = null' rm/tokenizer_config.json > endless/tokenizer_config.json
+  jq -c 'del(.tokenizer)' unfinished.jsonl > unnamed.jsonl
+  refused 65 'record 1: field "finish" is missing, and the reward model.s folder names no ending token' \
+    score --reward-model endless --missing-end subtract unnamed.jsonl
+}
+ok "where the last token can't tell, --missing-end wants finish" cant_be_told
 value_misuse() {
   for words in "--missing-end-value 2" "--missing-end keep --missing-end-value 2" \
                "--missing-end subtract --missing-end-value -1"; do
