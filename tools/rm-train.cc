@@ -94,11 +94,13 @@ int main(int argc, char** argv) {
     const bool skip_long = options.training.skip_long;
     const RewardData data = reward_data(preferences.records, model, dialogues, skip_long, "the input");
     warn_of_skipped(tool, data.skipped, data.records, "the input");
+    warn_of_identical(tool, data.identical, data.pairs, "the input");
     std::optional<RewardData> unseen;
     if (!held_out.empty()) {
       const LoadedRecords more = load_records(tool, {held_out}, salvage);
       unseen = reward_data(more.records, model, dialogues, skip_long, held_out);
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
+      warn_of_identical(tool, unseen->identical, unseen->pairs, held_out);
     }
     StepReport steps(tool, metrics, "loss");
     TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");

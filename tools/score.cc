@@ -7,8 +7,21 @@
 #include "lib/train/run_folder.h"
 #include "lib/train/scoring.h"
 #include "lib/train/streams.h"
+#include "lib/train/training.h"
 
 using namespace nudge;
+
+namespace {
+
+std::string accuracy_words(const Calibration& c) {
+  char text[96] = "accuracy ?";
+  if (c.accuracy.mean)
+    std::snprintf(text, sizeof text, "accuracy %.4f +- %.4f", *c.accuracy.mean, c.accuracy.standard_error.value_or(0));
+  const std::size_t judged = c.pairs - c.identical;
+  return text + (" on " + std::to_string(judged)) + (judged == 1 ? " pair" : " pairs");
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   std::string reward_model, reference;
@@ -96,7 +109,7 @@ int main(int argc, char** argv) {
       };
       Record record;
       for (std::int64_t number = 0; next(record); ++number) {
-        if (!streams.shard.takes(number) || scorer.is_kept(record, kept)) continue;
+        if (!streams.shard.takes(number) || scorer.is_kept(record, number, kept)) continue;
         const std::int64_t more = Scorer::size_of(record);
         if (!window.empty() && tokens + more > scorer.micro_tokens()) flush();
         tokens += more;
@@ -113,11 +126,10 @@ int main(int argc, char** argv) {
       tool.note(std::to_string(n) + (n == 1 ? " trajectory" : " trajectories") +
                 " of another tokenizer encoded again from the texts for the reward model");
     std::string more;
-    if (const Calibration c = calibrate(scorer.chosen(), scorer.rejected()); c.pairs > 0) {
-      char text[96];
-      std::snprintf(text, sizeof text, "accuracy %.4f +- %.4f on %zu pairs", c.accuracy.mean.value_or(0),
-                    c.accuracy.standard_error.value_or(0), c.pairs);
-      more = text;
+    const Calibration c = calibrate(scorer.chosen(), scorer.rejected(), kCalibrationBins, scorer.identical());
+    warn_of_identical(tool, static_cast<std::int64_t>(c.identical), static_cast<std::int64_t>(c.pairs), "the input");
+    if (c.pairs > 0) {
+      more = accuracy_words(c);
     } else if (!reward_model.empty() && out.records() > 0) {
       char text[64];
       std::snprintf(text, sizeof text, "mean reward %.4f", scorer.mean_reward());

@@ -57,10 +57,13 @@ double softplus(double x) {
   return x > 0 ? x + log_one_more : log_one_more;
 }
 
-Calibration calibrate(std::span<const float> chosen, std::span<const float> rejected, std::size_t bins) {
+Calibration calibrate(std::span<const float> chosen, std::span<const float> rejected, std::size_t bins,
+                      const std::vector<bool>& identical) {
   if (bins == 0) usage_error("a calibration needs at least one bin");
   if (chosen.size() != rejected.size())
     bad_input(std::to_string(chosen.size()) + " chosen rewards for " + std::to_string(rejected.size()) + " rejected");
+  if (!identical.empty() && identical.size() != chosen.size())
+    bad_input(std::to_string(chosen.size()) + " pairs, and " + std::to_string(identical.size()) + " told whether identical");
   Calibration out;
   out.pairs = chosen.size();
   std::vector<double> right, margins, losses, briers;
@@ -69,7 +72,11 @@ Calibration calibrate(std::span<const float> chosen, std::span<const float> reje
     if (!std::isfinite(chosen[i]) || !std::isfinite(rejected[i]))
       bad_input("pair " + std::to_string(i) + ": a reward is not finite");
     const double margin = static_cast<double>(chosen[i]) - static_cast<double>(rejected[i]);
-    right.push_back(margin > 0 ? 1.0 : margin < 0 ? 0.0 : 0.5);
+    if (!identical.empty() && identical[i]) {
+      ++out.identical;
+    } else {
+      right.push_back(margin > 0 ? 1.0 : margin < 0 ? 0.0 : 0.5);
+    }
     margins.push_back(margin);
     losses.push_back(softplus(-margin));
     const double wrong = sigmoid(-margin);
@@ -77,9 +84,9 @@ Calibration calibrate(std::span<const float> chosen, std::span<const float> reje
     count_both_orders(sums, margin);
   }
   out.accuracy.mean = estimate(right).mean;
-  if (out.pairs >= 2)
+  if (right.size() >= 2)
     out.accuracy.standard_error =
-        std::sqrt(*out.accuracy.mean * (1 - *out.accuracy.mean) / static_cast<double>(out.pairs));
+        std::sqrt(*out.accuracy.mean * (1 - *out.accuracy.mean) / static_cast<double>(right.size()));
   out.margin = estimate(margins);
   out.log_loss = estimate(losses);
   out.brier = estimate(briers);

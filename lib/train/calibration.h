@@ -11,6 +11,8 @@
 
 namespace nudge {
 
+inline constexpr std::size_t kCalibrationBins = 10;
+
 struct CalibrationBin {
   double low, high;                 // predicted probability, [low, high); the last includes 1
   std::size_t count;                // of orders of pairs: see below
@@ -23,7 +25,8 @@ struct CalibrationBin {
 // symmetric about 1/2 but for ties, both orders of which are in the bin that holds 1/2.
 struct Calibration {
   std::size_t pairs = 0;
-  Estimate accuracy;     // m > 0, ties count half; binomial error sqrt(a(1 - a)/n)
+  std::size_t identical = 0;  // of them: pairs of the same answer twice, which nobody can judge
+  Estimate accuracy;     // m > 0 in the other pairs, ties count half; binomial error sqrt(a(1 - a)/n)
   Estimate margin;       // mean m
   Estimate log_loss;     // mean -log sigma(m), the training loss: log 2 knows nothing
   Estimate brier;        // mean (1 - sigma(m))^2: 1/4 knows nothing
@@ -31,9 +34,11 @@ struct Calibration {
   std::vector<CalibrationBin> bins;      // of equal width
 };
 
-// chosen and rejected are (pairs). Throws kBadInput where their lengths differ or a reward is not finite (named
-// by its index), kUsage for no bins. Figures of no pairs are absent; errors need two.
-Calibration calibrate(std::span<const float> chosen, std::span<const float> rejected, std::size_t bins = 10);
+// chosen, rejected and `identical`, which may be empty where none is, are (pairs). Throws kBadInput where their lengths
+// differ or a reward is not finite (named by its index), kUsage for no bins. Figures of no pairs are absent; errors need
+// two.
+Calibration calibrate(std::span<const float> chosen, std::span<const float> rejected, std::size_t bins = kCalibrationBins,
+                      const std::vector<bool>& identical = {});
 
 double sigmoid(double x);
 double softplus(double x);  // log(1 + exp x), without overflow; -log sigma(m) = softplus(-m)

@@ -24,7 +24,7 @@ RewardTrainer::Sums::Sums() : min_reward(std::numeric_limits<double>::infinity()
 
 void RewardTrainer::Sums::add(const Sums& other) {
   loss += other.loss, accuracy += other.accuracy, margin += other.margin, reward += other.reward;
-  pairs += other.pairs, answers += other.answers;
+  pairs += other.pairs, judged += other.judged, answers += other.answers;
   min_reward = std::min(min_reward, other.min_reward);
   max_reward = std::max(max_reward, other.max_reward);
 }
@@ -68,7 +68,10 @@ void RewardTrainer::ranking_loss(const Ranking& r, std::span<const float> score,
     dscore[who[p].first] += each * (dbetter[p] + pull);
     dscore[who[p].second] += each * (pull - dbetter[p]);
     const float difference = better[p] - worse[p];
-    sums.accuracy += difference > 0 ? 1.0 : difference == 0 ? 0.5 : 0.0;
+    if (r.answers[who[p].first] != r.answers[who[p].second]) {
+      sums.accuracy += difference > 0 ? 1.0 : difference == 0 ? 0.5 : 0.0;
+      ++sums.judged;
+    }
     sums.margin += static_cast<double>(difference);
   }
   sums.loss += sum / static_cast<double>(n);
@@ -124,7 +127,7 @@ RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatc
   RewardFigures f;
   for (const Ranking* r : minibatch) f.tokens += tokens_of(*r);
   f.loss = all.loss / static_cast<double>(minibatch.size());
-  f.accuracy = all.accuracy / static_cast<double>(all.pairs);
+  if (all.judged > 0) f.accuracy = all.accuracy / static_cast<double>(all.judged);
   f.margin = all.margin / static_cast<double>(all.pairs);
   f.mean_reward = all.reward / static_cast<double>(all.answers);
   f.min_reward = all.min_reward;

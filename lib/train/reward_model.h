@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct RewardLossOptions {
 
 struct RewardFigures {
   double loss = 0;             // mean over rankings of the mean over their pairs
-  double accuracy = 0;         // of pairs; equal rewards count half
+  std::optional<double> accuracy;  // of pairs of different answers, if any; equal rewards count half
   double margin = 0;           // mean r_better - r_worse over pairs
   double min_reward = 0, mean_reward = 0, max_reward = 0;
   std::int64_t tokens = 0;
@@ -50,7 +51,7 @@ class RewardTrainer {
   struct Sums {
     double loss = 0, accuracy = 0, margin = 0, reward = 0;
     double min_reward, max_reward;
-    std::int64_t pairs = 0, answers = 0;
+    std::int64_t pairs = 0, judged = 0, answers = 0;  // judged: pairs of different answers, which accuracy is of
     Sums();
     void add(const Sums& other);
   };

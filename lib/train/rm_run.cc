@@ -30,6 +30,7 @@ std::string figure(const Estimate& e) {
 
 void set_held_out(Metrics& m, const Calibration& c) {
   m.set("held_out/pairs", static_cast<double>(c.pairs));
+  m.set("held_out/identical", static_cast<double>(c.identical));
   for (const auto& [name, estimate] :
        {std::pair{"accuracy", &c.accuracy}, {"margin", &c.margin}, {"loss", &c.log_loss}, {"brier", &c.brier}}) {
     m.set(std::string("held_out/") + name, estimate->mean);
@@ -65,6 +66,14 @@ void normalize(ModelConfig& config, const Moments& scores, bool by_deviation) {
     bad_input("all scores are equal, so no deviation can be made 1", "leave rewards as they are with --no-normalize");
 }
 
+void count_pairs(const Ranking& r, RewardData& data) {
+  for (std::size_t i = 0; i < r.answers.size(); ++i)
+    for (std::size_t j = i + 1; j < r.answers.size(); ++j) {
+      ++data.pairs;
+      data.identical += r.answers[i] == r.answers[j];
+    }
+}
+
 void store_normalization(Model& model, RewardTrainer& trainer, const RewardData& data,
                          const std::vector<RewardSample>* samples, const RewardRunOptions& options) {
   if (!options.normalize) return;
@@ -95,6 +104,7 @@ RewardData reward_data(const std::vector<Record>& records, const Model& model, c
       continue;
     }
     check_fits(r, model.config(), "leave such records out with --too-long skip");
+    count_pairs(r, data);
     data.rankings.push_back(std::move(r));
   }
   if (data.rankings.empty()) bad_input(what + ": none of its preferences fits the context");
@@ -168,7 +178,7 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
     store_normalization(model, trainer, data, samples, options);
     report.mean = model.config().reward_mean;
     report.std = model.config().reward_std;
-    if (held_out) report.held_out = judge(trainer.scores(std::span<const Ranking>(held_out->rankings)));
+    if (held_out) report.held_out = judge(trainer.scores(held_out->rankings), held_out->rankings);
   });
   if (report.held_out) {
     Metrics figures;
@@ -179,21 +189,29 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
   return report;
 }
 
-Calibration judge(const std::vector<std::vector<float>>& scores) {
+Calibration judge(const std::vector<std::vector<float>>& scores, std::span<const Ranking> rankings) {
   std::vector<float> better, worse;
-  SequenceValues margins;  // by ranking
-  for (const auto& answers : scores) {
-    const std::size_t begin = better.size();
+  std::vector<bool> identical;
+  SequenceValues margins, judged;  // by ranking; judged: those of different answers
+  for (std::size_t r = 0; r < scores.size(); ++r) {
+    const std::vector<float>& answers = scores[r];
+    std::vector<float> margin, different;
     for (std::size_t i = 0; i < answers.size(); ++i)
-      for (std::size_t j = i + 1; j < answers.size(); ++j) better.push_back(answers[i]), worse.push_back(answers[j]);
-    std::vector<float> margin;
-    for (std::size_t p = begin; p < better.size(); ++p) margin.push_back(better[p] - worse[p]);
+      for (std::size_t j = i + 1; j < answers.size(); ++j) {
+        better.push_back(answers[i]), worse.push_back(answers[j]);
+        identical.push_back(!rankings.empty() && rankings[r].answers[i] == rankings[r].answers[j]);
+        margin.push_back(answers[i] - answers[j]);
+        if (!identical.back()) different.push_back(margin.back());
+      }
     margins.append(margin);
+    if (!different.empty()) judged.append(different);
   }
-  Calibration c = calibrate(better, worse);
+  Calibration c = calibrate(better, worse, kCalibrationBins, identical);
   if (margins.tokens() == margins.sequences()) return c;
   const auto error = [&](TokenFunction f) { return estimate(margins, f).per_token.standard_error; };
-  c.accuracy.standard_error = error([](double m) { return m > 0 ? 1.0 : m < 0 ? 0.0 : 0.5; });
+  if (judged.sequences() > 0)
+    c.accuracy.standard_error =
+        estimate(judged, [](double m) { return m > 0 ? 1.0 : m < 0 ? 0.0 : 0.5; }).per_token.standard_error;
   c.margin.standard_error = error([](double m) { return m; });
   c.log_loss.standard_error = error([](double m) { return softplus(-m); });
   c.brier.standard_error = error([](double m) { return sigmoid(-m) * sigmoid(-m); });
@@ -202,7 +220,8 @@ Calibration judge(const std::vector<std::vector<float>>& scores) {
 
 std::vector<std::string> report_lines(const Calibration& c) {
   std::vector<std::string> lines = {
-      "held-out: " + std::to_string(c.pairs) + (c.pairs == 1 ? " pair" : " pairs") + ", accuracy " +
+      "held-out: " + std::to_string(c.pairs) + (c.pairs == 1 ? " pair" : " pairs") +
+          (c.identical > 0 ? ", " + std::to_string(c.identical) + " of them identical" : "") + ", accuracy " +
           figure(c.accuracy) + ", margin " + figure(c.margin) + ", log loss " + figure(c.log_loss) + ", Brier score " +
           figure(c.brier),
       "expected calibration error " + figure(c.expected_error.value_or(0)) + "; by bins of the predicted probability:",

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct RewardRunOptions {
 struct RewardData {
   std::vector<Ranking> rankings;  // in the order of their ids
   std::int64_t records = 0, skipped = 0;  // skipped: too long
+  std::int64_t pairs = 0, identical = 0;  // identical: of the same answer twice
 };
 
 // Errors: kBadInput naming the record, or `what` where nothing is left.
@@ -60,8 +62,8 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
                     const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
 
 // Pairs of scores, the better one first, as calibrate() takes them. Errors of means count rankings, not pairs: the
-// pairs of one ranking share answers.
-Calibration judge(const std::vector<std::vector<float>>& scores);
+// pairs of one ranking share answers. `rankings` tell which answers are identical; without them none is.
+Calibration judge(const std::vector<std::vector<float>>& scores, std::span<const Ranking> rankings = {});
 
 // The held-out figures in words and a table, a line each.
 std::vector<std::string> report_lines(const Calibration& held_out);

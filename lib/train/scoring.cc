@@ -104,7 +104,7 @@ std::int64_t Scorer::size_of(const Record& record) {
   return tokens;
 }
 
-bool Scorer::is_kept(const Record& record, KeptRecords& kept) {
+bool Scorer::is_kept(const Record& record, std::int64_t number, KeptRecords& kept) {
   float reward = 0, rejected = 0;
   const bool pair = !record.has("response_ids");
   const bool is = kept.take([&](const Record& there) {
@@ -120,8 +120,7 @@ bool Scorer::is_kept(const Record& record, KeptRecords& kept) {
   if (!is) return false;
   check_id(record);
   if (pair) {
-    chosen_.push_back(reward);
-    rejected_.push_back(rejected);
+    count_pair(read_ranking(record, number, *reward_model_, *dialogues_), reward, rejected);
     return true;
   }
   ++trajectories_;
@@ -181,6 +180,12 @@ void Scorer::score_trajectories(std::span<Record* const> records) {
   trajectories_ += static_cast<std::int64_t>(records.size());
 }
 
+void Scorer::count_pair(const Ranking& pair, float chosen, float rejected) {
+  chosen_.push_back(chosen);
+  rejected_.push_back(rejected);
+  identical_.push_back(pair.answers[0] == pair.answers[1]);
+}
+
 void Scorer::score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers) {
   if (records.empty()) return;
   if (!reward_model_) bad_input(records[0]->where() + ": is a preference pair, which needs --reward-model");
@@ -193,8 +198,7 @@ void Scorer::score_pairs(std::span<Record* const> records, std::span<const std::
   for (const Ranking& r : rankings) views.push_back(r.view(0)), views.push_back(r.view(1));
   const auto scores = evaluator_.end_scores(reward_model_->transformer, views);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    chosen_.push_back(reward_of(scores[2 * i]));
-    rejected_.push_back(reward_of(scores[2 * i + 1]));
+    count_pair(rankings[i], reward_of(scores[2 * i]), reward_of(scores[2 * i + 1]));
     records[i]->set_real("chosen_reward", chosen_.back());
     records[i]->set_real("rejected_reward", rejected_.back());
   }

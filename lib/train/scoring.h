@@ -44,12 +44,13 @@ class Scorer {
   std::int64_t micro_tokens() const { return options_.micro_tokens; }
   static std::int64_t size_of(const Record& record);
   // Whether the record was scored by an earlier run already, whose figures then count as if it had been now. Errors: as
-  // score() where the id was there before.
-  bool is_kept(const Record& record, KeptRecords& kept);
+  // score() where the id was there before. `number`: as there.
+  bool is_kept(const Record& record, std::int64_t number, KeptRecords& kept);
 
   // Of all pairs so far.
   const std::vector<float>& chosen() const { return chosen_; }
   const std::vector<float>& rejected() const { return rejected_; }
+  const std::vector<bool>& identical() const { return identical_; }  // whether its two answers are the same tokens
   std::int64_t trajectories() const { return trajectories_; }
   std::int64_t encoded_again() const { return encoded_again_; }  // trajectories of another tokenizer, for the reward
   double mean_reward() const { return trajectories_ == 0 ? 0 : reward_sum_ / static_cast<double>(trajectories_); }
@@ -64,6 +65,7 @@ class Scorer {
   float reward_of(float score) const;
   Trajectory for_reward(const Record& record);
   bool ended(const Record& record) const;
+  void count_pair(const Ranking& pair, float chosen, float rejected);
 
   std::unique_ptr<Model> reward_model_, reference_;
   ScoringOptions options_;
@@ -71,6 +73,7 @@ class Scorer {
   ResponseEvaluator evaluator_;
   std::unordered_set<std::string> ids_;
   std::vector<float> chosen_, rejected_;
+  std::vector<bool> identical_;
   std::int64_t trajectories_ = 0, encoded_again_ = 0;
   double reward_sum_ = 0;
 };

@@ -114,6 +114,13 @@ void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, con
             " records are too long and were left out");
 }
 
+void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, const std::string& what) {
+  if (identical == 0) return;
+  tool.warn(what + ": " + std::to_string(identical) + " of " + std::to_string(pairs) +
+            (pairs == 1 ? " pair" : " pairs") + (identical == 1 ? " has" : " have") +
+            " the same answer twice; accuracy leaves out such pairs, and so should the input");
+}
+
 OnFigures StepReport::on_figures() {
   return [this](std::int64_t step, std::int64_t steps, const Metrics& figures) {
     metrics_.write(figures.json());

@@ -59,6 +59,14 @@ expect_misuse() {
   [ "$(wc -l < err)" = 2 ] || { echo "stderr is not two lines"; cat err; return 1; }
 }
 
+# expect_no_warning: the last command's stderr has none.
+expect_no_warning() {
+  grep -q ': warning: ' err || return 0
+  echo "stderr has a warning"
+  sed 's/^/  stderr: /' err
+  return 1
+}
+
 # expect_same FILE FILE: the same bytes.
 expect_same() {
   cmp "$1" "$2" && return 0

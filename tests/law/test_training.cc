@@ -100,7 +100,7 @@ Floats reward(std::int64_t limit, bool reversed = false, std::int64_t groups = 1
   if (reversed) std::reverse(minibatch.begin(), minibatch.end());
   const RewardFigures f = trainer.accumulate(minibatch);
   Floats numbers = floats(trainer.gradient());
-  for (double x : {f.loss, f.accuracy, f.margin, f.min_reward, f.mean_reward, f.max_reward})
+  for (double x : {f.loss, f.accuracy.value(), f.margin, f.min_reward, f.mean_reward, f.max_reward})
     numbers.push_back(static_cast<float>(x));
   for (int step = 0; step < 2; ++step) {
     trainer.accumulate(minibatch);

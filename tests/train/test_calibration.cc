@@ -33,6 +33,23 @@ TEST_CASE("accuracy counts ties half and has the binomial error") {
   CHECK(near(*c.accuracy.standard_error, std::sqrt(0.625 * 0.375 / 4), 1e-15));
 }
 
+TEST_CASE("accuracy leaves out pairs of identical answers, the other figures don't") {
+  const std::vector<float> chosen = {1, 2, 0, 3, 7}, rejected = {0, 0, 1, 3, 7};  // right, right, wrong, tie, identical
+  const Calibration c = calibrate(chosen, rejected, 10, {false, false, false, false, true});
+  CHECK(c.pairs == 5);
+  CHECK(c.identical == 1);
+  CHECK(c.accuracy.mean == 0.625);
+  CHECK(near(*c.accuracy.standard_error, std::sqrt(0.625 * 0.375 / 4), 1e-15));
+  CHECK(near(*c.margin.mean, 2.0 / 5, 1e-15));
+  CHECK(c.log_loss.mean == calibrate(chosen, rejected).log_loss.mean);
+  const std::vector<float> same = {1, 2};
+  const Calibration none = calibrate(same, same, 10, {true, true});
+  CHECK(none.identical == 2);
+  CHECK_FALSE(none.accuracy.mean.has_value());
+  CHECK_FALSE(none.accuracy.standard_error.has_value());
+  CHECK_THROWS_WITH_AS(calibrate(same, same, 10, {true}), "2 pairs, and 1 told whether identical", Error);
+}
+
 TEST_CASE("margin, loss and Brier score are means with the error of their spread") {
   const std::vector<float> chosen = {1, 2, 0}, rejected = {0, 0, 1};  // margins 1, 2, -1
   const Calibration c = calibrate(chosen, rejected);

@@ -207,3 +207,32 @@ TEST_CASE("held-out figures of pairs are the calibration's, and of rankings have
   CHECK(*rankings.accuracy.mean == doctest::Approx(0.5));
   CHECK(*rankings.accuracy.standard_error == doctest::Approx(0.25));
 }
+
+TEST_CASE("held-out accuracy leaves out identical answers, its error too, and is absent where all are") {
+  const auto ranking = [](std::vector<std::vector<std::int32_t>> answers) {
+    Ranking r;
+    r.answers = std::move(answers);
+    return r;
+  };
+  // Two pairs that are judged, right and wrong, and one that isn't: 1/2 +- sqrt(1/4/2).
+  const std::vector<Ranking> with = {ranking({{1}, {2}}), ranking({{3}, {3}}), ranking({{1}, {2}})};
+  const Calibration pairs = judge({{1, 0}, {2, 2}, {0, 1}}, with);
+  CHECK(pairs.pairs == 3);
+  CHECK(pairs.identical == 1);
+  CHECK(*pairs.accuracy.mean == 0.5);
+  CHECK(*pairs.accuracy.standard_error == doctest::Approx(std::sqrt(0.125)));
+  // Of a ranking of three with one answer twice 2 of 3 pairs are judged, both right; the pair is wrong: m = 2/3,
+  // residuals 2 - 4/3 and 0 - 2/3, error sqrt(2/1 (4/9 + 4/9))/3. The identical pair is no ranking among them.
+  const std::vector<Ranking> mixed = {ranking({{1}, {2}, {2}}), ranking({{3}, {4}}), ranking({{5}, {5}})};
+  const Calibration rankings = judge({{3, 1, 1}, {0, 1}, {2, 2}}, mixed);
+  CHECK(rankings.pairs == 5);
+  CHECK(rankings.identical == 2);
+  CHECK(*rankings.accuracy.mean == doctest::Approx(2.0 / 3));
+  CHECK(*rankings.accuracy.standard_error == doctest::Approx(4.0 / 9));
+  const Calibration none = judge({{1, 1}, {2, 2}}, std::vector<Ranking>{with[1], with[1]});
+  CHECK(none.identical == 2);
+  CHECK_FALSE(none.accuracy.mean.has_value());
+  CHECK_FALSE(none.accuracy.standard_error.has_value());
+  CHECK(*none.log_loss.mean == doctest::Approx(std::log(2.0)));
+  CHECK(report_lines(none)[0].starts_with("held-out: 2 pairs, 2 of them identical, accuracy ?, margin 0"));
+}

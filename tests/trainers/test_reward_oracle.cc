@@ -105,7 +105,7 @@ TEST_CASE("the Bradley-Terry loss, accuracy and scores of pairs are the oracle's
     }
     const RewardFigures f = trainer.accumulate(all_of(pairs));
     CHECK(std::abs(f.loss - double(bt["loss"])) <= limit);
-    CHECK(f.accuracy == doctest::Approx(double(bt["accuracy"])));
+    CHECK(f.accuracy.value() == doctest::Approx(double(bt["accuracy"])));
   });
 }
 
@@ -174,11 +174,32 @@ TEST_CASE("centering adds the mean square of the pairs' summed scores") {
 
 TEST_CASE("answers with equal scores count as half right") {
   Model model = tiny_model(HeadKind::kScore, 7);
+  Transformer& t = model.transformer;
+  std::fill_n(t.change() + t.layout().score, t.config().width, 0.0f);
   RewardTrainer trainer(model, {}, {}, 64);
-  auto rankings = tiny_rankings({2});
-  rankings[0].answers[1] = rankings[0].answers[0];
-  const RewardFigures f = trainer.accumulate(all_of(rankings));
+  const RewardFigures f = trainer.accumulate(all_of(tiny_rankings({2})));
   CHECK(f.accuracy == 0.5);
   CHECK(f.margin == 0);
   CHECK(f.loss == doctest::Approx(std::log(2.0)).epsilon(1e-7));
+}
+
+TEST_CASE("the same answer twice counts in the loss, and in no accuracy") {
+  Model model = tiny_model(HeadKind::kScore, 7);
+  RewardTrainer trainer(model, {}, {}, 64);
+  const auto different = tiny_rankings({2, 2});
+  const double accuracy = trainer.accumulate(all_of(different)).accuracy.value();
+  auto rankings = tiny_rankings({2, 2, 2, 2, 2});
+  for (std::size_t i = 2; i < 5; ++i) rankings[i].answers[1] = rankings[i].answers[0];
+  const RewardFigures some = trainer.accumulate(all_of(rankings));
+  CHECK(some.accuracy == accuracy);
+  // A ranking of 3 answers, two of them the same: of its 3 pairs 2 are judged, both alike.
+  auto three = tiny_rankings({3});
+  three[0].answers[2] = three[0].answers[1];
+  const double judged = trainer.accumulate(all_of(three)).accuracy.value();
+  CHECK((judged == 0 || judged == 1));
+  auto one = tiny_rankings({2});
+  one[0].answers[1] = one[0].answers[0];
+  const RewardFigures none = trainer.accumulate(all_of(one));
+  CHECK_FALSE(none.accuracy.has_value());
+  CHECK(none.loss == doctest::Approx(std::log(2.0)).epsilon(1e-7));
 }

@@ -53,7 +53,7 @@ Outcome train_rm(std::int64_t micro_tokens) {
     const RewardFigures f = trainer.accumulate(minibatch);
     const double norm = trainer.step(0.01f);
     append(out, trainer.gradient().data(), trainer.gradient().size());
-    for (double x : {f.loss, f.accuracy, f.margin, f.mean_reward, norm}) {
+    for (double x : {f.loss, f.accuracy.value(), f.margin, f.mean_reward, norm}) {
       float bits[2];
       std::memcpy(bits, &x, sizeof bits);
       append(out, bits, 2);

@@ -90,6 +90,36 @@ salvage_takes_what_is_whole() {
   weights salvaged plain
 }
 
+# Figures by hand: those of the pairs alone, beside the ones that are no pair of different answers.
+identical_answers() {
+  jq -c 'select(.id | IN("p1", "p2", "p3", "p4"))' train.jsonl > four.jsonl
+  jq -c '.id += "same" | .rejected = .chosen' four.jsonl | head -n 3 > three.jsonl
+  cat four.jsonl three.jsonl > seven.jsonl
+  # At a rate of 0 one step sees the first model.
+  still="--epochs 1 --batch 100 --lr 0"
+  expect_status 0 rm-train --init base $still --metrics four.m --held-out four.jsonl four.jsonl -o four
+  expect_no_warning
+  cp err four.err
+  expect_status 0 rm-train --init base $still --metrics seven.m --held-out seven.jsonl seven.jsonl -o seven
+  expect_stderr '^rm-train: warning: the input: 3 of 7 pairs have the same answer twice; accuracy leaves out such pairs'
+  expect_stderr '^rm-train: warning: seven.jsonl: 3 of 7 pairs have the same answer twice'
+  expect_stderr '^rm-train: held-out: 7 pairs, 3 of them identical, accuracy '
+  accuracy_of() { sed -n 's/.*held-out: .*accuracy \([^,]*\), margin.*/\1/p' "$1"; }
+  [ -n "$(accuracy_of err)" ] && [ "$(accuracy_of err)" = "$(accuracy_of four.err)" ]
+  jq -es --slurpfile s seven.m '[.[], $s[]] | .[0].accuracy == .[2].accuracy and .[1]["held_out/accuracy"] ==
+    .[3]["held_out/accuracy"] and .[1]["held_out/accuracy_error"] == .[3]["held_out/accuracy_error"] and
+    .[1]["held_out/identical"] == 0 and .[3]["held_out/identical"] == 3 and .[3]["held_out/pairs"] == 7 and
+    (.[3]["held_out/loss"] - (4 * .[1]["held_out/loss"] + 3 * (2 | log)) / 7 | fabs) < 1e-6' four.m
+  expect_status 0 rm-train --init base $still --metrics same.m --held-out three.jsonl three.jsonl -o same
+  expect_stderr '3 of 3 pairs have'
+  expect_stderr 'held-out: 3 pairs, 3 of them identical, accuracy \?, margin 0'
+  jq -es '.[0].accuracy == null and .[1]["held_out/accuracy"] == null and .[1]["held_out/accuracy_error"] == null' same.m
+  # Of a ranking's 3 pairs one.
+  echo '{"prompt":"film 1 was","responses":[" superb"," awful"," awful"]}' > ranking.jsonl
+  expect_status 0 rm-train --init base $still ranking.jsonl -o ranking
+  expect_stderr 'warning: the input: 1 of 3 pairs has the same answer twice'
+}
+ok "identical answers are told, and count in no accuracy" identical_answers
 ok "--min-lr is the fraction that the rate falls to" least_rate_is_kept
 ok "--margin weighs the records' margins" margins_count_by_their_weight
 ok "defaults are what the help says" defaults_are_as_told

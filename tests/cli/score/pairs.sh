@@ -33,6 +33,33 @@ standard_error() {  # sqrt(p (1 - p) / n) or with n - 1: both within the digits 
   jq -en "($shown / $(cat x) - 1 | fabs) < 0.03"
 }
 ok "and its standard error" standard_error
+identical() {
+  jq -c 'select(.note > 4) | .id += "-same" | .rejected = .chosen' "$pairs" > same.jsonl
+  n=$(wc -l < same.jsonl)
+  cat mixed.jsonl same.jsonl > some.jsonl
+  expect_status 0 score --reward-model "$TINY/rm" mixed.jsonl
+  expect_no_warning
+  want=$(sed -n 's/.*, \(accuracy .* on 24 pairs\), .*/\1/p' err)
+  [ -n "$want" ]
+  expect_status 0 score --reward-model "$TINY/rm" some.jsonl
+  expect_stderr "^score: warning: the input: $n of $((24 + n)) pairs have the same answer twice"
+  expect_stderr "^score: $((24 + n)) records, $(echo "$want" | sed 's/[+.]/\\&/g'), "
+  holds out "length == $((24 + n)) and all(has(\"chosen_reward\"))"
+  expect_status 0 score --reward-model "$TINY/rm" same.jsonl
+  expect_stderr "^score: $n records, accuracy \? on 0 pairs, "
+}
+ok "identical answers are told, and count in no accuracy" identical
+identical_ids() {  # by the tokens that are read
+  jq -cn --arg t "$(jq -r .tokenizer "$TINY/sampled.jsonl" | head -n 1)" \
+    '{prompt: "a", chosen: "b", rejected: "c", prompt_ids: [70], chosen_ids: [5], rejected_ids: [5], tokenizer: $t}' > ids
+  expect_status 0 score --reward-model "$TINY/rm" ids
+  expect_stderr 'warning: the input: 1 of 1 pair has the same answer twice'
+  jq -c '.rejected_ids = [6]' ids > other
+  expect_status 0 score --reward-model "$TINY/rm" other
+  expect_no_warning
+  expect_stderr 'accuracy [01]\.0000 \+- 0\.0000 on 1 pair, '
+}
+ok "that is by their tokens" identical_ids
 normalised() {
   cp -r "$TINY/rm" rm
   jq '.reward_mean = 0 | .reward_std = 1' "$TINY/rm/config.json" > rm/config.json
