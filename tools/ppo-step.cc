@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
     provenance.input("records", run.input_digest());
     if (folder && folder->made_already(provenance.text())) {
       tool.note(folder->path() + ": is there already, from the same records and options");
-      return;
+      return warn_of_no_metrics(tool, metrics_file, folder->path());
     }
     TrainingCheckpoint checkpoint;
     if (folder) checkpoint = TrainingCheckpoint(tool, *folder, saving, spool, "update");

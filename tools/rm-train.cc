@@ -86,9 +86,11 @@ int main(int argc, char** argv) {
                       normalize_on);
       provenance.input("normalize-on", trajectories.digest);
     }
-    if (folder.made_already(provenance.text()))
-      return tool.note(folder.path() + " is there already, made by this very run" +
-                       (held_out.empty() ? "" : "; to measure it: score --reward-model " + folder.path() + " " + held_out));
+    if (folder.made_already(provenance.text())) {
+      tool.note(folder.path() + " is there already, made by this very run" +
+                (held_out.empty() ? "" : "; to measure it: score --reward-model " + folder.path() + " " + held_out));
+      return warn_of_no_metrics(tool, metrics, folder.path());
+    }
 
     const Dialogues dialogues(model.tokenizer, chat_format);
     const bool skip_long = options.training.skip_long;

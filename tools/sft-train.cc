@@ -110,11 +110,13 @@ int main(int argc, char** argv) {
                                     : InputSpool(tool, files, folder.path(),
                                                  Provenance(tool.provenance()).input("init", origin).text());
     const LoadedRecords text = only_written ? LoadedRecords() : load_records(tool, spool, salvage);
-    if (folder.made_already(Provenance(tool.provenance()).input("text", text.digest).input("init", origin).text()))
-      return tool.note(folder.path() + " is there already, made by this very run" +
-                       (held_out.empty() ? ""
-                                         : "; to measure it: sft-train --epochs 0 --init " + folder.path() +
-                                               " --held-out " + held_out + " -o " + folder.path() + ".measured"));
+    if (folder.made_already(Provenance(tool.provenance()).input("text", text.digest).input("init", origin).text())) {
+      tool.note(folder.path() + " is there already, made by this very run" +
+                (held_out.empty() ? ""
+                                  : "; to measure it: sft-train --epochs 0 --init " + folder.path() + " --held-out " +
+                                        held_out + " -o " + folder.path() + ".measured"));
+      return warn_of_no_metrics(tool, metrics, folder.path());
+    }
 
     if (!model) model = new_model(sizes, text.records, options.training.seed);
     model->transformer.config().dtype = dtype;

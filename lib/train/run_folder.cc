@@ -69,14 +69,12 @@ bool RunFolder::made_already(const std::string& provenance) {
 }
 
 bool RunFolder::open() {
-  if (file_exists(path_)) {
-    if (recorded_provenance() == provenance_) {  // killed between publishing and cleaning up, it left something
-      clean_up_beside(path_);
-      return true;
-    }
-    if (!force_)
+  if (!force_ && file_exists(path_)) {
+    if (recorded_provenance() != provenance_)
       throw Error(Exit::kCannotCreate, path_ + ": exists already, made from other input or options",
                   "name another folder, or replace it with --force");
+    clean_up_beside(path_);  // killed between publishing and cleaning up, it left something
+    return true;
   }
   output_ = std::make_unique<OutputFolder>(path_, force_);
   return false;

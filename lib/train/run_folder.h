@@ -17,9 +17,9 @@ class RunFolder {
   // `program` made (without `force`), or its parent is missing or can't be written.
   RunFolder(std::string path, std::string program, bool force);
 
-  // True where the folder was made by a run with the same provenance already; what that left is removed. Otherwise
-  // opens it for writing, and from here on catches stop signals: kCannotCreate where it was made from something else
-  // (without `force`), kBadInput where ranks have another.
+  // True where the folder was made by a run with the same provenance already; what that left is removed. Never with
+  // `force`. Otherwise opens it for writing, and from here on catches stop signals: kCannotCreate where it was made from
+  // something else (without `force`), kBadInput where ranks have another.
   bool made_already(const std::string& provenance);
 
   const std::string& path() const { return path_; }

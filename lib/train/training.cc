@@ -114,6 +114,12 @@ void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, con
             " records are too long and were left out");
 }
 
+void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder) {
+  if (metrics.path().empty()) return;
+  tool.warn(metrics.path() + ": no metrics were written, because nothing was computed; --force makes " + folder +
+            " again, with them");
+}
+
 void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, const std::string& what) {
   if (identical == 0) return;
   tool.warn(what + ": " + std::to_string(identical) + " of " + std::to_string(pairs) +

@@ -73,6 +73,8 @@ class EpochPlan {
 // Warns where --too-long skip left examples of `what` out.
 void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, const std::string& what);
 
+// Warns where `metrics` were asked for and the run has nothing to do: its output `folder` is made already.
+void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder);
 // Warns of pairs of `what` whose two answers are the same tokens: no accuracy counts them.
 void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, const std::string& what);
 // What a run tells of itself: after step `step` of `steps`, or 0 before the first.

@@ -67,6 +67,19 @@ forced() {
   differ p1/model.safetensors p1f/model.safetensors
 }
 ok "--force replaces it" forced
+again_for_metrics() {
+  before=$(find p1 -type f -exec md5sum {} + | sort)
+  expect_status 0 ppo-step -q --policy "$p0" --critic-init "$TINY/rm" --epochs 1 --metrics again.m "$in" -o p1
+  expect_stderr '^ppo-step: warning: again.m: no metrics were written, because nothing was computed; --force makes p1 again'
+  [ ! -s again.m ]
+  cp -r p1 p1g
+  expect_status 0 step --metrics again.m --force "$in" -o p1g
+  expect_no_warning
+  holds again.m 'length == 1 and .[0]["ppo/updates"] == 1'
+  diff -r p1 p1g
+  [ "$before" = "$(find p1 -type f -exec md5sum {} + | sort)" ]
+}
+ok "--metrics of a run that is done says that there are none; --force makes it again" again_for_metrics
 foreign() {
   mkdir mine
   echo precious > mine/file

@@ -47,4 +47,17 @@ ok "the order of arrival changes no weight" arrival_changes_nothing
 ok "held-out pairs change no byte" held_out_changes_nothing
 ok "the same run again has nothing to do, another one is refused" again_is_there_already
 ok "the samples of --normalize-on count by their content" samples_count_as_input
+again_for_metrics() {
+  expect_status 0 rm-train --init base $fast -q --metrics again.m train.jsonl -o one
+  expect_stderr '^rm-train: warning: again.m: no metrics were written, because nothing was computed; --force makes one again'
+  [ ! -s again.m ]
+  cp -r one remade
+  printf X | dd of=remade/model.safetensors bs=1 seek=5000 conv=notrunc 2> /dev/null
+  expect_status 0 rm-train --init base $fast --metrics again.m --held-out unseen.jsonl --force train.jsonl -o remade
+  expect_stderr 'held-out'
+  expect_no_warning
+  [ "$(wc -l < again.m)" -gt 2 ]
+  diff -r one remade
+}
 ok "--force replaces a folder" force_replaces
+ok "--metrics of a run that is done says that there are none; --force makes it again" again_for_metrics

@@ -59,5 +59,18 @@ ok "compression of the input changes no byte" compression_changes_nothing
 ok "held-out text changes no byte" held_out_changes_nothing
 ok "the path of the first model changes no byte" path_changes_nothing
 ok "the same run again has nothing to do, another one is refused" again_is_there_already
+again_for_metrics() {
+  expect_status 0 sft-train --init new $small --batch 8 --lr 5e-3 -q --metrics again.m named.jsonl -o one
+  expect_stderr '^sft-train: warning: again.m: no metrics were written, because nothing was computed; --force makes one again'
+  [ ! -s again.m ]
+  cp -r one remade
+  printf X | dd of=remade/model.safetensors bs=1 seek=5000 conv=notrunc 2> /dev/null
+  expect_status 0 sft-train --init new $small --batch 8 --lr 5e-3 --metrics again.m --held-out unseen.jsonl --force named.jsonl -o remade
+  expect_stderr 'held-out'
+  expect_no_warning
+  [ "$(wc -l < again.m)" -gt 2 ]
+  diff -r one remade
+}
 ok "--force replaces a folder" force_replaces
+ok "--metrics of a run that is done says that there are none; --force makes it again" again_for_metrics
 ok "metrics are the same bytes too" metrics_are_the_same
