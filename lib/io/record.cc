@@ -9,6 +9,7 @@
 
 #include "lib/base/error.h"
 #include "lib/io/json.h"
+#include "lib/io/json_parse.h"
 #include "lib/io/scan.h"
 
 namespace nudge {
@@ -35,12 +36,8 @@ struct ParseResult {
   simdjson::dom::element element;
 };
 
-// RFC 8259 forbids it, some editors write it. Newer releases of simdjson skip it, which our walks over the same text
-// wouldn't.
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 // The result lives until the next call in the same thread.
-ParseResult parse_json(std::string_view json) {
+ParseResult parsed_json(std::string_view json) {
   thread_local simdjson::dom::parser parser;
   if (json.size() > parser.capacity() || parser.max_depth() != Record::kMaxDepth) {
     if (parser.allocate(std::max<std::size_t>(json.size(), 4096), Record::kMaxDepth) != simdjson::SUCCESS) {
@@ -48,20 +45,19 @@ ParseResult parse_json(std::string_view json) {
     }
   }
   ParseResult result;
-  if (json.starts_with(kByteOrderMark)) {
-    result.error = simdjson::TAPE_ERROR;
-    return result;
-  }
-  result.error = parser.parse(json.data(), json.size()).get(result.element);
+  result.error = parse_json(parser, json, result.element);
   if (result.error == simdjson::MEMALLOC) throw std::bad_alloc();
   return result;
 }
 
-std::string explain(simdjson::error_code error) {
+std::string explain(simdjson::error_code error, std::string_view line) {
+  if (const std::string_view word = not_a_number_in(line); !word.empty()) {
+    return "is not valid JSON: " + std::string(word) + " is no JSON number";
+  }
   switch (error) {
     case simdjson::UTF8_ERROR: return "is not valid UTF-8";
     case simdjson::DEPTH_ERROR: return "nests deeper than " + std::to_string(Record::kMaxDepth) + " levels";
-    case simdjson::NUMBER_ERROR: return "is not valid JSON: a number is malformed or out of range";
+    case simdjson::NUMBER_ERROR: return "is not valid JSON: a number is malformed";
     case simdjson::STRING_ERROR: return "is not valid JSON: a text has a bad escape";
     case simdjson::UNESCAPED_CHARS: return "is not valid JSON: a text has an unescaped control character";
     case simdjson::UNCLOSED_STRING: return "is not valid JSON: a text is not closed";
@@ -73,8 +69,25 @@ std::string explain(simdjson::error_code error) {
 std::string unescape(std::string_view quoted) {
   if (quoted.find('\\') == std::string_view::npos) return std::string(quoted.substr(1, quoted.size() - 2));
   std::string_view text;
-  if (parse_json(quoted).element.get_string().get(text) != simdjson::SUCCESS) return {};  // not reached: it is valid
+  if (parsed_json(quoted).element.get_string().get(text) != simdjson::SUCCESS) return {};  // not reached: it is valid
   return std::string(text);
+}
+
+// False where it has no text as role or content, or either twice.
+bool read_message(simdjson::dom::element element, Message& message) {
+  int roles = 0, contents = 0;
+  bool good = true;
+  const auto take = [&](simdjson::dom::element value, std::string& text) {
+    std::string_view found;
+    good = good && value.get(found) == simdjson::SUCCESS;
+    text = found;
+    return 1;
+  };
+  for (const auto& [key, value] : simdjson::dom::object(element)) {
+    if (key == "role") roles += take(value, message.role);
+    if (key == "content") contents += take(value, message.content);
+  }
+  return good && roles == 1 && contents == 1;
 }
 
 bool is_numeric(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
@@ -154,8 +167,8 @@ Record Record::parse(std::string_view line, std::string where) {
   bool doubtful = !simdjson::validate_utf8(line.data(), line.size());
   const bool object = record.take_apart(line, doubtful);
   if (doubtful || !object) {
-    const ParseResult parsed = parse_json(line);
-    if (parsed.error != simdjson::SUCCESS) bad_input(record.where_ + ": the line " + explain(parsed.error));
+    const ParseResult parsed = parsed_json(line);
+    if (parsed.error != simdjson::SUCCESS) bad_input(record.where_ + ": the line " + explain(parsed.error, line));
     if (!object) bad_input(record.where_ + ": the line is not a JSON object");
   }
   for (Field& field : record.fields_) field.key = unescape(field.quoted);
@@ -231,7 +244,7 @@ std::int64_t Record::integer(std::string_view key) const {
 double Record::number(std::string_view key) const {
   const std::string& value = need(key).raw;
   const auto x = parse_double(value);
-  if (!x) wrong(key, "a number", value);
+  if (!x) wrong(key, is_numeric(value) ? "a number that fits into 64 bits" : "a number", value);
   return *x;
 }
 
@@ -269,7 +282,7 @@ std::vector<float> Record::reals(std::string_view key) const {
 }
 
 std::vector<double> Record::numbers(std::string_view key) const {
-  return list<double>(key, "a list of numbers", "a list of numbers",
+  return list<double>(key, "a list of numbers", "a list of numbers that fit into 64 bits",
                       [](const Decimal& number, std::string_view token) { return value_of<double>(number, token); });
 }
 
@@ -291,13 +304,9 @@ std::vector<Message> Record::messages(std::string_view key) const {
   std::vector<Message> out;
   each_element(value, [&](std::string_view element) {
     if (element[0] != '{') wrong(key, kWanted, element);
-    const ParseResult parsed = parse_json(element);
-    std::string_view role, content;
-    if (parsed.element["role"].get_string().get(role) != simdjson::SUCCESS ||
-        parsed.element["content"].get_string().get(content) != simdjson::SUCCESS) {
-      wrong(key, kWanted, element);
-    }
-    out.push_back({std::string(role), std::string(content)});
+    Message message;
+    if (!read_message(parsed_json(element).element, message)) wrong(key, kWanted, element);
+    out.push_back(std::move(message));
   });
   if (out.empty()) fail(key, "is an empty list");
   return out;
@@ -359,7 +368,7 @@ void Record::set_reals(std::string_view key, std::span<const float> values) {
 }
 
 void Record::set_raw(std::string_view key, std::string json) {
-  if (json.find('\n') != std::string::npos || parse_json(json).error != simdjson::SUCCESS) {
+  if (json.find('\n') != std::string::npos || parsed_json(json).error != simdjson::SUCCESS) {
     born_wrong(key, "would be no JSON: " + excerpt(json));
   }
   put(key, std::move(json));

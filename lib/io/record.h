@@ -38,7 +38,7 @@ class Record {
   explicit Record(std::string where) : where_(std::move(where)) {}
 
   // Reads a line. Error kBadInput where it is not one whole JSON object in UTF-8, nests deeper than kMaxDepth,
-  // holds a number beyond double or an integer beyond 64 bits, or names a field twice.
+  // or names a field twice. Numbers may be any: what its type can't hold, a getter refuses.
   static Record parse(std::string_view line, std::string where);
 
   const std::string& where() const { return where_; }  // "FILE: record N", for messages

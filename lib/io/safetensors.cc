@@ -19,6 +19,7 @@
 #include "lib/base/parallel.h"
 #include "lib/io/descriptor.h"
 #include "lib/io/json.h"
+#include "lib/io/json_parse.h"
 
 namespace nudge {
 namespace {
@@ -232,8 +233,10 @@ void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size
   if (json.empty() || json[0] != '{') bad_input(path_ + ": its header is no JSON object");
   simdjson::dom::parser parser;
   if (parser.allocate(json.size(), kHeaderDepth) != simdjson::SUCCESS) throw std::bad_alloc();
+  simdjson::dom::element root;
   simdjson::dom::object header;
-  const auto error = parser.parse(json.data(), json.size()).get_object().get(header);
+  auto error = parse_python_json(parser, json, root);
+  if (error == simdjson::SUCCESS) error = root.get(header);
   if (error == simdjson::MEMALLOC) throw std::bad_alloc();
   if (error == simdjson::UTF8_ERROR) bad_input(path_ + ": its header is not valid UTF-8");
   if (error != simdjson::SUCCESS) bad_input(path_ + ": its header is not valid JSON");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/base/error.h"
 #include "lib/base/rng.h"
 #include "lib/io/json.h"
 #include "lib/io/record.h"
@@ -40,6 +41,19 @@ FieldSummary* Summary::field(const std::string& key) {
   return &fields_.back();
 }
 
+namespace {
+
+// Those of a list; none where one is beyond double, which has no mean.
+void add_numbers(const Record& record, const std::string& key, Moments& values) {
+  try {
+    for (const double x : record.numbers(key)) values.add(x);
+  } catch (const Error&) {
+    return;
+  }
+}
+
+}  // namespace
+
 void Summary::add(const Record& record) {
   ++schemas_[record.is_text("schema") ? record.text("schema") : ""];
   for (const Record::Field& f : record.fields()) {
@@ -55,7 +69,7 @@ void Summary::add(const Record& record) {
       kind = list.kind == '0' ? "numbers" : list.kind == '"' ? "texts" : "list";
       summary->lengths.add(static_cast<double>(list.size));
       if (list.kind == '0') {
-        for (const double x : record.numbers(f.key)) summary->values.add(x);
+        add_numbers(record, f.key, summary->values);
       }
     } else if (f.raw[0] == '{') {
       kind = "object";
@@ -65,7 +79,7 @@ void Summary::add(const Record& record) {
       kind = "boolean";
     } else {
       kind = "number";
-      summary->values.add(record.number(f.key));
+      if (const auto x = parse_double(f.raw)) summary->values.add(*x);
     }
     ++summary->kinds[kind];
   }

@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/io/json.h"
 #include "lib/model/foreign_folder.h"
+#include "lib/model/json_reader.h"
 
 namespace nudge {
 namespace {
@@ -27,12 +28,13 @@ class Keys {
   Keys(object json, const std::string& where, std::string path = "")
       : json_(json), where_(where), path_(std::move(path)) {}
 
-  [[noreturn]] void refuse(const std::string& key, const std::string& why, std::string advice = {}) const {
-    bad_input(where_ + ": \"" + path_ + key + "\" " + why, std::move(advice));
+  [[noreturn]] void refuse(const std::string& key, const std::string& why,
+                           const std::string& advice = kModelFileAdvice) const {
+    bad_input(where_ + ": \"" + path_ + key + "\" " + why, advice);
   }
-  // The value, or nothing where the key is absent or null.
+  // The value, or nothing where the key is absent or null; of several the last.
   bool find(const char* key, element& value) const {
-    return json_[key].get(value) == simdjson::SUCCESS && !value.is_null();
+    return find_last(json_, key, value) && !value.is_null();
   }
   bool has(const char* key) const {
     element value;
@@ -52,7 +54,7 @@ class Keys {
     element value;
     if (!find(key, value)) return fallback;
     double x;
-    if (value.get(x) != simdjson::SUCCESS) refuse(key, "is no number");
+    if (value.get(x) != simdjson::SUCCESS) refuse(key, "is no finite number");
     return x;
   }
   double positive(const char* key, double fallback) const {
@@ -296,11 +298,8 @@ ModelConfig ModelConfig::usual(std::string_view family) {
 }
 
 ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) {
-  simdjson::dom::parser parser;
-  object root;
-  if (const auto error = parser.parse(simdjson::padded_string(json)).get(root); error != simdjson::SUCCESS)
-    bad_input(where + ": is no JSON object: " + simdjson::error_message(error));
-  const Keys keys(root, where);
+  const JsonReader reader(json, where);
+  const Keys keys(reader.object(reader.root(), "the file"), where);
   const std::string type = keys.text("model_type", "");
   const Family* family = find_family(type);
   if (family == nullptr) keys.refuse("model_type", "is \"" + type + "\"; supported: " + family_names());

@@ -14,6 +14,7 @@
 #include "lib/io/json.h"
 #include "lib/io/safetensors.h"
 #include "lib/model/foreign_folder.h"
+#include "lib/model/json_reader.h"
 #include "lib/model/stored_weights.h"
 
 namespace nudge {
@@ -26,15 +27,13 @@ std::vector<std::int32_t> ending_tokens(const std::string& generation_config, co
   std::vector<std::int32_t> eos;
   const auto take = [&](simdjson::dom::element e) {
     std::int64_t id;
-    if (e.get(id) != simdjson::SUCCESS) bad_input(where + ": \"eos_token_id\" is no token id");
+    if (e.get(id) != simdjson::SUCCESS) bad_input(where + ": \"eos_token_id\" is no token id", kModelFileAdvice);
     if (id >= 0 && id < config.vocab) eos.push_back(static_cast<std::int32_t>(id));
   };
   if (!generation_config.empty()) {
-    simdjson::dom::parser parser;
-    simdjson::dom::element root, value;
-    if (parser.parse(generation_config).get(root) != simdjson::SUCCESS || !root.is_object())
-      bad_input(where + ": is no JSON object");
-    if (root["eos_token_id"].get(value) == simdjson::SUCCESS && !value.is_null()) {
+    const JsonReader reader(generation_config, where);
+    JsonReader::Value value;
+    if (reader.find(reader.root(), "eos_token_id", "the file", value)) {
       simdjson::dom::array list;
       if (value.get(list) != simdjson::SUCCESS) {
         take(value);

@@ -1,29 +1,36 @@
-// Reading a JSON file of a model folder with errors that name the file and the field.
+// Reading a JSON file of a model folder with errors that name the file and the field. Files are taken as Python writes
+// them: a number that isn't held (NaN, 1e999) is wrong only where its field is asked for.
 #pragma once
 
 #include <simdjson.h>
 
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 
 #include "lib/base/error.h"
+#include "lib/io/json_parse.h"
 
 namespace nudge {
+
+inline constexpr const char* kModelFileAdvice = "see that the file is whole; README.md lists what models may have";
 
 class JsonReader {
  public:
   using Value = simdjson::dom::element;
 
   // Error kBadInput, as of all that follow: "FILE: cause".
-  JsonReader(std::string_view text, std::string file) : file_(std::move(file)), text_(text) {
-    const auto error = parser_.parse(text_).get(root_);
+  JsonReader(std::string_view text, std::string file) : file_(std::move(file)) {
+    if (text.starts_with(kByteOrderMark)) fail("begins with a byte order mark (EF BB BF), which is no JSON");
+    const auto error = parse_python_json(parser_, text, root_);
+    if (error == simdjson::MEMALLOC) throw std::bad_alloc();
     if (error) fail(std::string("not JSON: ") + simdjson::error_message(error));
   }
 
   Value root() const { return root_; }
 
-  [[noreturn]] void fail(const std::string& cause) const { bad_input(file_ + ": " + cause); }
+  [[noreturn]] void fail(const std::string& cause) const { bad_input(file_ + ": " + cause, kModelFileAdvice); }
 
   // The field of an object; `what` names the object in messages.
   Value need(Value object, const char* key, const std::string& what) const {
@@ -32,10 +39,10 @@ class JsonReader {
     return out;
   }
 
-  // False where the field is absent or null.
+  // False where the field is absent or null; of several the last is it, as Python's json module has it.
   bool find(Value object, const char* key, const std::string& what, Value& out) const {
     if (!object.is_object()) fail(what + " is not an object");
-    return object[key].get(out) == simdjson::SUCCESS && !out.is_null();
+    return find_last(object, key, out) && !out.is_null();
   }
 
   std::string_view text(Value value, const std::string& what) const {
@@ -73,7 +80,6 @@ class JsonReader {
 
  private:
   std::string file_;
-  simdjson::padded_string text_;
   simdjson::dom::parser parser_;
   Value root_;
 };

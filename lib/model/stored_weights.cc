@@ -32,17 +32,18 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return s + "]";
 }
 
-// "weight_map" of an index: tensor name -> file name.
+// "weight_map" of an index: tensor name -> file name; of a name that is there twice the last, as in Python's dict.
 std::map<std::string, std::string> read_index(const std::string& path) {
   const JsonReader reader(read_file(path), path);
+  std::map<std::string, JsonReader::Value> last;
+  for (const auto& [name, value] : reader.object(reader.need(reader.root(), "weight_map", "the index"), "weight_map"))
+    last[std::string(name)] = value;
   std::map<std::string, std::string> shard_of;
-  const auto map = reader.object(reader.need(reader.root(), "weight_map", "the index"), "weight_map");
-  for (const auto& [name, value] : map) {
-    const std::string file(reader.text(value, "the shard of tensor " + std::string(name)));
+  for (const auto& [name, value] : last) {
+    const std::string file(reader.text(value, "the shard of tensor " + name));
     if (file.empty() || file[0] == '.' || file.find_first_of(std::string("/\\\0", 3)) != std::string::npos)
-      reader.fail("tensor " + std::string(name) + " is said to be in " + json_quote(file) +
-                  ", which is no file beside the index");
-    if (!shard_of.emplace(name, file).second) reader.fail("tensor " + std::string(name) + " is there twice");
+      reader.fail("tensor " + name + " is said to be in " + json_quote(file) + ", which is no file beside the index");
+    shard_of[name] = file;
   }
   return shard_of;
 }

@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/io/json.h"
+#include "lib/io/json_parse.h"
 #include "lib/io/safetensors.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/training.h"
@@ -25,7 +26,7 @@ TrainerState TrainerState::read(const std::string& folder) {
   if (!file_exists(path)) return s;
   simdjson::dom::parser parser;
   simdjson::dom::element root;
-  if (parser.parse(simdjson::padded_string(read_file(path))).get(root) != simdjson::SUCCESS || !root.is_object())
+  if (parse_python_json(parser, read_file(path), root) != simdjson::SUCCESS || !root.is_object())
     bad_input(path + ": is no JSON object", "remove the folder trainer/ to begin with a fresh optimizer");
   const auto counter = [&](const char* key) {
     std::int64_t n;

@@ -12,6 +12,7 @@
 #include "lib/cli/signals.h"
 #include "lib/io/checkpoint.h"
 #include "lib/io/json.h"
+#include "lib/io/json_parse.h"
 
 namespace nudge {
 
@@ -52,7 +53,7 @@ std::string RunFolder::recorded_provenance() const {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   std::string_view text, program;
-  if (parser.parse(simdjson::padded_string(read_file(file))).get(root) != simdjson::SUCCESS ||
+  if (parse_python_json(parser, read_file(file), root) != simdjson::SUCCESS ||
       root["provenance"].get(text) != simdjson::SUCCESS || root["program"].get(program) != simdjson::SUCCESS ||
       program != program_)
     return {};

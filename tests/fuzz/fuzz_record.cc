@@ -8,6 +8,7 @@
 
 #include "lib/io/record.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/harness/plain_numbers.h"
 
 namespace nudge::fuzz {
 namespace {
@@ -69,14 +70,16 @@ void compare_list(const Record& record, const std::string& key, Element value) {
   promise(!singles || numbers, "a list of floats is one of numbers");
 }
 
-void compare_field(const Record& record, const std::string& key, Element value) {
+void compare_field(const Record& record, const std::string& key, Element value, bool plain) {
   std::string_view wanted;
   std::string got;
   const bool is_text = value.get_string().get(wanted) == simdjson::SUCCESS;
   promise(gives([&] { got = record.text(key); }) == is_text && record.is_text(key) == is_text, "a text is one");
   if (is_text) promise(got == wanted, "a text is what is written");
-  compare_number(record, key, value);
-  compare_list(record, key, value);
+  if (!plain) {
+    compare_number(record, key, value);
+    compare_list(record, key, value);
+  }
   gives([&] { record.messages(key); });
 }
 
@@ -92,8 +95,13 @@ void record(std::string_view input) {
   }
   Element root;
   simdjson::dom::object object;
-  bool good = !input.starts_with("\xEF\xBB\xBF") && parser.parse(input.data(), input.size()).get(root) == simdjson::SUCCESS &&
-              root.get_object().get(object) == simdjson::SUCCESS;
+  const auto reads = [&](std::string_view json) {
+    return !json.starts_with("\xEF\xBB\xBF") && parser.parse(json.data(), json.size()).get(root) == simdjson::SUCCESS &&
+           root.get_object().get(object) == simdjson::SUCCESS;
+  };
+  bool good = reads(input);
+  const bool plain = !good;  // numbers that simdjson can't hold
+  if (plain) good = reads(test::with_plain_numbers(input));
   std::vector<std::pair<std::string, Element>> fields;
   if (good) {
     std::set<std::string> keys;
@@ -107,7 +115,7 @@ void record(std::string_view input) {
   promise(record.fields().size() == fields.size(), "all fields are there");
   for (std::size_t i = 0; i < fields.size(); ++i) {
     promise(record.fields()[i].key == fields[i].first, "fields have their names");
-    compare_field(record, fields[i].first, fields[i].second);
+    compare_field(record, fields[i].first, fields[i].second, plain);
   }
   const std::string line = record.line();
   promise(Record::parse(line, "again").line() == line, "what is written is read as it is");

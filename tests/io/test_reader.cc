@@ -91,7 +91,7 @@ TEST_CASE("missing files and folders are no input, before anything is read") {
 
 TEST_CASE("a bad line is named by file and record, counted from 1 within its file") {
   const std::string good = make_file("good", "{}\n{}\n{}\n");
-  for (const char* bad : {"", "  ", "\t\r", "nonsense", "[]", "{\"a\":1e999}", "{\"a\":NaN}", "{\"a\":1,\"a\":2}",
+  for (const char* bad : {"", "  ", "\t\r", "nonsense", "[]", "{\"a\":01e999}", "{\"a\":NaN}", "{\"a\":1,\"a\":2}",
                           "{\"a\":\"\xff\"}"}) {
     CAPTURE(bad);
     const Reading reading = read_all({good, make_file("bad", std::string("{}\n") + bad + "\n{}\n")});

@@ -165,6 +165,15 @@ TEST_CASE("missing and mistyped fields are refused") {
         "tensor \"a\" has a shape that is no integer");
   CHECK(refusal(one(R"({"dtype":"F32","shape":[1.0],"data_offsets":[0,4]})", 4)) ==
         "tensor \"a\" has a shape that is no integer");
+  for (const char* odd : {"1e999", "36893488147419103232", "NaN"}) {
+    CAPTURE(odd);
+    const std::string n = odd;
+    CHECK(refusal(one(n, 4)) == "tensor \"a\" is described by no object");
+    CHECK(refusal(one("{\"dtype\":\"F32\",\"shape\":[" + n + "],\"data_offsets\":[0,4]}", 4)) ==
+          "tensor \"a\" has a shape that is no integer");
+    CHECK(refusal(one("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0," + n + "]}", 4)) ==
+          "tensor \"a\" has a data_offsets that is no integer");
+  }
   CHECK(refusal(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0]})", 4)) == "tensor \"a\" needs two data_offsets");
   CHECK(refusal(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4,8]})", 4)) ==
         "tensor \"a\" needs two data_offsets");

@@ -133,9 +133,9 @@ TEST_CASE("keys that change the mathematics and are not supported are refused") 
 }
 TEST_CASE("numbers and tokens of the wrong kind are refused") {
   CHECK(refusal("layer_norm_epsilon", "0") == "config: \"layer_norm_epsilon\" is not positive");
-  CHECK(refusal("layer_norm_epsilon", "\"a\"") == "config: \"layer_norm_epsilon\" is no number");
+  CHECK(refusal("layer_norm_epsilon", "\"a\"") == "config: \"layer_norm_epsilon\" is no finite number");
   CHECK(refusal("reward_std", "0") == "config: \"reward_std\" is not positive");
-  CHECK(refusal("reward_mean", "[]") == "config: \"reward_mean\" is no number");
+  CHECK(refusal("reward_mean", "[]") == "config: \"reward_mean\" is no finite number");
   CHECK(refusal("tie_word_embeddings", "\"yes\"") == "config: \"tie_word_embeddings\" is neither true nor false");
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
     for (const char* value : {"1.5", "\"x\"", "[\"x\"]"})
@@ -144,6 +144,48 @@ TEST_CASE("numbers and tokens of the wrong kind are refused") {
 TEST_CASE("what is no JSON object is refused") {
   for (const char* text : {"", "[]", "{\"n_layer\":", "3"}) {
     const std::string message = message_of([&] { ModelConfig::parse(text, "config"); });
-    CHECK(message.rfind("config: is no JSON object: ", 0) == 0);
+    CHECK((message.starts_with("config: not JSON: ") || message == "config: the file is not an object"));
   }
+  const std::string marked = message_of([] { ModelConfig::parse("\xEF\xBB\xBF{}", "config"); });
+  CHECK(marked.starts_with("config: begins with a byte order"));
+}
+TEST_CASE("of equal keys the last holds, in objects within too, and null is null") {
+  const auto with = [](const std::string& more) {
+    std::string text = config_with({{"layer_norm_epsilon", "1e-6"}, {"eos_token_id", "7"}});
+    text.pop_back();
+    return ModelConfig::parse(text + more + "}", "config");
+  };
+  // json.loads of the same text in Python gives these values.
+  CHECK(with("").norm_eps == 1e-6);
+  CHECK(with(R"(,"layer_norm_epsilon":1e-4)").norm_eps == 1e-4);
+  CHECK(with(R"(,"layer_norm_epsilon":1e-4,"layer_norm_epsilon":null)").norm_eps == 1e-5);
+  CHECK(with(R"(,"eos_token_id":null)").eos == -1);
+  CHECK(with(R"(,"n_layer":2,"n_layer":1)").layers == 1);
+  const ModelConfig llama = ModelConfig::parse(
+      R"({"model_type":"llama","num_hidden_layers":1,"hidden_size":8,"num_attention_heads":2,"intermediate_size":16,
+          "vocab_size":10,"rope_scaling":{"type":"yarn","factor":2,"factor":4,"type":"linear"}})",
+      "config");
+  CHECK(llama.rotary.factor == 4);
+}
+TEST_CASE("a number that isn't held is refused by its key where it is used, and nowhere else") {
+  const std::string huge(400, '9');
+  for (const std::string& odd : {std::string("1e999"), std::string("-1e999"), huge, std::string("NaN"),
+                                 std::string("Infinity"), std::string("-Infinity")}) {
+    CAPTURE(odd);
+    CHECK(refusal("unused", odd) == "nothing thrown");
+    CHECK(refusal("unused", "{\"a\":[1," + odd + "],\"b\":\"" + odd + "\"}") == "nothing thrown");
+    CHECK(refusal("layer_norm_epsilon", odd) == "config: \"layer_norm_epsilon\" is no finite number");
+    CHECK(refusal("n_layer", odd) == "config: \"n_layer\" is no sensible size");
+    CHECK(refusal("eos_token_id", odd) == "config: \"eos_token_id\" is no token of the vocabulary");
+    CHECK(refusal("tie_word_embeddings", odd) == "config: \"tie_word_embeddings\" is neither true nor false");
+    CHECK(refusal("activation_function", odd) == "config: \"activation_function\" is no string");
+    CHECK(refusal("architectures", odd) == "config: \"architectures\" is no list of one name");
+    CHECK(refusal("quantization_config", odd) == "config: \"quantization_config\" is not supported");
+  }
+  CHECK(refusal("unused", "1000000000000000019884624838656") == "nothing thrown");
+  CHECK(refusal("n_layer", "1000000000000000019884624838656") == "config: \"n_layer\" is no sensible size");
+  CHECK(parsed({{"reward_mean", "-1000000000000000019884624838656"}}).reward_mean == -1e30);
+  CHECK(parsed({{"unused", "NaN"}, {"n_layer", "2"}}).layers == 2);
+  for (const char* wrong : {"nan", "-NaN", "Inf", "+1", "1e999.5", "NaN NaN", "01e999"})
+    CHECK(refusal("unused", wrong).starts_with("config: not JSON: "));
 }

@@ -266,7 +266,7 @@ TEST_CASE("rotary parameters that are missing or of the wrong kind are refused")
   CHECK(scaling("{\"type\":1}") == "config: \"rope_scaling.type\" is no string");
   CHECK(scaling("{\"type\":\"linear\"}") == "config: \"rope_scaling.factor\" is missing");
   CHECK(scaling("{\"type\":\"linear\",\"factor\":0}") == "config: \"rope_scaling.factor\" is not positive");
-  CHECK(scaling("{\"type\":\"linear\",\"factor\":\"2\"}") == "config: \"rope_scaling.factor\" is no number");
+  CHECK(scaling("{\"type\":\"linear\",\"factor\":\"2\"}") == "config: \"rope_scaling.factor\" is no finite number");
   const std::string start = "{\"rope_type\":\"llama3\",\"factor\":2";
   CHECK(scaling(start + "}") == "config: \"rope_scaling.low_freq_factor\" is missing");
   CHECK(scaling(start + ",\"low_freq_factor\":1}") == "config: \"rope_scaling.high_freq_factor\" is missing");
