@@ -265,12 +265,19 @@ std::string chat_template(const Tokenizer& tokenizer) {
   const JsonReader in(tokenizer.config_json(), "tokenizer_config.json");
   JsonReader::Value value;
   if (!in.find(in.root(), "chat_template", "the file", value)) return "";
-  if (!value.is_array()) return std::string(in.text(value, "chat_template"));
-  for (const JsonReader::Value entry : in.array(value, "chat_template")) {
-    if (in.text(in.need(entry, "name", "a chat_template"), "the name of a chat_template") != "default") continue;
-    return std::string(in.text(in.need(entry, "template", "a chat_template"), "a chat_template"));
+  if (value.is_object()) {
+    if (!in.find(value, "default", "chat_template", value)) return "";
+    return std::string(in.text(value, "the chat_template \"default\""));
   }
-  return "";
+  if (!value.is_array()) return std::string(in.text(value, "chat_template"));
+  std::string_view found;  // of several of that name the last, as in the dict that transformers makes of them
+  for (const JsonReader::Value entry : in.array(value, "chat_template")) {
+    const auto part = [&](const char* key) {
+      return in.text(in.need(entry, key, "a chat_template"), std::string(key) + " of a chat_template");
+    };
+    if (part("name") == "default") found = part("template");
+  }
+  return std::string(found);
 }
 
 std::optional<ChatFormat> recognise_chat_format(const std::string& source, const Tokenizer& tokenizer) {

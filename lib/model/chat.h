@@ -44,7 +44,7 @@ std::span<const ChatFormat> chat_formats();
 const ChatFormat& named_chat_format(const std::string& name);
 
 // The model's chat template: chat_template.jinja, else chat_template of tokenizer_config.json, which is one, or a list
-// of named ones, of which "default" is for dialogues. Empty where there is none.
+// or an object of named ones, of which "default" is for dialogues. Empty where there is none.
 std::string chat_template(const Tokenizer& tokenizer);
 
 // The format of a chat template: the one that makes the same texts of some dialogues as the template does, with the

@@ -219,7 +219,7 @@ TEST_CASE("a template that differs by a little is not recognised") {
   CHECK(recognised(trimmed)->trim);
 }
 
-TEST_CASE("the template is a file, a text of tokenizer_config.json, or the default in a list there") {
+TEST_CASE("the template is a file, a text of tokenizer_config.json, or the default among several there") {
   TokenizerFixture fixture;
   const auto found = [&](const std::string& config) {
     fixture.config = config;
@@ -231,6 +231,14 @@ TEST_CASE("the template is a file, a text of tokenizer_config.json, or the defau
   CHECK(found(config_of("a\nb")) == "a\nb");
   CHECK(found(R"({"chat_template":[{"name":"tool_use","template":"x"},{"name":"default","template":"y"}]})") == "y");
   CHECK(found(R"({"chat_template":[{"name":"tool_use","template":"x"}]})").empty());
+  CHECK(found(R"({"chat_template":[{"name":"default","template":"x"},{"name":"default","template":"y"}]})") == "y");
+  CHECK(found(R"({"chat_template":{"default":"x","tool_use":"y"}})") == "x");
+  CHECK(found(R"({"chat_template":{"default":"x","default":"y"},"chat_template":{"default":"z"}})") == "z");
+  CHECK(found(R"({"chat_template":{"tool_use":"y"}})").empty());
+  CHECK(message_of([&] { found(R"({"chat_template":{"default":1}})"); }) ==
+        "tokenizer_config.json: the chat_template \"default\" is not a string");
+  CHECK(message_of([&] { found(R"({"chat_template":[1e999]})"); }) ==
+        "tokenizer_config.json: a chat_template is not an object");
   CHECK(chat_template(Tokenizer::from_json(fixture.json(), config_of("a"), "folder", "b")) == "b");
   CHECK_FALSE(recognised("{{ 1 }}").has_value());
 }
