@@ -7,7 +7,7 @@ constexpr ExitMeaning kTable[] = {
     {Exit::kDone, "done", ""},
     {Exit::kUsage, "the command line is wrong", "--help lists the options"},
     {Exit::kBadInput, "damaged, incomplete or inconsistent input",
-     "look at the input with peek, then run the command again"},
+     "mend the file that the message names, then run the command again"},
     {Exit::kNoInput, "an input does not exist or can't be opened", "check the name and its permissions"},
     {Exit::kInternal, "a fault of the program itself",
      "please report it with the command line and, if you can, the input"},
@@ -29,6 +29,13 @@ const ExitMeaning& exit_meaning(Exit status) {
     if (row.status == status) return row;
   }
   return exit_meaning(Exit::kInternal);
+}
+
+std::string advice_on(Exit status, const std::string& message) {
+  // As RecordReader names a record: "FILE: record N: cause".
+  const bool record = message.find(": record ") != message.npos || message.find(": after record ") != message.npos;
+  if (status == Exit::kBadInput && record) return "look at the input with peek, then run the command again";
+  return exit_meaning(status).advice;
 }
 
 }  // namespace nudge

@@ -151,7 +151,7 @@ int Tool::guarded(const std::function<void()>& action) {
   }
   console_.error(message);
   if (advice.empty() && status == Exit::kUsage) advice = about_.name + " --help lists the options";
-  if (advice.empty()) advice = exit_meaning(status).advice;
+  if (advice.empty()) advice = advice_on(status, message);
   console_.hint(advice);
   comm().end_all(static_cast<int>(status));
   return static_cast<int>(status);

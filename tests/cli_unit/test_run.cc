@@ -41,6 +41,16 @@ TEST_CASE("an Error gives its status, its message and its advice in the one voic
   CHECK(result.err == "rollout: error: prompts.jsonl.zst: record 42: prompt is empty\nrollout: hint: remove it\n");
 }
 
+TEST_CASE("peek is the advice on records, which it can look into, and on no other file") {
+  const auto error_lines = [](const std::string& message) { return run([&](Tool&) { bad_input(message); }).err; };
+  for (const char* of_record : {"f.jsonl: record 42: field \"x\" is missing", "f.zst: after record 3, byte 9: cut"}) {
+    CHECK(error_lines(of_record).find("look at the input with peek") != std::string::npos);
+  }
+  const std::string other = error_lines("m/config.json: \"n_layer\" is missing");
+  CHECK(other.find("peek") == std::string::npos);
+  CHECK(other.find("hint: mend the file that the message names, then run the command again") != std::string::npos);
+}
+
 TEST_CASE("an Error without advice gets that of its status") {
   for (const Exit status : {Exit::kBadInput, Exit::kNoInput, Exit::kInternal, Exit::kNoMemory, Exit::kCannotCreate,
                             Exit::kIo, Exit::kStopped, Exit::kUsage}) {
