@@ -17,6 +17,7 @@ struct AddedToken {
   bool rstrip = false;       // takes the white space behind it
   bool single_word = false;  // is found only where no word character touches it
   bool normalized = false;   // is looked for in the normalized text, and is normalized itself
+  std::string_view file = "tokenizer.json";  // that names it
 };
 
 // A piece of a text: an added token, or text between them (id -1).

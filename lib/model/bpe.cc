@@ -7,6 +7,7 @@
 #include <bit>
 #include <queue>
 
+#include "lib/base/error.h"
 #include "lib/model/byte_level.h"
 #include "lib/model/token_decoder.h"
 #include "lib/model/unicode.h"
@@ -183,6 +184,8 @@ std::size_t Bpe::to_ids(std::string_view word, std::int32_t* ids) const {
     } else if (options_.unknown >= 0) {
       if (unknown && !options_.fuse_unknown) ids[n++] = options_.unknown;
       unknown = true;
+    } else if (options_.unknown == BpeOptions::kMissing) {
+      bad_input("the text holds a character without a token, and the vocabulary lacks the unk_token for it");
     }
   }
   if (unknown) ids[n++] = options_.unknown;

@@ -23,6 +23,7 @@ struct BpeOptions {
   bool byte_fallback = false;   // a symbol without a token is the tokens <0x00> to <0xFF> of its bytes, if all exist
   bool fuse_unknown = false;    // neighbouring unknown symbols are one unknown token
   std::int32_t unknown = -1;    // the token for a symbol without one; -1: such symbols are left out
+  static constexpr std::int32_t kMissing = -2;  // of `unknown`: such a symbol is an error
 };
 
 class Bpe {
@@ -32,7 +33,8 @@ class Bpe {
   Bpe(std::vector<std::string> token_bytes, const std::vector<BpeMerge>& merges, const BpeOptions& options);
 
   // Appends the ids of `word` (valid UTF-8 where the alphabet is characters) to `out`. Time grows with its length, for
-  // any word; as n log n where the merges are not in the order in which a training finds them.
+  // any word; as n log n where the merges are not in the order in which a training finds them. Error kBadInput: a
+  // symbol has no token and `unknown` is missing.
   void encode(std::string_view word, std::vector<std::int32_t>& out) const;
 
   const std::vector<std::string>& token_bytes() const { return token_bytes_; }

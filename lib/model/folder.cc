@@ -59,9 +59,7 @@ ModelConfig read_config(const std::string& folder) {
 Model assemble(const std::string& folder, ModelConfig config, Buffer<float> values, std::vector<std::string> remarks) {
   if (file_exists(folder + "/tokenizer.json")) refuse_pointer(folder + "/tokenizer.json");
   Tokenizer tokenizer = Tokenizer::load(folder);
-  if (tokenizer.vocab_size() > config.vocab)
-    bad_input(folder + "/tokenizer.json: has " + std::to_string(tokenizer.vocab_size()) +
-              " tokens, the model only " + std::to_string(config.vocab));
+  if (const std::string excess = tokenizer.excess(config.vocab); !excess.empty()) bad_input(folder + "/" + excess);
   const std::string path = folder + "/generation_config.json";
   std::string generation = file_exists(path) ? read_file(path) : "";
   auto eos = ending_tokens(generation, config, path);
@@ -212,6 +210,7 @@ void save_model(const Model& model, const std::string& folder, const Storage& st
     write_file(folder + "/tokenizer_config.json", config);
   if (!model.tokenizer.template_file().empty())
     write_file(folder + "/chat_template.jinja", model.tokenizer.template_file());
+  for (const auto& [name, text] : model.tokenizer.older_files()) write_file(folder + "/" + name, text);
   if (!model.generation_config.empty()) write_file(folder + "/generation_config.json", model.generation_config);
 }
 

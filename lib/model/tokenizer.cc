@@ -10,6 +10,7 @@
 #include "lib/model/bpe.h"
 #include "lib/model/byte_level.h"
 #include "lib/model/pretokenize.h"
+#include "lib/model/tokenizer_config.h"
 #include "lib/model/tokenizer_parts.h"
 #include "lib/model/unicode.h"
 
@@ -25,8 +26,11 @@ struct Tokenizer::Impl {
   std::vector<std::string> bytes;  // by id: what a token stands for amid others
   std::vector<std::string> texts;  // by id: what the decoder reads; none where the bytes alone make the text
   std::vector<bool> special;       // by id
+  std::vector<bool> present;       // by id: there is a token
+  std::vector<AddedToken> added;
   std::int32_t eos = -1, bos = -1, pad = -1;
   std::string digest, json, config, template_file;
+  std::vector<std::pair<std::string, std::string>> older_files;
 
   Impl(std::vector<std::string> token_bytes, const TokenizerParts& parts)
       : bpe(std::move(token_bytes), parts.merges, parts.options),
@@ -63,7 +67,7 @@ struct Tokenizer::Impl {
   }
 
   bool is_text(std::int32_t id, bool skip_special) const {
-    if (id < 0 || static_cast<std::size_t>(id) >= bytes.size()) return false;
+    if (id < 0 || static_cast<std::size_t>(id) >= bytes.size() || !present[static_cast<std::size_t>(id)]) return false;
     return !skip_special || !special[static_cast<std::size_t>(id)];
   }
   std::string bytes_of(std::span<const std::int32_t> ids, bool skip_special) const {
@@ -103,21 +107,15 @@ std::string digest_of(const TokenizerParts& parts) {
   return digest.number(options.ignore_merges).number(options.fuse_unknown).number(options.unknown).hex();
 }
 
-// The id of a token that the configuration names. Without a word from it, <|endoftext|> where
-// `by_default` is true and that is a special token.
-std::int32_t named_id(const SpecialNames::Name& name, const char* key, bool by_default, const TokenizerParts& parts,
-                      const std::string& where) {
-  if (name.said && name.text.empty()) return -1;
+// The id of a token that the files or the class name. Without a word from them, <|endoftext|> where `by_default` is
+// true and that is a special token.
+std::int32_t named_id(const NamedToken& name, bool by_default, const TokenizerParts& parts) {
+  const bool named = name.said || !name.token.content.empty();
   for (const AddedToken& token : parts.added) {
-    if (name.said ? token.content == name.text : by_default && token.special && token.content == "<|endoftext|>") {
-      return token.id;
-    }
+    const bool end_of_text = by_default && token.special && token.content == "<|endoftext|>";
+    if (named ? token.content == name.token.content : end_of_text) return token.id;
   }
-  if (!name.said) return -1;
-  for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
-    if (parts.tokens[id] == name.text) return static_cast<std::int32_t>(id);
-  }
-  bad_input(where + "/tokenizer_config.json: " + key + " is \"" + name.text + "\", which tokenizer.json lacks");
+  return -1;
 }
 
 }  // namespace
@@ -132,16 +130,22 @@ Tokenizer Tokenizer::load(const std::string& folder) {
     const std::string path = folder + name;
     return file_exists(path) ? read_file(path) : "";
   };
-  return from_json(read_file(folder + "/tokenizer.json"), optional("/tokenizer_config.json"), folder,
-                   optional("/chat_template.jinja"));
+  const std::string json = read_file(folder + "/tokenizer.json"), config = optional("/tokenizer_config.json"),
+                    map = optional("/special_tokens_map.json"), added = optional("/added_tokens.json"),
+                    model_config = optional("/config.json");
+  return from_files({json, config, map, added, model_config}, folder, optional("/chat_template.jinja"));
 }
 
 Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view config_json,
                                const std::string& where, std::string_view template_file) {
-  const TokenizerParts parts = parse_tokenizer(tokenizer_json, where);
-  const SpecialNames names = parse_tokenizer_config(config_json, where);
-  std::vector<std::string> words = parts.tokens;  // what they stand for to the model
-  words.resize(parts.model_tokens);
+  return from_files({tokenizer_json, config_json, {}, {}, {}}, where, template_file);
+}
+
+Tokenizer Tokenizer::from_files(const TokenizerFiles& files, const std::string& where, std::string_view template_file) {
+  const TokenizerConfig config = read_tokenizer_config(files, where);
+  TokenizerParts parts = parse_tokenizer(files, config, where);
+  const std::string digest = digest_of(parts);
+  std::vector<std::string> words = std::move(parts.vocabulary);  // what they stand for to the model
   if (parts.options.alphabet == BpeAlphabet::kBytes) {
     for (std::string& word : words) {
       if (std::string bytes; from_byte_level(word, bytes)) {
@@ -152,6 +156,10 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view
     }
   }
   auto impl = std::make_unique<Impl>(std::move(words), parts);
+  // An added token that is looked for in the normalized text is decoded as it stands there.
+  for (const AddedToken& token : parts.added) {
+    if (token.normalized) parts.tokens[static_cast<std::size_t>(token.id)] = normalize(parts.normalizer, token.content);
+  }
   for (const std::string& token : parts.tokens) impl->bytes.push_back(impl->decoder.bytes_of(token));
   if (!impl->decoder.bytes_alone()) impl->texts = parts.tokens;
   impl->special.resize(parts.tokens.size());
@@ -168,13 +176,21 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view
   }
   impl->before = parts.before;
   impl->after = parts.after;
-  impl->eos = named_id(names.eos, "eos_token", true, parts, where);
-  impl->bos = named_id(names.bos, "bos_token", true, parts, where);
-  impl->pad = named_id(names.pad, "pad_token", false, parts, where);
-  impl->digest = digest_of(parts);
-  impl->json = tokenizer_json;
-  impl->config = config_json;
+  impl->present = parts.present;
+  for (const AddedToken& token : parts.added) impl->added.push_back(token);
+  const bool by_default = config.kind == TokenizerKind::kFile;
+  impl->eos = named_id(config.name("eos_token"), by_default, parts);
+  impl->bos = named_id(config.name("bos_token"), by_default, parts);
+  impl->pad = named_id(config.name("pad_token"), false, parts);
+  impl->digest = digest;
+  impl->json = files.json;
+  impl->config = files.config;
   impl->template_file = template_file;
+  if (!config.lists_added) {  // else they are not read
+    impl->older_files = {{"special_tokens_map.json", std::string(files.special_tokens_map)},
+                         {"added_tokens.json", std::string(files.added_tokens)}};
+    std::erase_if(impl->older_files, [](const auto& file) { return file.second.empty(); });
+  }
   return Tokenizer(std::move(impl));
 }
 
@@ -236,5 +252,17 @@ const std::string& Tokenizer::digest() const { return impl_->digest; }
 const std::string& Tokenizer::json() const { return impl_->json; }
 const std::string& Tokenizer::config_json() const { return impl_->config; }
 const std::string& Tokenizer::template_file() const { return impl_->template_file; }
+const std::vector<std::pair<std::string, std::string>>& Tokenizer::older_files() const { return impl_->older_files; }
+
+std::string Tokenizer::excess(std::int64_t vocab) const {
+  if (vocab_size() <= vocab) return "";
+  for (const AddedToken& token : impl_->added) {
+    if (token.id < vocab || token.file == "tokenizer.json") continue;
+    return std::string(token.file) + ": adds the token \"" + token.content + "\" with the id " +
+           std::to_string(token.id) + ", and the model has only " + std::to_string(vocab) +
+           " tokens; take it out, or give it the place of one that tokenizer.json has";
+  }
+  return "tokenizer.json: has " + std::to_string(vocab_size()) + " tokens, the model only " + std::to_string(vocab);
+}
 
 }  // namespace nudge

@@ -10,20 +10,26 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nudge {
 
+struct TokenizerFiles;
+
 class Tokenizer {
  public:
-  // Reads folder/tokenizer.json and, where they exist, folder/tokenizer_config.json, from which only the
-  // names of the ending, beginning and padding token are taken, and folder/chat_template.jinja, which is kept.
+  // Reads folder/tokenizer.json and, where they exist, what transformers' AutoTokenizer reads besides:
+  // tokenizer_config.json, in older folders special_tokens_map.json and added_tokens.json, and config.json, all of which
+  // may add tokens or choose a class that does not take all of tokenizer.json; and chat_template.jinja, which is kept.
   // Error: kNoInput (no tokenizer.json), kBadInput (damaged or not supported).
   static Tokenizer load(const std::string& folder);
 
   // The same from the files' texts; `where` is the folder that messages name. An empty config is none.
   static Tokenizer from_json(std::string_view tokenizer_json, std::string_view config_json, const std::string& where,
                              std::string_view template_file = {});
+  static Tokenizer from_files(const TokenizerFiles& files, const std::string& where,
+                              std::string_view template_file = {});
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
@@ -56,10 +62,10 @@ class Tokenizer {
   // The bytes of one token amid others; a token may hold part of a character. Empty for ids without a token.
   std::string token_bytes(std::int32_t id) const;
 
-  std::int32_t vocab_size() const;  // ids are 0 .. vocab_size() - 1, the added tokens included
-  std::int32_t eos_id() const;      // -1 where there is none. A tokenizer_config.json that does not speak
-  std::int32_t bos_id() const;      // of eos_token or bos_token means <|endoftext|>, as GPT-2's does,
-  std::int32_t pad_id() const;      // where that is a special token.
+  std::int32_t vocab_size() const;  // ids are 0 .. vocab_size() - 1, the added tokens included; not all need exist
+  std::int32_t eos_id() const;      // -1 where there is none. Where neither the files nor the class speak of
+  std::int32_t bos_id() const;      // eos_token or bos_token, it is <|endoftext|>, as GPT-2's is, where
+  std::int32_t pad_id() const;      // that is a special token.
   bool is_special(std::int32_t id) const;
 
   // Names what decides about ids and texts: vocabulary, merges, added tokens, options. The way they are
@@ -70,6 +76,11 @@ class Tokenizer {
   const std::string& json() const;
   const std::string& config_json() const;
   const std::string& template_file() const;
+  // Likewise special_tokens_map.json and added_tokens.json, where they are read: names and texts.
+  const std::vector<std::pair<std::string, std::string>>& older_files() const;
+
+  // Why a model with `vocab` tokens can't have this tokenizer: "FILE: cause", or nothing.
+  std::string excess(std::int64_t vocab) const;
 
  private:
   struct Impl;

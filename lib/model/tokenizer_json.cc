@@ -1,7 +1,11 @@
-// tokenizer.json: the model and the added tokens. tokenizer_config.json: three names.
+// tokenizer.json: the model; and the added tokens of all files.
+#include <algorithm>
+#include <limits>
+#include <map>
 #include <unordered_map>
 
 #include "lib/model/json_reader.h"
+#include "lib/model/tokenizer_config.h"
 #include "lib/model/tokenizer_parts.h"
 #include "lib/model/tokenizer_pipeline.h"
 
@@ -13,27 +17,32 @@ using Ids = std::unordered_map<std::string_view, std::int32_t>;
 
 std::string quoted(std::string_view token) { return "\"" + std::string(token) + "\""; }
 
-// Texts by id; `ids` becomes the way back. The ids are 0 .. n - 1, each once.
-std::vector<std::string> read_vocabulary(const JsonReader& in, Value model, Ids& ids) {
-  const auto vocab = in.object(in.need(model, "vocab", "model"), "model.vocab");
-  std::int64_t count = 0;
-  for ([[maybe_unused]] const auto field : vocab) ++count;
-  std::vector<std::string> tokens(static_cast<std::size_t>(count));
-  std::vector<bool> taken(tokens.size());
-  ids.reserve(tokens.size());
-  for (const auto [token, value] : vocab) {
+constexpr std::int64_t kMostGaps = 1000000;  // ids without a token that a vocabulary may leave out
+
+// Texts by id, and whether there is one: a vocabulary may leave ids out. `ids` becomes the way back. Of equal texts
+// the last holds, as in a map.
+void read_vocabulary(const JsonReader& in, Value model, TokenizerParts& parts, Ids& ids) {
+  std::int64_t most = -1;
+  for (const auto [token, value] : in.object(in.need(model, "vocab", "model"), "model.vocab")) {
     const std::int64_t id = in.integer(value, "the id of " + quoted(token));
-    if (id < 0 || id >= count) {
-      in.fail("the id of " + quoted(token) + " is " + std::to_string(id) + ", and " + std::to_string(count) +
-              " tokens have the ids 0 to " + std::to_string(count - 1));
+    if (id < 0 || id >= std::numeric_limits<std::int32_t>::max()) {
+      in.fail("the id of " + quoted(token) + " is " + std::to_string(id) + ", which no token can have");
     }
-    if (taken[static_cast<std::size_t>(id)]) in.fail("two tokens have the id " + std::to_string(id));
-    const bool fresh = ids.emplace(token, static_cast<std::int32_t>(id)).second;
-    if (!fresh) in.fail("the token " + quoted(token) + " occurs twice");
-    taken[static_cast<std::size_t>(id)] = true;
-    tokens[static_cast<std::size_t>(id)] = token;
+    ids.insert_or_assign(token, static_cast<std::int32_t>(id));
+    most = std::max(most, id);
   }
-  return tokens;
+  if (most >= static_cast<std::int64_t>(ids.size()) + kMostGaps) {
+    in.fail("the vocabulary has " + std::to_string(ids.size()) + " tokens and ids up to " + std::to_string(most) +
+            ": at most " + std::to_string(kMostGaps) + " ids may be left out");
+  }
+  parts.vocabulary.resize(static_cast<std::size_t>(most + 1));
+  parts.present.resize(parts.vocabulary.size());
+  for (const auto& [token, id] : ids) {
+    const auto i = static_cast<std::size_t>(id);
+    if (parts.present[i]) in.fail("two tokens have the id " + std::to_string(id));
+    parts.present[i] = true;
+    parts.vocabulary[i] = token;
+  }
 }
 
 // One merge, "left right" or ["left", "right"].
@@ -90,71 +99,156 @@ void read_model(const JsonReader& in, TokenizerParts& parts, Ids& ids) {
   }
   refuse_affix(in, model, "continuing_subword_prefix");
   refuse_affix(in, model, "end_of_word_suffix");
-  parts.tokens = read_vocabulary(in, model, ids);
-  parts.model_tokens = parts.tokens.size();
+  read_vocabulary(in, model, parts, ids);
   parts.merges = read_merges(in, model, ids);
   parts.options.byte_fallback = in.flag(model, "byte_fallback", false, "model");
   parts.options.ignore_merges = in.flag(model, "ignore_merges", false, "model");
   parts.options.fuse_unknown = in.flag(model, "fuse_unk", false, "model");
   if (in.find(model, "unk_token", "model", value)) {
-    const std::string_view name = in.text(value, "unk_token");
-    const auto found = ids.find(name);
-    if (found == ids.end()) in.fail("the vocabulary lacks the unk_token " + quoted(name));
-    parts.options.unknown = found->second;
+    const auto found = ids.find(in.text(value, "unk_token"));
+    parts.options.unknown = found == ids.end() ? BpeOptions::kMissing : found->second;
   }
 }
 
-// As the reference adds tokens: one that the vocabulary holds keeps its id there, others get the next free
-// one in the order of the file; one that was added before, or that is empty, is passed over.
-void read_added_tokens(const JsonReader& in, TokenizerParts& parts, Ids& ids) {
-  Value list;
-  if (!in.find(in.root(), "added_tokens", "the file", list)) return;
-  std::unordered_map<std::string_view, bool> seen;
-  for (const Value entry : in.array(list, "added_tokens")) {
-    const std::string what = "added token " + std::to_string(seen.size());
-    const std::string_view content = in.text(in.need(entry, "content", what), "content of " + what);
-    if (content.empty() || !seen.emplace(content, true).second) continue;
-    AddedToken token;
-    token.content = content;
-    token.special = in.flag(entry, "special", false, what);
-    token.lstrip = in.flag(entry, "lstrip", false, what);
-    token.rstrip = in.flag(entry, "rstrip", false, what);
-    token.single_word = in.flag(entry, "single_word", false, what);
-    token.normalized = in.flag(entry, "normalized", !token.special, what);
-    const auto [place, fresh] = ids.emplace(content, static_cast<std::int32_t>(parts.tokens.size()));
-    if (fresh) parts.tokens.emplace_back(content);
-    token.id = place->second;
-    parts.added.push_back(std::move(token));
+// Gives added tokens their ids as the reference does: one that the vocabulary holds keeps its id there, others get the
+// next free one; where ids were left out, that is one that the vocabulary may use itself. Of one that is added again
+// the last fields hold, but what was special once stays so. The ids that files give to added tokens are not looked at.
+class AddedTokens {
+ public:
+  AddedTokens(TokenizerParts& parts, const Ids& ids) : parts_(parts), ids_(ids) {}
+
+  // Where it stands in parts.added, or beyond all.
+  std::size_t place(const AddedToken& token) const {
+    const auto found = places_.find(token.content);
+    return found == places_.end() ? parts_.added.size() : found->second;
   }
+
+  void add(AddedToken token) {
+    if (token.content.empty()) return;
+    const auto [place, fresh] = places_.emplace(token.content, parts_.added.size());
+    if (!fresh) {
+      AddedToken& old = parts_.added[place->second];
+      token.id = old.id;
+      token.file = old.file;
+      token.special = token.special || old.special;
+      old = std::move(token);
+      return;
+    }
+    const auto found = ids_.find(token.content);
+    token.id = found != ids_.end() ? found->second : std::max(most_ + 1, static_cast<std::int32_t>(ids_.size()));
+    most_ = std::max(most_, token.id);
+    const auto id = static_cast<std::size_t>(token.id);
+    if (id >= parts_.tokens.size()) parts_.tokens.resize(id + 1), parts_.present.resize(id + 1);
+    parts_.tokens[id] = token.content;
+    parts_.present[id] = true;
+    parts_.added.push_back(std::move(token));
+  }
+
+  // All special tokens with a name, or among the extra ones, as Qwen 2's class adds them again: without other fields.
+  void make_plain(const TokenizerConfig& config) {
+    const auto plain = [&](const AddedToken& token) {
+      AddedToken again;
+      again.content = token.content;
+      again.special = true;
+      if (place(token) < parts_.added.size()) add(again);
+    };
+    for (const NamedToken& name : config.named) plain(name.token);
+    for (const AddedToken& token : config.extra) plain(token);
+  }
+
+  // Adds a token unless the model lacks a row for it.
+  void add_if_there(const AddedToken& token, std::int64_t model_vocab) {
+    const auto next = static_cast<std::int64_t>(std::max(most_ + 1, static_cast<std::int32_t>(ids_.size())));
+    if (model_vocab < 0 || next < model_vocab || ids_.find(token.content) != ids_.end()) add(token);
+  }
+
+ private:
+  TokenizerParts& parts_;
+  const Ids& ids_;
+  std::map<std::string, std::size_t, std::less<>> places_;  // in parts_.added
+  std::int32_t most_ = -1;                                  // the largest id of an added token
+};
+
+// Those of tokenizer.json alone, with the ids that it gives.
+std::vector<std::pair<std::int64_t, AddedToken>> read_added_tokens(const JsonReader& in) {
+  std::vector<std::pair<std::int64_t, AddedToken>> out;
+  Value list, value;
+  if (!in.find(in.root(), "added_tokens", "the file", list)) return out;
+  for (const Value entry : in.array(list, "added_tokens")) {
+    const std::string what = "added token " + std::to_string(out.size());
+    AddedToken token = read_added_token(in, entry, what);
+    const auto place = static_cast<std::int64_t>(out.size());
+    out.emplace_back(in.find(entry, "id", what, value) ? in.integer(value, "id of " + what) : place, std::move(token));
+  }
+  return out;
+}
+
+// All files' added tokens, in the order in which transformers adds them.
+void add_tokens(const JsonReader& in, const TokenizerConfig& config, TokenizerParts& parts, const Ids& ids) {
+  AddedTokens added(parts, ids);
+  const auto own = read_added_tokens(in);
+  std::map<std::int64_t, AddedToken> listed = config.added;
+  if (config.kind == TokenizerKind::kFile) {
+    for (const auto& entry : own) added.add(entry.second);
+  }
+  if (!config.lists_added) {
+    for (const auto& [id, token] : own) listed.insert_or_assign(id, token);
+  }
+  for (auto& [id, token] : listed) {
+    token.special = token.special || std::any_of(config.named.begin(), config.named.end(), [&](const NamedToken& name) {
+      return name.token.content == token.content;
+    });
+    added.add(token);
+  }
+  const std::size_t listed_count = parts.added.size();
+  const auto is_listed = [&](const AddedToken& token) { return added.place(token) < listed_count; };
+  for (const NamedToken& name : config.named) {
+    if (is_listed(name.token)) continue;
+    name.said ? added.add(name.token) : added.add_if_there(name.token, config.model_vocab);
+  }
+  for (const AddedToken& token : config.extra) {
+    if (!is_listed(token)) added.add(token);
+  }
+  if (config.kind == TokenizerKind::kQwen2) added.make_plain(config);
+}
+
+// What a class of transformers has of its own in place of tokenizer.json's.
+void take_class(const JsonReader& in, const TokenizerConfig& config, TokenizerParts& parts, const Ids& ids) {
+  const bool characters = config.kind == TokenizerKind::kLlama || config.kind == TokenizerKind::kCodeLlama;
+  if (characters ? is_byte_level(in) : parts.options.byte_fallback) {
+    in.fail("the vocabulary is one of " + std::string(characters ? "bytes" : "characters") + ", and " +
+            config.class_name + ", which transformers takes for it, reads it as one of " +
+            (characters ? "characters" : "bytes") +
+            "; write \"tokenizer_class\": \"PreTrainedTokenizerFast\" into tokenizer_config.json");
+  }
+  parts.options = BpeOptions();
+  parts.options.byte_fallback = parts.options.fuse_unknown = characters;
+  if (config.kind != TokenizerKind::kCodeLlama) return;
+  const auto found = ids.find(config.name("unk_token").token.content);
+  parts.options.unknown = found == ids.end() ? BpeOptions::kMissing : found->second;
 }
 
 }  // namespace
 
-TokenizerParts parse_tokenizer(std::string_view json, const std::string& where) {
-  const JsonReader in(json, where + "/tokenizer.json");
+TokenizerParts parse_tokenizer(const TokenizerFiles& files, const TokenizerConfig& config, const std::string& where) {
+  const JsonReader in(files.json, where + "/tokenizer.json");
   TokenizerParts parts;
   Ids ids;
   read_model(in, parts, ids);
-  read_added_tokens(in, parts, ids);
-  read_pipeline(in, parts);
+  parts.tokens = parts.vocabulary;
+  add_tokens(in, config, parts, ids);
+  if (config.kind == TokenizerKind::kFile) {
+    read_pipeline(in, in, parts);
+    return parts;
+  }
+  take_class(in, config, parts, ids);
+  read_pipeline(JsonReader(class_pipeline(config), config.class_name), in, parts);
+  if (config.kind != TokenizerKind::kCodeLlama) return parts;
+  parts.before.clear(), parts.after.clear();
+  for (const AddedToken& token : parts.added) {
+    if (token.content == config.name("bos_token").token.content) parts.before = {token.id};
+  }
   return parts;
-}
-
-SpecialNames parse_tokenizer_config(std::string_view json, const std::string& where) {
-  SpecialNames names;
-  if (json.empty()) return names;
-  const JsonReader in(json, where + "/tokenizer_config.json");
-  const auto read = [&](const char* key, SpecialNames::Name& name) {
-    Value value;
-    name.said = in.object(in.root(), "the file").at_key(key).error() == simdjson::SUCCESS;
-    if (!in.find(in.root(), key, "the file", value)) return;
-    if (value.is_object()) value = in.need(value, "content", key);
-    name.text = in.text(value, key);
-  };
-  read("eos_token", names.eos);
-  read("bos_token", names.bos);
-  read("pad_token", names.pad);
-  return names;
 }
 
 }  // namespace nudge

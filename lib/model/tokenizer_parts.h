@@ -1,4 +1,4 @@
-// What tokenizer.json says, read and checked: the parts that Tokenizer puts together.
+// What a folder's files say, read and checked: the parts that Tokenizer puts together.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,17 @@
 #include "lib/model/normalizer.h"
 #include "lib/model/pretokenize.h"
 #include "lib/model/token_decoder.h"
+#include "lib/model/tokenizer_config.h"
 
 namespace nudge {
 
 struct TokenizerParts {
-  std::vector<std::string> tokens;      // the vocabulary's texts by id, added tokens behind it
-  std::size_t model_tokens = 0;         // how many of them the vocabulary holds
+  std::vector<std::string> vocabulary;  // the model's texts by id; empty where an id is left out
+  std::vector<std::string> tokens;      // likewise with the added tokens
+  std::vector<bool> present;            // by id: there is a token
   std::vector<BpeMerge> merges;         // in order of rank
   BpeOptions options;
-  std::vector<AddedToken> added;        // ids as the reference gives them: the file's own are not looked at
+  std::vector<AddedToken> added;        // in the order in which they were added
   std::vector<NormalizerStep> normalizer;
   std::vector<PreTokenizer::Step> steps;
   std::vector<DecoderStep> decoder;
@@ -28,18 +30,6 @@ struct TokenizerParts {
 };
 
 // Error kBadInput: "WHERE/tokenizer.json: cause".
-TokenizerParts parse_tokenizer(std::string_view json, const std::string& where);
-
-struct SpecialNames {
-  // The token's text; `said` is false where the configuration does not speak of it, and an empty text is none.
-  struct Name {
-    std::string text;
-    bool said = false;
-  };
-  Name eos, bos, pad;
-};
-
-// Error kBadInput: "WHERE/tokenizer_config.json: cause". An empty `json` says nothing.
-SpecialNames parse_tokenizer_config(std::string_view json, const std::string& where);
+TokenizerParts parse_tokenizer(const TokenizerFiles& files, const TokenizerConfig& config, const std::string& where);
 
 }  // namespace nudge

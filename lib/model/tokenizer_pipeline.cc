@@ -214,6 +214,25 @@ void read_decoder(const JsonReader& in, TokenizerParts& parts) {
   if (parts.decoder.empty()) parts.pipeline += "decoder none\n";
 }
 
+std::int32_t id_in_template(const JsonReader& in, Value value, const std::string& what, const TokenizerParts& parts) {
+  const std::int64_t id = in.integer(value, what);
+  if (id < 0 || id >= static_cast<std::int64_t>(parts.tokens.size())) {
+    in.fail("the template has the id " + std::to_string(id) + ", which no token has");
+  }
+  return static_cast<std::int32_t>(id);
+}
+
+// BertProcessing and RobertaProcessing: a token before the text and one behind it, each as its text and id.
+void read_ends(const JsonReader& in, Value part, TokenizerParts& parts) {
+  const auto id_of = [&](const char* key) {
+    const auto pair = in.array(in.need(part, key, "post_processor"), key);
+    if (pair.size() != 2) in.fail(std::string(key) + " of post_processor is not a text and an id");
+    return id_in_template(in, pair.at(1), std::string("the id of ") + key, parts);
+  };
+  parts.before.insert(parts.before.begin(), id_of("cls"));
+  parts.after.push_back(id_of("sep"));
+}
+
 // The template for one text: special tokens, the text once, special tokens.
 void read_template(const JsonReader& in, Value part, TokenizerParts& parts) {
   const Value known = in.need(part, "special_tokens", "TemplateProcessing");
@@ -229,11 +248,7 @@ void read_template(const JsonReader& in, Value part, TokenizerParts& parts) {
     const std::string name(in.text(in.need(value, "id", "SpecialToken"), "the id of a SpecialToken"));
     const Value token = in.need(known, name.c_str(), "special_tokens of the template");
     for (const Value entry : in.array(in.need(token, "ids", name), "ids of " + name)) {
-      const std::int64_t id = in.integer(entry, "an id of " + name);
-      if (id < 0 || id >= static_cast<std::int64_t>(parts.tokens.size())) {
-        in.fail("the template has the id " + std::to_string(id) + ", which no token has");
-      }
-      (texts == 0 ? before : after).push_back(static_cast<std::int32_t>(id));
+      (texts == 0 ? before : after).push_back(id_in_template(in, entry, "an id of " + name, parts));
     }
   }
   if (texts != 1) in.fail("a template that does not hold the text exactly once is not supported");
@@ -243,14 +258,24 @@ void read_template(const JsonReader& in, Value part, TokenizerParts& parts) {
 
 }  // namespace
 
-void read_pipeline(const JsonReader& in, TokenizerParts& parts) {
+bool is_byte_level(const JsonReader& in) {
+  Value root;
+  bool found = false;
+  if (!in.find(in.root(), "pre_tokenizer", "the file", root)) return false;
+  each_of(in, root, "pre_tokenizer", "pretokenizers",
+          [&](std::string_view type, Value) { found = found || type == "ByteLevel"; });
+  return found;
+}
+
+void read_pipeline(const JsonReader& in, const JsonReader& file, TokenizerParts& parts) {
   read_normalizer(in, parts);
   read_pre_tokenizer(in, parts);
   Value part;
-  if (in.find(in.root(), "post_processor", "the file", part)) {
-    each_of(in, part, "post_processor", "processors", [&](std::string_view type, Value processor) {
-      if (type == "TemplateProcessing") return read_template(in, processor, parts);
-      if (type != "ByteLevel") refuse(in, "post_processor", type);  // ByteLevel moves offsets, never ids
+  if (file.find(file.root(), "post_processor", "the file", part)) {
+    each_of(file, part, "post_processor", "processors", [&](std::string_view type, Value processor) {
+      if (type == "TemplateProcessing") return read_template(file, processor, parts);
+      if (type == "BertProcessing" || type == "RobertaProcessing") return read_ends(file, processor, parts);
+      if (type != "ByteLevel") refuse(file, "post_processor", type);  // ByteLevel moves offsets, never ids
     });
   }
   read_decoder(in, parts);

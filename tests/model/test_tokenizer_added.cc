@@ -32,6 +32,14 @@ TEST_CASE("an added token that the vocabulary holds keeps its id, others get the
   CHECK(fixture.make().vocab_size() == 259);
 }
 
+TEST_CASE("of a token that is added again the last fields hold, but special it stays") {  // as tokenizers 0.23
+  TokenizerFixture fixture;
+  fixture.added = R"([{"id":256,"content":"<x>","special":true},{"id":257,"content":"<x>","lstrip":true}])";
+  CHECK(fixture.encode("a <x>") == Ids{64, 256});
+  CHECK(fixture.make().is_special(256));
+  CHECK(fixture.make().vocab_size() == 257);
+}
+
 TEST_CASE("the leftmost added token is taken, and the longest that starts there") {
   TokenizerFixture fixture;
   fixture.added = R"([{"content":"aa"},{"content":"aab"},{"content":"bc"},{"content":"aabcd"}])";
@@ -117,6 +125,15 @@ TEST_CASE("a template puts its tokens around a text, on request only") {
   CHECK(fixture.make().encode("a", true) == Ids{256, 7, 64, 256, 7});
 }
 
+TEST_CASE("BertProcessing and RobertaProcessing put a token before a text and one behind it") {
+  for (const char* type : {"BertProcessing", "RobertaProcessing"}) {
+    TokenizerFixture fixture;
+    fixture.post_processor = std::string(R"({"type":")") + type + R"(","sep":["b",65],"cls":["a",64]})";
+    CHECK(fixture.make().encode("c", true) == Ids{64, 66, 65});
+    CHECK(fixture.encode("c") == Ids{66});
+  }
+}
+
 TEST_CASE("the configuration names the ending, beginning and padding tokens, as texts or objects") {
   TokenizerFixture fixture;
   fixture.added = R"([{"content":"<e>","special":true},{"content":"<b>","special":true}])";
@@ -175,6 +192,7 @@ TEST_CASE("the digest changes with anything that changes ids or texts") {
   CHECK(changed([](auto& f) { f.model_options = "\"ignore_merges\":true,"; }));
   CHECK(changed([](auto& f) { f.model_options = "\"unk_token\":\"a\","; }));
   CHECK(changed([](auto& f) { f.model_options = "\"fuse_unk\":true,"; }));
-  CHECK_FALSE(changed([](auto& f) { f.config = R"({"eos_token":"a"})"; }));
+  CHECK(changed([](auto& f) { f.config = R"({"eos_token":"a"})"; }));  // is found in texts, then
+  CHECK_FALSE(changed([](auto& f) { f.config = R"({"model_max_length":7})"; }));
   CHECK_FALSE(changed([](auto& f) { f.post_processor = R"({"type":"ByteLevel"})"; }));
 }

@@ -192,3 +192,42 @@ TEST_CASE("a text that is not UTF-8 is refused with the place") {
   CHECK(message_of([&] { tokenizer.encode("ab\xFFzz"); }) == "the text is not UTF-8 at byte 2");
   CHECK_THROWS_AS(tokenizer.encode("\xC3"), Error);
 }
+
+namespace {
+
+// Characters alone, without a decoder.
+Tokenizer small(const std::string& vocab, const std::string& added = "[]", const std::string& options = "") {
+  return Tokenizer::from_json("{\"added_tokens\":" + added + ",\"model\":{\"vocab\":" + vocab +
+                                  ",\"merges\":[]" + options + "}}", "", "f");
+}
+
+}  // namespace
+
+TEST_CASE("ids may be left out of a vocabulary, and of equal texts the last holds") {  // as tokenizers 0.23
+  const Tokenizer gap = small(R"({"a":0,"b":2})");
+  CHECK(gap.encode("ab") == Ids{0, 2});
+  CHECK(gap.vocab_size() == 3);
+  CHECK(gap.decode(Ids{0, 1, 2, 7}, false) == "a b");
+  CHECK(gap.token_bytes(1) == "");
+  const Tokenizer twice = small(R"({"a":0,"b":1,"a":2})");
+  CHECK(twice.encode("ab") == Ids{2, 1});
+  CHECK(twice.decode(Ids{0, 1, 2}, false) == "b a");
+}
+
+TEST_CASE("where ids are left out, added tokens are numbered from the count of tokens") {  // as tokenizers 0.23
+  const std::string added = R"([{"content":"<x>","special":true},{"content":"<y>","special":true}])";
+  const Tokenizer near = small(R"({"a":0,"b":2})", added);
+  CHECK(near.encode("ab<x><y>") == Ids{0, 2, 2, 3});
+  CHECK(near.decode(Ids{2, 3, 0, 1}, true) == "a");
+  CHECK(near.vocab_size() == 4);
+  const Tokenizer far = small(R"({"a":0,"b":9})", added);
+  CHECK(far.encode("ab<x><y>") == Ids{0, 9, 2, 3});
+  CHECK(far.vocab_size() == 10);
+}
+
+TEST_CASE("an unk_token that the vocabulary lacks is an error where it is needed") {  // as tokenizers 0.23
+  const Tokenizer tokenizer = small(R"({"a":0})", "[]", R"(,"unk_token":"<unk>")");
+  CHECK(tokenizer.encode("a") == Ids{0});
+  CHECK(message_of([&] { tokenizer.encode("ab"); }) ==
+        "the text holds a character without a token, and the vocabulary lacks the unk_token for it");
+}
