@@ -5,7 +5,9 @@ cat > in.jsonl <<'END'
 {"id":"é/0","logprobs":[-1.2345678,1e-7,0.0,1e-45,3.4028235e38,7.038531e-26,16777216,-3.0517578e-05],"seed":9007199254740991,"prompt":"the film was","response":" superb.","reward":0.25,"own":{"a":[null,true,"\u0000\ud83d\ude00"]}}
 END
 judged --arg field gold < in.jsonl > out.jsonl
-one_field() { jq -e -n --slurpfile a in.jsonl --slurpfile b out.jsonl '($b[0] | del(.gold)) == $a[0] and $b[0].gold == 0.7'; }
+one_field() {
+  jq -e -n --slurpfile a in.jsonl --slurpfile b out.jsonl '($b[0] | del(.gold)) == $a[0] and $b[0].gold == 0.7'
+}
 ok "one field is added" one_field
 
 # The text of the numbers too (jq 1.6's own comparison couldn't tell a rounded one). Their spelling is jq's: 1e-7 is
