@@ -1,6 +1,7 @@
 // How far policies are from each other and from the reference, from trajectories and the policies themselves.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 
@@ -134,7 +135,8 @@ int main(int argc, char** argv) {
   tool.option("--old", old_folder, "model folder of the policy that sampled")
       .placeholder("FOLDER").needs("--new").neutral();
   tool.option("--new", new_folder, "model folder of the policy to compare with it").placeholder("FOLDER").neutral();
-  tool.option("--clip", clip, "count ratios outside 1 - EPS to 1 + EPS").placeholder("EPS").at_least(0);
+  const Option& clipped =
+      tool.option("--clip", clip, "count ratios outside 1 - EPS to 1 + EPS").placeholder("EPS").at_least(0);
   tool.group("Output");
   tool.option("--json", json, "JSON on stdout in place of tables");
   tool.option("--html", page, "write a page with tables and plots as well").placeholder("FILE").neutral();
@@ -171,6 +173,9 @@ int main(int argc, char** argv) {
     const std::vector<FileReport> reports = read_reports(tool, streams, policies, responses);
     check_same_evaluators(reports);
     for (const FileReport& r : reports) warn_of_bias(tool, r);
+    const bool ratios = std::ranges::any_of(reports, [](const FileReport& r) { return r.old_new.tokens() > 0; });
+    if (clipped.given() && !ratios)
+      tool.warn("--clip did nothing: no record tells of a second policy, so there are no ratios; leave it out, or give --new");
     const std::vector<ReportSection> sections = report_sections(reports, clip);
     const bool unicode = !ascii && locale_is_utf8(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"));
     const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);

@@ -53,11 +53,16 @@ Description about() {
                         "peek --json scored.jsonl.zst | jq .fields.reward.values.mean"}}};
 }
 
+// They are shown in colour alone.
+bool shows_tokens(const Options& o) {
+  return o.colour == Colour::kAlways || (o.colour == Colour::kAuto && ::isatty(STDOUT_FILENO) == 1);
+}
+
 std::string report(const Options& o, const Summary& summary, const std::vector<StreamInfo>& streams,
                    const std::optional<Tokenizer>& tokenizer) {
   if (o.json) return summary_json(summary, streams);
   std::string out = describe_streams(streams) + describe_fields(summary);
-  const bool colour = o.colour == Colour::kAlways || (o.colour == Colour::kAuto && ::isatty(STDOUT_FILENO));
+  const bool colour = shows_tokens(o);
   TokenText text;
   if (tokenizer) {
     text = [&](std::int32_t id) { return tokenizer->token_bytes(id); };
@@ -93,21 +98,33 @@ int main(int argc, char** argv) {
   input_files(tool, o.files);
   tool.group("Samples");
   tool.option("-n,--samples", o.samples.count, "records to show").at_least(0).at_most(1e6);
-  tool.option("--random", o.samples.random, "draw them from all records instead of taking the first");
+  const Option& random =
+      tool.option("--random", o.samples.random, "draw them from all records instead of taking the first");
   seed_option(tool, o.samples.seed).needs("--random");
   using enum TokenFigure;
-  tool.choice("--by", o.by, {{"logprobs", kLogProbs}, {"advantages", kAdvantages}, {"kl", kKl}},
-              "the figure that colours tokens").excludes("--json");
-  tool.option("--tokenizer", o.tokenizer, "model folder whose tokenizer shows the tokens as text instead of their ids")
-      .placeholder("FOLDER").excludes("--json");
+  const Option& by = tool.choice("--by", o.by, {{"logprobs", kLogProbs}, {"advantages", kAdvantages}, {"kl", kKl}},
+                                 "the figure that colours tokens").excludes("--json");
+  const Option& tokenizer_folder =
+      tool.option("--tokenizer", o.tokenizer, "model folder whose tokenizer shows the tokens as text instead of their ids")
+          .placeholder("FOLDER").excludes("--json");
   tool.group("Output");
   tool.option("--json", o.json, "write one JSON object instead of words");
-  tool.choice("--color", o.colour, {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}},
-              "colour tokens: where stdout is a terminal, always, or never").excludes("--json");
+  const Option& color =
+      tool.choice("--color", o.colour,
+                  {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}},
+                  "show tokens in colour: where stdout is a terminal, always, or never").excludes("--json");
   tool.option("--verify", o.verify, "only tell what is damaged, missing or there twice; nothing where all is well")
       .excludes("--json").excludes("--samples").excludes("--random").excludes("--by").excludes("--tokenizer")
       .excludes("--color");
+  tool.after_parsing([&] {
+    refuse_unread({&random, &by, &tokenizer_folder, &color}, o.samples.count == 0, "--samples 0 shows no record");
+    refuse_unread({&by, &tokenizer_folder}, o.colour == Colour::kNever, "--color never shows no tokens");
+  });
   return tool.run(argc, argv, [&] {
+    if (!shows_tokens(o))
+      for (const Option* option : {&by, &tokenizer_folder})
+        if (option->given())
+          tool.warn(option->shown_name() + " does nothing where stdout is no terminal; --color always shows the tokens");
     if (o.verify) return verify(tool, o);
     std::optional<Tokenizer> tokenizer;
     if (!o.tokenizer.empty()) tokenizer.emplace(Tokenizer::load(o.tokenizer));

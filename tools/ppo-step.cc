@@ -13,12 +13,6 @@ using namespace nudge;
 
 namespace {
 
-// Options that an objective, or a fixed controller, would leave unread.
-void refuse_unread(const std::vector<const Option*>& options, bool unread, const std::string& why) {
-  for (const Option* option : options)
-    if (unread && option->given()) usage_error(option->shown_name() + ": " + why, "leave it out");
-}
-
 void objective_options(Tool& tool, PpoRunOptions& o) {
   PpoOptions& p = o.ppo;
   tool.group("Objective");
@@ -63,30 +57,50 @@ void reward_options(Tool& tool, PpoRunOptions& o) {
       .at_least(0);
   tool.choice("--kl-control", o.reward_kl.kind, {{"fixed", KlControl::kFixed}, {"adaptive", KlControl::kAdaptive}},
               "adaptive: beta (1 + clip(KL/target - 1, 0.2) n/horizon)");
-  tool.option("--kl-target", o.reward_kl.target, "its target, nats per sequence").above(0);
-  tool.option("--kl-horizon", o.reward_kl.horizon, "its horizon, sequences").above(0);
+  const Option& target =
+      tool.option("--kl-target", o.reward_kl.target, "adaptive: its target, nats per sequence").above(0);
+  const Option& horizon = tool.option("--kl-horizon", o.reward_kl.horizon, "adaptive: its horizon, sequences").above(0);
   tool.option("--gamma", p.gamma, "discount per token").at_least(0).at_most(1);
-  tool.option("--lambda", p.lambda, "GAE's; 1 is the plain discounted return").at_least(0).at_most(1);
-  tool.option("--no-whiten", p.whiten, "leave the advantages as they are");
+  const Option& lambda =
+      tool.option("--lambda", p.lambda, "GAE's; 1 is the plain discounted return").at_least(0).at_most(1);
+  const Option& no_whiten = tool.option("--no-whiten", p.whiten, "leave the advantages as they are");
   tool.option("--whiten-rewards", p.whiten_rewards, "scale the per-token rewards to unit variance");
+  tool.after_parsing([&] {
+    refuse_unread({&target, &horizon}, o.reward_kl.kind == KlControl::kFixed, "only --kl-control adaptive has one");
+    refuse_unread({&lambda, &no_whiten}, p.objective == Objective::kReinforce,
+                  "--objective reinforce weighs each token with the whole return as it is");
+  });
 }
 
 void training_options(Tool& tool, PpoRunOptions& o) {
   PpoOptions& p = o.ppo;
   tool.group("Training");
-  tool.option("--epochs", p.epochs, "passes over the trajectories; reinforce makes one update of all").at_least(1);
-  tool.option("--minibatch", p.minibatch, "sequences per update; reinforce takes all").at_least(1);
+  const Option& epochs =
+      tool.option("--epochs", p.epochs, "passes over the trajectories; not for reinforce, which makes one update of all")
+          .at_least(1);
+  const Option& minibatch =
+      tool.option("--minibatch", p.minibatch, "sequences per update; not for reinforce, which takes all").at_least(1);
   tool.option("--lr", p.rate, "the policy's learning rate").at_least(0).at_most(1e3);
-  tool.option("--critic-lr", p.critic_rate, "the critic's").at_least(0).at_most(1e3);
+  const Option& critic_rate =
+      tool.option("--critic-lr", p.critic_rate, "that of a critic of its own").at_least(0).at_most(1e3);
   tool.option("--beta1", o.adam.beta1, "AdamW").at_least(0).at_most(kMostBeta);
   tool.option("--beta2", o.adam.beta2, "AdamW").at_least(0).at_most(kMostBeta);
   tool.option("--eps", o.adam.eps, "AdamW").at_least(kLeastEps);
   tool.option("--weight-decay", o.adam.weight_decay, "AdamW").at_least(0);
   tool.option("--max-norm", p.max_norm, "norm that the gradient of policy and critic is clipped to; 0: not")
       .at_least(0);
-  tool.option("--target-kl", p.target_kl, "stop when a minibatch's approxkl exceeds this; 0: never").at_least(0);
+  const Option& target_kl =
+      tool.option("--target-kl", p.target_kl, "stop when a minibatch's approxkl exceeds this; 0: never").at_least(0);
   seed_option(tool, p.seed);
   groups_option(tool, p.groups);
+  tool.after_parsing([&] {
+    const bool reinforce = p.objective == Objective::kReinforce;
+    refuse_unread({&epochs, &minibatch}, reinforce, "--objective reinforce makes one update of all trajectories");
+    refuse_unread({&critic_rate}, reinforce, "--objective reinforce has no critic");
+    refuse_unread({&critic_rate}, o.critic == CriticKind::kShared, "a shared critic learns at the policy's rate");
+    // Of another policy's samples it may be anything.
+    refuse_unread({&target_kl}, reinforce && !o.off_policy, "before the one update of --objective reinforce approxkl is 0");
+  });
 }
 
 }  // namespace
@@ -122,9 +136,12 @@ int main(int argc, char** argv) {
                   "what the critic starts from where the policy has none yet: the reward model")
           .placeholder("FOLDER")
           .neutral();
-  tool.choice("--critic", options.critic, {{"own", CriticKind::kOwn}, {"shared", CriticKind::kShared}},
-              "a network of its own, or a value head on the policy's trunk");
+  const Option& critic =
+      tool.choice("--critic", options.critic, {{"own", CriticKind::kOwn}, {"shared", CriticKind::kShared}},
+                  "a network of its own, or a value head on the policy's trunk");
   tool.after_parsing([&] {
+    refuse_unread({&critic, &critic_init}, options.ppo.objective == Objective::kReinforce,
+                  "--objective reinforce has no critic");
     refuse_unread({&critic_init}, options.critic == CriticKind::kShared, "a shared critic starts from the policy");
   });
   tool.option("--off-policy", options.off_policy,

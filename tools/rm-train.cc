@@ -97,6 +97,8 @@ int main(int argc, char** argv) {
     const RewardData data = reward_data(preferences.records, model, dialogues, skip_long, "the input");
     warn_of_skipped(tool, data.skipped, data.records, "the input");
     warn_of_identical(tool, data.identical, data.pairs, "the input");
+    if (options.loss.margin_weight > 0 && !data.margins())
+      tool.warn("--margin did nothing: no pair has a \"margin\" other than 0; leave it out, or add one as label --by does");
     std::optional<RewardData> unseen;
     if (!held_out.empty()) {
       const LoadedRecords more = load_records(tool, {held_out}, salvage);
@@ -104,6 +106,7 @@ int main(int argc, char** argv) {
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
       warn_of_identical(tool, unseen->identical, unseen->pairs, held_out);
     }
+    warn_of_unused_format(tool, chat_format, dialogues.met());
     StepReport steps(tool, metrics, "loss");
     TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
     const RewardReport report = run_rm(model, data, unseen ? &*unseen : nullptr, samples ? &*samples : nullptr, options,

@@ -70,6 +70,9 @@ int main(int argc, char** argv) {
     Model model = load_model(options.policy, HeadKind::kLanguage, dtype);
     tool.warn_all(model.remarks);
     Rollout rollout(model, options);
+    if (g.sampling.temperature == 0 && (g.sampling.top_k > 0 || g.sampling.top_p < 1))
+      tool.warn("--top-k and --top-p do nothing at temperature 0, which takes the most probable token; leave them out, or "
+                "raise --temperature");
     Provenance provenance(tool.provenance());
     provenance.input("policy", rollout.policy_digest());
     catch_stops();
@@ -101,6 +104,7 @@ int main(int argc, char** argv) {
     set_origin(out, origin_of(in, streams, provenance, "prompts"));
     finish_output(out, in);
     const auto& t = rollout.tally();
+    if (t.trajectories > 0) warn_of_unused_format(tool, options.chat_format, rollout.met_dialogues());
     tool.tally({{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}},
                {}, true);
   });

@@ -45,11 +45,15 @@ int main(int argc, char** argv) {
   input_files(tool, streams.files);
   tool.group("Models");
   tool.option("--reward-model", reward_model, "folder of the reward model").placeholder("FOLDER").neutral();
-  tool.option("--ref", reference, "folder of the reference policy, for ref_logprobs").placeholder("FOLDER").neutral();
-  tool.choice("--missing-end", options.missing_end,
-              {{"keep", MissingEnd::kKeep}, {"replace", MissingEnd::kReplace}, {"subtract", MissingEnd::kSubtract}},
-              "what becomes of the score of a response cut by its length: kept, replaced by --missing-end-value, or "
-              "that subtracted");
+  const Option& ref = tool.option("--ref", reference, "folder of the reference policy, for ref_logprobs")
+                          .placeholder("FOLDER")
+                          .neutral();
+  const Option& missing_end =
+      tool.choice("--missing-end", options.missing_end,
+                  {{"keep", MissingEnd::kKeep}, {"replace", MissingEnd::kReplace}, {"subtract", MissingEnd::kSubtract}},
+                  "what becomes of the score of a response cut by its length: kept, replaced by --missing-end-value, or "
+                  "that subtracted")
+          .needs("--reward-model");
   Option& value = tool.option("--missing-end-value", options.missing_end_value, "the score that replaces, or the penalty")
                       .needs("--missing-end").shown_default("replace: -1; subtract: 1");
   tool.after_parsing([&] {
@@ -60,7 +64,7 @@ int main(int argc, char** argv) {
     if (subtract && options.missing_end_value < 0)
       usage_error("--missing-end-value: a penalty below 0 would reward what it is to deter");
   });
-  chat_format_option(tool, options.chat_format);
+  chat_format_option(tool, options.chat_format).needs("--reward-model");  // only pairs may be dialogues
   shard_option(tool, streams.shard);
   output_options(tool, streams);
   tool.group("Running");
@@ -128,6 +132,11 @@ int main(int argc, char** argv) {
     std::string more;
     const Calibration c = calibrate(scorer.chosen(), scorer.rejected(), kCalibrationBins, scorer.identical());
     warn_of_identical(tool, static_cast<std::int64_t>(c.identical), static_cast<std::int64_t>(c.pairs), "the input");
+    if (out.records() > 0) warn_of_unused_format(tool, options.chat_format, scorer.met_dialogues());
+    if (c.pairs > 0 && scorer.trajectories() == 0)
+      for (const Option* option : {&ref, &missing_end})
+        if (option->given())
+          tool.warn(option->shown_name() + " did nothing: no record is a trajectory; leave it out for preference pairs");
     if (c.pairs > 0) {
       more = accuracy_words(c);
     } else if (!reward_model.empty() && out.records() > 0) {

@@ -71,8 +71,9 @@ int main(int argc, char** argv) {
   tool.group("Model and data");
   tool.option("--init", init, "model folder to start from; new: a new model").required()
       .placeholder("FOLDER").neutral();
-  tool.choice("--loss-on", options.loss_on_all, {{"completion", false}, {"all", true}},
-              "tokens that are learnt of a prompt and its completion");
+  const Option& loss_on =
+      tool.choice("--loss-on", options.loss_on_all, {{"completion", false}, {"all", true}},
+                  "tokens that are learnt of a prompt and its completion");
   tool.option("--held-out", held_out, "records to measure the loss on, before and after")
       .placeholder("FILE").neutral();
   chat_format_option(tool, options.chat_format);
@@ -127,6 +128,11 @@ int main(int argc, char** argv) {
       unseen = sft_data(load_records(tool, {held_out}, salvage).records, *model, options, held_out);
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
     }
+    const auto either = [&](bool SftData::*has) { return data.*has || (unseen && (*unseen).*has); };
+    warn_of_unused_format(tool, options.chat_format, either(&SftData::dialogues));
+    if (loss_on.given() && !either(&SftData::prompts))
+      tool.warn("--loss-on did nothing: no record has a prompt, and of a text all tokens are learnt; leave it out, or give "
+                "{\"prompt\",\"completion\"}");
     StepReport steps(tool, metrics, "loss/train");
     TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
     const SftReport report =

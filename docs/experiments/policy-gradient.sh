@@ -59,10 +59,11 @@ train() {
   case $arm in
     reinforce) options=(--objective reinforce) batches=5 ;;
     baseline) options=(--objective reinforce --baseline) batches=5 ;;
-    once) options=(--objective clip --epochs 1 --minibatch "$quarter") ;;
-    unclipped) options=(--objective is --epochs 4 --minibatch "$quarter") ;;
-    clip) options=(--objective clip --epochs 4 --minibatch "$quarter") ;;
+    once) options=(--objective clip --epochs 1) ;;
+    unclipped) options=(--objective is --epochs 4) ;;
+    clip) options=(--objective clip --epochs 4) ;;
   esac
+  [ "$batches" = 5 ] || options+=(--minibatch "$quarter" --critic-init rm --critic-lr 1e-3)
   steps=$((steps * batches))
   local n=$((PG_PROMPTS / batches)) policy=base
   mkdir "$out"
@@ -70,8 +71,8 @@ train() {
     sed -n "$((i * n + 1)),$(((i + 1) * n))p" prompts.jsonl |
       rollout -q -z --policy "$policy" -n 6 --max-tokens 32 --seed $((seed * 1000 + i)) |
       scored -z -o "$out/samples.zst" --force
-    ppo-step -q --policy "$policy" --critic-init rm --kl-beta 0.1 "${options[@]}" --lr "$rate" --critic-lr 1e-3 \
-      --seed "$seed" --metrics "$out/metrics.jsonl" "$out/samples.zst" -o "$out/p$((i + 1))"
+    ppo-step -q --policy "$policy" --kl-beta 0.1 "${options[@]}" --lr "$rate" --seed "$seed" \
+      --metrics "$out/metrics.jsonl" "$out/samples.zst" -o "$out/p$((i + 1))"
     zstdcat "$out/samples.zst" | judge | jq -r '[.reward, .gold] | @tsv' |
       awk -v OFS='\t' -v round=$((i / batches)) '{print round, $0}' >> "$out/curve"
     if [ $i = $((steps / 2)) ]; then mv "$out/p$i" "$out/half" 2> "$out/log" || cp -r base "$out/half"
@@ -107,12 +108,12 @@ gradients() {
     case $estimator in
       reinforce) options=(--objective reinforce) ;;
       baseline) options=(--objective reinforce --baseline) ;;
-      clip) options=(--objective clip --epochs 1 --c1 0 --critic-init rm --critic-lr 0) ;;
+      clip) options=(--objective clip --epochs 1 --minibatch 100000 --c1 0 --critic-init rm --critic-lr 0) ;;
     esac
     for file in "$dir/pool" "$dir"/batch-*; do
       rm -f "$dir/metrics"
-      ppo-step -q --policy "$policy" "${options[@]}" --kl-beta 0.1 --lr 0 --beta1 0 --minibatch 100000 \
-        --metrics "$dir/metrics" "$file" -o "$dir/step" --force
+      ppo-step -q --policy "$policy" "${options[@]}" --kl-beta 0.1 --lr 0 --beta1 0 --metrics "$dir/metrics" \
+        "$file" -o "$dir/step" --force
       # Times the length: the programs divide by tokens, the textbook by trajectories. The mean of the others
       # is the unbiased baseline: n/(n-1) of what --baseline gives.
       jq -r --arg what "$name $estimator $seed $(basename "$file" | sed 's/-.*//')" --arg estimator $estimator \

@@ -199,6 +199,11 @@ std::string Option::bounds() const {
   return text;
 }
 
+void refuse_unread(const std::vector<const Option*>& options, bool unread, const std::string& why) {
+  for (const Option* option : options)
+    if (unread && option->given()) usage_error(option->shown_name() + ": " + why, "leave it out");
+}
+
 void Option::assign(const std::string& text) {
   if (binding_.repeatable && !given_) binding_.clear();
   given_ = true;

@@ -88,6 +88,9 @@ class Option {
   std::vector<std::string> choices_, excludes_, needs_;
 };
 
+// Misuse where `unread`: `options` would do nothing then, for the cause `why`, and one of them was given.
+void refuse_unread(const std::vector<const Option*>& options, bool unread, const std::string& why);
+
 // Shortest decimal text that reads back to the same number.
 std::string number_text(double x);
 std::string number_text(float x);

@@ -8,7 +8,8 @@
 namespace nudge {
 namespace {
 
-std::vector<ChatMessage> messages_of(const Record& record, const char* key) {
+std::vector<ChatMessage> messages_of(const Record& record, const char* key, bool& met) {
+  met = true;
   std::vector<ChatMessage> out;
   for (Message& m : record.messages(key)) out.push_back({std::move(m.role), std::move(m.content)});
   return out;
@@ -49,14 +50,14 @@ std::string Dialogues::content(const ChatMessage& message) const {
 }
 
 std::string Dialogues::prompt(const Record& record, const char* key) const {
-  return record.is_array(key) ? rendered(record, key, messages_of(record, key)) : record.text(key);
+  return record.is_array(key) ? rendered(record, key, messages_of(record, key, met_)) : record.text(key);
 }
 
 std::string Dialogues::answer(const Record& record, const char* key, const char* prompt) const {
   if (!record.is_array(key)) return record.text(key);
-  const auto messages = messages_of(record, key);
+  const auto messages = messages_of(record, key, met_);
   std::vector<ChatMessage> before;
-  if (messages.size() > 1 && record.is_array(prompt)) before = messages_of(record, prompt);
+  if (messages.size() > 1 && record.is_array(prompt)) before = messages_of(record, prompt, met_);
   if (messages.size() != before.size() + 1 || messages.back().role != "assistant" ||
       !std::equal(before.begin(), before.end(), messages.begin(), same)) {
     record.fail(key, std::string("has to be one message of the assistant, or to begin with the messages of \"") +
@@ -66,7 +67,7 @@ std::string Dialogues::answer(const Record& record, const char* key, const char*
 }
 
 std::pair<std::string, std::string> Dialogues::whole(const Record& record, const char* key) const {
-  const auto messages = messages_of(record, key);
+  const auto messages = messages_of(record, key, met_);
   if (messages.back().role != "assistant") record.fail(key, "doesn't end with a message of the assistant");
   return {rendered(record, key, std::span(messages).first(messages.size() - 1)), content(messages.back())};
 }
@@ -76,13 +77,19 @@ void append_end(const Model& model, std::vector<std::int32_t>& ids) {
   if (end >= 0 && (ids.empty() || !model.ends(ids.back()))) ids.push_back(end);
 }
 
-void chat_format_option(Tool& tool, std::string& format) {
-  tool.option("--chat-format", format, "how messages become text, by name: see README.md")
-      .placeholder("NAME")
-      .shown_default("the model's own");
+Option& chat_format_option(Tool& tool, std::string& format) {
   tool.after_parsing([&format] {
     if (!format.empty()) named_chat_format(format);
   });
+  return tool.option("--chat-format", format, "how messages become text, by name: see README.md")
+      .placeholder("NAME")
+      .shown_default("the model's own");
+}
+
+void warn_of_unused_format(Tool& tool, const std::string& format, bool met_dialogues) {
+  if (format.empty() || met_dialogues) return;
+  tool.warn("--chat-format " + format +
+            " did nothing: no record is a dialogue; leave it out, or give lists of {\"role\",\"content\"}");
 }
 
 }  // namespace nudge

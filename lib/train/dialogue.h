@@ -27,6 +27,9 @@ class Dialogues {
   // also begin with the messages of `prompt`, a dialogue.
   std::string answer(const Record& record, const char* key, const char* prompt) const;
 
+  // Whether any field was a list of messages so far, which alone are what a format is for.
+  bool met() const { return met_; }
+
   // A field with a whole dialogue: what precedes the assistant's last message, rendered, and that message.
   std::pair<std::string, std::string> whole(const Record& record, const char* key) const;
 
@@ -37,6 +40,7 @@ class Dialogues {
   const Tokenizer& tokenizer_;
   std::optional<ChatFormat> format_;
   std::string why_;  // there is none
+  mutable bool met_ = false;
 };
 
 // Appends the token that ends an answer, Model::end(), where there is one and the ids don't end with an ending token
@@ -44,6 +48,8 @@ class Dialogues {
 void append_end(const Model& model, std::vector<std::int32_t>& ids);
 
 // Registers --chat-format. Error kUsage after parsing: no format has this name.
-void chat_format_option(Tool& tool, std::string& format);
+Option& chat_format_option(Tool& tool, std::string& format);
+// Warns where a format was named and the records had no dialogue.
+void warn_of_unused_format(Tool& tool, const std::string& format, bool met_dialogues);
 
 }  // namespace nudge

@@ -91,6 +91,10 @@ void store_normalization(Model& model, RewardTrainer& trainer, const RewardData&
 
 }  // namespace
 
+bool RewardData::margins() const {
+  return std::any_of(rankings.begin(), rankings.end(), [](const Ranking& r) { return r.margin != 0; });
+}
+
 RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
                        bool skip_long, const std::string& what) {
   const ProfileScope scope(Part::kReading);

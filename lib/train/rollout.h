@@ -50,6 +50,7 @@ class Rollout {
   };
   const Tally& tally() const { return tally_; }
   const std::string& policy_digest() const { return policy_digest_; }
+  bool met_dialogues() const { return dialogues_.met(); }
 
  private:
   Record as_text(const Record& record) const;

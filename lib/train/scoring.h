@@ -51,6 +51,7 @@ class Scorer {
   const std::vector<float>& chosen() const { return chosen_; }
   const std::vector<float>& rejected() const { return rejected_; }
   const std::vector<bool>& identical() const { return identical_; }  // whether its two answers are the same tokens
+  bool met_dialogues() const { return dialogues_ && dialogues_->met(); }
   std::int64_t trajectories() const { return trajectories_; }
   std::int64_t encoded_again() const { return encoded_again_; }  // trajectories of another tokenizer, for the reward
   double mean_reward() const { return trajectories_ == 0 ? 0 : reward_sum_ / static_cast<double>(trajectories_); }

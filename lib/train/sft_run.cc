@@ -21,6 +21,7 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, const S
   for (std::size_t i = 0; i < records.size(); ++i) {
     auto examples = sft_examples(records[i], ids[i], model, dialogues, options.loss_on_all);
     ++data.records;
+    data.prompts |= !records[i].has("text");
     if (!examples.empty() && !fits(examples.front(), model.config())) {
       if (!options.training.skip_long)
         bad_input(records[i].where() + ": prompt and completion have " +
@@ -32,6 +33,7 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, const S
     }
     for (SftExample& e : examples) data.examples.push_back(std::move(e));
   }
+  data.dialogues = dialogues.met();
   if (data.examples.empty()) bad_input(what + ": holds no token to predict");
   std::stable_sort(data.examples.begin(), data.examples.end(),
                    [](const SftExample& a, const SftExample& b) { return id_less(a.id, b.id); });

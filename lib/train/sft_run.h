@@ -24,6 +24,7 @@ struct SftRunOptions {
 struct SftData {
   std::vector<SftExample> examples;  // in the order of their ids
   std::int64_t records = 0, skipped = 0;  // skipped: too long
+  bool prompts = false, dialogues = false;  // whether any record has a prompt; is a dialogue
 };
 
 // Errors: kBadInput naming the record, or `what` where there is nothing to learn from.

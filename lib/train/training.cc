@@ -23,8 +23,13 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
               {{"constant", Decay::kConstant}, {"linear", Decay::kLinear}, {"cosine", Decay::kCosine}},
               "how the learning rate falls after the warm-up");
   tool.option("--warmup", o.schedule.warmup, "steps in which the learning rate rises").at_most(1e9);
-  tool.option("--min-lr", o.schedule.min_fraction, "what the learning rate falls to, as a fraction of --lr")
-      .at_least(0).at_most(1);
+  const Option& least =
+      tool.option("--min-lr", o.schedule.min_fraction, "what the learning rate falls to, as a fraction of --lr")
+          .at_least(0).at_most(1);
+  tool.after_parsing([&] {
+    const bool falls = o.schedule.decay != Decay::kConstant;
+    refuse_unread({&least}, !falls && o.schedule.min_fraction > 0, "--schedule constant doesn't fall");
+  });
   tool.option("--beta1", o.adam.beta1, "AdamW: decay of the mean gradient").at_least(0).at_most(kMostBeta);
   tool.option("--beta2", o.adam.beta2, "AdamW: decay of the mean square").at_least(0).at_most(kMostBeta);
   tool.option("--eps", o.adam.eps, "AdamW: added to the root of the mean square").at_least(kLeastEps);

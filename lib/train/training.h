@@ -77,6 +77,7 @@ void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, con
 void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder);
 // Warns of pairs of `what` whose two answers are the same tokens: no accuracy counts them.
 void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, const std::string& what);
+
 // What a run tells of itself: after step `step` of `steps`, or 0 before the first.
 using OnFigures = std::function<void(std::int64_t step, std::int64_t steps, const Metrics& figures)>;
 

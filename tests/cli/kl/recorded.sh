@@ -68,6 +68,16 @@ page() {
   jq -e . out > /dev/null
   expect_same page.html json.html
 }
+clip_without_ratios() {
+  expect_status 0 kl-report --clip 0.1 a.jsonl
+  expect_stderr '^kl-report: warning: --clip did nothing: no record tells of a second policy, .*; leave it out, or give --new$'
+  jq -c '. + {new_policy: "b", eval_dtype: "f32", eval_arith: 1, new_logprobs: .logprobs, new_entropies: .logprobs | map(1)}' \
+    a.jsonl > evaluated.jsonl
+  expect_status 0 kl-report --clip 0.1 evaluated.jsonl
+  expect_no_warning
+  expect_status 0 kl-report a.jsonl
+  expect_no_warning
+}
 page_is_not_overwritten() {
   echo mine > mine.html
   expect_status 73 kl-report --html mine.html a.jsonl
@@ -174,6 +184,7 @@ needs script
 ok "a terminal has plots unless unwanted" plots_on_a_terminal
 ok "--ascii, or a locale without UTF-8, writes ASCII alone" ascii
 ok "--html writes a page, with a table or JSON on stdout all the same" page
+ok "--clip without ratios says that it did nothing" clip_without_ratios
 ok "--html overwrites only with --force" page_is_not_overwritten
 ok "after an error there is neither page nor table" page_is_whole_or_absent
 ok "--html needs a file's name" page_needs_a_file

@@ -58,6 +58,18 @@ colours() {
     ! grep -q "$escape" out || return 1
   done
 }
+colours_that_are_not_shown() {
+  for words in "--color never --by kl" "--color never --tokenizer ." "-n 0 --random" "-n 0 --by kl" "-n 0 --color always" \
+               "-n 0 --tokenizer ."; do
+    # shellcheck disable=SC2086
+    expect_status 64 peek $words t.jsonl
+    expect_misuse
+  done
+  expect_status 0 peek --by kl t.jsonl
+  expect_stderr '^peek: warning: --by does nothing where stdout is no terminal; --color always shows the tokens$'
+  expect_status 0 peek --by kl --color always t.jsonl
+  expect_no_warning
+}
 damage_is_65_and_what_is_whole_is_shown() {
   head -c 200 t.jsonl > cut.jsonl
   expect_status 65 peek cut.jsonl
@@ -102,6 +114,7 @@ ok "a tokenizer that is missing is told before the input is read" tokenizer_firs
 ok "shows the first n records" shows_samples
 ok "draws samples by the seed" draws_by_the_seed
 ok "colours tokens by log-prob, advantage and KL" colours
+ok "options of colours that are not shown are told" colours_that_are_not_shown
 ok "shows what is whole of damaged files and exits with 65" damage_is_65_and_what_is_whole_is_shown
 ok "missing, folder and empty inputs" nothing_to_read
 ok "a full disk is 74" full_disk

@@ -76,6 +76,45 @@ roles() {
 }
 ok "roles that have no place, and messages without content, are refused" roles
 
+# unused NAME COMMAND...: --chat-format is told to have done nothing, once, and the status is 0.
+unused() {
+  unused_program=$1
+  shift
+  expect_status 0 "$@"
+  expect_stderr "^$unused_program: warning: --chat-format llama2 did nothing: no record is a dialogue; leave it out, or give "
+  [ "$(grep -c warning err)" = 1 ]
+}
+no_dialogues() {
+  unused rollout rollout -q --policy "$TINY/p0" --max-tokens 2 --chat-format llama2 text.jsonl
+  unused score score -q --reward-model "$TINY/rm" --chat-format llama2 "$TINY/pairs.jsonl"
+  unused score score -q --reward-model "$TINY/rm" --chat-format llama2 "$TINY/sampled.jsonl"
+  unused rm-train rm-train -q --init "$TINY/base" --chat-format llama2 "$TINY/pairs.jsonl" -o u1
+  unused sft-train sft-train -q --init "$TINY/base" --chat-format llama2 "$TINY/answers.jsonl" -o u2
+  unused sft-train sft-train -q --init "$TINY/base" --epochs 0 --chat-format llama2 -o u3
+}
+ok "--chat-format without a dialogue says that it did nothing" no_dialogues
+without_reward_model() {
+  expect_status 64 score --ref "$TINY/base" --chat-format llama2 "$TINY/sampled.jsonl"
+  expect_misuse
+  expect_stderr '--chat-format needs --reward-model'
+}
+ok "score's --chat-format is for pairs, which need a reward model" without_reward_model
+a_dialogue_among_texts() {  # one is enough, also among the held-out records
+  { cat text.jsonl; sed 's/"a"/"b"/' list.jsonl; } > mixed.jsonl
+  expect_status 0 rollout -q --policy "$TINY/p0" --max-tokens 2 --chat-format llama2 mixed.jsonl
+  expect_no_warning
+  echo "{\"prompt\":\"hi\",\"chosen\":[{\"role\":\"assistant\",\"content\":\"x\"}],\"rejected\":\"y\"}" > said
+  { cat "$TINY/pairs.jsonl" said; } > mixed
+  expect_status 0 score -q --reward-model "$TINY/rm" --chat-format llama2 mixed
+  expect_no_warning
+  expect_status 0 rm-train -q --init "$TINY/base" --chat-format llama2 --held-out said "$TINY/pairs.jsonl" -o d1
+  expect_no_warning
+  echo "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":\"x\"}]}" > talk
+  expect_status 0 sft-train -q --init "$TINY/base" --chat-format llama2 --held-out talk "$TINY/answers.jsonl" -o d2
+  expect_no_warning
+}
+ok "with a dialogue nothing is said" a_dialogue_among_texts
+
 answer() { echo "[{\"role\":\"assistant\",\"content\":\"$1\"}]"; }
 said() { echo "{\"role\":\"assistant\",\"content\":\"$1\"}"; }
 user='{"role":"user","content":"hi"}'

@@ -5,11 +5,11 @@ iterate() {  # FROM TO OPTION...
   shift 2
   rollout -qz --policy "$iterate_from" -n 3 --max-tokens 8 "$TINY/prompts.jsonl" |
     score -qz --reward-model "$TINY/rm" --ref "$TINY/base" > "$iterate_to.zst"
-  ppo-step -q --policy "$iterate_from" --lr 3e-3 --critic-lr 3e-3 --epochs 2 --minibatch 9 --kl-control adaptive \
+  ppo-step -q --policy "$iterate_from" --lr 3e-3 --epochs 2 --minibatch 9 --kl-control adaptive \
     --metrics metrics.jsonl "$@" "$iterate_to.zst" -o "$iterate_to"
 }
-iterate "$TINY/p0" p1 --critic-init "$TINY/rm"
-iterate p1 p2
+iterate "$TINY/p0" p1 --critic-init "$TINY/rm" --critic-lr 3e-3
+iterate p1 p2 --critic-lr 3e-3
 # again FOLDER: the second iteration from a changed p1.
 again() {
   rm -rf out2
@@ -162,7 +162,7 @@ ok "a shared critic goes on in the next iteration" shared_goes_on
 shared_head_counts() {
   cp -r s1 s1c
   cp s2/critic/shared.safetensors s1c/critic/shared.safetensors
-  again_shared="--critic shared --lr 3e-3 --critic-lr 3e-3 --epochs 2 --minibatch 9 --kl-control adaptive"
+  again_shared="--critic shared --lr 3e-3 --epochs 2 --minibatch 9 --kl-control adaptive"
   expect_status 0 ppo-step --policy s1 $again_shared s2.zst -o s2
   expect_stderr 'is there already'
   refused 73 'made from other input' ppo-step --policy s1c $again_shared s2.zst -o s2

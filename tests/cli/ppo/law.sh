@@ -51,12 +51,17 @@ no_trace() {
 }
 ok "the folder holds no path, host, thread count or kernel level" no_trace
 objectives() {
-  for objective in clip kl is reinforce; do
+  for objective in clip kl is; do
     rm -rf one two
     step --objective $objective "$in" -o one
     step --objective $objective --threads 3 --micro-batch 1 shuffled.jsonl -o two
     diff -r one two
   done
+  rm -rf one two
+  reinforce="ppo-step -q --policy $TINY/p0 --objective reinforce --lr 3e-3"
+  $reinforce "$in" -o one
+  $reinforce --threads 3 --micro-batch 1 shuffled.jsonl -o two
+  diff -r one two
 }
 ok "threads, micro-batch and order change no byte with any objective" objectives
 shared() {

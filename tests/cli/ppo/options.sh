@@ -4,6 +4,8 @@ in=$TINY/scored.jsonl
 step() {
   ppo-step -q --policy "$TINY/p0" --critic-init "$TINY/rm" --lr 3e-3 --critic-lr 3e-3 --epochs 2 --minibatch 10 "$@"
 }
+# The policy gradient has neither a critic nor passes and minibatches.
+reinforce() { ppo-step -q --policy "$TINY/p0" --objective reinforce --lr 3e-3 "$@"; }
 # part FOLDER WHAT: prints the digest of its policy, critic or state.
 part() {
   case $2 in
@@ -34,7 +36,6 @@ while read -r what base options; do
 done <<'EOF'
 policy none --objective kl
 policy none --objective is
-policy none --objective reinforce
 policy --objective_kl --objective is
 policy none --clip 0.01
 policy none --clip-high 0.01
@@ -47,7 +48,6 @@ policy --objective_kl --policy-kl k3
 policy --objective_kl --policy-beta 5
 state --objective_kl --policy-kl-control halving
 state --objective_kl_--policy-kl-control_halving --policy-kl-target 100
-policy --objective_reinforce --baseline
 policy none --kl-beta 0.7
 state none --kl-control adaptive
 state --kl-control_adaptive --kl-target 2
@@ -93,20 +93,30 @@ critic_lr_0() {
   cmp c1/critic/model.safetensors c2/critic/model.safetensors
 }
 ok "--critic-lr 0 leaves the critic as it is" critic_lr_0
-one_pass() {
-  step --objective reinforce --epochs 1 "$in" -o r1
-  step --objective reinforce --epochs 5 "$in" -o r5
-  cmp r1/model.safetensors r5/model.safetensors
-}
-ok "reinforce is one pass whatever --epochs says" one_pass
 one_update() {
-  step --objective reinforce --minibatch 4 --metrics u.jsonl "$in" -o u4
-  cmp r1/model.safetensors u4/model.safetensors
+  reinforce --metrics u.jsonl "$in" -o r1
+  differ all/model.safetensors r1/model.safetensors
   holds u.jsonl '.[0] | .["ppo/updates"] == 1 and .["val/ratio"] == 1'
 }
-ok "reinforce is one update whatever --minibatch says" one_update
-no_critic() { ppo-step -q --policy "$TINY/p0" --objective reinforce "$in" -o rn; [ ! -e rn/critic ]; }
+ok "reinforce is one update of all trajectories" one_update
+no_critic() { [ ! -e r1/critic ]; }
 ok "reinforce needs no critic and makes none" no_critic
+changes_reinforce() {  # each is read, so none of them is misuse
+  rm -rf rc
+  reinforce "$@" "$in" -o rc
+  differ r1/model.safetensors rc/model.safetensors
+}
+for option in --baseline "--gamma 0.7" "--kl-beta 0.7" "--c2 0.1" "--kl-loss 0.5" --whiten-rewards "--max-norm 0.01" \
+              "--eps 1e-2" "--weight-decay 0.1" "--groups 2" "--seed 1"; do
+  # shellcheck disable=SC2086
+  ok "$option changes the policy of reinforce" changes_reinforce $option
+done
+too_far_for_reinforce() {  # samples of another policy may be beyond it
+  jq -c '.logprobs |= map(. - 1)' "$in" > older.jsonl
+  refused 65 'approxkl is beyond --target-kl before the first update' \
+    reinforce --off-policy --target-kl 0.1 older.jsonl -o older
+}
+ok "reinforce reads --target-kl of another policy's samples" too_far_for_reinforce
 unclipped() {
   step --clip 0.999999 --clip-high 1e20 "$in" -o wide
   step --objective is "$in" -o is
@@ -161,6 +171,21 @@ done <<'EOF'
 --c1 --objective reinforce --c1 0.1
 --value-clip --objective reinforce --value-clip 0.1
 --critic-init --critic shared --critic-init rm
+--critic-lr --critic shared --critic-lr 1e-3
+--kl-target --kl-target 3
+--kl-target --kl-control fixed --kl-target 3
+--kl-horizon --kl-horizon 500
+--kl-horizon --kl-control fixed --kl-horizon 500
+--epochs --objective reinforce --epochs 4
+--minibatch --objective reinforce --minibatch 8
+--critic --objective reinforce --critic shared
+--critic --objective reinforce --critic own
+--critic-init --objective reinforce --critic-init rm
+--critic-lr --objective reinforce --critic-lr 1e-3
+--lambda --objective reinforce --lambda 0.9
+--no-whiten --objective reinforce --no-whiten
+--target-kl --objective reinforce --target-kl 0.1
+--clip --objective reinforce --clip 0.1
 EOF
 shared_beats_own() {
   expect_status 64 ppo-step --policy "$TINY/p0" --objective trpo "$in" -o x

@@ -90,6 +90,26 @@ salvage_takes_what_is_whole() {
   weights salvaged plain
 }
 
+least_rate_without_a_fall() {
+  expect_status 64 rm-train --init base --min-lr 0.1 train.jsonl -o bad
+  expect_misuse
+  expect_stderr "^rm-train: error: --min-lr: --schedule constant doesn't fall"
+  absent bad
+}
+margins_that_are_not_there() {
+  said='^rm-train: warning: --margin did nothing: no pair has a "margin" other than 0; leave it out, or add one'
+  expect_status 0 rm-train -q --init base $fast --margin 1 train.jsonl -o m0
+  expect_stderr "$said"
+  jq -c '. + {margin: 0}' train.jsonl > zero.jsonl
+  expect_status 0 rm-train -q --init base $fast --margin 1 zero.jsonl -o m1
+  expect_stderr "$said"
+  jq -c '{prompt, responses: [.chosen, .rejected], margin: 2}' train.jsonl > rankings.jsonl  # margins are of pairs alone
+  expect_status 0 rm-train -q --init base $fast --margin 1 rankings.jsonl -o m2
+  expect_stderr "$said"
+  { cat train.jsonl; jq -c '.id += "m"' margins.jsonl | head -n 1; } > one.jsonl
+  expect_status 0 rm-train -q --init base $fast --margin 1 one.jsonl -o m3
+  expect_no_warning
+}
 # Figures by hand: those of the pairs alone, beside the ones that are no pair of different answers.
 identical_answers() {
   jq -c 'select(.id | IN("p1", "p2", "p3", "p4"))' train.jsonl > four.jsonl
@@ -119,6 +139,9 @@ identical_answers() {
   expect_status 0 rm-train --init base $still ranking.jsonl -o ranking
   expect_stderr 'warning: the input: 1 of 3 pairs has the same answer twice'
 }
+
+ok "--min-lr without a schedule that falls is misuse" least_rate_without_a_fall
+ok "--margin without a margin says that it did nothing" margins_that_are_not_there
 ok "identical answers are told, and count in no accuracy" identical_answers
 ok "--min-lr is the fraction that the rate falls to" least_rate_is_kept
 ok "--margin weighs the records' margins" margins_count_by_their_weight

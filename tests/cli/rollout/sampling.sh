@@ -32,6 +32,21 @@ greedy() {
     | ($g.response_ids[0] | tostring) == $m.key and $g.logprobs[0] == $m.value' g.jsonl
 }
 ok "--temperature 0 takes the most probable token, with its log-prob at temperature 1" greedy
+cut_off_greedily() {
+  roll --temperature 0 p.jsonl | jq -c .response_ids > want
+  for words in "--top-k 5" "--top-p 0.5"; do
+    # shellcheck disable=SC2086
+    expect_status 0 roll --temperature 0 $words p.jsonl
+    expect_stderr '^rollout: warning: --top-k and --top-p do nothing at temperature 0, .*; leave them out, or '
+    jq -c .response_ids out | cmp - want
+    # shellcheck disable=SC2086
+    expect_status 0 roll --temperature 1 $words --max-tokens 2 p.jsonl
+    expect_no_warning
+  done
+  expect_status 0 roll --temperature 0 --top-k 0 --top-p 1 --seed 3 p.jsonl
+  expect_no_warning
+}
+ok "--top-k and --top-p at temperature 0 say that they do nothing" cut_off_greedily
 extremes() {  # the least and the greatest temperature
   roll --temperature 0.001 "$TINY/prompts.jsonl" > cold.jsonl
   roll --temperature 0 "$TINY/prompts.jsonl" | jq -c .response_ids > x

@@ -60,6 +60,12 @@ missing_end() {
   expect_stderr 'keep.*replace.*subtract'
 }
 ok "--missing-end is no word of its" missing_end
+end_without_model() {
+  expect_status 64 score --ref "$TINY/base" --missing-end replace "$s"
+  expect_misuse
+  expect_stderr '--missing-end needs --reward-model'
+}
+ok "--missing-end has no score to change without a reward model" end_without_model
 not_a_reward_model() { refused 65 'base.*(ForSequenceClassification|reward model|score)' score --reward-model \
   "$TINY/base" "$s"; }
 ok "the reward model is a language model" not_a_reward_model

@@ -60,6 +60,18 @@ identical_ids() {  # by the tokens that are read
   expect_stderr 'accuracy [01]\.0000 \+- 0\.0000 on 1 pair, '
 }
 ok "that is by their tokens" identical_ids
+of_trajectories() {
+  for words in "--missing-end subtract" "--ref $TINY/base"; do
+    # shellcheck disable=SC2086
+    expect_status 0 score -q --reward-model "$TINY/rm" $words "$pairs"
+    expect_stderr "^score: warning: ${words%% *} did nothing: no record is a trajectory; leave it out"
+    cat "$pairs" "$TINY/sampled.jsonl" > both
+    # shellcheck disable=SC2086
+    expect_status 0 score -q --reward-model "$TINY/rm" $words both
+    expect_no_warning
+  done
+}
+ok "options that are for trajectories say so of pairs" of_trajectories
 normalised() {
   cp -r "$TINY/rm" rm
   jq '.reward_mean = 0 | .reward_std = 1' "$TINY/rm/config.json" > rm/config.json

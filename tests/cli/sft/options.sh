@@ -87,6 +87,31 @@ several_files_are_one() {
   weights plain parts
 }
 
+least_rate_without_a_fall() {
+  for words in "--min-lr 0.1" "--schedule constant --min-lr 0.1"; do
+    expect_status 64 sft-train --init base $words text.jsonl -o bad
+    expect_misuse
+    expect_stderr "^sft-train: error: --min-lr: --schedule constant doesn't fall"
+    absent bad
+  done
+}
+loss_on_is_of_prompts() {
+  expect_status 0 sft-train -q --init base --loss-on all text.jsonl -o texts
+  expect_stderr '^sft-train: warning: --loss-on did nothing: no record has a prompt, .*; leave it out, or give '
+  [ "$(wc -l < err)" = 1 ]
+  expect_status 0 sft-train -q --init base --loss-on all qa.jsonl -o prompts
+  expect_no_warning
+  { cat text.jsonl; head -n 1 qa.jsonl; } > one.jsonl
+  expect_status 0 sft-train -q --init base --loss-on all one.jsonl -o one
+  expect_no_warning
+  expect_status 0 sft-train -q --init base --loss-on all --held-out qa.jsonl text.jsonl -o seen
+  expect_no_warning
+  expect_status 0 sft-train -q --init base text.jsonl -o bare2
+  expect_no_warning
+}
+
+ok "--min-lr without a schedule that falls is misuse" least_rate_without_a_fall
+ok "--loss-on without a prompt says that it did nothing" loss_on_is_of_prompts
 ok "defaults are what the help says" defaults_are_as_told
 ok "--min-lr is the fraction that the rate falls to" least_rate_is_kept
 ok "--warmup raises the rate evenly" warm_up_rises
