@@ -175,7 +175,8 @@ int main(int argc, char** argv) {
     for (const FileReport& r : reports) warn_of_bias(tool, r);
     const bool ratios = std::ranges::any_of(reports, [](const FileReport& r) { return r.old_new.tokens() > 0; });
     if (clipped.given() && !ratios)
-      tool.warn("--clip did nothing: no record tells of a second policy, so there are no ratios; leave it out, or give --new");
+      tool.warn("--clip did nothing: no record tells of a second policy, so there are no ratios; leave it out, or give "
+                "--new");
     const std::vector<ReportSection> sections = report_sections(reports, clip);
     const bool unicode = !ascii && locale_is_utf8(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"));
     const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);

@@ -99,7 +99,8 @@ void training_options(Tool& tool, PpoRunOptions& o) {
     refuse_unread({&critic_rate}, reinforce, "--objective reinforce has no critic");
     refuse_unread({&critic_rate}, o.critic == CriticKind::kShared, "a shared critic learns at the policy's rate");
     // Of another policy's samples it may be anything.
-    refuse_unread({&target_kl}, reinforce && !o.off_policy, "before the one update of --objective reinforce approxkl is 0");
+    refuse_unread({&target_kl}, reinforce && !o.off_policy,
+                  "before the one update of --objective reinforce approxkl is 0");
   });
 }
 

@@ -98,7 +98,8 @@ int main(int argc, char** argv) {
     warn_of_skipped(tool, data.skipped, data.records, "the input");
     warn_of_identical(tool, data.identical, data.pairs, "the input");
     if (options.loss.margin_weight > 0 && !data.margins())
-      tool.warn("--margin did nothing: no pair has a \"margin\" other than 0; leave it out, or add one as label --by does");
+      tool.warn("--margin did nothing: no pair has a \"margin\" other than 0; leave it out, or add one as label --by "
+                "does");
     std::optional<RewardData> unseen;
     if (!held_out.empty()) {
       const LoadedRecords more = load_records(tool, {held_out}, salvage);

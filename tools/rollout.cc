@@ -71,8 +71,8 @@ int main(int argc, char** argv) {
     tool.warn_all(model.remarks);
     Rollout rollout(model, options);
     if (g.sampling.temperature == 0 && (g.sampling.top_k > 0 || g.sampling.top_p < 1))
-      tool.warn("--top-k and --top-p do nothing at temperature 0, which takes the most probable token; leave them out, or "
-                "raise --temperature");
+      tool.warn("--top-k and --top-p do nothing at temperature 0, which takes the most probable token; leave them out, "
+                "or raise --temperature");
     Provenance provenance(tool.provenance());
     provenance.input("policy", rollout.policy_digest());
     catch_stops();

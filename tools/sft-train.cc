@@ -131,8 +131,8 @@ int main(int argc, char** argv) {
     const auto either = [&](bool SftData::*has) { return data.*has || (unseen && (*unseen).*has); };
     warn_of_unused_format(tool, options.chat_format, either(&SftData::dialogues));
     if (loss_on.given() && !either(&SftData::prompts))
-      tool.warn("--loss-on did nothing: no record has a prompt, and of a text all tokens are learnt; leave it out, or give "
-                "{\"prompt\",\"completion\"}");
+      tool.warn("--loss-on did nothing: no record has a prompt, and of a text all tokens are learnt; leave it out, or "
+                "give {\"prompt\",\"completion\"}");
     StepReport steps(tool, metrics, "loss/train");
     TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
     const SftReport report =

@@ -63,7 +63,8 @@ Calibration calibrate(std::span<const float> chosen, std::span<const float> reje
   if (chosen.size() != rejected.size())
     bad_input(std::to_string(chosen.size()) + " chosen rewards for " + std::to_string(rejected.size()) + " rejected");
   if (!identical.empty() && identical.size() != chosen.size())
-    bad_input(std::to_string(chosen.size()) + " pairs, and " + std::to_string(identical.size()) + " told whether identical");
+    bad_input(std::to_string(chosen.size()) + " pairs, and " + std::to_string(identical.size()) +
+              " told whether identical");
   Calibration out;
   out.pairs = chosen.size();
   std::vector<double> right, margins, losses, briers;

@@ -34,11 +34,11 @@ struct Calibration {
   std::vector<CalibrationBin> bins;      // of equal width
 };
 
-// chosen, rejected and `identical`, which may be empty where none is, are (pairs). Throws kBadInput where their lengths
-// differ or a reward is not finite (named by its index), kUsage for no bins. Figures of no pairs are absent; errors need
-// two.
-Calibration calibrate(std::span<const float> chosen, std::span<const float> rejected, std::size_t bins = kCalibrationBins,
-                      const std::vector<bool>& identical = {});
+// chosen, rejected and `identical`, which may be empty where none is, are (pairs). Throws kBadInput where their
+// lengths differ or a reward is not finite (named by its index), kUsage for no bins. Figures of no pairs are absent;
+// errors need two.
+Calibration calibrate(std::span<const float> chosen, std::span<const float> rejected,
+                      std::size_t bins = kCalibrationBins, const std::vector<bool>& identical = {});
 
 double sigmoid(double x);
 double softplus(double x);  // log(1 + exp x), without overflow; -log sigma(m) = softplus(-m)

@@ -45,7 +45,7 @@ class ReportPolicies {
   // Error kBadInput where the record names another tokenizer than a policy's.
   void check_tokenizers(const Record& record) const;
   std::vector<std::string> remarks() const;  // Model's, of both
-  // Whether a response ended by itself, as the new policy tells it where the record doesn't; without one the record alone.
+  // Whether a response ended by itself: by the record, else the new policy, if there is one.
   bool ended(const Record& record) const { return fresh_ ? ended_by_itself(record, *fresh_) : ended_by_itself(record); }
   bool tokenizers_differ() const;  // the same ids may then be other texts
   // The vocabulary and context that records have to keep to; without policies nothing is too large.

@@ -176,7 +176,7 @@ TEST_CASE("a number that isn't held is refused by its key where it is used, and 
     CHECK(refusal("unused", "{\"a\":[1," + odd + "],\"b\":\"" + odd + "\"}") == "nothing thrown");
     CHECK(refusal("layer_norm_epsilon", odd) == "config: \"layer_norm_epsilon\" is no finite number");
     CHECK(refusal("n_layer", odd) == "config: \"n_layer\" is no sensible size");
-    CHECK(refusal("eos_token_id", odd) == "config: \"eos_token_id\" is no token of the vocabulary");
+    CHECK(refusal("eos_token_id", odd) == "config: \"eos_token_id\" is no token id");
     CHECK(refusal("tie_word_embeddings", odd) == "config: \"tie_word_embeddings\" is neither true nor false");
     CHECK(refusal("activation_function", odd) == "config: \"activation_function\" is no string");
     CHECK(refusal("architectures", odd) == "config: \"architectures\" is no list of one name");

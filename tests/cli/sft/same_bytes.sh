@@ -65,7 +65,8 @@ again_for_metrics() {
   [ ! -s again.m ]
   cp -r one remade
   printf X | dd of=remade/model.safetensors bs=1 seek=5000 conv=notrunc 2> /dev/null
-  expect_status 0 sft-train --init new $small --batch 8 --lr 5e-3 --metrics again.m --held-out unseen.jsonl --force named.jsonl -o remade
+  expect_status 0 sft-train --init new $small --batch 8 --lr 5e-3 --metrics again.m --held-out unseen.jsonl --force \
+    named.jsonl -o remade
   expect_stderr 'held-out'
   expect_no_warning
   [ "$(wc -l < again.m)" -gt 2 ]
