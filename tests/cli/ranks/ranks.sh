@@ -71,8 +71,8 @@ one_voice() {
   expect_stderr 'there already'
 }
 ok "one rank speaks; a run that is there is there for any ranks" one_voice
-# Open MPI tells what of it is in use. Ranks of one machine leave TCP out, of which Open MPI 5 has words for each pair of
-# them, unless the caller asks for it.
+# Open MPI tells what of it is in use. Ranks of one machine leave TCP out, of which Open MPI 5 has words for each pair
+# of them, unless the caller asks for it.
 in_use() {
   rm -rf d
   in_ranks 2 sft-train -q --init "$TINY/base" --groups 4 "$TINY/answers.jsonl" -o d 2> err || { cat err; return 1; }
