@@ -39,7 +39,7 @@ void new_model_options(Tool& tool) {
       &tool.option("--inner", sizes.inner, "width of the feed-forward part; 0: 4 widths, of a gated one 8/3")
            .at_least(0).at_most(1 << 20),
       &tool.option("--context", sizes.context, "tokens that it sees at most").at_least(2).at_most(1 << 20),
-      &tool.option("--vocab", sizes.vocab, "tokens of its vocabulary, at most").at_least(257).at_most(1 << 20)};
+      &tool.option("--vocab", sizes.vocab, "tokens of its vocabulary, at most").at_least(258).at_most(1 << 20)};
   tool.after_parsing([given] {
     for (const Option* o : given)
       if (o->given() && init != "new")

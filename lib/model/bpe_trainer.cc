@@ -1,47 +1,67 @@
 #include "lib/model/bpe_trainer.h"
 
 #include <algorithm>
+#include <deque>
 #include <queue>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/model/added_tokens.h"
 #include "lib/model/byte_level.h"
 #include "lib/model/pretokenize.h"
+#include "lib/model/tokenizer_config.h"
 #include "lib/model/unicode.h"
 
 namespace nudge {
 namespace {
 
-constexpr std::string_view kEndOfText = "<|endoftext|>";
+constexpr std::string_view kEndOfText = "<|endoftext|>", kPad = "<|pad|>";
 constexpr std::size_t kLongestWord = 1024;  // bytes
 
 using WordCounts = std::unordered_map<std::string_view, std::int64_t>;
 
-void count_words(std::string_view document, WordCounts& counts) {
+// How a family's class of transformers treats texts.
+struct Style {
+  const char* class_name;
+  bool nfc, qwen;  // composed characters; Qwen's words, or else GPT-2's
+};
+
+Style style_of(std::string_view family) {
+  if (family == "gpt2") return {"GPT2Tokenizer", false, false};
+  if (family == "gpt_neox") return {"GPTNeoXTokenizer", true, false};
+  if (family == "qwen2" || family == "qwen3") return {"Qwen2Tokenizer", true, true};
+  return {"PreTrainedTokenizerFast", false, false};  // takes tokenizer.json as it is
+}
+
+void count_words(std::string_view document, const Style& style, WordCounts& counts) {
   for (std::size_t begin = 0; begin < document.size();) {
-    const std::size_t end = gpt2_word_end(document, begin);
+    const std::size_t end = style.qwen ? llama3_word_end(document, begin, 1) : gpt2_word_end(document, begin);
     for (; begin < end; begin += std::min(kLongestWord, end - begin)) {
       ++counts[document.substr(begin, std::min(kLongestWord, end - begin))];
     }
   }
 }
 
-WordCounts count_words(std::span<const std::string> texts) {
-  WordCounts counts;
+// The documents of all texts: what stands between special tokens. `composed` keeps those that change.
+std::vector<std::string_view> documents_of(std::span<const std::string> texts, const Style& style, bool pad,
+                                           std::deque<std::string>& composed) {
+  AddedTokenFinder special;
+  special.insert(kEndOfText, {});
+  if (pad) special.insert(kPad, {});
+  std::vector<std::string_view> documents;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    std::string_view text = texts[i];
-    const std::size_t valid = valid_utf8_prefix(text);
-    if (valid < text.size()) {
+    const std::size_t valid = valid_utf8_prefix(texts[i]);
+    if (valid < texts[i].size()) {
       bad_input("text " + std::to_string(i) + " is not UTF-8 at byte " + std::to_string(valid));
     }
-    for (std::size_t end; (end = text.find(kEndOfText)) != text.npos; text.remove_prefix(end + kEndOfText.size())) {
-      count_words(text.substr(0, end), counts);
+    for (const TextPiece& piece : special.split(texts[i])) {
+      if (piece.id >= 0) continue;
+      documents.push_back(style.nfc ? composed.emplace_back(nfc(piece.text)) : piece.text);
     }
-    count_words(text, counts);
   }
-  return counts;
+  return documents;
 }
 
 struct Word {
@@ -192,24 +212,45 @@ std::string json_string(const std::string& bytes) {
   return out + "\"";
 }
 
-std::string tokenizer_json(const Trainer& trained) {
-  const std::string end = std::to_string(trained.tokens.size());
+std::string special_entry(std::string_view content, std::size_t id) {
+  return "{\"id\": " + std::to_string(id) + ", \"content\": \"" + std::string(content) +
+         "\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, "
+         "\"special\": true}";
+}
+
+// The steps around the model, as the class has them itself.
+std::string pipeline_json(const Style& style) {
+  const char* words = "\"trim_offsets\": true, \"use_regex\": true}";
+  std::string pre = std::string("{\"type\": \"ByteLevel\", \"add_prefix_space\": false, ") + words;
+  if (style.qwen) {
+    pre = std::string("{\"type\": \"Sequence\", \"pretokenizers\": [\n") +
+          "    {\"type\": \"Split\", \"pattern\": {\"Regex\": \"" + std::string(kQwen2Words) +
+          "\"}, \"behavior\": \"Isolated\", \"invert\": false},\n" +
+          "    {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, "
+          "\"use_regex\": false}\n  ]}";
+  }
+  std::string out = std::string("  \"normalizer\": ") + (style.nfc ? "{\"type\": \"NFC\"}" : "null") + ",\n";
+  out += "  \"pre_tokenizer\": " + pre + ",\n";
+  out += std::string("  \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, ") + words + ",\n";
+  return out + "  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, " + words + ",\n";
+}
+
+std::string tokenizer_json(const Trainer& trained, const Style& style, bool pad) {
+  const std::size_t end = trained.tokens.size();
   std::string out =
       "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n"
-      "  \"added_tokens\": [\n    {\"id\": " +
-      end + ", \"content\": \"<|endoftext|>\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
-      "\"normalized\": false, \"special\": true}\n  ],\n  \"normalizer\": null,\n";
-  const char* options = "\"trim_offsets\": true, \"use_regex\": true}";
-  out += std::string("  \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, ") + options + ",\n";
-  out += std::string("  \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, ") + options + ",\n";
-  out += std::string("  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, ") + options + ",\n";
+      "  \"added_tokens\": [\n    " + special_entry(kEndOfText, end);
+  if (pad) out += ",\n    " + special_entry(kPad, end + 1);
+  out += "\n  ],\n" + pipeline_json(style);
   out += "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n"
          "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n"
          "    \"byte_fallback\": false,\n    \"ignore_merges\": false,\n    \"vocab\": {\n";
-  for (std::size_t id = 0; id < trained.tokens.size(); ++id) {
+  for (std::size_t id = 0; id < end; ++id) {
     out += "      " + json_string(trained.tokens[id]) + ": " + std::to_string(id) + ",\n";
   }
-  out += "      \"<|endoftext|>\": " + end + "\n    },\n    \"merges\": [";
+  out += "      \"<|endoftext|>\": " + std::to_string(end);
+  if (pad) out += ",\n      \"<|pad|>\": " + std::to_string(end + 1);
+  out += "\n    },\n    \"merges\": [";
   const char* separator = "\n      ";
   for (const auto& [left, right] : trained.merges) {
     const std::string l = json_string(trained.tokens[static_cast<std::size_t>(left)]);
@@ -220,20 +261,34 @@ std::string tokenizer_json(const Trainer& trained) {
   return out + (trained.merges.empty() ? "" : "\n    ") + "]\n  }\n}\n";
 }
 
+// A class adds the tokens that it knows by itself, unless it is told others.
+std::string config_json(const Style& style, bool pad) {
+  return std::string("{\n  \"add_prefix_space\": false,\n  \"bos_token\": \"<|endoftext|>\",\n") +
+         "  \"eos_token\": \"<|endoftext|>\",\n  \"pad_token\": " + (pad ? "\"<|pad|>\"" : "null") +
+         ",\n  \"tokenizer_class\": \"" + style.class_name + "\",\n  \"unk_token\": \"<|endoftext|>\"\n}\n";
+}
+
 }  // namespace
 
-TrainedTokenizer train_bpe(std::span<const std::string> texts, std::int32_t vocab_size) {
-  if (vocab_size < 257) {
-    usage_error("a vocabulary of " + std::to_string(vocab_size) + " is too small: 256 bytes and <|endoftext|> are 257");
+TrainedTokenizer train_bpe(std::span<const std::string> texts, const BpeTraining& training) {
+  const std::int32_t special = training.pad ? 2 : 1;
+  if (training.vocab_size < 256 + special) {
+    usage_error("a vocabulary of " + std::to_string(training.vocab_size) + " is too small: 256 bytes" +
+                (training.pad ? ", <|endoftext|> and <|pad|>" : " and <|endoftext|>") + " are " +
+                std::to_string(256 + special));
   }
-  Trainer trained(count_words(texts));
-  trained.run(static_cast<std::size_t>(vocab_size) - 1);
+  const Style style = style_of(training.family);
+  std::deque<std::string> composed;
+  WordCounts counts;
+  for (const std::string_view document : documents_of(texts, style, training.pad, composed)) {
+    count_words(document, style, counts);
+  }
+  Trainer trained(counts);
+  trained.run(static_cast<std::size_t>(training.vocab_size - special));
   TrainedTokenizer out;
-  out.tokenizer_json = tokenizer_json(trained);
-  out.tokenizer_config_json =
-      "{\n  \"add_prefix_space\": false,\n  \"bos_token\": \"<|endoftext|>\",\n  \"eos_token\": \"<|endoftext|>\",\n"
-      "  \"tokenizer_class\": \"GPT2Tokenizer\",\n  \"unk_token\": \"<|endoftext|>\"\n}\n";
-  out.vocab_size = static_cast<std::int32_t>(trained.tokens.size()) + 1;
+  out.tokenizer_json = tokenizer_json(trained, style, training.pad);
+  out.tokenizer_config_json = config_json(style, training.pad);
+  out.vocab_size = static_cast<std::int32_t>(trained.tokens.size()) + special;
   return out;
 }
 

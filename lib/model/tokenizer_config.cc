@@ -218,8 +218,7 @@ TokenizerConfig read_tokenizer_config(const TokenizerFiles& files, const std::st
 std::string class_pipeline(const TokenizerConfig& config) {
   static const std::string kQwen2 =
       R"("normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":)"
-      R"({"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*)"
-      R"(|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false},)";
+      R"({"Regex":")" + std::string(kQwen2Words) + R"("},"behavior":"Isolated","invert":false},)";
   static const std::string kLlama =
       R"({"decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},)"
       R"({"type":"ByteFallback"},{"type":"Fuse"})";

@@ -47,6 +47,11 @@ TokenizerConfig read_tokenizer_config(const TokenizerFiles& files, const std::st
 // An added token's fields as all files have them.
 AddedToken read_added_token(const JsonReader& in, JsonReader::Value entry, const std::string& what);
 
+// Qwen 2's expression for words, as JSON writes it.
+inline constexpr std::string_view kQwen2Words =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*)"
+    R"(|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+)";
+
 // tokenizer.json's normalizer, pre_tokenizer and decoder as such a class has them; empty for kFile.
 std::string class_pipeline(const TokenizerConfig& config);
 

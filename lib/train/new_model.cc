@@ -51,7 +51,7 @@ Model new_model(const NewModelOptions& options, const std::vector<Record>& recor
   for (const Record& r : records)
     for (const char* key : {"text", "prompt", "completion"})
       if (r.has(key)) texts.push_back(r.text(key));
-  const TrainedTokenizer trained = train_bpe(texts, static_cast<std::int32_t>(options.vocab));
+  const TrainedTokenizer trained = train_bpe(texts, {static_cast<std::int32_t>(options.vocab), options.family});
   Tokenizer tokenizer =
       Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "the new tokenizer");
 
@@ -59,11 +59,13 @@ Model new_model(const NewModelOptions& options, const std::vector<Record>& recor
   config.vocab = trained.vocab_size;
   config.bos = tokenizer.bos_id();
   config.eos = tokenizer.eos_id();
+  config.pad = tokenizer.pad_id();
   Buffer<float> values = initial_parameters(config, Layout(config), seed);
 
   JsonWriter generation(2);
   generation.begin_object().field("bos_token_id", std::int64_t{config.bos});
-  generation.field("eos_token_id", std::int64_t{config.eos}).end_object();
+  generation.field("eos_token_id", std::int64_t{config.eos});
+  generation.field("pad_token_id", std::int64_t{config.pad}).end_object();
   const std::int32_t eos = config.eos;
   return Model{Transformer(std::move(config), std::move(values)), std::move(tokenizer), generation.text() + "\n",
                {eos}};

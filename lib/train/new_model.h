@@ -20,10 +20,9 @@ struct NewModelOptions {
   void check() const;  // throws kUsage for sizes that don't go together or that the family doesn't have
 };
 
-// A family's usual block with tied embeddings and <|endoftext|> as beginning and ending token. The inner width is
-// four widths; of a gated block, whose inner part has three matrices instead of two, 8/3 of the width, up to a
-// multiple of 32. The tokenizer learns from the fields "text",
-// "prompt" and "completion" of the records. Errors: kUsage, kBadInput naming the record whose field is no text.
+// A family's usual block with tied embeddings, <|endoftext|> as beginning and ending token and <|pad|> to pad with. The
+// inner width is four widths; of a gated block, whose inner part has three matrices instead of two, 8/3 of the width, up
+// to a multiple of 32. The tokenizer is one of the family (bpe_trainer.h) and learns from the fields "text", "prompt" and "completion" of the records. Errors: kUsage, kBadInput naming the record whose field is no text.
 Model new_model(const NewModelOptions& options, const std::vector<Record>& records, std::uint64_t seed);
 
 }  // namespace nudge

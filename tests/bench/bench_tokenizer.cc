@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
       measure(Tokenizer::load(gpt2), "GPT-2");
     } else {
       const std::string text = english(2000000);
-      const TrainedTokenizer trained = train_bpe({&text, 1}, 4096);
+      const TrainedTokenizer trained = train_bpe({&text, 1}, {.vocab_size = 4096});
       measure(Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "learnt"), "its own text");
     }
   } catch (const Error& error) {

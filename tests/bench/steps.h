@@ -30,7 +30,7 @@ inline ModelConfig gpt2_config(std::int64_t layers, std::int64_t width, std::int
 // No token ends an answer, so that all have their full length; the tokenizer, which no step asks, knows bytes only.
 inline Model model_of(const ModelConfig& config, Buffer<float> values) {
   const std::string text;
-  const TrainedTokenizer trained = train_bpe({&text, 1}, 257);
+  const TrainedTokenizer trained = train_bpe({&text, 1}, {.vocab_size = 257, .pad = false});
   return Model{Transformer(config, std::move(values)),
                Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "bytes"), "", {}};
 }

@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/model/bpe_trainer.h"
+#include "lib/model/tokenizer_config.h"
 #include "tests/model/tokenizer_fixture.h"
 
 using namespace nudge;
@@ -12,7 +13,7 @@ using namespace nudge::test;
 namespace {
 
 Tokenizer trained(const std::vector<std::string>& texts, std::int32_t size) {
-  const TrainedTokenizer out = train_bpe(texts, size);
+  const TrainedTokenizer out = train_bpe(texts, {.vocab_size = size, .pad = false});
   const Tokenizer tokenizer = Tokenizer::from_json(out.tokenizer_json, out.tokenizer_config_json, "trained");
   CHECK(tokenizer.vocab_size() == out.vocab_size);
   return Tokenizer::from_json(out.tokenizer_json, out.tokenizer_config_json, "trained");
@@ -50,7 +51,7 @@ TEST_CASE("training stops at the size asked for, and at pairs that occur once") 
   CHECK(found({"abcd abcd"}, 257).empty());
   CHECK(found({"xyz"}, 300).empty());
   CHECK(found({}, 300).empty());
-  CHECK(train_bpe(std::vector<std::string>{"abab abab"}, 258).vocab_size == 258);
+  CHECK(train_bpe(std::vector<std::string>{"abab abab"}, {.vocab_size = 259}).vocab_size == 259);
 }
 
 TEST_CASE("merges do not cross words, and the ending token is neither learnt nor crossed") {
@@ -84,11 +85,11 @@ TEST_CASE("training depends neither on the order of the texts nor on how often i
     }
     texts.push_back(text);
   }
-  const TrainedTokenizer first = train_bpe(texts, 600);
+  const TrainedTokenizer first = train_bpe(texts, {.vocab_size = 600});
   CHECK(first.vocab_size == 600);
-  CHECK(train_bpe(texts, 600).tokenizer_json == first.tokenizer_json);
+  CHECK(train_bpe(texts, {.vocab_size = 600}).tokenizer_json == first.tokenizer_json);
   std::reverse(texts.begin(), texts.end());
-  CHECK(train_bpe(texts, 600).tokenizer_json == first.tokenizer_json);
+  CHECK(train_bpe(texts, {.vocab_size = 600}).tokenizer_json == first.tokenizer_json);
   const Tokenizer tokenizer = Tokenizer::from_json(first.tokenizer_json, first.tokenizer_config_json, "f");
   for (const std::string& text : texts) CHECK(tokenizer.decode(tokenizer.encode(text), false) == text);
 }
@@ -166,12 +167,55 @@ TEST_CASE("a word beyond a kibibyte is learnt in pieces, without end of time") {
 
 TEST_CASE("a vocabulary too small for the bytes, and a text that is not UTF-8, are refused") {
   const std::vector<std::string> texts = {"fine", "ab\xFF"};
-  CHECK(message_of([&] { train_bpe(texts, 300); }) == "text 1 is not UTF-8 at byte 2");
-  CHECK(message_of([&] { train_bpe({}, 256); }) ==
+  CHECK(message_of([&] { train_bpe(texts, {.vocab_size = 300}); }) == "text 1 is not UTF-8 at byte 2");
+  CHECK(message_of([&] { train_bpe({}, {.vocab_size = 257}); }) ==
+        "a vocabulary of 257 is too small: 256 bytes, <|endoftext|> and <|pad|> are 258");
+  CHECK(message_of([&] { train_bpe({}, {.vocab_size = 256, .pad = false}); }) ==
         "a vocabulary of 256 is too small: 256 bytes and <|endoftext|> are 257");
   try {
-    train_bpe({}, 256);
+    train_bpe({}, {.vocab_size = 256});
   } catch (const Error& error) {
     CHECK(error.status() == Exit::kUsage);
   }
+}
+
+TEST_CASE("the last id is <|pad|>, behind <|endoftext|>, and neither is learnt") {
+  const std::vector<std::string> texts = {"low low low<|pad|>low", "low", "low lower<|endoftext|>low"};
+  const TrainedTokenizer out = train_bpe(texts, {.vocab_size = 261});
+  const Tokenizer tokenizer = Tokenizer::from_json(out.tokenizer_json, out.tokenizer_config_json, "trained");
+  CHECK(out.vocab_size == 261);
+  CHECK(tokenizer.vocab_size() == 261);
+  CHECK(tokenizer.encode("low low<|endoftext|><|pad|>") == Ids{257, 258, 259, 260});
+  CHECK(tokenizer.eos_id() == 259);
+  CHECK(tokenizer.bos_id() == 259);
+  CHECK(tokenizer.pad_id() == 260);
+  CHECK(tokenizer.is_special(260));
+  CHECK(train_bpe(std::vector<std::string>{"<|pad|><|pad|>"}, {.vocab_size = 300}).vocab_size == 258);
+}
+
+TEST_CASE("each family's tokenizer is one that its class in transformers loads to the same ids") {
+  const std::vector<std::string> texts = {"e\u0301 e\u0301 12 12 12 12"};  // Qwen's digits are words of their own
+  const auto encode = [&](const char* family, const std::string& text) {
+    const TrainedTokenizer out = train_bpe(texts, {.vocab_size = 300, .family = family});
+    const std::string model = std::string("{\"model_type\":\"") + family + "\"}";
+    const Tokenizer alone = Tokenizer::from_json(out.tokenizer_json, out.tokenizer_config_json, "trained");
+    const Tokenizer loaded =
+        Tokenizer::from_files({out.tokenizer_json, out.tokenizer_config_json, {}, {}, model}, "trained");
+    CHECK(loaded.digest() == alone.digest());
+    CHECK(loaded.vocab_size() == out.vocab_size);
+    CHECK(loaded.pad_id() == out.vocab_size - 1);
+    CHECK(loaded.eos_id() == out.vocab_size - 2);
+    CHECK(loaded.bos_id() == out.vocab_size - 2);
+    return loaded.encode(text);
+  };
+  for (const char* family : {"gpt2", "llama", "mistral"}) {
+    CHECK(encode(family, "e\u0301").size() == 2);  // e, and the accent's two bytes as one token
+    CHECK(encode(family, " 12").size() == 1);
+  }
+  for (const char* family : {"gpt_neox", "qwen2", "qwen3"}) CHECK(encode(family, "e\u0301") == encode(family, "é"));
+  CHECK(encode("gpt_neox", "e\u0301").size() == 1);
+  CHECK(encode("gpt_neox", " 12").size() == 1);
+  CHECK(encode("qwen2", "e\u0301").size() == 1);
+  CHECK(encode("qwen2", " 12").size() == 3);
+  CHECK(encode("qwen3", " 12").size() == 3);
 }

@@ -18,7 +18,7 @@ struct TinyShape {
 // 257 tokens: the bytes, then <|endoftext|>. `scale` multiplies GPT-2's initial weights, not biases and gains.
 inline Model tiny_model(std::uint64_t seed, float scale = 10, const TinyShape& shape = {}) {
   const std::string text;
-  const TrainedTokenizer trained = train_bpe({&text, 1}, 257);
+  const TrainedTokenizer trained = train_bpe({&text, 1}, {.vocab_size = 257, .pad = false});
   ModelConfig config;
   config.layers = shape.layers, config.width = shape.width, config.heads = shape.heads, config.context = shape.context;
   config.inner = 4 * shape.width, config.vocab = trained.vocab_size;

@@ -177,7 +177,7 @@ TEST_CASE("a new model has the sizes asked for, an ending token, and learns its 
   options.width = 24;
   options.heads = 2;
   options.context = 50;
-  options.vocab = 259;
+  options.vocab = 260;
   const std::vector<Record> records = {record(R"({"text":"qqqqqqqq"})"),
                                        record(R"({"prompt":"zzzzzz","completion":"qqqq"})")};
   const Model m = new_model(options, records, 4);
@@ -185,9 +185,10 @@ TEST_CASE("a new model has the sizes asked for, an ending token, and learns its 
   CHECK(m.config().width == 24);
   CHECK(m.config().heads == 2);
   CHECK(m.config().context == 50);
-  CHECK(m.config().vocab == 259);
+  CHECK(m.config().vocab == 260);
   CHECK(m.config().eos == 258);
   CHECK(m.eos == std::vector<std::int32_t>{258});
+  CHECK(m.config().pad == 259);
   CHECK(m.tokenizer.encode("qq").size() == 1);
   CHECK(m.tokenizer.encode("zz").size() == 1);
   CHECK(model_digest(m.transformer) != model_digest(new_model(options, records, 5).transformer));

@@ -17,7 +17,7 @@ inline constexpr std::int32_t kTinyVocab = 261;
 // A byte-level tokenizer with a few merges, whose last token ends a text.
 inline Tokenizer tiny_tokenizer() {
   const std::vector<std::string> texts = {"abab abab ababab", "cdcd cdcd"};
-  const TrainedTokenizer trained = train_bpe(texts, kTinyVocab);
+  const TrainedTokenizer trained = train_bpe(texts, {.vocab_size = kTinyVocab, .pad = false});
   return Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "tiny");
 }
 
