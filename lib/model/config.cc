@@ -396,10 +396,10 @@ std::string ModelConfig::json(const char* torch_dtype) const {
   if (f.defaults.window > 0) keys["sliding_window"] = [](JsonWriter& w) { w.null(); };
   put("tie_word_embeddings", tied);
   put("torch_dtype", torch_dtype);
-  // Where there is none, null says so: an absent key means the family's own token.
+  // Where there is none, null says so: an absent key means the family's own token, which the vocabulary may lack.
   const auto token = [&](const char* key, std::int32_t id, std::int32_t fallback) {
     if (id >= 0) put(key, std::int64_t{id});
-    else if (fallback >= 0 && fallback < vocab) keys[key] = [](JsonWriter& w) { w.null(); };
+    else if (fallback >= 0) keys[key] = [](JsonWriter& w) { w.null(); };
   };
   token("bos_token_id", bos, f.defaults.bos), token("eos_token_id", eos, f.defaults.eos);
   token("pad_token_id", pad, -1);

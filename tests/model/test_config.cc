@@ -78,6 +78,12 @@ TEST_CASE("other spellings mean the same") {
   CHECK(parsed({{"eos_token_id", "[5,6]"}}).eos == 5);
   CHECK(parsed({{"eos_token_id", "[5,6]"}}).more_eos == std::vector<std::int32_t>{6});
 }
+TEST_CASE("a token that neither the configuration nor the vocabulary has is written as null") {
+  const std::string json = parsed({{"bos_token_id", ""}, {"eos_token_id", ""}}).json();
+  // Absent, other software would take GPT-2's 50256, and warn.
+  CHECK(json.find("\"bos_token_id\": null") != std::string::npos);
+  CHECK(json.find("\"eos_token_id\": null") != std::string::npos);
+}
 TEST_CASE("a configuration that is written reads back as it was") {
   for (HeadKind head : {HeadKind::kLanguage, HeadKind::kScore}) {
     ModelConfig c = parsed({{"n_inner", "33"}, {"layer_norm_epsilon", "3e-7"}, {"activation_function", "\"gelu\""},
