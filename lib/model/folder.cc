@@ -192,12 +192,14 @@ void save_weights(const Transformer& transformer, const std::string& folder, con
 
 namespace {
 
-// As it was read, but that a reward model's tokenizer pads with the model's pad.
+// As it was read, but that a reward model's tokenizer pads with the model's pad. Not with a token of texts, which would
+// become a special one.
 std::string tokenizer_config(const Model& model) {
   const Tokenizer& tokenizer = model.tokenizer;
   const std::string& config = tokenizer.config_json();
   const std::int32_t pad = model.config().pad;
-  if (model.config().head == HeadKind::kLanguage || pad < 0 || tokenizer.pad_id() >= 0) return config;
+  if (model.config().head == HeadKind::kLanguage || tokenizer.pad_id() >= 0) return config;
+  if (pad < 0 || !tokenizer.is_special(pad)) return config;
   return with_member(config.empty() ? "{}" : config, "pad_token", json_quote(tokenizer.token_bytes(pad)));
 }
 
