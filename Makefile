@@ -77,12 +77,12 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers check-ecosystem check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
 	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS TIME FUZZ V=1 (show the commands; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
@@ -155,6 +155,10 @@ check: deps check-layers  ## set up, build and run all tests (minutes)
 check-long: deps  ## the tests that take longer: every float32, the demo's control
 	@$(MAKE) --no-print-directory $(jobs) all test-programs
 	@NUDGE_CHECK_LONG=1 sh tests/run.sh $(build)
+
+check-ecosystem: deps  ## model folders exchanged with transformers, both ways (NUDGE_PYTHON; minutes): tests/ecosystem/run.sh
+	@$(MAKE) --no-print-directory $(jobs) all
+	@sh tests/ecosystem/run.sh $(build)
 
 sanitize := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 # A tile of the matrix product lives in registers. Checked as an object in memory it takes g++ many minutes to compile;

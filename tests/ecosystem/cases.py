@@ -1,0 +1,299 @@
+# The folders that are tried: of each family, what save_pretrained writes and what older versions and the hub have.
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Callable
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig
+
+from vocabularies import UNLIMITED, vocabulary
+
+FAMILIES = ["gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox"]
+CONTEXT = 128
+EXTRA_ROWS = 3  # of the embedding, beyond the tokenizer: many models have some
+
+
+@dataclass
+class Case:
+    name: str
+    family: str
+    vocabulary: str
+    config: dict = field(default_factory=dict)
+    score: bool = False
+    dtype: str = "float32"
+    shard: str = "1GB"
+    new_tokenizer: bool = False       # as transformers 5 saves it, else as the hub has it
+    edits: list[Callable] = field(default_factory=list)  # of the folder, when it is saved
+    refusal: str = ""                 # what nudge may say instead of giving the numbers
+
+
+def sizes(family):
+    if family == "gpt2":
+        return {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT}
+    own = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+           "max_position_embeddings": CONTEXT}
+    if family != "gpt_neox":
+        own["num_key_value_heads"] = 2
+    if family in ("qwen3", "mistral"):
+        own["head_dim"] = 12
+    return own
+
+
+def other_sizes(family):
+    if family == "gpt2":
+        return {"n_embd": 40, "n_layer": 3, "n_head": 5, "n_inner": 56, "layer_norm_epsilon": 1e-3}
+    own = {"hidden_size": 40, "intermediate_size": 56, "num_hidden_layers": 3, "num_attention_heads": 5}
+    if family == "gpt_neox":
+        return own | {"layer_norm_eps": 1e-3}
+    theta = {"rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}}
+    return own | {"num_key_value_heads": 1, "rms_norm_eps": 1e-3} | theta
+
+
+def configuration(case):
+    tokenizer, names = vocabulary(case.vocabulary)
+    options = {"vocab_size": tokenizer.get_vocab_size() + EXTRA_ROWS}
+    for key in ("bos", "eos", "pad"):
+        if (token := names.get(f"{key}_token")) is not None:
+            options[f"{key}_token_id"] = tokenizer.token_to_id(token)
+        else:
+            options[f"{key}_token_id"] = None
+    return AutoConfig.for_model(case.family, **(sizes(case.family) | options | case.config))
+
+
+# Edits: functions of the folder.
+
+def edit_json(name, change):
+    def edit(folder):
+        path = os.path.join(folder, name)
+        value = {}
+        if os.path.exists(path):
+            with open(path) as f:
+                value = json.load(f)
+        change(value)
+        with open(path, "w") as f:
+            json.dump(value, f, indent=2)
+    return edit
+
+
+def settings(name="config.json", **values):
+    return edit_json(name, lambda c: c.update(values))
+
+
+def without(*keys, name="config.json"):
+    return edit_json(name, lambda c: [c.pop(key, None) for key in keys])
+
+
+def remove(*names):
+    return lambda folder: [os.remove(os.path.join(folder, name)) for name in names
+                           if os.path.exists(os.path.join(folder, name))]
+
+
+def file(name, text):
+    def edit(folder):
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "w") as f:
+            f.write(text)
+    return edit
+
+
+def old_form(config):
+    """What transformers 4 and before wrote."""
+    config["torch_dtype"] = config.pop("dtype")
+    rope = config.pop("rope_parameters", None)
+    config.pop("layer_types", None)
+    if rope is None:
+        return
+    theta, share, kind = rope.pop("rope_theta"), rope.pop("partial_rotary_factor", None), rope.pop("rope_type")
+    if config["model_type"] == "gpt_neox":
+        config["rotary_emb_base"], config["rotary_pct"] = theta, 1.0 if share is None else share
+    else:
+        config["rope_theta"] = theta
+    config["rope_scaling"] = None if kind == "default" else {"type": kind, **rope}
+
+
+def with_another_head(stored):
+    """A head beside an embedding that config.json says is tied to it."""
+    return stored | {head_name(stored): embedding(stored).flip(0) * 0.5}
+
+
+def head_name(stored):
+    return "embed_out.weight" if any(k.startswith("gpt_neox.") for k in stored) else "lm_head.weight"
+
+
+def embedding(tensors):
+    ends = ("wte.weight", "embed_tokens.weight", "embed_in.weight")
+    return next(t for key, t in tensors.items() if key.endswith(ends))
+
+
+def tensors(change):
+    """An edit of model.safetensors: change(name -> tensor) gives the new one."""
+    def edit(folder):
+        path = os.path.join(folder, "model.safetensors")
+        save_file({k: t.contiguous().clone() for k, t in change(load_file(path)).items()}, path, {"format": "pt"})
+    return edit
+
+
+PREFIXES = ("transformer.", "model.", "gpt_neox.")
+
+
+def without_prefix(stored):
+    return {next((k[len(p):] for p in PREFIXES if k.startswith(p)), k): t for k, t in stored.items()}
+
+
+def with_old_buffers(stored):
+    """Masks and tables that old versions stored."""
+    new = dict(stored)
+    mask = torch.ones(1, 1, CONTEXT, CONTEXT, dtype=torch.bool).tril()
+    for layer in range(2):
+        for start, names in [("transformer.h.", ["attn.bias", "attn.masked_bias"]),
+                             ("model.layers.", ["self_attn.rotary_emb.inv_freq"]),
+                             ("gpt_neox.layers.", ["attention.bias", "attention.masked_bias",
+                                                   "attention.rotary_emb.inv_freq"])]:
+            if any(k.startswith(start) for k in stored):
+                for name in names:
+                    new[f"{start}{layer}.{name}"] = (mask if name.endswith(".bias") else torch.tensor(-1e9)
+                                                     if "masked" in name else torch.ones(4))
+    return new
+
+
+def with_copy_of_tied_head(stored):
+    return stored | {head_name(stored): embedding(stored)}
+
+
+def extra_token(tokenizer, n=0):
+    return tokenizer.get_vocab_size() + n
+
+
+def added(content, special=True):
+    return {"content": content, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False,
+            "special": special}
+
+
+CHATML = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
+          "+ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+
+
+def of_each_family():
+    for family in FAMILIES:
+        usual = "llama2" if family == "llama" else family
+        c = lambda name, **options: Case(f"{family}-{name}", family, options.pop("vocabulary", usual), **options)
+        tied = family == "gpt2"
+        old = edit_json("config.json", old_form)
+        pad_is_eos = edit_json("config.json", lambda k: k.update(pad_token_id=k["eos_token_id"]))
+        yield c("f32")
+        yield c("f32-saved-anew", new_tokenizer=True)
+        yield c("f32-old-form", edits=[old])
+        yield c("bf16", dtype="bfloat16")
+        yield c("bf16-old-form", dtype="bfloat16", edits=[old])
+        yield c("f16", dtype="float16", new_tokenizer=True)
+        yield c("f32-called-f16", edits=[old, settings(torch_dtype="float16")])
+        yield c("shards", shard="20KB")
+        yield c("bf16-shards", dtype="bfloat16", shard="20KB", edits=[old])
+        yield c("untied" if tied else "tied", config={"tie_word_embeddings": not tied})
+        yield c("tied-with-another-head", config={"tie_word_embeddings": True}, edits=[tensors(with_another_head)])
+        yield c("tied-with-a-copy", config={"tie_word_embeddings": True}, edits=[tensors(with_copy_of_tied_head)])
+        yield c("no-prefix", edits=[tensors(without_prefix)])
+        yield c("old-buffers", edits=[tensors(with_old_buffers), old])
+        yield c("f64", dtype="float64")
+        yield c("other-sizes", config=other_sizes(family))
+        yield c("no-tokenizer-config", edits=[remove("tokenizer_config.json")])
+        yield c("sampling-settings", edits=[settings("generation_config.json", do_sample=True, temperature=0.6,
+                                                     top_k=20, top_p=0.9)])
+        yield c("tie-unsaid", edits=[without("tie_word_embeddings")])
+        yield c("ends-as-generation-config-says", edits=[settings("generation_config.json", eos_token_id="GREEDY")])
+        yield c("ends-as-config-says", edits=[settings(eos_token_id="GREEDY"), remove("generation_config.json")])
+        yield c("no-special-ids", edits=[settings(bos_token_id=None, eos_token_id=None, pad_token_id=None),
+                                         remove("generation_config.json")])
+        yield c("special-ids-unsaid", edits=[without("bos_token_id", "eos_token_id", "pad_token_id"),
+                                             remove("generation_config.json")])
+        beyond = {"bos_token_id": 50256, "eos_token_id": 50256}
+        yield c("ids-beyond", edits=[settings(**beyond), settings("generation_config.json", **beyond)])
+        yield c("eos-list-partly-beyond", edits=[settings("generation_config.json", eos_token_id=[5, 50256],
+                                                          pad_token_id=50256)])
+        yield c("no-tokenizer-length", edits=[settings("tokenizer_config.json", model_max_length=UNLIMITED)])
+        yield c("score-no-pad", score=True, edits=[without("pad_token_id")])
+        yield c("score-pad-is-eos", score=True, edits=[pad_is_eos])
+        yield c("score-pad-is-eos-f16", score=True, dtype="float16", edits=[pad_is_eos, old])
+        yield c("score-old-labels", score=True, edits=[pad_is_eos, old, without("id2label", "label2id"),
+                                                       settings(num_labels=1)])
+        yield c("score-own-pad", score=True, edits=[settings(pad_token_id=7)])
+        yield c("score-bf16", score=True, dtype="bfloat16", edits=[settings(pad_token_id=7), old])
+        yield c("score-saved-anew", score=True, config={"pad_token_id": 9}, new_tokenizer=True)
+        yield c("score-shards", score=True, shard="20KB", edits=[settings(pad_token_id=11)])
+
+
+def of_shapes():
+    llama3 = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 4.0, "low_freq_factor": 1.0,
+              "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+    linear = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}
+    old = edit_json("config.json", old_form)
+    for name, rope in [("llama3", llama3), ("linear", linear)]:
+        yield Case(f"llama-rope-{name}", "llama", "llama3", {"rope_parameters": rope})
+        yield Case(f"llama-rope-{name}-old-form", "llama", "llama3", {"rope_parameters": rope}, edits=[old])
+    yield Case("llama-biases", "llama", "llama2", {"attention_bias": True, "mlp_bias": True})
+    yield Case("llama-head-dim", "llama", "llama2", {"head_dim": 10})
+    yield Case("llama-pad-minus-1", "llama", "llama2", edits=[settings(pad_token_id=-1)])
+    yield Case("llama-score-pad-minus-1", "llama", "llama2", score=True, edits=[settings(pad_token_id=-1)])
+    for window in (None, CONTEXT, 4096):
+        yield Case(f"mistral-window-{window}", "mistral", "mistral", edits=[settings(sliding_window=window)])
+    yield Case("mistral-window-unsaid", "mistral", "mistral", edits=[without("sliding_window")])
+    yield Case("mistral-window-short", "mistral", "mistral", {"sliding_window": 8}, refusal="sliding_window")
+    yield Case("qwen2-window-off", "qwen2", "qwen2", edits=[old, settings(use_sliding_window=False, sliding_window=8,
+                                                                        max_window_layers=2)])
+    yield Case("qwen2-window-in-no-layer", "qwen2", "qwen2",
+               edits=[old, settings(use_sliding_window=True, sliding_window=8, max_window_layers=2)])
+    yield Case("qwen2-window-in-a-layer", "qwen2", "qwen2", refusal="sliding_window|layer_types",
+               edits=[old, settings(use_sliding_window=True, sliding_window=8, max_window_layers=1)])
+    yield Case("gpt_neox-sequential", "gpt_neox", "gpt_neox", {"use_parallel_residual": False})
+    yield Case("gpt_neox-all-rotary", "gpt_neox", "gpt_neox",
+               {"rope_parameters": {"rope_type": "default", "rope_theta": 25000.0, "partial_rotary_factor": 1.0}})
+    yield Case("gpt_neox-no-attention-bias", "gpt_neox", "gpt_neox", {"attention_bias": False})
+    yield Case("gpt2-gelu", "gpt2", "gpt2", {"activation_function": "gelu"})
+    yield Case("gpt2-inner", "gpt2", "gpt2", {"n_inner": 40})
+
+
+def of_tokenizers():
+    def only_in_config(vocab, key):
+        tokenizer, _ = vocabulary(vocab)
+        ids = [extra_token(tokenizer), extra_token(tokenizer, 1)]
+        if key == "added_tokens_decoder":
+            return {key: {str(ids[0]): added("<|extra|>"), str(ids[1]): added("<|more|>", special=False)}}
+        return {key: ["<|extra|>", "<|more|>"]}
+
+    for family, vocab in [("gpt2", "gpt2"), ("llama", "llama2"), ("llama", "llama3"), ("qwen2", "qwen2"),
+                          ("gpt_neox", "gpt_neox"), ("mistral", "mistral")]:
+        for key in ("added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"):
+            yield Case(f"{vocab}-vocabulary-{key}", family, vocab,
+                       edits=[settings("tokenizer_config.json", **only_in_config(vocab, key))])
+        yield Case(f"{vocab}-vocabulary-pad-token-of-its-own", family, vocab,
+                   edits=[settings("tokenizer_config.json", pad_token="<|more|>")])
+        yield Case(f"{vocab}-vocabulary-prefix-space", family, vocab,
+                   edits=[settings("tokenizer_config.json", add_prefix_space=True)])
+        for bos, eos in [(True, False), (False, False), (True, True)]:
+            yield Case(f"{vocab}-vocabulary-bos-{bos}-eos-{eos}".lower(), family, vocab,
+                       edits=[settings("tokenizer_config.json", add_bos_token=bos, add_eos_token=eos)])
+        yield Case(f"{vocab}-vocabulary-generic-class", family, vocab,
+                   edits=[settings("tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")])
+        yield Case(f"{vocab}-vocabulary-fast-class", family, vocab,
+                   edits=[edit_json("tokenizer_config.json", lambda c: c.update(
+                       tokenizer_class=c["tokenizer_class"].removesuffix("Fast") + "Fast"))])
+    yield Case("gpt_neox-vocabulary-without-nfc", "gpt_neox", "gpt_neox-without-nfc")
+    yield Case("gpt2-vocabulary-made-with-prefix-space", "gpt2", "gpt2-with-prefix")
+    chat = [settings("tokenizer_config.json", chat_template=CHATML)]
+    named = {"default": CHATML, "tool_use": "{{ 'tools' }}"}
+    yield Case("chat-in-config", "qwen2", "qwen2", edits=chat)
+    yield Case("chat-in-config-saved-anew", "qwen2", "qwen2", edits=chat, new_tokenizer=True)
+    yield Case("chat-list", "qwen2", "qwen2", edits=[settings("tokenizer_config.json", chat_template=[
+        {"name": name, "template": text} for name, text in named.items()])])
+    yield Case("chat-object", "qwen2", "qwen2", edits=[settings("tokenizer_config.json", chat_template=named)])
+    yield Case("chat-file", "qwen2", "qwen2", edits=[file("chat_template.jinja", CHATML)])
+    yield Case("chat-files", "qwen2", "qwen2", edits=[
+        file("chat_template.jinja", CHATML), file("additional_chat_templates/tool_use.jinja", "{{ 'tools' }}")])
+
+
+def all_cases():
+    yield from of_each_family()
+    yield from of_shapes()
+    yield from of_tokenizers()
