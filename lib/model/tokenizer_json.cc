@@ -212,15 +212,19 @@ void add_tokens(const JsonReader& in, const TokenizerConfig& config, TokenizerPa
   if (config.kind == TokenizerKind::kQwen2) added.make_plain(config);
 }
 
+bool reads_characters(const TokenizerConfig& config) {
+  return config.kind == TokenizerKind::kLlama || config.kind == TokenizerKind::kCodeLlama;
+}
+
+// Whether the class is of the other kind of vocabulary, of bytes or of characters. It would leave out what it has no
+// tokens for, as it does in transformers 5: then the file alone tells what the model was made with.
+bool contradicts_class(const JsonReader& in, const TokenizerConfig& config, const TokenizerParts& parts) {
+  return reads_characters(config) ? is_byte_level(in) : parts.options.byte_fallback;
+}
+
 // What a class of transformers has of its own in place of tokenizer.json's.
-void take_class(const JsonReader& in, const TokenizerConfig& config, TokenizerParts& parts, const Ids& ids) {
-  const bool characters = config.kind == TokenizerKind::kLlama || config.kind == TokenizerKind::kCodeLlama;
-  if (characters ? is_byte_level(in) : parts.options.byte_fallback) {
-    in.fail("the vocabulary is one of " + std::string(characters ? "bytes" : "characters") + ", and " +
-            config.class_name + ", which transformers takes for it, reads it as one of " +
-            (characters ? "characters" : "bytes") +
-            "; write \"tokenizer_class\": \"PreTrainedTokenizerFast\" into tokenizer_config.json");
-  }
+void take_class(const TokenizerConfig& config, TokenizerParts& parts, const Ids& ids) {
+  const bool characters = reads_characters(config);
   parts.options = BpeOptions();
   parts.options.byte_fallback = parts.options.fuse_unknown = characters;
   if (config.kind != TokenizerKind::kCodeLlama) return;
@@ -230,18 +234,24 @@ void take_class(const JsonReader& in, const TokenizerConfig& config, TokenizerPa
 
 }  // namespace
 
-TokenizerParts parse_tokenizer(const TokenizerFiles& files, const TokenizerConfig& config, const std::string& where) {
+TokenizerParts parse_tokenizer(const TokenizerFiles& files, TokenizerConfig config, const std::string& where) {
   const JsonReader in(files.json, where + "/tokenizer.json");
   TokenizerParts parts;
   Ids ids;
   read_model(in, parts, ids);
   parts.tokens = parts.vocabulary;
+  if (contradicts_class(in, config, parts)) {
+    config.kind = TokenizerKind::kFile;
+    for (NamedToken& name : config.named) {
+      if (!name.said) name.token = AddedToken();
+    }
+  }
   add_tokens(in, config, parts, ids);
   if (config.kind == TokenizerKind::kFile) {
     read_pipeline(in, in, parts);
     return parts;
   }
-  take_class(in, config, parts, ids);
+  take_class(config, parts, ids);
   read_pipeline(JsonReader(class_pipeline(config), config.class_name), in, parts);
   if (config.kind != TokenizerKind::kCodeLlama) return parts;
   parts.before.clear(), parts.after.clear();

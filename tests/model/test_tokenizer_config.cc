@@ -204,16 +204,19 @@ TEST_CASE("Code Llama's class begins with <s> and has tokens for filling in") {
   CHECK(tokenizer.vocab_size() == 275);
 }
 
-TEST_CASE("a class whose kind of vocabulary is another one is refused, with what to do") {
-  const auto refused = [](const Folder& folder) { return message_of([&] { folder.make(); }); };
-  CHECK(refused(of_class(merged_bytes(), "LlamaTokenizerFast", "llama")) ==
-        "folder/tokenizer.json: the vocabulary is one of bytes, and LlamaTokenizer, which transformers takes for it, "
-        "reads it as one of characters; write \"tokenizer_class\": \"PreTrainedTokenizerFast\" into "
-        "tokenizer_config.json");
-  CHECK(refused(of_class(CharactersFixture().json(), "", "gpt2")) ==
-        "folder/tokenizer.json: the vocabulary is one of characters, and GPT2Tokenizer, which transformers takes for "
-        "it, reads it as one of bytes; write \"tokenizer_class\": \"PreTrainedTokenizerFast\" into "
-        "tokenizer_config.json");
+TEST_CASE("where the class is of another kind of vocabulary, tokenizer.json is taken as it is") {
+  const auto same = [](const std::string& json, const Folder& folder) {
+    for (const char* text : {"ab a", " a<s>bc é", "中\n"}) {
+      CAPTURE(text);
+      CAPTURE(folder.config);
+      CHECK(folder.encode(text) == of_class(json, "PreTrainedTokenizerFast", "").encode(text));
+    }
+  };
+  for (const char* name : {"LlamaTokenizerFast", "CodeLlamaTokenizer"})
+    same(merged_bytes(), of_class(merged_bytes(), name, "llama"));
+  const std::string characters = CharactersFixture().json();
+  same(characters, of_class(characters, "", "gpt2"));
+  same(characters, of_class(characters, "GPTNeoXTokenizer", ""));
 }
 
 TEST_CASE("a token that a model has no row for is named, with its file") {

@@ -78,7 +78,7 @@ TEST_CASE("every field of a trajectory is read") {
 TEST_CASE("whether a response ended is told by finish, else by its last token") {
   const std::vector<std::string> texts = {"ab"};
   const Model model{Transformer(config(), Buffer<float>(Layout(config()).size)),
-                    Tokenizer::from_json(train_bpe(texts, 259).tokenizer_json, "{}", "test"), "", {98, 99}};
+                    Tokenizer::from_json(train_bpe(texts, {.vocab_size = 259, .pad = false}).tokenizer_json, "{}", "test"), "", {98, 99}};
   const auto ended = [&](const std::map<std::string, std::string>& changes) {
     return ended_by_itself(Record::parse(line_with(changes), "file: record 3"), model);
   };

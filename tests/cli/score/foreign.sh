@@ -2,7 +2,7 @@
 . "$ROOT/tests/cli/tiny.inc"
 rm-train -q --init "$TINY/alien" --epochs 1 --batch 8 "$TINY/pairs.jsonl" -o alien-rm
 # Texts alone say what a foreign model reads; those that are no UTF-8 have none.
-jq -c 'select(.response | contains("\ufffd") | not)' "$TINY/sampled.jsonl" > t.jsonl
+jq -c 'select(.response != "" and (.response | contains("\ufffd") | not))' "$TINY/sampled.jsonl" > t.jsonl
 [ -s t.jsonl ]
 same_as_pairs() {
   expect_status 0 score --reward-model alien-rm t.jsonl
