@@ -196,52 +196,18 @@ TokenizerConfig read_tokenizer_config(const TokenizerFiles& files, const std::st
     if (in.find(in.root(), "tokenizer_class", "the file", value)) name = in.text(value, "tokenizer_class");
     if (in.find(in.root(), "vocab_size", "the file", value)) config.model_vocab = in.integer(value, "vocab_size");
   }
-  bool llama_prefix = true, prefix = false, legacy = false;
   if (!files.config.empty()) {
     const JsonReader in(files.config, where + "/tokenizer_config.json");
     if (in.find(in.root(), "tokenizer_class", "the file", value)) name = in.text(value, "tokenizer_class");
     read_config(in, config);
-    llama_prefix = in.flag(in.root(), "add_prefix_space", true, "the file");
-    prefix = in.flag(in.root(), "add_prefix_space", false, "the file");
-    legacy = in.flag(in.root(), "legacy", false, "the file");
+    const bool prefix = in.flag(in.root(), "add_prefix_space", false, "the file");
+    if (in.find(in.root(), "add_prefix_space", "the file", value)) config.prefix_space = prefix;
   }
   if (!config.lists_added) read_older_files(files, where, config);
-  config.class_name = class_of(model_type, name);
-  config.kind = kind_of(config.class_name);
-  const bool llama = config.kind == Kind::kLlama || config.kind == Kind::kCodeLlama;
-  config.prefix_space = llama ? llama_prefix : prefix;
-  config.prefix_everywhere = legacy && config.kind == Kind::kLlama;
+  config.kind = kind_of(class_of(model_type, name));
+  if (config.kind == Kind::kFile) config.prefix_space.reset();
   name_by_default(config);
   return config;
-}
-
-std::string class_pipeline(const TokenizerConfig& config) {
-  static const std::string kQwen2 =
-      R"("normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":)"
-      R"({"Regex":")" + std::string(kQwen2Words) + R"("},"behavior":"Isolated","invert":false},)";
-  static const std::string kLlama =
-      R"({"decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},)"
-      R"({"type":"ByteFallback"},{"type":"Fuse"})";
-  const bool prefix = config.prefix_space, first = !config.prefix_everywhere;
-  const std::string level = std::string(R"({"type":"ByteLevel","add_prefix_space":)") + (prefix ? "true" : "false");
-  const std::string bytes = R"({"decoder":{"type":"ByteLevel"},)";
-  switch (config.kind) {
-    case Kind::kFile:
-      return "";
-    case Kind::kGpt2:
-      return bytes + "\"pre_tokenizer\":" + level + "}}";
-    case Kind::kNeox:
-      return bytes + R"("normalizer":{"type":"NFC"},"pre_tokenizer":)" + level + "}}";
-    case Kind::kQwen2:
-      return bytes + kQwen2 + level + ",\"use_regex\":false}]}}";
-    case Kind::kLlama:
-    case Kind::kCodeLlama:
-      const bool strip = prefix || config.kind == Kind::kCodeLlama;
-      return kLlama + (strip ? R"(,{"type":"Strip","content":" ","start":1,"stop":0})" : "") +
-             R"(]},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","split":false,"prepend_scheme":")" +
-             (!prefix ? "never" : first ? "first" : "always") + "\"}}";
-  }
-  return "";
 }
 
 }  // namespace nudge

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,8 @@ struct TokenizerFiles {
   std::string_view json, config, special_tokens_map, added_tokens, model_config;
 };
 
-// What a tokenizer class of transformers takes from tokenizer.json. kFile: all of it. The others take vocabulary,
-// merges, added tokens and post-processor, and have everything else of their own.
+// A tokenizer class of transformers that knows tokens by itself and reads add_prefix_space. kFile: any other. (Since
+// version 5 these classes also cut texts in their own way, whatever tokenizer.json says. Models were trained as that says.)
 enum class TokenizerKind : std::uint8_t { kFile, kGpt2, kNeox, kQwen2, kLlama, kCodeLlama };
 
 struct NamedToken {
@@ -29,9 +30,7 @@ struct NamedToken {
 
 struct TokenizerConfig {
   TokenizerKind kind = TokenizerKind::kFile;
-  std::string class_name;
-  bool prefix_space = false;          // of the kinds that have an own pipeline
-  bool prefix_everywhere = false;     // kLlama: before each piece between added tokens, not the first alone
+  std::optional<bool> prefix_space;   // whether a text gets a space in front, where a class is told; else tokenizer.json says
   bool lists_added = false;           // added_tokens_decoder is there: the added tokens of other files are older
   std::map<std::int64_t, AddedToken> added;  // by the id that a file gives
   std::vector<NamedToken> named;
@@ -51,8 +50,5 @@ AddedToken read_added_token(const JsonReader& in, JsonReader::Value entry, const
 inline constexpr std::string_view kQwen2Words =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*)"
     R"(|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+)";
-
-// tokenizer.json's normalizer, pre_tokenizer and decoder as such a class has them; empty for kFile.
-std::string class_pipeline(const TokenizerConfig& config);
 
 }  // namespace nudge

@@ -212,52 +212,16 @@ void add_tokens(const JsonReader& in, const TokenizerConfig& config, TokenizerPa
   if (config.kind == TokenizerKind::kQwen2) added.make_plain(config);
 }
 
-bool reads_characters(const TokenizerConfig& config) {
-  return config.kind == TokenizerKind::kLlama || config.kind == TokenizerKind::kCodeLlama;
-}
-
-// Whether the class is of the other kind of vocabulary, of bytes or of characters. It would leave out what it has no
-// tokens for, as it does in transformers 5: then the file alone tells what the model was made with.
-bool contradicts_class(const JsonReader& in, const TokenizerConfig& config, const TokenizerParts& parts) {
-  return reads_characters(config) ? is_byte_level(in) : parts.options.byte_fallback;
-}
-
-// What a class of transformers has of its own in place of tokenizer.json's.
-void take_class(const TokenizerConfig& config, TokenizerParts& parts, const Ids& ids) {
-  const bool characters = reads_characters(config);
-  parts.options = BpeOptions();
-  parts.options.byte_fallback = parts.options.fuse_unknown = characters;
-  if (config.kind != TokenizerKind::kCodeLlama) return;
-  const auto found = ids.find(config.name("unk_token").token.content);
-  parts.options.unknown = found == ids.end() ? BpeOptions::kMissing : found->second;
-}
-
 }  // namespace
 
-TokenizerParts parse_tokenizer(const TokenizerFiles& files, TokenizerConfig config, const std::string& where) {
+TokenizerParts parse_tokenizer(const TokenizerFiles& files, const TokenizerConfig& config, const std::string& where) {
   const JsonReader in(files.json, where + "/tokenizer.json");
   TokenizerParts parts;
   Ids ids;
   read_model(in, parts, ids);
   parts.tokens = parts.vocabulary;
-  if (contradicts_class(in, config, parts)) {
-    config.kind = TokenizerKind::kFile;
-    for (NamedToken& name : config.named) {
-      if (!name.said) name.token = AddedToken();
-    }
-  }
   add_tokens(in, config, parts, ids);
-  if (config.kind == TokenizerKind::kFile) {
-    read_pipeline(in, in, parts);
-    return parts;
-  }
-  take_class(config, parts, ids);
-  read_pipeline(JsonReader(class_pipeline(config), config.class_name), in, parts);
-  if (config.kind != TokenizerKind::kCodeLlama) return parts;
-  parts.before.clear(), parts.after.clear();
-  for (const AddedToken& token : parts.added) {
-    if (token.content == config.name("bos_token").token.content) parts.before = {token.id};
-  }
+  read_pipeline(in, config.prefix_space, parts);
   return parts;
 }
 

@@ -30,6 +30,6 @@ struct TokenizerParts {
 };
 
 // Error kBadInput: "WHERE/tokenizer.json: cause".
-TokenizerParts parse_tokenizer(const TokenizerFiles& files, TokenizerConfig config, const std::string& where);
+TokenizerParts parse_tokenizer(const TokenizerFiles& files, const TokenizerConfig& config, const std::string& where);
 
 }  // namespace nudge

@@ -1,5 +1,6 @@
 #include "lib/model/tokenizer_pipeline.h"
 
+#include <optional>
 #include <stdexcept>
 
 #include "lib/model/unicode.h"
@@ -93,17 +94,19 @@ PrependScheme prepend_scheme_of(const JsonReader& in, Value part) {
   in.fail("the prepend_scheme \"" + name + "\" of Metaspace is not known");
 }
 
-Step metaspace_step(const JsonReader& in, Value part, std::string& canonical) {
+Step metaspace_step(const JsonReader& in, Value part, std::optional<bool> prefix_space, std::string& canonical) {
   Step step;
   step.kind = Step::Kind::kMetaspace;
   step.replacement = character(in, part, "replacement", "Metaspace");
   step.prepend = prepend_scheme_of(in, part);
+  if (prefix_space == false) step.prepend = PrependScheme::kNever;
+  if (prefix_space == true && step.prepend == PrependScheme::kNever) step.prepend = PrependScheme::kFirst;
   step.split = in.flag(part, "split", true, "Metaspace");
   canonical += numbers(step.prepend, step.split) + sized(step.replacement);
   return step;
 }
 
-void read_pre_tokenizer(const JsonReader& in, TokenizerParts& parts) {
+void read_pre_tokenizer(const JsonReader& in, std::optional<bool> prefix_space, TokenizerParts& parts) {
   Value root;
   parts.options.alphabet = BpeAlphabet::kCharacters;
   if (!in.find(in.root(), "pre_tokenizer", "the file", root)) return;
@@ -116,6 +119,7 @@ void read_pre_tokenizer(const JsonReader& in, TokenizerParts& parts) {
     std::string canonical;
     if (type == "ByteLevel") {
       step = byte_level_step(in, part);
+      step.add_prefix_space = prefix_space.value_or(step.add_prefix_space);
       parts.options.alphabet = BpeAlphabet::kBytes;
     } else if (type == "Split") {
       step = split_step(in, part, canonical);
@@ -124,7 +128,7 @@ void read_pre_tokenizer(const JsonReader& in, TokenizerParts& parts) {
       step.behavior = in.flag(part, "individual_digits", false, "Digits") ? SplitBehavior::kIsolated
                                                                          : SplitBehavior::kContiguous;
     } else if (type == "Metaspace") {
-      step = metaspace_step(in, part, canonical);
+      step = metaspace_step(in, part, prefix_space, canonical);
     } else {
       refuse(in, "pre_tokenizer", type);
     }
@@ -146,12 +150,13 @@ std::string replaced_text(const JsonReader& in, Value part) {
   return text;
 }
 
-void read_normalizer(const JsonReader& in, TokenizerParts& parts) {
+void read_normalizer(const JsonReader& in, std::optional<bool> prefix_space, TokenizerParts& parts) {
   Value root;
   if (!in.find(in.root(), "normalizer", "the file", root)) return;
   each_of(in, root, "normalizer", "normalizers", [&](std::string_view type, Value part) {
     using Kind = NormalizerStep::Kind;
     NormalizerStep step;
+    if (type == "Prepend" && prefix_space == false) return;
     if (type == "Prepend") {
       step.kind = Kind::kPrepend;
       step.to = in.text(in.need(part, "prepend", "Prepend"), "prepend of Prepend");
@@ -175,7 +180,7 @@ std::size_t count_of(const JsonReader& in, Value part, const char* key) {
   return static_cast<std::size_t>(n);
 }
 
-void read_decoder(const JsonReader& in, TokenizerParts& parts) {
+void read_decoder(const JsonReader& in, std::optional<bool> prefix_space, TokenizerParts& parts) {
   Value root;
   if (in.find(in.root(), "decoder", "the file", root)) {
     each_of(in, root, "decoder", "decoders", [&](std::string_view type, Value part) {
@@ -186,7 +191,7 @@ void read_decoder(const JsonReader& in, TokenizerParts& parts) {
       } else if (type == "Metaspace") {
         step.kind = Kind::kMetaspace;
         step.from = character(in, part, "replacement", "Metaspace");
-        step.prefix = prepend_scheme_of(in, part) != PrependScheme::kNever;
+        step.prefix = prefix_space.value_or(prepend_scheme_of(in, part) != PrependScheme::kNever);
       } else if (type == "Replace") {
         step.kind = Kind::kReplace;
         step.from = replaced_text(in, part);
@@ -195,6 +200,8 @@ void read_decoder(const JsonReader& in, TokenizerParts& parts) {
         step.kind = Kind::kByteFallback;
       } else if (type == "Fuse") {
         step.kind = Kind::kFuse;
+      } else if (type == "Strip" && prefix_space == false) {
+        return;  // there is no such space to be taken away
       } else if (type == "Strip") {
         step.kind = Kind::kStrip;
         step.from = character(in, part, "content", "Strip");
@@ -258,27 +265,18 @@ void read_template(const JsonReader& in, Value part, TokenizerParts& parts) {
 
 }  // namespace
 
-bool is_byte_level(const JsonReader& in) {
-  Value root;
-  bool found = false;
-  if (!in.find(in.root(), "pre_tokenizer", "the file", root)) return false;
-  each_of(in, root, "pre_tokenizer", "pretokenizers",
-          [&](std::string_view type, Value) { found = found || type == "ByteLevel"; });
-  return found;
-}
-
-void read_pipeline(const JsonReader& in, const JsonReader& file, TokenizerParts& parts) {
-  read_normalizer(in, parts);
-  read_pre_tokenizer(in, parts);
+void read_pipeline(const JsonReader& in, std::optional<bool> prefix_space, TokenizerParts& parts) {
+  read_normalizer(in, prefix_space, parts);
+  read_pre_tokenizer(in, prefix_space, parts);
   Value part;
-  if (file.find(file.root(), "post_processor", "the file", part)) {
-    each_of(file, part, "post_processor", "processors", [&](std::string_view type, Value processor) {
-      if (type == "TemplateProcessing") return read_template(file, processor, parts);
-      if (type == "BertProcessing" || type == "RobertaProcessing") return read_ends(file, processor, parts);
-      if (type != "ByteLevel") refuse(file, "post_processor", type);  // ByteLevel moves offsets, never ids
+  if (in.find(in.root(), "post_processor", "the file", part)) {
+    each_of(in, part, "post_processor", "processors", [&](std::string_view type, Value processor) {
+      if (type == "TemplateProcessing") return read_template(in, processor, parts);
+      if (type == "BertProcessing" || type == "RobertaProcessing") return read_ends(in, processor, parts);
+      if (type != "ByteLevel") refuse(in, "post_processor", type);  // ByteLevel moves offsets, never ids
     });
   }
-  read_decoder(in, parts);
+  read_decoder(in, prefix_space, parts);
 }
 
 }  // namespace nudge
