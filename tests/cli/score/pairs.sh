@@ -97,14 +97,15 @@ as_trajectories() {  # prompt and answer encoded separately, the ending token ap
 ok "a pair's answer gets the reward of the trajectory with the same tokens" as_trajectories
 by_ids() {
   tok=$(jq -r .tokenizer "$TINY/sampled.jsonl" | head -n 1)
-  jq -c --arg tok "$tok" --slurpfile s "$TINY/scored.jsonl" -n '
+  jq -c 'select(.response_ids | length > 1)' "$TINY/scored.jsonl" > longer.jsonl
+  jq -c --arg tok "$tok" --slurpfile s longer.jsonl -n '
     {id: "x", prompt: "p", chosen: "c", rejected: "r", tokenizer: $tok, prompt_ids: $s[0].prompt_ids,
      chosen_ids: $s[0].response_ids, rejected_ids: $s[0].response_ids[:1]}' > ids.jsonl
   score -q --reward-model "$TINY/rm" ids.jsonl > x
-  jq -es --slurpfile s "$TINY/scored.jsonl" \
+  jq -es --slurpfile s longer.jsonl \
     '.[0].chosen_reward == $s[0].reward and .[0].rejected_reward != $s[0].reward' x
   jq -c '.tokenizer = "another"' ids.jsonl | score -q --reward-model "$TINY/rm" > y
-  jq -es --slurpfile s "$TINY/scored.jsonl" '.[0].chosen_reward != $s[0].reward' y
+  jq -es --slurpfile s longer.jsonl '.[0].chosen_reward != $s[0].reward' y
 }
 ok "token ids are used where the tokenizer is the model's, texts otherwise" by_ids
 without_prompt() {

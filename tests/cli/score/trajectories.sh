@@ -116,7 +116,7 @@ cant_be_told() {
     score --reward-model rm --missing-end replace foreign.jsonl
   expect_stderr '^score: hint: add "finish"'
   expect_status 0 score -q --reward-model rm foreign.jsonl
-  jq -c '.finish = "length"' foreign.jsonl > told.jsonl
+  jq -c 'select(.response != "") | .finish = "length"' foreign.jsonl > told.jsonl
   score -q --reward-model rm --missing-end replace told.jsonl > z
   holds z 'all(.reward == -1)'
   cp -r rm endless

@@ -26,9 +26,10 @@ folder_is_whole() {
     [ -s base/$f ] || { echo "$f is missing"; return 1; }
   done
   jq -e '.n_layer == 1 and .n_embd == 24 and .n_head == 2 and .n_positions == 48 and .vocab_size == 280 and
-         .eos_token_id == 279 and .bos_token_id == 279' base/config.json
-  jq -e '.eos_token_id == 279' base/generation_config.json
-  jq -e '.eos_token == "<|endoftext|>" and .bos_token == "<|endoftext|>"' base/tokenizer_config.json
+         .eos_token_id == 278 and .bos_token_id == 278 and .pad_token_id == 279' base/config.json
+  jq -e '.eos_token_id == 278 and .pad_token_id == 279' base/generation_config.json
+  jq -e '.eos_token == "<|endoftext|>" and .bos_token == "<|endoftext|>" and .pad_token == "<|pad|>"' \
+    base/tokenizer_config.json
 }
 provenance_holds_no_path() { ! grep -E 'text\.jsonl|unseen|/|threads' base/trainer/provenance.json; }
 goes_on_from_a_folder() {
