@@ -262,8 +262,8 @@ def of_tokenizers():
             return {key: {str(ids[0]): added("<|extra|>"), str(ids[1]): added("<|more|>", special=False)}}
         return {key: ["<|extra|>", "<|more|>"]}
 
-    for family, vocab in [("gpt2", "gpt2"), ("llama", "llama2"), ("llama", "llama3"), ("qwen2", "qwen2"),
-                          ("gpt_neox", "gpt_neox"), ("mistral", "mistral")]:
+    for family, vocab in [("gpt2", "gpt2"), ("llama", "llama2"), ("llama", "llama3"), ("llama", "llama5"),
+                          ("qwen2", "qwen2"), ("gpt_neox", "gpt_neox"), ("mistral", "mistral")]:
         for key in ("added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"):
             yield Case(f"{vocab}-vocabulary-{key}", family, vocab,
                        edits=[settings("tokenizer_config.json", **only_in_config(vocab, key))])

@@ -83,7 +83,9 @@ def sentencepiece(metaspace):
     t.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1",
                                                      special_tokens=[("<s>", 1)])
     t.add_special_tokens([special(x) for x in ["<unk>", "<s>", "</s>"]])
-    return t, {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
+    # Llama 2's file under LlamaTokenizer is cut in another way by transformers 5, whose class goes by its own pipeline.
+    return t, {"tokenizer_class": "LlamaTokenizer" if metaspace else "PreTrainedTokenizerFast",
+               "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
                "pad_token": None, "add_bos_token": True, "add_eos_token": False, "legacy": False,
                "model_max_length": UNLIMITED, "clean_up_tokenization_spaces": False, "sp_model_kwargs": {}}
 
@@ -110,12 +112,14 @@ def neox(nfc=True):
                 special_tokens=["<|endoftext|>", "<|padding|>"])
     t.post_processor = processors.ByteLevel(trim_offsets=True)
     t.add_tokens([AddedToken(" " * n, normalized=True) for n in (4, 3, 2)])
-    return t, {"tokenizer_class": "GPTNeoXTokenizer", "add_prefix_space": False,
+    # The class composes characters, whatever its file says.
+    return t, {"tokenizer_class": "GPTNeoXTokenizer" if nfc else "PreTrainedTokenizerFast", "add_prefix_space": False,
                **dict.fromkeys(["bos_token", "eos_token", "unk_token"], "<|endoftext|>")}
 
 
 VOCABULARIES = {"gpt2": gpt2, "gpt2-with-prefix": lambda: gpt2(True), "llama2": lambda: sentencepiece(False),
-                "llama3": llama3, "mistral": lambda: sentencepiece(True), "qwen2": qwen, "qwen3": lambda: qwen(True),
+                "llama3": llama3, "mistral": lambda: sentencepiece(True), "llama5": lambda: sentencepiece(True),
+                "qwen2": qwen, "qwen3": lambda: qwen(True),
                 "gpt_neox": neox, "gpt_neox-without-nfc": lambda: neox(False)}
 made = {}
 
