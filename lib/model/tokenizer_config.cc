@@ -107,7 +107,7 @@ void read_older_files(const TokenizerFiles& files, const std::string& where, Tok
   if (files.added_tokens.empty()) return;
   const JsonReader in(files.added_tokens, where + "/" + std::string(kAdded));
   for (const auto [content, value] : in.object(in.root(), "the file")) {
-    const auto is = [&](const AddedToken& token) { return token.content == content; };
+    const auto is = [text = content](const AddedToken& token) { return token.content == text; };
     AddedToken token;
     token.content = content;
     token.file = kAdded;

@@ -195,9 +195,8 @@ void add_tokens(const JsonReader& in, const TokenizerConfig& config, TokenizerPa
     for (const auto& [id, token] : own) listed.insert_or_assign(id, token);
   }
   for (auto& [id, token] : listed) {
-    token.special = token.special || std::any_of(config.named.begin(), config.named.end(), [&](const NamedToken& name) {
-      return name.token.content == token.content;
-    });
+    const auto is_named = [&text = token.content](const NamedToken& name) { return name.token.content == text; };
+    token.special = token.special || std::any_of(config.named.begin(), config.named.end(), is_named);
     added.add(token);
   }
   const std::size_t listed_count = parts.added.size();
