@@ -425,11 +425,11 @@ TEST_CASE("of a generation's configuration the last of equal keys holds, and wha
     replace_file(folder + "/generation_config.json", text);
     return load_model(folder, HeadKind::kLanguage).eos;
   };
-  using Ids = std::vector<std::int32_t>;
-  CHECK(ends(R"({"eos_token_id":7,"eos_token_id":[8,9]})") == Ids{8, 9});
-  const Ids of_config = ends("{}");
+  using Tokens = std::vector<std::int32_t>;
+  CHECK(ends(R"({"eos_token_id":7,"eos_token_id":[8,9]})") == Tokens{8, 9});
+  const Tokens of_config = ends("{}");
   CHECK(ends(R"({"eos_token_id":7,"eos_token_id":null})") == of_config);
-  CHECK(ends(R"({"a":NaN,"b":[-Infinity,1e999],"c":1000000000000000019884624838656,"eos_token_id":7})") == Ids{7});
+  CHECK(ends(R"({"a":NaN,"b":[-Infinity,1e999],"c":1000000000000000019884624838656,"eos_token_id":7})") == Tokens{7});
 }
 TEST_CASE("a generation's configuration that is wrong is named") {
   for (const auto& [text, cause] :
