@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "lib/io/json_parse.h"
 #include "lib/model/jinja_expression.h"
 #include "lib/model/jinja_functions.h"
 #include "lib/model/normalizer.h"
@@ -227,6 +228,41 @@ class Renderer {
 std::string render(std::string_view source, const Value::Map& variables) {
   if (valid_utf8_prefix(source) != source.size()) fail("the template is not UTF-8");
   return Renderer(parse(with_plain_lines(source)), variables).render();
+}
+
+namespace {
+
+Value value_of(simdjson::dom::element json) {
+  if (json.is_string()) return Value::of(std::string(json.get_string().value_unsafe()));
+  if (json.is_bool()) return Value::boolean(json.get_bool().value_unsafe());
+  if (json.is_int64()) return Value::integer(json.get_int64().value_unsafe());
+  if (json.is_array()) {
+    Value::List list;
+    for (const simdjson::dom::element e : json.get_array().value_unsafe()) list.push_back(value_of(e));
+    return Value::of(std::move(list));
+  }
+  if (json.is_object()) {
+    Value::Map map;
+    for (const auto& field : json.get_object().value_unsafe()) map[std::string(field.key)] = value_of(field.value);
+    return Value::of(std::move(map));
+  }
+  if (json.is_null()) return Value::none();
+  fail("a number that is not held");
+}
+
+}  // namespace
+
+Value value_of_json(std::string_view json) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parse_python_json(parser, json, root)) fail("no JSON");
+  return value_of(root);
+}
+
+Template::Template(std::string source) : source_(std::move(source)) {}
+
+Rendered Template::render(const Variables& variables, const Date&) const {
+  return {jinja::render(source_, {variables.begin(), variables.end()}), {}, false};
 }
 
 }  // namespace nudge::jinja
