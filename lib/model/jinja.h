@@ -1,31 +1,22 @@
-// The part of Jinja that chat templates are written in: enough to see what a template does with a dialogue.
-// Loops, conditions, assignments, namespaces, slices, the usual tests, filters and methods of texts; whitespace as
-// Hugging Face sets it (trim_blocks, lstrip_blocks). Anything else is an error, never passed over.
+// Chat templates: Jinja as transformers renders it, to the byte (docs/formats.md). What jinja2 renders and this does not
+// is refused by its name; what jinja2 refuses is refused in its words; nothing is passed over. A template is a stranger's
+// program: its steps, sizes and depth are bounded (jinja_limits.h).
 #pragma once
 
 #include <cstddef>
 #include <map>
-#include <stdexcept>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "lib/model/jinja_limits.h"
 #include "lib/model/jinja_value.h"
 
 namespace nudge::jinja {
 
-// What the template uses and this does not know, what it does wrong, or what it says in raise_exception().
-class TemplateError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-// The text that `source` makes of the variables. Error: TemplateError, also beyond 5,000 statements and rounds of
-// loops, 50 blocks in each other, and the sizes of jinja_expression.h: a template may come from anywhere.
-std::string render(std::string_view source, const Value::Map& variables);
-
-// The day that strftime_now tells: an output must not depend on the clock.
+// The day that strftime_now tells, at midnight: an output must not depend on the clock.
 struct Date {
   int year = 2024, month = 7, day = 26;
 };
@@ -34,6 +25,7 @@ struct Rendered {
   std::string text;
   std::vector<std::pair<std::size_t, std::size_t>> generations;  // the bytes [first, second) of {% generation %} blocks
   bool dated = false;                                            // strftime_now was called
+  bool unplaced = false;  // a generation block stood in a macro or another block: where its text went is not known
 };
 
 // A JSON text as Python's json module reads it, so that a template sees what it sees in transformers.
@@ -42,16 +34,22 @@ Value value_of_json(std::string_view json);
 
 using Variables = std::map<std::string, Value>;
 
-// A template that is read once.
+struct Tree;
+
+// A template that is read once. Rendering it changes nothing: threads may do it at one time, each with variables of its
+// own.
 class Template {
  public:
-  // Error: TemplateError naming the construct that is not supported, or the syntax that is wrong.
-  explicit Template(std::string source);
-  // Error: TemplateError, also beyond the limits on steps, depth and sizes.
+  // Error: TemplateError of the cause kSyntax, in jinja2's words, or kLimit.
+  explicit Template(std::string_view source);
+  // Error: TemplateError.
   Rendered render(const Variables& variables, const Date& today) const;
 
  private:
-  std::string source_;
+  std::shared_ptr<const Tree> tree_;
 };
+
+// The text alone, of a template that is used once.
+std::string render(std::string_view source, const Value::Map& variables);
 
 }  // namespace nudge::jinja

@@ -75,6 +75,78 @@ std::vector<std::string_view> split(std::string_view text, std::string_view by, 
   return parts;
 }
 
+std::vector<std::string_view> split_last(std::string_view text, std::int64_t most) {
+  std::vector<std::string_view> parts;
+  text = stripped(text, Side::kEnd);
+  for (; !text.empty() && most != 0; --most) {
+    std::size_t begin = text.size();
+    while (begin > 0) {
+      std::size_t before = begin;
+      if (is_space(previous_char(text, before))) break;
+      begin = before;
+    }
+    parts.push_back(text.substr(begin));
+    text = stripped(text.substr(0, begin), Side::kEnd);
+  }
+  if (!text.empty()) parts.push_back(text);
+  std::reverse(parts.begin(), parts.end());
+  return parts;
+}
+
+std::vector<std::string_view> split_last(std::string_view text, std::string_view by, std::int64_t most) {
+  std::vector<std::string_view> parts;
+  for (std::size_t at; most != 0 && text.size() >= by.size() && (at = text.rfind(by)) != text.npos; --most) {
+    parts.push_back(text.substr(at + by.size()));
+    text = text.substr(0, at);
+  }
+  parts.push_back(text);
+  std::reverse(parts.begin(), parts.end());
+  return parts;
+}
+
+std::vector<std::string_view> lines(std::string_view text, bool keep_ends) {
+  const auto ends = [](std::uint32_t c) {
+    return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+  };
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0, at = 0; at < text.size();) {
+    const std::size_t end = at;
+    const std::uint32_t c = next_char(text, at);
+    if (c == 0x0D && at < text.size() && text[at] == 0x0A) ++at;
+    const bool last = at == text.size();
+    if (!ends(c) && !last) continue;
+    parts.push_back(text.substr(begin, (ends(c) && !keep_ends ? end : at) - begin));
+    begin = at;
+  }
+  return parts;
+}
+
+std::size_t count(std::string_view text, std::string_view part) {
+  if (part.empty()) return length(text) + 1;
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != text.npos; at += part.size()) ++n;
+  return n;
+}
+
+std::string replaced(std::string_view text, std::string_view part, std::string_view by, std::int64_t most) {
+  std::string out;
+  std::size_t done = 0;
+  if (part.empty()) {
+    for (; most != 0 && done < text.size(); --most) {
+      const std::size_t begin = done;
+      next_char(text, done);
+      out.append(by).append(text, begin, done - begin);
+    }
+    out.append(text, done);
+    return most != 0 ? out.append(by) : out;
+  }
+  for (std::size_t at; most != 0 && (at = text.find(part, done)) != text.npos; --most) {
+    out.append(text, done, at - done).append(by);
+    done = at + part.size();
+  }
+  return out.append(text, done);
+}
+
 std::size_t length(std::string_view text) {
   std::size_t n = 0;
   for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;

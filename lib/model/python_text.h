@@ -26,6 +26,17 @@ std::string_view stripped(std::string_view text, std::string_view characters, Si
 std::vector<std::string_view> split(std::string_view text, std::int64_t most = -1);
 std::vector<std::string_view> split(std::string_view text, std::string_view by, std::int64_t most = -1);
 
+// rsplit(None, most), rsplit(by, most): from the end.
+std::vector<std::string_view> split_last(std::string_view text, std::int64_t most = -1);
+std::vector<std::string_view> split_last(std::string_view text, std::string_view by, std::int64_t most = -1);
+
+// splitlines(): at all of Unicode's ends of lines, which the lines keep or not.
+std::vector<std::string_view> lines(std::string_view text, bool keep_ends);
+
+// count(part), replace(part, by, most). Nothing is found before each character, and at the end.
+std::size_t count(std::string_view text, std::string_view part);
+std::string replaced(std::string_view text, std::string_view part, std::string_view by, std::int64_t most = -1);
+
 std::size_t length(std::string_view text);
 std::vector<std::string_view> characters(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include "lib/model/config.h"
 #include "lib/model/jinja.h"
 #include "lib/model/tokenizer.h"
+#include "lib/model/unicode.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace nudge::fuzz {
@@ -68,20 +69,28 @@ void config(std::string_view input) {
 }
 
 void templates(std::string_view input) {
-  using jinja::Value;
-  const Value::Map user = {{"role", Value::of("user")}, {"content", Value::of(" Hi ")}};
-  const Value::Map answer = {{"role", Value::of("assistant")}, {"content", Value::of("Yo")}};
-  const Value::Map variables = {{"messages", Value::of(Value::List{Value::of(user), Value::of(answer)})},
-                                {"bos_token", Value::of("<s>")},
-                                {"eos_token", Value::of("</s>")},
-                                {"add_generation_prompt", Value::integer(1)}};
-  std::string made;
+  static const jinja::Variables variables = {
+      {"messages", jinja::value_of_json(R"([{"role":"system","content":"Be \u00e9."},{"role":"user","content":" Hi "},
+        {"role":"assistant","content":"<think>a</think>Yo","tool_calls":[{"function":{"name":"f","arguments":{"x":1.5}}}]},
+        {"role":"user","content":[{"type":"text","text":"Why?"}]}])")},
+      {"bos_token", jinja::Value::of("<s>")},
+      {"eos_token", jinja::Value::of("</s>")},
+      {"tools", jinja::Value::none()},
+      {"add_generation_prompt", jinja::Value::boolean(true)}};
   try {
-    made = jinja::render(input, variables);
-  } catch (const jinja::TemplateError&) {
-    return;
+    const jinja::Template source(input);
+    const jinja::Rendered made = source.render(variables, {2026, 11, 30});
+    const jinja::Rendered again = source.render(variables, {2026, 11, 30});
+    promise(again.text == made.text && again.generations == made.generations, "a template gives the same text again");
+    std::size_t done = 0;
+    for (const auto& [begin, end] : made.generations) {
+      promise(done <= begin && begin <= end && end <= made.text.size(), "generations are parts of the text, in order");
+      done = end;
+    }
+    promise(valid_utf8_prefix(made.text) == made.text.size(), "a text is UTF-8");
+  } catch (const jinja::TemplateError& e) {
+    promise(*e.what() != '\0', "an error says something");
   }
-  promise(jinja::render(input, variables) == made, "a template gives the same text again");
 }
 
 }  // namespace nudge::fuzz

@@ -1,0 +1,59 @@
+#include "lib/model/jinja_limits.h"
+
+namespace nudge::jinja {
+namespace {
+
+using Cause = TemplateError::Cause;
+
+thread_local std::size_t steps = 0;
+thread_local std::int64_t held = 0, base = 0;  // bytes; what the values of the caller hold is not counted
+
+std::string described(Cause cause, const std::string& what, int line) {
+  const std::string said = cause == Cause::kRaised ? "the template says: " + what : what;
+  return line == 0 ? said : "line " + std::to_string(line) + ": " + said;
+}
+
+}  // namespace
+
+TemplateError::TemplateError(Cause cause, const std::string& what, int line)
+    : std::runtime_error(described(cause, what, line)), cause_(cause), line_(line), words_(what) {}
+
+void fail_wrong(const std::string& what) { throw TemplateError(Cause::kWrong, what); }
+void fail_unsupported(const std::string& what) {
+  throw TemplateError(Cause::kUnsupported, what + " is not supported");
+}
+void fail_limit(const std::string& what) { throw TemplateError(Cause::kLimit, what); }
+
+Meter::Meter() : steps_before_(steps), base_before_(base) {
+  steps = 0;
+  base = held;
+}
+Meter::~Meter() {
+  steps = steps_before_;
+  base = base_before_;
+}
+
+void charge(std::size_t n) {
+  steps += n;
+  if (steps > kMostSteps) fail_limit("the template takes too many steps");
+}
+
+void hold(std::size_t bytes) {
+  if (held - base + static_cast<std::int64_t>(bytes) > static_cast<std::int64_t>(kMostHeld)) {
+    fail_limit("the template holds too much at one time");
+  }
+  held += static_cast<std::int64_t>(bytes);
+}
+void release(std::size_t bytes) noexcept { held -= static_cast<std::int64_t>(bytes); }
+
+void check_text(std::size_t bytes) {
+  if (bytes > kMostText) fail_limit("a text is too long");
+  charge_text(bytes);
+}
+
+void check_members(std::size_t count) {
+  if (count > kMostMembers) fail_limit("a list is too long");
+  charge(1 + count / 8);
+}
+
+}  // namespace nudge::jinja
