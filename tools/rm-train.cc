@@ -1,6 +1,7 @@
 // Trains a reward model on preferences.
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
+#include "lib/train/chat_flags.h"
 #include "lib/train/rm_run.h"
 #include "lib/train/run_folder.h"
 #include "lib/train/streams.h"
@@ -9,7 +10,8 @@ using namespace nudge;
 
 namespace {
 
-std::string init, output, held_out, normalize_on, chat_format;
+std::string init, output, held_out, normalize_on;
+std::optional<ChatFlags> chat;
 Dtype dtype = Dtype::kF32;
 RewardRunOptions options;
 std::vector<std::string> files;
@@ -27,7 +29,7 @@ void register_options(Tool& tool) {
   tool.option("--margin", options.loss.margin_weight, "weight of the records' margins in the loss").at_least(0);
   tool.option("--centering", options.loss.centering, "weight of the pairs' squared sums of rewards in the loss")
       .at_least(0);
-  chat_format_option(tool, chat_format);
+  chat.emplace(tool);
   training_options(tool, options.training, "rankings");
   seed_option(tool, options.training.seed);
   tool.group("Rewards");
@@ -73,8 +75,9 @@ int main(int argc, char** argv) {
     leave_on_stops(tool.about().name);
     Model model = load_as_score_model(init, options.training.seed, dtype);
     tool.warn_all(model.remarks);
+    const Dialogues dialogues(model, chat->options());
     Provenance provenance(tool.provenance());
-    provenance.input("init", folder_digest(model));
+    provenance.input("init", folder_digest(model)).input("chat", dialogues.chat().digest());
     InputSpool spool(tool, files, folder.path(), provenance.text());
     const LoadedRecords preferences = load_records(tool, spool, salvage);
     provenance.input("preferences", preferences.digest);
@@ -92,7 +95,6 @@ int main(int argc, char** argv) {
       return warn_of_no_metrics(tool, metrics, folder.path());
     }
 
-    const Dialogues dialogues(model.tokenizer, chat_format);
     const bool skip_long = options.training.skip_long;
     const RewardData data = reward_data(preferences.records, model, dialogues, skip_long, "the input");
     warn_of_skipped(tool, data.skipped, data.records, "the input");
@@ -107,7 +109,8 @@ int main(int argc, char** argv) {
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
       warn_of_identical(tool, unseen->identical, unseen->pairs, held_out);
     }
-    warn_of_unused_format(tool, chat_format, dialogues.met());
+    chat->warn_of_unused(tool, dialogues);
+    if (chat->named() && dialogues.met()) model.tokenizer.set_chat_template(chat->source());
     StepReport steps(tool, metrics, "loss");
     TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
     const RewardReport report = run_rm(model, data, unseen ? &*unseen : nullptr, samples ? &*samples : nullptr, options,

@@ -1,6 +1,7 @@
 // Samples answers to prompts: trajectories with their tokens and log-probs.
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
+#include "lib/train/chat_flags.h"
 #include "lib/train/rollout.h"
 #include "lib/train/run_folder.h"
 #include "lib/train/streams.h"
@@ -49,7 +50,7 @@ int main(int argc, char** argv) {
     for (const std::string& text : g.stop)
       if (text.empty()) usage_error("--stop: the text is empty", "every response would end with its first token");
   });
-  chat_format_option(tool, options.chat_format);
+  const ChatFlags chat(tool);
   seed_option(tool, g.seed);
   shard_option(tool, streams.shard);
   output_options(tool, streams);
@@ -69,12 +70,13 @@ int main(int argc, char** argv) {
     refuse_same_file(streams.files, streams.output);
     Model model = load_model(options.policy, HeadKind::kLanguage, dtype);
     tool.warn_all(model.remarks);
+    options.chat = chat.options();
     Rollout rollout(model, options);
     if (g.sampling.temperature == 0 && (g.sampling.top_k > 0 || g.sampling.top_p < 1))
       tool.warn("--top-k and --top-p do nothing at temperature 0, which takes the most probable token; leave them out, "
                 "or raise --temperature");
     Provenance provenance(tool.provenance());
-    provenance.input("policy", rollout.policy_digest());
+    provenance.input("policy", rollout.policy_digest()).input("chat", rollout.dialogues().chat().digest());
     catch_stops();
     const ReaderOptions reading{.salvage = streams.salvage, .whole_shards = true, .stop = stop_descriptor()};
     const auto origin = [&] { return read_for_origin(streams, reading, provenance, "prompts"); };
@@ -104,7 +106,7 @@ int main(int argc, char** argv) {
     set_origin(out, origin_of(in, streams, provenance, "prompts"));
     finish_output(out, in);
     const auto& t = rollout.tally();
-    if (t.trajectories > 0) warn_of_unused_format(tool, options.chat_format, rollout.met_dialogues());
+    if (t.trajectories > 0) chat.warn_of_unused(tool, rollout.dialogues());
     tool.tally({{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}},
                {}, true);
   });

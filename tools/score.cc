@@ -4,6 +4,7 @@
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/train/calibration.h"
+#include "lib/train/chat_flags.h"
 #include "lib/train/run_folder.h"
 #include "lib/train/scoring.h"
 #include "lib/train/streams.h"
@@ -64,7 +65,7 @@ int main(int argc, char** argv) {
     if (subtract && options.missing_end_value < 0)
       usage_error("--missing-end-value: a penalty below 0 would reward what it is to deter");
   });
-  chat_format_option(tool, options.chat_format).needs("--reward-model");  // only pairs may be dialogues
+  const ChatFlags chat(tool, "--reward-model");  // only pairs may be dialogues
   shard_option(tool, streams.shard);
   output_options(tool, streams);
   tool.group("Running");
@@ -78,10 +79,12 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     leave_on_stops(tool.about().name);
     refuse_same_file(streams.files, streams.output);
+    options.chat = chat.options();
     Scorer scorer(reward_model, reference, options);
     tool.warn_all(scorer.remarks());
     Provenance provenance(tool.provenance());
     provenance.input("models", scorer.digest());
+    if (scorer.dialogues()) provenance.input("chat", scorer.dialogues()->chat().digest());
     catch_stops();
     const ReaderOptions reading{.salvage = streams.salvage,
                                 .whole_shards = true,
@@ -132,7 +135,7 @@ int main(int argc, char** argv) {
     std::string more;
     const Calibration c = calibrate(scorer.chosen(), scorer.rejected(), kCalibrationBins, scorer.identical());
     warn_of_identical(tool, static_cast<std::int64_t>(c.identical), static_cast<std::int64_t>(c.pairs), "the input");
-    if (out.records() > 0) warn_of_unused_format(tool, options.chat_format, scorer.met_dialogues());
+    if (out.records() > 0 && scorer.dialogues()) chat.warn_of_unused(tool, *scorer.dialogues());
     if (c.pairs > 0 && scorer.trajectories() == 0)
       for (const Option* option : {&ref, &missing_end})
         if (option->given())

@@ -1,6 +1,7 @@
 // Supervised fine-tuning of a language model, or the training of a new one; without an epoch, a model written anew.
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
+#include "lib/train/chat_flags.h"
 #include "lib/train/new_model.h"
 #include "lib/train/run_folder.h"
 #include "lib/train/sft_run.h"
@@ -72,11 +73,16 @@ int main(int argc, char** argv) {
   tool.option("--init", init, "model folder to start from; new: a new model").required()
       .placeholder("FOLDER").neutral();
   const Option& loss_on =
-      tool.choice("--loss-on", options.loss_on_all, {{"completion", false}, {"all", true}},
+      tool.choice("--loss-on", options.learn.prompt, {{"completion", false}, {"all", true}},
                   "tokens that are learnt of a prompt and its completion");
   tool.option("--held-out", held_out, "records to measure the loss on, before and after")
       .placeholder("FILE").neutral();
-  chat_format_option(tool, options.chat_format);
+  const Option& turns = tool.choice("--learn", options.learn.all_turns, {{"last", false}, {"all", true}},
+                                    "messages of the assistant that are learnt of {\"messages\"}");
+  const ChatFlags chat(tool);
+  tool.after_parsing([&] {
+    refuse_unread({&turns}, options.learn.prompt, "with --loss-on all every token is learnt");
+  });
   training_options(tool, options.training, "sequences");
   seed_option(tool, options.training.seed);
   new_model_options(tool);
@@ -106,12 +112,13 @@ int main(int argc, char** argv) {
     std::optional<Model> model;
     if (init != "new") model = load_model(init, HeadKind::kLanguage);
     if (model) tool.warn_all(model->remarks);
-    const std::string origin = model ? folder_digest(*model) : "new";
+    Provenance provenance(tool.provenance());
+    provenance.input("init", model ? folder_digest(*model) : "new").input("chat", chat.digest());
     InputSpool spool = only_written ? InputSpool(files)
                                     : InputSpool(tool, files, folder.path(),
-                                                 Provenance(tool.provenance()).input("init", origin).text());
+                                                 provenance.text());
     const LoadedRecords text = only_written ? LoadedRecords() : load_records(tool, spool, salvage);
-    if (folder.made_already(Provenance(tool.provenance()).input("text", text.digest).input("init", origin).text())) {
+    if (folder.made_already(provenance.input("text", text.digest).text())) {
       tool.note(folder.path() + " is there already, made by this very run" +
                 (held_out.empty() ? ""
                                   : "; to measure it: sft-train --epochs 0 --init " + folder.path() + " --held-out " +
@@ -121,15 +128,19 @@ int main(int argc, char** argv) {
 
     if (!model) model = new_model(sizes, text.records, options.training.seed);
     model->transformer.config().dtype = dtype;
-    const SftData data = only_written ? SftData() : sft_data(text.records, *model, options, "the input");
+    const Dialogues dialogues(*model, chat.options());
+    if (chat.named()) model->tokenizer.set_chat_template(chat.source());
+    const SftData data = only_written ? SftData() : sft_data(text.records, *model, dialogues, options, "the input");
     warn_of_skipped(tool, data.skipped, data.records, "the input");
     std::optional<SftData> unseen;
     if (!held_out.empty()) {
-      unseen = sft_data(load_records(tool, {held_out}, salvage).records, *model, options, held_out);
+      unseen = sft_data(load_records(tool, {held_out}, salvage).records, *model, dialogues, options, held_out);
       warn_of_skipped(tool, unseen->skipped, unseen->records, held_out);
     }
     const auto either = [&](bool SftData::*has) { return data.*has || (unseen && (*unseen).*has); };
-    warn_of_unused_format(tool, options.chat_format, either(&SftData::dialogues));
+    chat.warn_of_unused(tool, dialogues, true);
+    if (turns.given() && !either(&SftData::dialogues))
+      tool.warn("--learn did nothing: no record has {\"messages\"}, whose turns it chooses; leave it out");
     if (loss_on.given() && !either(&SftData::prompts))
       tool.warn("--loss-on did nothing: no record has a prompt, and of a text all tokens are learnt; leave it out, or "
                 "give {\"prompt\",\"completion\"}");

@@ -73,21 +73,25 @@ std::string unescape(std::string_view quoted) {
   return std::string(text);
 }
 
-// False where it has no text as role or content, or either twice.
+// False where it has no text as role, neither a text nor a list as content though it calls no tool, or either twice.
 bool read_message(simdjson::dom::element element, Message& message) {
   int roles = 0, contents = 0;
-  bool good = true;
-  const auto take = [&](simdjson::dom::element value, std::string& text) {
-    std::string_view found;
-    good = good && value.get(found) == simdjson::SUCCESS;
-    text = found;
-    return 1;
-  };
+  bool said = false, calls = false;
   for (const auto& [key, value] : simdjson::dom::object(element)) {
-    if (key == "role") roles += take(value, message.role);
-    if (key == "content") contents += take(value, message.content);
+    std::string_view text;
+    const bool is_text = value.get(text) == simdjson::SUCCESS;
+    if (key == "role") {
+      if (!is_text) return false;
+      ++roles, message.role = text;
+    } else if (key == "content") {
+      if (!is_text && !value.is_array() && !value.is_null()) return false;
+      ++contents, said = !value.is_null();
+      if (is_text) message.content = text;
+    } else if (key == "tool_calls") {
+      calls = value.is_array();
+    }
   }
-  return good && roles == 1 && contents == 1;
+  return roles == 1 && contents <= 1 && (said || calls);
 }
 
 bool is_numeric(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
@@ -299,12 +303,13 @@ std::vector<std::string> Record::texts(std::string_view key) const {
 
 std::vector<Message> Record::messages(std::string_view key) const {
   const std::string& value = need(key).raw;
-  constexpr const char* kWanted = "a list of {\"role\", \"content\"} with texts in both";
+  constexpr const char* kWanted = "a list of {\"role\", \"content\"}, a text and a text or a list of parts";
   if (value[0] != '[') wrong(key, kWanted, value);
   std::vector<Message> out;
   each_element(value, [&](std::string_view element) {
     if (element[0] != '{') wrong(key, kWanted, element);
     Message message;
+    message.json = element;
     if (!read_message(parsed_json(element).element, message)) wrong(key, kWanted, element);
     out.push_back(std::move(message));
   });

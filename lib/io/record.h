@@ -11,7 +11,9 @@
 namespace nudge {
 
 struct Message {  // one turn of a dialogue
-  std::string role, content;
+  std::string role;
+  std::string json;                    // all of it
+  std::optional<std::string> content;  // where that is a text
 };
 
 // What a list holds: '0' numbers alone, '"' texts alone, '?' anything else, nothing among it.
@@ -58,7 +60,7 @@ class Record {
   std::vector<float> reals(std::string_view key) const;
   std::vector<double> numbers(std::string_view key) const;
   std::vector<std::string> texts(std::string_view key) const;
-  std::vector<Message> messages(std::string_view key) const;  // [{"role","content"}, ...], not empty
+  std::vector<Message> messages(std::string_view key) const;  // [{"role",...}, ...], not empty
   std::string_view raw(std::string_view key) const;           // valid until the record changes
 
   std::optional<std::string> find_text(std::string_view key) const;

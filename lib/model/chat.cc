@@ -1,312 +1,200 @@
 #include "lib/model/chat.h"
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "lib/base/digest.h"
 #include "lib/base/error.h"
-#include "lib/model/jinja.h"
+#include "lib/io/json.h"
+#include "lib/io/json_parse.h"
+#include "lib/model/chat_formats.h"
 #include "lib/model/json_reader.h"
-#include "lib/model/normalizer.h"
-#include "lib/model/python_text.h"
 
 namespace nudge {
 namespace {
 
-using Messages = std::span<const ChatMessage>;
-using System = ChatFormat::System;
+constexpr const char* kFile = "chat_template.jinja";
+constexpr std::string_view kOthers = "additional_chat_templates/", kSuffix = ".jinja";
 
-struct Ends {
-  std::string bos, eos;
-};
-
-ChatFormat chatml(std::string name, std::optional<std::string> default_system) {
-  const auto turn = [](const std::string& role) {
-    return ChatFormat::Turn{"<|im_start|>" + role + "\n", "<|im_end|>\n"};
-  };
-  ChatFormat f;
-  f.name = std::move(name);
-  f.system = turn("system"), f.user = turn("user"), f.assistant = turn("assistant");
-  f.answer = f.assistant.before;
-  f.default_system = std::move(default_system);
-  return f;
-}
-
-ChatFormat qwen3() {
-  ChatFormat f = chatml("qwen3", std::nullopt);
-  f.drop_thoughts = true;
-  return f;
-}
-
-ChatFormat llama2() {
-  ChatFormat f;
-  f.name = "llama2";
-  f.system = {"<<SYS>>\n", "\n<</SYS>>\n\n"};
-  f.user = {"{bos}[INST] ", " [/INST]"};
-  f.assistant = {" ", " {eos}"};
-  f.system_kind = System::kInUser;
-  f.alternate = true;
-  f.trim = true;
-  return f;
-}
-
-ChatFormat llama3() {
-  const auto turn = [](const std::string& role) {
-    return ChatFormat::Turn{"<|start_header_id|>" + role + "<|end_header_id|>\n\n", "<|eot_id|>"};
-  };
-  ChatFormat f;
-  f.name = "llama3";
-  f.start = "{bos}";
-  f.system = turn("system"), f.user = turn("user"), f.assistant = turn("assistant");
-  f.answer = f.assistant.before;
-  f.trim = f.trim_system = true;
-  return f;
-}
-
-// Today's date is the one that the template falls back on: an output holds no time.
-ChatFormat llama31() {
-  ChatFormat f = llama3();
-  f.name = "llama3.1";
-  f.system.before += "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
-  f.system_kind = System::kHeader;
-  f.default_system = "";
-  return f;
-}
-
-ChatFormat zephyr() {
-  ChatFormat f;
-  f.name = "zephyr";
-  f.system = {"<|system|>\n", "{eos}\n"};
-  f.user = {"<|user|>\n", "{eos}\n"};
-  f.assistant = {"<|assistant|>\n", "{eos}\n"};
-  f.answer = "<|assistant|>\n";
-  return f;
-}
-
-ChatFormat alpaca() {
-  ChatFormat f;
-  f.name = "alpaca";
-  f.start = "{bos}";
-  f.system = {"", "\n\n"};
-  f.user = {"### Instruction:\n", "\n\n"};
-  f.assistant = {"### Response:\n", "{eos}\n\n"};
-  f.answer = "### Response:\n";
-  f.system_kind = System::kHeader;
-  f.alternate = true;
-  f.trim = f.trim_system = true;
-  return f;
-}
-
-// The formats in other spellings that templates have; they are not offered by name.
-std::vector<ChatFormat> variants() {
-  std::vector<ChatFormat> all;
-  for (const ChatFormat& named : chat_formats()) {
-    ChatFormat f = named;
-    for (const bool trim : {f.trim, !f.trim}) {
-      for (const bool trim_system : {f.trim_system, !f.trim_system}) {
-        for (const bool alternate : {f.alternate, true}) {
-          f.trim = trim, f.trim_system = trim_system, f.alternate = alternate;
-          all.push_back(f);
-          if (f.start.empty()) continue;
-          all.push_back(f);
-          all.back().start = "";
-        }
-      }
+// A text, or a list or an object of named ones.
+void take_config(const std::string& config, std::map<std::string, std::string>& sources) {
+  if (config.empty()) return;
+  const JsonReader in(config, "tokenizer_config.json");
+  JsonReader::Value value;
+  if (!in.find(in.root(), "chat_template", "the file", value)) return;
+  if (value.is_object()) {
+    for (const auto& [name, source] : in.object(value, "chat_template"))
+      sources[std::string(name)] = in.text(source, "the chat_template \"" + std::string(name) + "\"");
+  } else if (value.is_array()) {
+    for (const JsonReader::Value entry : in.array(value, "chat_template")) {
+      const auto part = [&](const char* key) {
+        return std::string(in.text(in.need(entry, key, "a chat_template"), std::string(key) + " of a chat_template"));
+      };
+      sources[part("name")] = part("template");
     }
+  } else {
+    sources["default"] = in.text(value, "chat_template");
+  }
+}
+
+// Files stand before tokenizer_config.json as a whole, and of the files the additional ones last, as in transformers.
+std::map<std::string, std::string> sources_of(const Tokenizer& tokenizer) {
+  std::map<std::string, std::string> sources;
+  for (const auto& [file, text] : tokenizer.template_files()) {
+    std::string name = "default";
+    if (file != kFile) name = file.substr(kOthers.size(), file.size() - kOthers.size() - kSuffix.size());
+    sources[name] = text;
+  }
+  if (sources.empty()) take_config(tokenizer.config_json(), sources);
+  return sources;
+}
+
+// The texts of the parts that a content is a list of.
+std::string joined_parts(simdjson::dom::array parts) {
+  std::string all;
+  for (const simdjson::dom::element part : parts) {
+    std::string_view type, text;
+    if (part["type"].get(type) != simdjson::SUCCESS)
+      throw std::runtime_error("has a content that is a list of something else than parts with a \"type\"");
+    if (type != "text")
+      throw std::runtime_error("has a part of the type \"" + std::string(type) + "\", and models here read text alone");
+    if (part["text"].get(text) != simdjson::SUCCESS) throw std::runtime_error("has a part of text without \"text\"");
+    all += text;
   }
   return all;
 }
 
-std::string filled(const std::string& text, const Ends& ends) {
-  return replace_all(replace_all(text, "{bos}", ends.bos), "{eos}", ends.eos);
+std::size_t common_start(std::string_view a, std::string_view b) {
+  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
-std::string trimmed(const std::string& text, bool trim) {
-  return trim ? std::string(python::stripped(text)) : text;
-}
-
-std::string without_thoughts(const std::string& text) {
-  const std::size_t end = text.rfind("</think>");
-  if (end == text.npos) return text;
-  return std::string(python::stripped(std::string_view(text).substr(end + 8), "\n", python::Side::kStart));
-}
-
-void check_roles(const ChatFormat& f, Messages messages) {
-  if (messages.empty() || messages.back().role != "user") {
-    throw std::invalid_argument("doesn't end with a message of the user, which is to be answered");
+// Up to the end of the last of `ends` in the text, or all of it.
+std::string up_to_end(std::string text, const std::vector<std::string>& ends) {
+  std::size_t size = 0;
+  for (const std::string& end : ends) {
+    const std::size_t at = end.empty() ? text.npos : text.rfind(end);
+    if (at != text.npos) size = std::max(size, at + end.size());
   }
-  bool user_next = true;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    const std::string& role = messages[i].role;
-    if (role != "system" && role != "user" && role != "assistant") {
-      throw std::invalid_argument("has a message of the role \"" + role + "\"; roles are system, user and assistant");
-    }
-    if (role == "system") {
-      if (i > 0 && f.system_kind != System::kTurn) {
-        throw std::invalid_argument("has a system message that isn't the first, which " + f.name + " has no place for");
-      }
-      continue;
-    }
-    if (f.alternate && (role == "user") != user_next) {
-      throw std::invalid_argument("has to have messages of user and assistant in turn, as " + f.name + " has them");
-    }
-    user_next = role != "user";
-  }
-}
-
-std::string render(const ChatFormat& f, const Ends& ends, Messages messages) {
-  check_roles(f, messages);
-  std::string out = filled(f.start, ends), in_user;
-  const auto put = [&](const ChatFormat::Turn& turn, const std::string& content) {
-    out += filled(turn.before, ends) + content + filled(turn.after, ends);
-  };
-  const auto put_system = [&](const std::string& content) {
-    if (f.system_kind == System::kInUser) {
-      in_user = filled(f.system.before, ends) + content + filled(f.system.after, ends);
-    } else {
-      put(f.system, content);
-    }
-  };
-  if (messages[0].role != "system" && f.default_system) put_system(*f.default_system);
-  for (const ChatMessage& m : messages) {
-    if (m.role == "system") {
-      put_system(trimmed(m.content, f.trim_system));
-    } else if (m.role == "user") {
-      put(f.user, trimmed(in_user + m.content, f.trim));
-      in_user.clear();
-    } else {
-      put(f.assistant, trimmed(f.drop_thoughts ? without_thoughts(m.content) : m.content, f.trim));
-    }
-  }
-  return out + filled(f.answer, ends);
-}
-
-Ends ends_of(const Tokenizer& tokenizer) {
-  return {tokenizer.token_bytes(tokenizer.bos_id()), tokenizer.token_bytes(tokenizer.eos_id())};
-}
-
-constexpr std::size_t kAsked = 2;  // so many of the probes have to be rendered
-
-// Dialogues in which the formats differ: white space around each content, thoughts, roles in and out of turn.
-const std::vector<std::vector<ChatMessage>>& probes() {
-  static const std::vector<std::vector<ChatMessage>> all = {
-      {{"user", "Q1"}},
-      {{"user", " \nQ1\n "}},
-      {{"system", "S"}, {"user", "Q1"}},
-      {{"system", " S\n"}, {"user", "Q1 "}, {"assistant", " A1\n"}, {"user", " Q2"}},
-      {{"user", "Q1"}, {"assistant", "<think>\nT\n</think>\n\nA1"}, {"user", "Q2"}, {"assistant", "A"}, {"user", "Q"}},
-      {{"user", "Q1"}, {"user", "Q2"}},
-      {{"user", "Q1"}, {"assistant", "A1"}, {"system", " S "}, {"user", "Q2"}}};
-  return all;
-}
-
-std::optional<std::string> by_template(const std::string& source, const Ends& ends, Messages messages) {
-  using jinja::Value;
-  Value::List list;
-  for (const ChatMessage& m : messages) {
-    list.push_back(Value::of(Value::Map{{"role", Value::of(m.role)}, {"content", Value::of(m.content)}}));
-  }
-  try {
-    return jinja::render(source, {{"messages", Value::of(std::move(list))},
-                                  {"add_generation_prompt", Value::boolean(true)},
-                                  {"bos_token", Value::of(ends.bos)},
-                                  {"eos_token", Value::of(ends.eos)}});
-  } catch (const jinja::TemplateError&) {
-    return std::nullopt;
-  }
-}
-
-std::optional<std::string> by_format(const ChatFormat& f, const Ends& ends, Messages messages) {
-  try {
-    return render(f, ends, messages);
-  } catch (const std::invalid_argument&) {
-    return std::nullopt;
-  }
-}
-
-// Where the text of Q1 alone begins as a system turn of the format, what is the system message.
-std::optional<std::string> default_system_in(std::string_view text, const ChatFormat& f, const Ends& ends) {
-  const std::string before = filled(f.start + (f.system_kind == System::kInUser ? f.user.before : "") + f.system.before,
-                                    ends);
-  const std::string after = filled(f.system.after, ends);
-  if (before.empty() || f.system.before.empty() || !text.starts_with(before)) return std::nullopt;
-  const std::size_t end = text.find(after, before.size());
-  if (end == text.npos) return std::nullopt;
-  return std::string(text.substr(before.size(), end - before.size()));
+  if (size > 0) text.resize(size);
+  return text;
 }
 
 }  // namespace
 
-std::span<const ChatFormat> chat_formats() {
-  static const std::vector<ChatFormat> all = {
-      chatml("chatml", std::nullopt),
-      chatml("qwen2", "You are a helpful assistant."),
-      chatml("qwen2.5", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."),
-      qwen3(),
-      chatml("smollm2", "You are a helpful AI assistant named SmolLM, trained by Hugging Face"),
-      llama2(),
-      llama3(),
-      llama31(),
-      zephyr(),
-      alpaca()};
-  return all;
-}
-
-const ChatFormat& named_chat_format(const std::string& name) {
-  std::string names;
-  for (const ChatFormat& f : chat_formats()) {
-    if (f.name == name) return f;
-    names += (names.empty() ? "" : ", ") + f.name;
+ChatTemplate::ChatTemplate(const Tokenizer& tokenizer, ChatOptions options) : options_(std::move(options)) {
+  sources_ = options_.format.empty() ? sources_of(tokenizer)
+                                     : std::map<std::string, std::string>{{"default", chat_format_source(options_.format)}};
+  for (const auto& [name, text] : tokenizer.named_tokens()) tokens_[name] = jinja::Value::of(text);
+  if (sources_.empty()) {
+    why_ = "the model's folder has no chat_template";
+  } else if (!sources_.contains("default")) {
+    why_ = "the model's folder has no chat_template that is named default";
   }
-  usage_error("--chat-format: there is no format " + name, "the formats are " + names);
-}
-
-std::string chat_template(const Tokenizer& tokenizer) {
-  if (!tokenizer.template_file().empty()) return tokenizer.template_file();
-  if (tokenizer.config_json().empty()) return "";
-  const JsonReader in(tokenizer.config_json(), "tokenizer_config.json");
-  JsonReader::Value value;
-  if (!in.find(in.root(), "chat_template", "the file", value)) return "";
-  if (value.is_object()) {
-    if (!in.find(value, "default", "chat_template", value)) return "";
-    return std::string(in.text(value, "the chat_template \"default\""));
+  try {
+    for (const auto& [name, source] : sources_) {
+      if (name == "default" || name == "tool_use") templates_.emplace(name, jinja::Template(source));
+    }
+  } catch (const jinja::TemplateError& e) {
+    why_ = std::string("the chat_template can't be read: ") + e.what();
   }
-  if (!value.is_array()) return std::string(in.text(value, "chat_template"));
-  std::string_view found;  // of several of that name the last, as in the dict that transformers makes of them
-  for (const JsonReader::Value entry : in.array(value, "chat_template")) {
-    const auto part = [&](const char* key) {
-      return in.text(in.need(entry, key, "a chat_template"), std::string(key) + " of a chat_template");
+  if (!why_.empty()) return;
+  try {  // one that takes lists of parts says the same of a text and of a part with it
+    const auto said = [&](const char* content) {
+      const Dialogue one{{{"user", std::string(R"({"role":"user","content":)") + content + "}"}}, {}};
+      return render(one, 1, true).text;
     };
-    if (part("name") == "default") found = part("template");
+    const std::string text = said(R"("x")");
+    takes_parts_ = true;
+    takes_parts_ = said(R"([{"type":"text","text":"x"}])") == text;
+  } catch (const std::runtime_error&) {
+    takes_parts_ = false;
   }
-  return std::string(found);
+  dated_ = false;
 }
 
-std::optional<ChatFormat> recognise_chat_format(const std::string& source, const Tokenizer& tokenizer) {
-  const Ends ends = ends_of(tokenizer);
-  std::vector<std::optional<std::string>> texts;
-  for (const auto& probe : probes()) texts.push_back(by_template(source, ends, probe));
-  if (!texts[0]) return std::nullopt;
-  for (ChatFormat f : variants()) {
-    if (!f.default_system || by_format(f, ends, probes()[0]) != texts[0]) {
-      f.default_system = default_system_in(*texts[0], f, ends);
-    }
-    bool same = true;
-    for (std::size_t i = 0; same && i < texts.size(); ++i) {
-      const auto text = by_format(f, ends, probes()[i]);
-      same = text ? text == texts[i] : i >= kAsked;  // a format may refuse what its template lets pass
-    }
-    if (same) return f;
+std::string ChatTemplate::digest() const {
+  Digest d;
+  for (const auto& [name, source] : sources_) d.text(name).text(source);
+  d.number(options_.date.year).number(options_.date.month).number(options_.date.day);
+  for (const auto& [name, json] : options_.variables) d.text(name).text(json);
+  return d.hex();
+}
+
+bool ChatTemplate::knows(const std::string& variable) const {
+  return std::ranges::any_of(sources_, [&](const auto& s) { return s.second.find(variable) != std::string::npos; });
+}
+
+// The message, its parts joined where the template asks for a text.
+std::string ChatTemplate::with_plain_content(const ChatMessage& message) const {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root, content;
+  simdjson::dom::array parts;
+  if (parse_json(parser, message.json, root) || root["content"].get(content) || content.get(parts)) return message.json;
+  const std::string text = joined_parts(parts);
+  return takes_parts_ ? message.json : with_member(message.json, "content", json_quote(text));
+}
+
+// As in transformers, "tool_use" is for dialogues with tools.
+const jinja::Template& ChatTemplate::chosen(const Dialogue& dialogue) const {
+  const auto tools = dialogue.variables.contains("tools") || options_.variables.contains("tools");
+  const auto found = templates_.find(tools ? "tool_use" : "default");
+  return found == templates_.end() ? templates_.at("default") : found->second;
+}
+
+jinja::Rendered ChatTemplate::render(const Dialogue& dialogue, std::size_t count, bool answer) const {
+  if (!why_.empty()) throw std::runtime_error("can't be rendered: " + why_);
+  std::string list;
+  for (std::size_t i = 0; i < count; ++i) list += (i == 0 ? "[" : ",") + with_plain_content(dialogue.messages[i]);
+  jinja::Variables variables = tokens_;
+  variables["tools"] = variables["documents"] = jinja::Value::none();
+  for (const auto* more : {&options_.variables, &dialogue.variables})
+    for (const auto& [name, json] : *more) variables[name] = jinja::value_of_json(json);
+  variables["messages"] = jinja::value_of_json(count == 0 ? "[]" : list + "]");
+  variables["add_generation_prompt"] = jinja::Value::boolean(answer);
+  try {
+    jinja::Rendered made = chosen(dialogue).render(variables, options_.date);
+    dated_ |= made.dated;
+    return made;
+  } catch (const jinja::TemplateError& e) {
+    throw std::runtime_error(std::string("can't be rendered by the chat_template: ") + e.what());
   }
-  return std::nullopt;
 }
 
-std::string render_chat(const ChatFormat& format, const Tokenizer& tokenizer, std::span<const ChatMessage> messages) {
-  return render(format, ends_of(tokenizer), messages);
+std::pair<std::string, std::string> ChatTemplate::prompt_and_answer(const Dialogue& dialogue, std::size_t count,
+                                                                    const std::vector<std::string>& ends) const {
+  const std::string prompt = render(dialogue, count, true).text;
+  const std::string whole = render(dialogue, dialogue.messages.size(), false).text;
+  if (!whole.starts_with(prompt)) {
+    const std::size_t same = common_start(whole, prompt);
+    throw std::runtime_error("has an answer that doesn't go on from its prompt: the chat_template ends the prompt in " +
+                             json_quote(prompt.substr(same)) + ", and has " + json_quote(whole.substr(same, 20)) +
+                             " there once it is answered");
+  }
+  return {prompt, up_to_end(whole.substr(prompt.size()), ends)};
 }
 
-std::string answer_text(const ChatFormat& format, const std::string& content) {
-  const std::string& before = format.assistant.before;
-  const std::size_t there = before.starts_with(format.answer) ? format.answer.size() : 0;
-  return before.substr(there) + trimmed(content, format.trim);
+ChatAnswers ChatTemplate::answers(const Dialogue& dialogue, bool all, const std::vector<std::string>& ends) const {
+  const std::size_t count = dialogue.messages.size();
+  const jinja::Rendered whole = render(dialogue, count, false);
+  ChatAnswers found{whole.text, {}};
+  if (!whole.generations.empty()) {
+    const std::size_t before = all ? 0 : render(dialogue, count - 1, false).generations.size();
+    for (std::size_t i = before; i < whole.generations.size(); ++i)
+      if (whole.generations[i].first < whole.generations[i].second) found.spans.push_back(whole.generations[i]);
+  } else {
+    for (std::size_t i = all ? 0 : count - 1; i < count; ++i) {
+      if (dialogue.messages[i].role != "assistant") continue;
+      Dialogue part = dialogue;
+      part.messages.resize(i + 1);
+      const auto [prompt, answer] = prompt_and_answer(part, i, ends);
+      if (!std::string_view(whole.text).substr(prompt.size()).starts_with(answer) || !whole.text.starts_with(prompt))
+        throw std::runtime_error("is changed by a later turn: the chat_template writes message " +
+                                 std::to_string(i + 1) + " and what is before it otherwise where it isn't the last");
+      if (!answer.empty()) found.spans.emplace_back(prompt.size(), prompt.size() + answer.size());
+    }
+  }
+  if (!found.spans.empty()) found.text.resize(found.spans.back().second);
+  return found;
 }
 
 }  // namespace nudge

@@ -1,62 +1,80 @@
-// Dialogues as text: the chat formats of the families, and how a model's format is recognised.
+// Dialogues as text, by the chat template that the model's folder has or one with a name.
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "lib/model/jinja.h"
 #include "lib/model/tokenizer.h"
 
 namespace nudge {
 
 struct ChatMessage {
-  std::string role, content;  // role: "system", "user" or "assistant"
+  std::string role;
+  std::string json;  // the whole message, an object
 };
 
-// A format as data. In its texts, {bos} and {eos} stand for the model's beginning and ending token.
-struct ChatFormat {
-  struct Turn {
-    std::string before, after;  // the message
-  };
-  enum class System {
-    kTurn,        // a turn of its own, wherever it stands
-    kHeader,      // before the first turn only
-    kInUser,      // before the text of the first user's message, in its turn
-  };
-
-  std::string name;
-  std::string start;                         // before everything
-  Turn system, user, assistant;
-  std::string answer;                        // behind the last message: here the assistant begins
-  System system_kind = System::kTurn;
-  std::optional<std::string> default_system; // taken where a dialogue doesn't begin with a system message
-  bool alternate = false;                    // user and assistant have to take turns
-  bool trim = false, trim_system = false;    // contents lose the white space around them
-  bool drop_thoughts = false;                // assistants' messages lose what stands up to </think>
+struct Dialogue {
+  std::vector<ChatMessage> messages;
+  std::map<std::string, std::string> variables;  // what else a template may ask for, such as tools: JSON by name
 };
 
-// The formats by name, for --chat-format.
-std::span<const ChatFormat> chat_formats();
+struct ChatOptions {
+  std::string format = {};  // the name of a template, or a file NAME.jinja; "" for the model's own
+  jinja::Date date = {};    // what a template is told that asks for the day
+  std::map<std::string, std::string> variables = {};  // as a dialogue's, which stand before them
+};
 
-// Error kUsage for a name that none has.
-const ChatFormat& named_chat_format(const std::string& name);
+// Where an assistant speaks in a rendered dialogue.
+struct ChatAnswers {
+  std::string text;
+  std::vector<std::pair<std::size_t, std::size_t>> spans;  // bytes [first, second) of `text`, in order, not empty
+};
 
-// The model's chat template: chat_template.jinja, else chat_template of tokenizer_config.json, which is one, or a list
-// or an object of named ones, of which "default" is for dialogues. Empty where there is none.
-std::string chat_template(const Tokenizer& tokenizer);
+class ChatTemplate {
+ public:
+  // Errors: kUsage for a format that isn't known, kNoInput and kBadInput for a file of one. What is wrong with the
+  // folder's own template is told by why(): it may not be asked for.
+  ChatTemplate(const Tokenizer& tokenizer, ChatOptions options);
 
-// The format of a chat template: the one that makes the same texts of some dialogues as the template does, with the
-// template's own default system message. None where none of the formats agrees with it.
-std::optional<ChatFormat> recognise_chat_format(const std::string& source, const Tokenizer& tokenizer);
+  // Why nothing can be rendered; empty where it can.
+  const std::string& why() const { return why_; }
+  // Of all that decides about texts.
+  std::string digest() const;
 
-// The text of a dialogue up to where the assistant's answer begins. The last message is the user's. Error
-// (std::invalid_argument): roles that the format has no place for.
-std::string render_chat(const ChatFormat& format, const Tokenizer& tokenizer, std::span<const ChatMessage> messages);
+  // The text of the first `count` messages, and with `answer` the beginning of the assistant's turn behind them.
+  // Errors, as of all that follow: std::runtime_error with words that go on from "the dialogue ...".
+  jinja::Rendered render(const Dialogue& dialogue, std::size_t count, bool answer) const;
 
-// The assistant's message as it stands behind that text, the ending token aside: with what the format puts between the
-// two, such as the blank behind [/INST].
-std::string answer_text(const ChatFormat& format, const std::string& content);
+  // The first `count` messages up to where the answer begins, and the others behind it, up to the last of the texts `ends`
+  // in them, or all where none is there. An error where the template doesn't go on from the former.
+  std::pair<std::string, std::string> prompt_and_answer(const Dialogue& dialogue, std::size_t count,
+                                                        const std::vector<std::string>& ends) const;
+
+  // What the assistant says, in its last turn or in all: by the template's marks of generation where it has some, else by
+  // what each of its messages adds. The text goes up to the end of the last. An error where a later turn changes it.
+  ChatAnswers answers(const Dialogue& dialogue, bool all, const std::vector<std::string>& ends) const;
+
+  // Whether any template so far asked for the day.
+  bool dated() const { return dated_; }
+  // Whether a template knows this variable.
+  bool knows(const std::string& variable) const;
+
+ private:
+  std::string with_plain_content(const ChatMessage& message) const;
+  const jinja::Template& chosen(const Dialogue& dialogue) const;
+
+  ChatOptions options_;
+  std::map<std::string, std::string> sources_;  // by name; "default", and perhaps "tool_use"
+  std::map<std::string, jinja::Template> templates_;
+  jinja::Variables tokens_;
+  std::string why_;
+  bool takes_parts_ = false;
+  mutable bool dated_ = false;
+};
 
 }  // namespace nudge

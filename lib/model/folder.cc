@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -210,8 +211,10 @@ void save_model(const Model& model, const std::string& folder, const Storage& st
   write_file(folder + "/tokenizer.json", model.tokenizer.json());
   if (const std::string config = tokenizer_config(model); !config.empty())
     write_file(folder + "/tokenizer_config.json", config);
-  if (!model.tokenizer.template_file().empty())
-    write_file(folder + "/chat_template.jinja", model.tokenizer.template_file());
+  for (const auto& [name, text] : model.tokenizer.template_files()) {
+    std::filesystem::create_directories(std::filesystem::path(folder + "/" + name).parent_path());
+    write_file(folder + "/" + name, text);
+  }
   for (const auto& [name, text] : model.tokenizer.older_files()) write_file(folder + "/" + name, text);
   if (!model.generation_config.empty()) write_file(folder + "/generation_config.json", model.generation_config);
 }

@@ -1,11 +1,13 @@
 #include "lib/model/tokenizer.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/io/files.h"
+#include "lib/io/json.h"
 #include "lib/model/added_tokens.h"
 #include "lib/model/bpe.h"
 #include "lib/model/byte_level.h"
@@ -29,8 +31,8 @@ struct Tokenizer::Impl {
   std::vector<bool> present;       // by id: there is a token
   std::vector<AddedToken> added;
   std::int32_t eos = -1, bos = -1, pad = -1;
-  std::string digest, json, config, template_file;
-  std::vector<std::pair<std::string, std::string>> older_files;
+  std::string digest, json, config;
+  std::vector<std::pair<std::string, std::string>> older_files, template_files, named;
 
   Impl(std::vector<std::string> token_bytes, const TokenizerParts& parts)
       : bpe(std::move(token_bytes), parts.merges, parts.options),
@@ -118,6 +120,20 @@ std::int32_t named_id(const NamedToken& name, bool by_default, const TokenizerPa
   return -1;
 }
 
+std::vector<std::pair<std::string, std::string>> read_template_files(const std::string& folder) {
+  std::vector<std::pair<std::string, std::string>> all;
+  const auto take = [&](const std::string& name) { all.emplace_back(name, read_file(folder + "/" + name)); };
+  if (file_exists(folder + "/chat_template.jinja")) take("chat_template.jinja");
+  std::vector<std::string> names;
+  std::error_code absent;
+  for (const auto& entry : std::filesystem::directory_iterator(folder + "/additional_chat_templates", absent)) {
+    if (entry.path().extension() == ".jinja") names.push_back(entry.path().filename());
+  }
+  std::ranges::sort(names);
+  for (const std::string& name : names) take("additional_chat_templates/" + name);
+  return all;
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -133,15 +149,18 @@ Tokenizer Tokenizer::load(const std::string& folder) {
   const std::string json = read_file(folder + "/tokenizer.json"), config = optional("/tokenizer_config.json"),
                     map = optional("/special_tokens_map.json"), added = optional("/added_tokens.json"),
                     model_config = optional("/config.json");
-  return from_files({json, config, map, added, model_config}, folder, optional("/chat_template.jinja"));
+  return from_files({json, config, map, added, model_config}, folder, read_template_files(folder));
 }
 
 Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view config_json,
                                const std::string& where, std::string_view template_file) {
-  return from_files({tokenizer_json, config_json, {}, {}, {}}, where, template_file);
+  std::vector<std::pair<std::string, std::string>> templates;
+  if (!template_file.empty()) templates.emplace_back("chat_template.jinja", template_file);
+  return from_files({tokenizer_json, config_json, {}, {}, {}}, where, std::move(templates));
 }
 
-Tokenizer Tokenizer::from_files(const TokenizerFiles& files, const std::string& where, std::string_view template_file) {
+Tokenizer Tokenizer::from_files(const TokenizerFiles& files, const std::string& where,
+                                std::vector<std::pair<std::string, std::string>> template_files) {
   const TokenizerConfig config = read_tokenizer_config(files, where);
   TokenizerParts parts = parse_tokenizer(files, config, where);
   const std::string digest = digest_of(parts);
@@ -185,7 +204,10 @@ Tokenizer Tokenizer::from_files(const TokenizerFiles& files, const std::string& 
   impl->digest = digest;
   impl->json = files.json;
   impl->config = files.config;
-  impl->template_file = template_file;
+  impl->template_files = std::move(template_files);
+  for (const NamedToken& named : config.named) {
+    if (!named.token.content.empty()) impl->named.emplace_back(named.key, named.token.content);
+  }
   if (!config.lists_added) {  // else they are not read
     impl->older_files = {{"special_tokens_map.json", std::string(files.special_tokens_map)},
                          {"added_tokens.json", std::string(files.added_tokens)}};
@@ -251,7 +273,24 @@ bool Tokenizer::is_special(std::int32_t id) const {
 const std::string& Tokenizer::digest() const { return impl_->digest; }
 const std::string& Tokenizer::json() const { return impl_->json; }
 const std::string& Tokenizer::config_json() const { return impl_->config; }
-const std::string& Tokenizer::template_file() const { return impl_->template_file; }
+const std::vector<std::pair<std::string, std::string>>& Tokenizer::template_files() const {
+  return impl_->template_files;
+}
+
+void Tokenizer::set_chat_template(const std::string& source) {
+  impl_->template_files = {{"chat_template.jinja", source}};
+  if (impl_->config.find("\"chat_template\"") != std::string::npos)
+    impl_->config = with_member(impl_->config, "chat_template", "null");
+}
+
+std::vector<std::pair<std::string, std::string>> Tokenizer::named_tokens() const {
+  auto all = impl_->named;
+  for (const auto& [name, id] : {std::pair("bos_token", bos_id()), std::pair("eos_token", eos_id())}) {
+    const bool there = std::ranges::any_of(all, [&](const auto& token) { return token.first == name; });
+    if (!there && id >= 0) all.emplace_back(name, token_bytes(id));
+  }
+  return all;
+}
 const std::vector<std::pair<std::string, std::string>>& Tokenizer::older_files() const { return impl_->older_files; }
 
 std::string Tokenizer::excess(std::int64_t vocab) const {

@@ -21,7 +21,7 @@ class Tokenizer {
  public:
   // Reads folder/tokenizer.json and, where they exist, what transformers' AutoTokenizer reads besides:
   // tokenizer_config.json, in older folders special_tokens_map.json and added_tokens.json, and config.json, all of which
-  // may add tokens or choose a class that does not take all of tokenizer.json; and chat_template.jinja, which is kept.
+  // may add tokens or choose a class that does not take all of tokenizer.json; and the files of chat templates.
   // Error: kNoInput (no tokenizer.json), kBadInput (damaged or not supported).
   static Tokenizer load(const std::string& folder);
 
@@ -29,7 +29,7 @@ class Tokenizer {
   static Tokenizer from_json(std::string_view tokenizer_json, std::string_view config_json, const std::string& where,
                              std::string_view template_file = {});
   static Tokenizer from_files(const TokenizerFiles& files, const std::string& where,
-                              std::string_view template_file = {});
+                              std::vector<std::pair<std::string, std::string>> template_files = {});
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
@@ -75,7 +75,12 @@ class Tokenizer {
   // The files' texts as loaded, to be copied into other folders unchanged.
   const std::string& json() const;
   const std::string& config_json() const;
-  const std::string& template_file() const;
+  // chat_template.jinja and those of additional_chat_templates/, in the order of their names: names and texts.
+  const std::vector<std::pair<std::string, std::string>>& template_files() const;
+  // In place of all chat templates that the folder had.
+  void set_chat_template(const std::string& source);
+  // The tokens that have a name, as templates know them: bos_token, eos_token, ... and their texts.
+  std::vector<std::pair<std::string, std::string>> named_tokens() const;
   // Likewise special_tokens_map.json and added_tokens.json, where they are read: names and texts.
   const std::vector<std::pair<std::string, std::string>>& older_files() const;
 

@@ -44,14 +44,31 @@ void NewModelOptions::check() const {
                 " would turn " + std::to_string(config.rotary.dims) + " channels of a head, which have to be pairs");
 }
 
+namespace {
+
+// What a tokenizer is learnt from.
+std::vector<std::string> texts_of(const std::vector<Record>& records) {
+  std::vector<std::string> texts;
+  for (const Record& r : records) {
+    for (const char* key : {"text", "prompt", "completion", "messages"}) {
+      if (!r.has(key)) continue;
+      if (!r.is_array(key)) {
+        texts.push_back(r.text(key));
+        continue;
+      }
+      for (const Message& m : r.messages(key))
+        if (m.content) texts.push_back(*m.content);
+    }
+  }
+  return texts;
+}
+
+}  // namespace
+
 Model new_model(const NewModelOptions& options, const std::vector<Record>& records, std::uint64_t seed) {
   const ProfileScope scope(Part::kLoading);
   options.check();
-  std::vector<std::string> texts;
-  for (const Record& r : records)
-    for (const char* key : {"text", "prompt", "completion"})
-      if (r.has(key)) texts.push_back(r.text(key));
-  const TrainedTokenizer trained = train_bpe(texts, {static_cast<std::int32_t>(options.vocab), options.family});
+  const TrainedTokenizer trained = train_bpe(texts_of(records), {static_cast<std::int32_t>(options.vocab), options.family});
   Tokenizer tokenizer =
       Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "the new tokenizer");
 

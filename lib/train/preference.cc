@@ -8,23 +8,6 @@
 namespace nudge {
 namespace {
 
-// `first`: the sequence begins here.
-std::vector<std::int32_t> encode(const Record& record, const char* key, const std::string& text, const Model& model,
-                                 bool first) {
-  try {
-    return first ? model.tokenizer.encode_prompt(text) : model.tokenizer.encode_continuation(text);
-  } catch (const Error& e) {
-    record.fail(key, e.what());
-  }
-}
-
-std::vector<std::int32_t> encode_answer(const Record& record, const char* key, const std::string& text,
-                                        const Model& model, bool first) {
-  auto ids = encode(record, key, text, model, first);
-  append_end(model, ids);
-  return ids;
-}
-
 std::vector<std::int32_t> stored_ids(const Record& record, const char* key, const Model& model) {
   auto ids = record.ids(key);
   for (std::int32_t id : ids)
@@ -32,20 +15,25 @@ std::vector<std::int32_t> stored_ids(const Record& record, const char* key, cons
   return ids;
 }
 
-struct PairTexts {
-  std::optional<std::string> prompt;  // none where the others are whole dialogues
-  std::string chosen, rejected;
-};
-
-PairTexts pair_texts(const Record& record, const Dialogues& dialogues) {
-  if (record.has("prompt")) {
-    return {dialogues.prompt(record, "prompt"), dialogues.answer(record, "chosen", "prompt"),
-            dialogues.answer(record, "rejected", "prompt")};
+// Answers that have no prompt in common, or none at all, are sequences of their own.
+void encode_pair(const Record& record, const Model& model, const Dialogues& dialogues, Ranking& r) {
+  const auto whole = [&](const char* key, const PromptText& text) {
+    r.answers.push_back(encode_start(record, key, text, model.tokenizer));
+    append_end(model, r.answers.back());
+  };
+  if (!record.has("prompt") && !(record.has("chosen") && record.is_array("chosen"))) {
+    for (const char* key : {"chosen", "rejected"}) whole(key, {record.text(key), false});
+    return;
   }
-  if (!record.has("chosen") || !record.is_array("chosen")) return {{}, record.text("chosen"), record.text("rejected")};
-  const auto chosen = dialogues.whole(record, "chosen"), rejected = dialogues.whole(record, "rejected");
-  if (chosen.first == rejected.first) return {chosen.first, chosen.second, rejected.second};
-  return {{}, chosen.first + chosen.second, rejected.first + rejected.second};
+  const AnsweredPrompt chosen = dialogues.answered(record, "chosen"), rejected = dialogues.answered(record, "rejected");
+  if (chosen.prompt == rejected.prompt) {
+    r.prompt = encode_start(record, "prompt", chosen.prompt, model.tokenizer);
+    r.answers = {encode_answer(record, "chosen", chosen.answer, model),
+                 encode_answer(record, "rejected", rejected.answer, model)};
+    return;
+  }
+  whole("chosen", {chosen.prompt.text + chosen.answer, chosen.prompt.rendered});
+  whole("rejected", {rejected.prompt.text + rejected.answer, rejected.prompt.rendered});
 }
 
 // There would be no last token to read a score at.
@@ -70,9 +58,9 @@ Ranking read_ranking(const Record& record, std::int64_t number, const Model& mod
     bad_input(r.where + ": has both \"chosen\" and \"responses\": a pair or a ranking?");
   if (record.has("responses")) {
     r.pair = false;
-    r.prompt = encode(record, "prompt", dialogues.prompt(record, "prompt"), model, true);
+    r.prompt = encode_start(record, "prompt", dialogues.prompt(record, "prompt"), model.tokenizer);
     for (const std::string& text : record.texts("responses"))
-      r.answers.push_back(encode_answer(record, "responses", text, model, false));
+      r.answers.push_back(encode_answer(record, "responses", text, model));
     if (r.answers.size() < 2) record.fail("responses", "has fewer than two answers");
     refuse_empty(r);
     return r;
@@ -83,17 +71,14 @@ Ranking read_ranking(const Record& record, std::int64_t number, const Model& mod
     r.prompt = stored_ids(record, "prompt_ids", model);
     r.answers = {stored_ids(record, "chosen_ids", model), stored_ids(record, "rejected_ids", model)};
   } else {
-    const PairTexts texts = pair_texts(record, dialogues);
-    if (texts.prompt) r.prompt = encode(record, "prompt", *texts.prompt, model, true);
-    r.answers = {encode_answer(record, "chosen", texts.chosen, model, !texts.prompt),
-                 encode_answer(record, "rejected", texts.rejected, model, !texts.prompt)};
+    encode_pair(record, model, dialogues, r);
   }
   refuse_empty(r);
   return r;
 }
 
 Ranking read_ranking(const Record& record, std::int64_t number, const Model& model) {
-  return read_ranking(record, number, model, Dialogues(model.tokenizer, ""));
+  return read_ranking(record, number, model, Dialogues(model, {}));
 }
 
 void check_fits(const Ranking& r, const ModelConfig& config, const std::string& advice) {

@@ -21,29 +21,27 @@ Rollout::Rollout(Model& model, RolloutOptions options)
     : model_(model),
       options_(with_name(std::move(options))),
       generator_(model, options_.generate),
-      dialogues_(model.tokenizer, options_.chat_format),
+      dialogues_(model, options_.chat),
       policy_digest_(model_digest(model.transformer)) {
   model_.transformer.pack();
 }
 
-// Its "prompt" is a text; the dialogue that it was is in "messages".
-Record Rollout::as_text(const Record& record) const {
+// Its "prompt" is a text; the dialogue that it was is in "messages", and the day that its template asked for in
+// "chat_date".
+Record Rollout::as_text(const Record& record, PromptText& text) const {
   const char* key = record.has("messages") && !record.has("prompt") ? "messages" : "prompt";
   Record out = record;
-  if (!record.is_array(key)) return out;
-  out.set_text("prompt", dialogues_.prompt(record, key));
+  text = dialogues_.prompt(record, key);
+  if (!text.rendered) return out;
+  out.set_text("prompt", text.text);
+  if (text.dated) out.set_text("chat_date", dialogues_.date());
   if (!record.has("messages")) out.set_raw("messages", std::string(record.raw(key)));
   return out;
 }
 
-std::vector<std::int32_t> Rollout::encode(const Record& prompt) const {
+std::vector<std::int32_t> Rollout::encode(const Record& prompt, const PromptText& text) const {
   std::vector<std::int32_t> ids;
-  try {
-    if (!prompt.text("prompt").empty()) ids = model_.tokenizer.encode_prompt(prompt.text("prompt"));
-  } catch (const Error& e) {
-    if (std::string(e.what()).rfind(prompt.where(), 0) == 0) throw;
-    prompt.fail("prompt", e.what());
-  }
+  if (!text.text.empty()) ids = encode_start(prompt, "prompt", text, model_.tokenizer);
   const std::int64_t tokens = std::ssize(ids);
   if (tokens == 0) bad_input(prompt.where() + ": prompt is empty", "give it at least one token, such as a line end");
   if (tokens >= model_.config().context)
@@ -62,10 +60,11 @@ bool Rollout::next_request(const Prompts& prompts, SampleRequest& request) {
     Record record;
     std::int64_t number = 0;
     if (!prompts.next(record, number)) return false;
-    const Record prompt = as_text(record);
+    PromptText text;
+    const Record prompt = as_text(record, text);
     group_ = prompt.find_text("id").value_or(std::to_string(number));
     if (!groups_.insert(group_).second) bad_input(prompt.where() + ": the id \"" + group_ + "\" was there before");
-    tokens_ = encode(prompt);
+    tokens_ = encode(prompt, text);
     prompt_ = std::make_shared<const Record>(prompt);
     sample_ = 0;
   }

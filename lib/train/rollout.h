@@ -22,7 +22,7 @@ struct RolloutOptions {
   GenerateOptions generate;
   std::int64_t samples = 1;  // a prompt
   std::string policy;        // its folder, for messages
-  std::string chat_format;   // of prompts that are dialogues: a name, or "" for the model's own
+  ChatOptions chat;          // of prompts that are dialogues
 };
 
 using TokenProgress = std::function<void(std::int64_t tokens)>;
@@ -50,11 +50,11 @@ class Rollout {
   };
   const Tally& tally() const { return tally_; }
   const std::string& policy_digest() const { return policy_digest_; }
-  bool met_dialogues() const { return dialogues_.met(); }
+  const Dialogues& dialogues() const { return dialogues_; }
 
  private:
-  Record as_text(const Record& record) const;
-  std::vector<std::int32_t> encode(const Record& prompt) const;
+  Record as_text(const Record& record, PromptText& text) const;
+  std::vector<std::int32_t> encode(const Record& prompt, const PromptText& text) const;
   bool needs_prompt() const { return !prompt_ || sample_ == options_.samples; }
   bool next_request(const Prompts& prompts, SampleRequest& request);
   bool is_kept(const SampleRequest& request, KeptRecords& kept);

@@ -15,7 +15,7 @@ Scorer::Scorer(const std::string& reward_model, const std::string& reference, Sc
     reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage, options.dtype));
   for (auto* m : {&reward_model_, &reference_})
     if (*m) (*m)->transformer.pack();
-  if (reward_model_) dialogues_.emplace(reward_model_->tokenizer, options_.chat_format);
+  if (reward_model_) dialogues_.emplace(*reward_model_, options_.chat);
 }
 
 std::string Scorer::digest() const {
@@ -63,21 +63,16 @@ Trajectory Scorer::for_reward(const Record& record) {
     own.stopped = ended(record);
     return own;
   }
-  const auto encoded = [&](const char* key, bool first) {
-    const std::string text = record.text(key);
-    try {
-      return first ? model.tokenizer.encode_prompt(text) : model.tokenizer.encode_continuation(text);
-    } catch (const Error& e) {
-      record.fail(key, e.what());
-    }
-  };
   Trajectory t;
   t.where = record.where();
   t.id = record.text("id");
   t.stopped = ended(record);
-  t.prompt_ids = encoded("prompt", true);
-  t.response_ids = encoded("response", false);
-  if (t.stopped) append_end(model, t.response_ids);
+  const auto again = dialogues_->rendered_again(record).value_or(
+      AnsweredPrompt{{record.text("prompt")}, record.text("response")});
+  t.prompt_ids = encode_start(record, "prompt", again.prompt, model.tokenizer);
+  t.response_ids = encode_answer(record, "response", again.answer, model);
+  // Of one that was cut, the template's ending token goes again.
+  while (!t.stopped && !t.response_ids.empty() && model.ends(t.response_ids.back())) t.response_ids.pop_back();
   if (t.response_ids.empty()) record.fail("response", "has no token for the reward model");
   if (t.view().tokens() > model.config().context)
     bad_input(t.where + ": prompt and response have " + std::to_string(t.view().tokens()) +

@@ -26,7 +26,7 @@ struct ScoringOptions {
   float missing_end_value = -1;      // kReplace: the score; kSubtract: the penalty, 0 or more
   std::int64_t micro_tokens = 1024;  // changes no bit
   Dtype dtype = Dtype::kF32;         // of both models; the reference refuses trajectories of another
-  std::string chat_format;           // of pairs that are dialogues: a name, or "" for the reward model's own
+  ChatOptions chat;                  // of pairs that are dialogues
 };
 
 class Scorer {
@@ -51,7 +51,7 @@ class Scorer {
   const std::vector<float>& chosen() const { return chosen_; }
   const std::vector<float>& rejected() const { return rejected_; }
   const std::vector<bool>& identical() const { return identical_; }  // whether its two answers are the same tokens
-  bool met_dialogues() const { return dialogues_ && dialogues_->met(); }
+  const Dialogues* dialogues() const { return dialogues_ ? &*dialogues_ : nullptr; }  // of the reward model
   std::int64_t trajectories() const { return trajectories_; }
   std::int64_t encoded_again() const { return encoded_again_; }  // trajectories of another tokenizer, for the reward
   double mean_reward() const { return trajectories_ == 0 ? 0 : reward_sum_ / static_cast<double>(trajectories_); }

@@ -10,16 +10,6 @@
 namespace nudge {
 namespace {
 
-// `first`: the sequence begins here.
-std::vector<std::int32_t> encode(const Record& record, const char* key, const std::string& text,
-                                 const Tokenizer& tokenizer, bool first) {
-  try {
-    return first ? tokenizer.encode_prompt(text) : tokenizer.encode_continuation(text);
-  } catch (const Error& e) {
-    record.fail(key, e.what());
-  }
-}
-
 void append_pieces(const std::vector<std::int32_t>& tokens, const std::string& id, std::int64_t context,
                    std::vector<SftExample>& examples) {
   const auto length = static_cast<std::size_t>(context);
@@ -29,6 +19,7 @@ void append_pieces(const std::vector<std::int32_t>& tokens, const std::string& i
     SftExample e;
     e.id = id + "/" + std::to_string(piece);
     e.tokens.assign(tokens.data() + begin, tokens.data() + end);
+    e.learnt = {{1, std::ssize(e.tokens)}};
     examples.push_back(std::move(e));
   }
 }
@@ -38,8 +29,9 @@ void lay_out(std::span<const SftExample* const> examples, Batch& batch, Targets&
   for (const SftExample* e : examples) {
     const std::int64_t begin = batch.size();
     batch.add(std::span(e->tokens).first(e->tokens.size() - 1));
-    for (auto t = static_cast<std::size_t>(e->first); t < e->tokens.size(); ++t)
-      targets.add(begin + static_cast<std::int64_t>(t) - 1, e->tokens[t]);
+    for (const auto& [first, second] : e->learnt)
+      for (std::int64_t t = first; t < second; ++t)
+        targets.add(begin + t - 1, e->tokens[static_cast<std::size_t>(t)]);
   }
 }
 
@@ -52,34 +44,54 @@ std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const
 
 }  // namespace
 
-std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
-                                     bool loss_on_all) {
-  return sft_examples(record, id, model, Dialogues(model.tokenizer, ""), loss_on_all);
+std::int64_t SftExample::targets() const {
+  std::int64_t n = 0;
+  for (const auto& [first, second] : learnt) n += second - first;
+  return n;
+}
+
+bool is_dialogue(const Record& record) {
+  return record.has("messages") && !record.has("text") && !record.has("completion");
+}
+
+std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model, Learn learn) {
+  return sft_examples(record, id, model, Dialogues(model, {}), learn);
 }
 
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
-                                     const Dialogues& dialogues, bool loss_on_all) {
+                                     const Dialogues& dialogues, Learn learn) {
   std::vector<SftExample> examples;
-  const bool messages = record.has("messages") && !record.has("text") && !record.has("completion");
+  const bool messages = is_dialogue(record);
   if (!messages && record.has("text") == record.has("completion"))
     bad_input(record.where() + ": has to have either \"text\" or \"prompt\" and \"completion\"");
   if (record.has("text")) {
-    auto tokens = encode(record, "text", record.text("text"), model.tokenizer, true);
+    auto tokens = encode_start(record, "text", {record.text("text"), false}, model.tokenizer);
     append_end(model, tokens);
     append_pieces(tokens, id, model.config().context, examples);
     return examples;
   }
   SftExample e;
   e.id = id + "/0";
-  const auto [prompt_text, completion_text] =
-      messages ? dialogues.whole(record, "messages")
-               : std::pair(dialogues.prompt(record, "prompt"), dialogues.answer(record, "completion", "prompt"));
-  e.tokens = encode(record, "prompt", prompt_text, model.tokenizer, true);
-  const auto prompt = static_cast<std::int64_t>(e.tokens.size());
-  const auto completion = encode(record, "completion", completion_text, model.tokenizer, false);
-  e.tokens.insert(e.tokens.end(), completion.begin(), completion.end());
+  const auto add = [&](const char* key, const DialoguePiece& piece) {
+    const std::int64_t begin = std::ssize(e.tokens);
+    const auto ids = encode_behind(record, key, piece.text, model.tokenizer);
+    e.tokens.insert(e.tokens.end(), ids.begin(), ids.end());
+    if (piece.learnt) e.learnt.emplace_back(std::max<std::int64_t>(1, begin), std::ssize(e.tokens));
+  };
+  if (messages) {
+    std::vector<DialoguePiece> pieces = dialogues.pieces(record, "messages", learn.all_turns);
+    if (pieces.empty()) return examples;
+    e.tokens = encode_start(record, "messages", {pieces.front().text, true}, model.tokenizer);
+    for (std::size_t i = 1; i < pieces.size(); ++i) add("messages", pieces[i]);
+  } else {
+    const AnsweredPrompt texts = dialogues.answered(record, "completion");
+    e.tokens = encode_start(record, "prompt", texts.prompt, model.tokenizer);
+    add("completion", {texts.answer, true});
+  }
   append_end(model, e.tokens);
-  e.first = loss_on_all ? 1 : std::max<std::int64_t>(1, prompt);
+  e.learnt.back().second = std::ssize(e.tokens);
+  if (learn.prompt) e.learnt = {{1, std::ssize(e.tokens)}};
+  std::erase_if(e.learnt, [](const auto& span) { return span.first >= span.second; });
   if (e.targets() > 0) examples.push_back(std::move(e));
   return examples;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/io/record.h"
@@ -18,20 +19,28 @@ namespace nudge {
 struct SftExample {
   std::string id;                    // the record's id or its number, then "/" and the piece's number
   std::vector<std::int32_t> tokens;  // at least 2
-  std::int64_t first = 1;            // the first token whose prediction counts, >= 1
-  std::int64_t targets() const { return static_cast<std::int64_t>(tokens.size()) - first; }
+  // The tokens [first, second) whose predictions count, first >= 1, in order.
+  std::vector<std::pair<std::int64_t, std::int64_t>> learnt;
+  std::int64_t targets() const;
 };
 
-// The examples of a record: {"text"} (all its tokens and an ending token, cut into consecutive pieces of the context),
-// {"prompt","completion"} or {"messages"}, the last of which is the completion (prompt and completion encoded
-// separately, an ending token behind; the completion's tokens count, or with `loss_on_all` the prompt's too). `id`: the
-// record's, or its number. None where there is nothing to predict. Errors: kBadInput naming the record.
-std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
-                                     const Dialogues& dialogues, bool loss_on_all);
+struct Learn {
+  bool prompt = false;     // a prompt's tokens count, too
+  bool all_turns = false;  // all messages of the assistant count, not the last alone
+};
 
-// The same with the chat format that the model's folder tells.
+// Whether a record's turns are learnt: it has {"messages"} and neither a text nor a completion.
+bool is_dialogue(const Record& record);
+
+// The examples of a record: {"text"} (all its tokens and an ending token, cut into consecutive pieces of the context),
+// {"prompt","completion"} or {"messages"} (prompt and completion, or the turns, encoded separately, an ending token
+// behind; the completion's tokens count, or those that `learn` says). `id`: the record's, or its number. None where there
+// is nothing to predict. Errors: kBadInput naming the record.
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
-                                     bool loss_on_all);
+                                     const Dialogues& dialogues, Learn learn);
+
+// The same with the chat template that the model's folder has.
+std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model, Learn learn = {});
 
 // Whether prompt and completion fit the context, which doesn't need to hold the last token.
 bool fits(const SftExample& example, const ModelConfig& config);

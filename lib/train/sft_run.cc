@@ -12,16 +12,16 @@
 
 namespace nudge {
 
-SftData sft_data(const std::vector<Record>& records, const Model& model, const SftRunOptions& options,
-                 const std::string& what) {
+SftData sft_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+                 const SftRunOptions& options, const std::string& what) {
   const ProfileScope scope(Part::kReading);
   SftData data;
   const std::vector<std::string> ids = unique_ids(records);
-  const Dialogues dialogues(model.tokenizer, options.chat_format);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    auto examples = sft_examples(records[i], ids[i], model, dialogues, options.loss_on_all);
+    auto examples = sft_examples(records[i], ids[i], model, dialogues, options.learn);
     ++data.records;
     data.prompts |= !records[i].has("text");
+    data.dialogues |= is_dialogue(records[i]);
     if (!examples.empty() && !fits(examples.front(), model.config())) {
       if (!options.training.skip_long)
         bad_input(records[i].where() + ": prompt and completion have " +
@@ -33,7 +33,6 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, const S
     }
     for (SftExample& e : examples) data.examples.push_back(std::move(e));
   }
-  data.dialogues = dialogues.met();
   if (data.examples.empty()) bad_input(what + ": holds no token to predict");
   std::stable_sort(data.examples.begin(), data.examples.end(),
                    [](const SftExample& a, const SftExample& b) { return id_less(a.id, b.id); });
@@ -56,8 +55,10 @@ double held_out_loss(SftTrainer& trainer, const SftData& held_out, std::int64_t 
 
 std::string digest_of(const SftData& data) {
   Digest d;
-  for (const SftExample& e : data.examples)
-    d.number(e.first).text({reinterpret_cast<const char*>(e.tokens.data()), e.tokens.size() * sizeof e.tokens[0]});
+  for (const SftExample& e : data.examples) {
+    for (const auto& [first, second] : e.learnt) d.number(first).number(second);
+    d.text({reinterpret_cast<const char*>(e.tokens.data()), e.tokens.size() * sizeof e.tokens[0]});
+  }
   return d.hex();
 }
 

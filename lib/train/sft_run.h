@@ -17,19 +17,18 @@ namespace nudge {
 
 struct SftRunOptions {
   TrainingOptions training;
-  bool loss_on_all = false;  // a prompt's tokens count too
-  std::string chat_format;   // of dialogues: a name, or "" for the model's own
+  Learn learn;
 };
 
 struct SftData {
   std::vector<SftExample> examples;  // in the order of their ids
   std::int64_t records = 0, skipped = 0;  // skipped: too long
-  bool prompts = false, dialogues = false;  // whether any record has a prompt; is a dialogue
+  bool prompts = false, dialogues = false;  // whether any record has a prompt; is {"messages"}
 };
 
 // Errors: kBadInput naming the record, or `what` where there is nothing to learn from.
-SftData sft_data(const std::vector<Record>& records, const Model& model, const SftRunOptions& options,
-                 const std::string& what);
+SftData sft_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+                 const SftRunOptions& options, const std::string& what);
 
 struct SftReport {
   std::int64_t steps = 0, tokens = 0;  // tokens that counted, over all steps

@@ -157,7 +157,8 @@ std::string folder_digest(const Model& model) {
   Digest digest;
   digest.text(model_digest(model.transformer)).text(model.config().json());
   digest.text(model.tokenizer.json()).text(model.tokenizer.config_json()).text(model.generation_config);
-  digest.text(model.tokenizer.template_file());
+  for (const auto& [name, text] : model.tokenizer.older_files()) digest.text(name).text(text);
+  for (const auto& [name, text] : model.tokenizer.template_files()) digest.text(name).text(text);
   return digest.hex();
 }
 

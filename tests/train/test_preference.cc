@@ -142,7 +142,7 @@ TEST_CASE("an answer that ends with an ending token gets no second one, in pairs
   // Only at its end is it one.
   CHECK(read(R"({"prompt":"a","chosen":"<|endoftext|>b","rejected":"c"})").answers[0].size() == 3);
   const auto example = [](const std::string& line) {
-    return sft_examples(Record::parse(line, "file: record 4"), "4", model(), false).at(0).tokens;
+    return sft_examples(Record::parse(line, "file: record 4"), "4", model()).at(0).tokens;
   };
   CHECK(example(R"({"text":"ab<|endoftext|>"})") == encoded("ab", true));
   CHECK(example(R"({"prompt":"a","completion":"b<|endoftext|>"})") == encoded("ab", true));

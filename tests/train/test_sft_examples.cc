@@ -20,7 +20,7 @@ Model model_of(std::int64_t context, bool ending = true) {
 }
 std::vector<SftExample> read(const std::string& line, const Model& model, bool all = false) {
   const Record r = Record::parse(line, "file: record 2");
-  return sft_examples(r, r.find_text("id").value_or("2"), model, all);
+  return sft_examples(r, r.find_text("id").value_or("2"), model, {.prompt = all});
 }
 std::string refusal(const std::string& line) {
   try {
@@ -46,7 +46,7 @@ TEST_CASE("a short text is one example of all its tokens and an ending token") {
   REQUIRE(e.size() == 1);
   CHECK(e[0].id == "x/0");
   CHECK(e[0].tokens == joined(m, "abc", ""));
-  CHECK(e[0].first == 1);
+  CHECK(e[0].learnt[0].first == 1);
   CHECK(e[0].targets() == 3);
 }
 TEST_CASE("every token of a long text but its first is predicted exactly once, and no piece passes the context") {
@@ -61,7 +61,7 @@ TEST_CASE("every token of a long text but its first is predicted exactly once, a
       for (const SftExample& e : read("{\"text\":\"" + text + "\"}", m)) {
         CHECK(e.id == "2/" + std::to_string(piece++));
         CHECK(static_cast<std::int64_t>(e.tokens.size()) <= context + 1);
-        CHECK(e.first == 1);
+        CHECK(e.learnt[0].first == 1);
         for (std::size_t t = 0; t < e.tokens.size(); ++t) CHECK(e.tokens[t] == all[at + t]);
         for (std::size_t t = 1; t < e.tokens.size(); ++t) ++predicted[static_cast<std::size_t>(e.tokens[t])];
         at += e.tokens.size() - 1;
@@ -83,19 +83,49 @@ TEST_CASE("of a prompt and its completion the completion's tokens and the ending
   REQUIRE(e.size() == 1);
   CHECK(e[0].id == "2/0");
   CHECK(e[0].tokens == joined(m, "abc", "de"));
-  CHECK(e[0].first == 3);
+  CHECK(e[0].learnt[0].first == 3);
   CHECK(e[0].targets() == 3);
 }
 TEST_CASE("where the loss is on all, the prompt's tokens count too") {
   const auto e = read(R"({"prompt":"abc","completion":"de"})", model_of(12), true);
   REQUIRE(e.size() == 1);
-  CHECK(e[0].first == 1);
+  CHECK(e[0].learnt[0].first == 1);
   CHECK(e[0].targets() == 5);
+}
+TEST_CASE("of a dialogue the last answer counts, or all of them, each with its ending token") {
+  const Model m = model_of(99);
+  const Record r = Record::parse(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bc"},
+      {"role":"user","content":"d"},{"role":"assistant","content":"e"}]})", "file: record 2");
+  const Dialogues dialogues(m, {.format = "zephyr"});
+  const auto ids = [&](const std::string& text) { return m.tokenizer.encode(text); };
+  Ids want;
+  std::vector<std::pair<std::int64_t, std::int64_t>> answers;
+  const auto add = [&](const std::string& text, bool answer) {
+    const auto begin = std::ssize(want);
+    const Ids more = ids(text);
+    want.insert(want.end(), more.begin(), more.end());
+    if (answer) answers.emplace_back(begin, std::ssize(want));
+  };
+  const std::string end = m.tokenizer.token_bytes(256);
+  add("<|user|>\na" + end + "\n<|assistant|>\n", false);
+  add("bc" + end, true);
+  add("\n<|user|>\nd" + end + "\n<|assistant|>\n", false);
+  add("e" + end, true);
+  const auto all = sft_examples(r, "2", m, dialogues, {.all_turns = true});
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].tokens == want);
+  CHECK(all[0].learnt == answers);
+  CHECK(all[0].targets() == 5);
+  const auto last = sft_examples(r, "2", m, dialogues, {});
+  CHECK(last[0].tokens == want);
+  CHECK(last[0].learnt == std::vector{answers[1]});
+  const auto everything = sft_examples(r, "2", m, dialogues, {.prompt = true});
+  CHECK(everything[0].targets() == std::ssize(want) - 1);
 }
 TEST_CASE("without a prompt the completion's first token has no prediction") {
   const auto e = read(R"({"prompt":"","completion":"de"})", model_of(12));
   REQUIRE(e.size() == 1);
-  CHECK(e[0].first == 1);
+  CHECK(e[0].learnt[0].first == 1);
   CHECK(e[0].targets() == 2);
 }
 TEST_CASE("an empty completion is its ending token, or nothing where there is none") {

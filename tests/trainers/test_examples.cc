@@ -26,17 +26,17 @@ SftData data_of(const std::vector<std::string>& lines, const Model& m, SftRunOpt
   std::vector<Record> all;
   for (const std::string& line : lines)
     all.push_back(Record::parse(line, "in: record " + std::to_string(all.size() + 1)));
-  return sft_data(all, m, options, "in");
+  return sft_data(all, m, Dialogues(m, {}), options, "in");
 }
 
 }  // namespace
 
 TEST_CASE("all tokens of a text count but the first, the ending token among them") {
   const Model m = tiny_model(HeadKind::kLanguage, 1);
-  const auto e = sft_examples(record(R"({"text":"abab cd"})"), "7", m, false);
+  const auto e = sft_examples(record(R"({"text":"abab cd"})"), "7", m);
   REQUIRE(e.size() == 1);
   CHECK(e[0].tokens == joined(m, "abab cd", ""));
-  CHECK(e[0].first == 1);
+  CHECK(e[0].learnt[0].first == 1);
   CHECK(e[0].id == "7/0");
 }
 
@@ -45,12 +45,12 @@ TEST_CASE("a long text is cut into pieces in which every token but the first is 
   std::string text;
   for (int i = 0; i < 100; ++i) text += static_cast<char>('e' + i % 20);
   const auto all = joined(m, text, "");
-  const auto pieces = sft_examples(record("{\"text\":\"" + text + "\"}"), "7", m, false);
+  const auto pieces = sft_examples(record("{\"text\":\"" + text + "\"}"), "7", m);
   REQUIRE(pieces.size() == 3);  // 101 tokens, 100 of them predicted, 40 a piece
   std::vector<std::int32_t> predicted;
   for (const SftExample& e : pieces) {
     CHECK(fits(e, m.config()));
-    predicted.insert(predicted.end(), e.tokens.begin() + e.first, e.tokens.end());
+    predicted.insert(predicted.end(), e.tokens.begin() + e.learnt[0].first, e.tokens.end());
   }
   CHECK(predicted == std::vector<std::int32_t>(all.begin() + 1, all.end()));
   CHECK(pieces[1].tokens.front() == pieces[0].tokens.back());
@@ -59,25 +59,25 @@ TEST_CASE("a long text is cut into pieces in which every token but the first is 
 TEST_CASE("prompt and completion are encoded apart, and the completion's tokens count") {
   const Model m = tiny_model(HeadKind::kLanguage, 1);
   const Record r = record(R"({"prompt":"aba","completion":"b cd"})");
-  const auto e = sft_examples(r, "7", m, false), all = sft_examples(r, "7", m, true);
+  const auto e = sft_examples(r, "7", m), all = sft_examples(r, "7", m, {.prompt = true});
   CHECK(e[0].tokens == joined(m, "aba", "b cd"));
-  CHECK(e[0].first == static_cast<std::int64_t>(m.tokenizer.encode("aba").size()));
+  CHECK(e[0].learnt[0].first == static_cast<std::int64_t>(m.tokenizer.encode("aba").size()));
   CHECK(all[0].tokens == e[0].tokens);
-  CHECK(all[0].first == 1);
+  CHECK(all[0].learnt[0].first == 1);
 }
 
 TEST_CASE("an empty prompt leaves the completion's first token without a prediction") {
   const Model m = tiny_model(HeadKind::kLanguage, 1);
-  const auto e = sft_examples(record(R"({"prompt":"","completion":"xyz"})"), "7", m, false);
-  CHECK(e[0].first == 1);
+  const auto e = sft_examples(record(R"({"prompt":"","completion":"xyz"})"), "7", m);
+  CHECK(e[0].learnt[0].first == 1);
   CHECK(e[0].targets() == 3);
 }
 
 TEST_CASE("a record with neither or both of text and completion is refused") {
   const Model m = tiny_model(HeadKind::kLanguage, 1);
-  CHECK_THROWS_AS(sft_examples(record(R"({"a":"b"})"), "0", m, false), Error);
-  CHECK_THROWS_AS(sft_examples(record(R"({"text":"b","completion":"c","prompt":"d"})"), "0", m, false), Error);
-  CHECK_THROWS_WITH(sft_examples(record(R"({"completion":"b"})"), "0", m, false),
+  CHECK_THROWS_AS(sft_examples(record(R"({"a":"b"})"), "0", m), Error);
+  CHECK_THROWS_AS(sft_examples(record(R"({"text":"b","completion":"c","prompt":"d"})"), "0", m), Error);
+  CHECK_THROWS_WITH(sft_examples(record(R"({"completion":"b"})"), "0", m),
                     "in: record 1: field \"prompt\" is missing");
 }
 

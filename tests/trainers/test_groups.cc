@@ -34,7 +34,7 @@ Floats gradient_of(const Model& model, const std::vector<SftExample>& examples, 
     Targets targets;
     for (std::size_t i = begin; i < end; ++i) {
       const SftExample& e = examples[i];
-      for (auto t = static_cast<std::size_t>(e.first); t < e.tokens.size(); ++t)
+      for (auto t = static_cast<std::size_t>(e.learnt[0].first); t < e.tokens.size(); ++t)
         targets.add(batch.size() + static_cast<std::int64_t>(t) - 1, e.tokens[t]);
       batch.add(std::span(e.tokens).first(e.tokens.size() - 1));
     }

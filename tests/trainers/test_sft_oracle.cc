@@ -13,8 +13,9 @@ std::vector<SftExample> golden_examples(const Golden& golden, bool on_all) {
   for (auto sample : golden.json["samples"]) {
     SftExample e;
     e.tokens = ids(sample["prompt_ids"]);
-    e.first = on_all ? 1 : static_cast<std::int64_t>(e.tokens.size());
+    const std::int64_t prompt = std::ssize(e.tokens);
     for (std::int32_t id : ids(sample["chosen_ids"])) e.tokens.push_back(id);
+    e.learnt = {{on_all ? 1 : prompt, std::ssize(e.tokens)}};
     examples.push_back(std::move(e));
   }
   return examples;

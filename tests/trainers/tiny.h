@@ -66,7 +66,8 @@ inline std::vector<SftExample> tiny_examples(std::int64_t n) {
     SftExample e;
     e.id = std::to_string(i) + "/0";
     e.tokens = tiny_tokens(2 + (i * 7) % 38, static_cast<std::uint64_t>(100 + i));
-    e.first = i % 3 == 0 ? 1 : std::min<std::int64_t>(3, e.targets());
+    const std::int64_t size = std::ssize(e.tokens);
+    e.learnt = {{i % 3 == 0 ? 1 : std::min<std::int64_t>(3, size - 1), size}};
     examples.push_back(std::move(e));
   }
   return examples;

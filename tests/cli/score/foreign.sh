@@ -34,3 +34,19 @@ quiet() {
   ! grep 'encoded again' err
 }
 ok "with the policy's tokenizer nothing is said" quiet
+rendered_anew() {  # by the reward model's template, as a pair with the same messages
+  jq -c '.messages = [{role: "user", content: "hi"}] | .prompt = "of another template"' t.jsonl > talk.jsonl
+  jq -c 'select(.finish == "stop") | {id, prompt: .messages, chosen: [{role: "assistant", content: .response}],
+    rejected: "x"}' talk.jsonl > talk.pairs
+  [ -s talk.pairs ]
+  score -q --reward-model alien-rm --chat-format zephyr talk.jsonl > got
+  score -q --reward-model alien-rm --chat-format zephyr talk.pairs | jq -c '[.id, .chosen_reward]' > want
+  jq -c 'select(.finish == "stop") | [.id, .reward]' got | cmp - want
+  jq -c '.finish = "length"' talk.jsonl | score -q --reward-model alien-rm --chat-format zephyr | jq -c .reward > cut
+  jq -c .reward got > ended
+  differ cut ended
+  jq -c 'del(.messages)' talk.jsonl | score -q --reward-model alien-rm | jq -c .reward > plain
+  score -q --reward-model alien-rm talk.jsonl | jq -c .reward | cmp - plain  # it has no template
+  differ plain ended
+}
+ok "a dialogue is rendered anew by the reward model's template" rendered_anew
