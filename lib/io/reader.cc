@@ -13,6 +13,7 @@
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/io/chunks.h"
+#include "lib/io/scan.h"
 #include "lib/io/stream.h"
 
 namespace nudge {
@@ -31,6 +32,8 @@ void check_input(const std::string& path) {
   }
   if (S_ISDIR(info.st_mode)) throw Error(Exit::kNoInput, (standard ? "stdin" : path) + ": is a folder, not a file");
 }
+
+bool is_blank(std::string_view line) { return std::all_of(line.begin(), line.end(), is_space); }
 
 // Inputs, by their numbers, that have each shard of each work: digest -> n -> shard.
 using ShardsSeen = std::map<std::string, std::map<int, std::map<int, std::vector<std::size_t>>>>;
@@ -240,9 +243,10 @@ bool RecordReader::State::take_line(std::string_view& line) {
   return false;
 }
 
-// Makes a record of a line; false where salvage leaves it out. `cut`: the input ended without a newline.
+// Makes a record of a line; false where it is blank or salvage leaves it out. `cut`: the input ended without a newline.
 bool RecordReader::State::accept(std::string_view line, Record& record, bool cut) {
-  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  if (is_blank(line)) return false;
+  if (line.back() == '\r') line.remove_suffix(1);
   try {
     record = Record::parse(line, where());
   } catch (const Error& e) {
@@ -351,7 +355,9 @@ bool RecordReader::next(Record& record) {
 
 bool RecordReader::ready() {
   State& s = *state_;
-  return s.failure || !s.chunks || s.deferred || s.text.find('\n') != std::string_view::npos || s.chunks->ready();
+  const auto line = std::find_if_not(s.text.begin(), s.text.end(), is_space);  // blank ones are nothing
+  if (std::find(line, s.text.end(), '\n') != s.text.end()) return true;
+  return s.failure || !s.chunks || s.deferred || s.chunks->ready();
 }
 
 std::int64_t RecordReader::records() const { return state_->total; }

@@ -91,7 +91,7 @@ TEST_CASE("missing files and folders are no input, before anything is read") {
 
 TEST_CASE("a bad line is named by file and record, counted from 1 within its file") {
   const std::string good = make_file("good", "{}\n{}\n{}\n");
-  for (const char* bad : {"", "  ", "\t\r", "nonsense", "[]", "{\"a\":01e999}", "{\"a\":NaN}", "{\"a\":1,\"a\":2}",
+  for (const char* bad : {"nonsense", "[]", "{\"a\":01e999}", "{\"a\":NaN}", "{\"a\":1,\"a\":2}",
                           "{\"a\":\"\xff\"}"}) {
     CAPTURE(bad);
     const Reading reading = read_all({good, make_file("bad", std::string("{}\n") + bad + "\n{}\n")});
@@ -207,6 +207,34 @@ TEST_CASE("an output that is an input is refused, by whatever name") {
           if (!freopen(path.c_str(), "r", stdin) || !freopen(path.c_str(), "a", stdout)) return 99;
           return outcome_of([] { refuse_same_file({}, "-"); }).status;
         })) == 64);
+}
+
+TEST_CASE("a blank line is nothing, wherever it stands") {
+  const std::vector<std::string> lines{"{\"a\":1}", "{\"b\":2}"};
+  const std::string none = joined(lines);
+  const Reading wanted = read_all({make_file("without", none)});
+  std::vector<std::string> copied;
+  ReaderOptions options;
+  options.copy = [&](std::string_view line) { copied.emplace_back(line); };
+  for (const char* blank : {"\n", "\r\n", " \n", "\t \r\n", "\n\n \n"}) {
+    CAPTURE(blank);
+    const std::string text = blank + lines[0] + '\n' + blank + lines[1] + '\n' + blank;
+    for (const std::string& bytes : {text, text + "  ", foreign_frame(text),
+                                     foreign_frame(blank) + foreign_frame(text)}) {
+      copied.clear();
+      const Reading reading = read_all({make_file("blanks", bytes)}, options);
+      CHECK(reading.outcome.message == "");
+      CHECK(reading.lines == lines);
+      CHECK(copied == lines);
+      CHECK(reading.digest == wanted.digest);
+      CHECK(reading.streams[0].records == 2);
+      CHECK(reading.streams[0].unmarked == 2);
+      CHECK(reading.streams[0].damage.empty());
+    }
+    const Reading bad = read_all({make_file("bad", blank + none + blank + "x\n")});
+    CHECK(bad.outcome.message.find(scratch("bad") + ": record 3: ") == 0);
+    CHECK(read_all({make_file("blanks", blank)}).outcome.message == scratch("blanks") + ": holds no records");
+  }
 }
 
 TEST_CASE("a copy of the lines has their digest, blanks and all") {

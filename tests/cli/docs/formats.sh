@@ -78,12 +78,28 @@ depth() {
   refused 65 'record 1' peek deep
 }
 ok "64 levels of nesting are read, 65 are not" depth
-empty_lines() {
-  printf '{"a":1}\n\n{"a":2}\n' > gap
-  refused 65 'record 2' peek gap
-  printf '{"a":1}\r\n{"a":2}' | peek -q > out
+blank_lines() {
+  printf '\n{"a":1}\n \t\r\n\n{"a":2}\n\n' > gap
+  printf '{"a":1}\r\n{"a":2}' > none
+  for file in gap none; do
+    [ "$(peek -q --json "$file" | jq -c '[.records, .files[0].records, .files[0].whole]')" = '[2,2,true]' ]
+  done
+  printf '\n{"a":1}\n\nx\n' > bad
+  refused 65 'bad: record 2: ' peek bad
+  [ "$(grep -v '^[[:space:]]*$' bad | sed -n 2p)" = x ]  # the page's way to the record
+  jq -c . "$TINY/prompts.jsonl" | sed 's/$/\n/; 1s/^/\n/' > gaps.jsonl
+  for words in "" "--shard 1/2"; do  # what goes by the records' numbers
+    # shellcheck disable=SC2086
+    rollout -q --policy "$TINY/p0" --max-tokens 3 $words gaps.jsonl > a.jsonl
+    # shellcheck disable=SC2086
+    rollout -q --policy "$TINY/p0" --max-tokens 3 $words "$TINY/prompts.jsonl" > b.jsonl
+    cmp a.jsonl b.jsonl
+  done
+  rollout -q --policy "$TINY/p0" --max-tokens 3 gaps.jsonl -o a.zst  # and by the lines' digest
+  rollout -q --policy "$TINY/p0" --max-tokens 3 "$TINY/prompts.jsonl" -o b.zst
+  cmp a.zst b.zst
 }
-ok "an empty line is refused, a carriage return and a missing last newline are not" empty_lines
+ok "a blank line is nothing, a carriage return and a missing last newline change nothing" blank_lines
 messages() {
   echo '{"prompt":[{"role":"user","content":"hello"}]}' > chat
   refused 65 'record 1: field "prompt" is a dialogue' rollout --policy "$TINY/p0" chat
