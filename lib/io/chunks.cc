@@ -19,6 +19,12 @@ constexpr std::uint32_t kSkippableMask = 0xFFFFFFF0, kSkippable = 0x184D2A50;
 
 bool is_skippable(std::uint32_t magic) { return (magic & kSkippableMask) == kSkippable; }
 
+// Of a text cut within the first magic, a frame's or a mark's: plain text can't end like that, but for a '['.
+bool is_cut_magic(std::string_view all) {
+  return !all.empty() && all != "[" &&
+         (std::string_view("\x28\xB5\x2F").starts_with(all) || std::string_view("\x5B\x2A\x4D").starts_with(all));
+}
+
 }  // namespace
 
 ChunkReader::ChunkReader(Descriptor fd, std::string name, std::size_t limit, int stop)
@@ -59,8 +65,7 @@ Chunk ChunkReader::next(std::string space) {
   if (!begun_) {
     begun_ = true;
     if (fill(4)) zstd_ = little_endian(head()) == kFrameMagic || is_skippable(little_endian(head()));
-    // Cut within the first magic: plain text can't begin like that.
-    else zstd_ = available() > 0 && std::memcmp(head(), "\x28\xB5\x2F", std::min<std::size_t>(available(), 3)) == 0;
+    else zstd_ = is_cut_magic({head(), available()});
   }
   if (!zstd_) return plain();
   if (damaged_) resynchronise();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <optional>
 
@@ -13,6 +14,8 @@
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/io/chunks.h"
+#include "lib/io/files.h"
+#include "lib/io/foreign.h"
 #include "lib/io/scan.h"
 #include "lib/io/stream.h"
 
@@ -30,7 +33,9 @@ void check_input(const std::string& path) {
   if ((standard ? ::fstat(STDIN_FILENO, &info) : ::stat(path.c_str(), &info)) != 0) {
     system_error(Exit::kNoInput, standard ? "stdin" : path, "can't be opened", errno);
   }
-  if (S_ISDIR(info.st_mode)) throw Error(Exit::kNoInput, (standard ? "stdin" : path) + ": is a folder, not a file");
+  if (!S_ISDIR(info.st_mode)) return;
+  throw Error(Exit::kNoInput, (standard ? "stdin" : path) + ": is a folder, not a file",
+              standard ? "" : file_exists(path + "/config.json") ? kModelAdvice : "name the files in it");
 }
 
 bool is_blank(std::string_view line) { return std::all_of(line.begin(), line.end(), is_space); }
@@ -60,6 +65,9 @@ struct RecordReader::State {
   ReaderOptions options;
   std::vector<StreamInfo> infos;
   std::optional<ChunksAhead> chunks;  // of the input in work
+  std::deque<Chunk> ahead;            // that were fetched to look at the beginning
+  std::string head;                   // of its text, while it has given no record: see refuse_foreign
+  bool looked = false;                // at the first bytes
   Chunk chunk;                        // in work
   std::string_view text;              // its rest
   std::optional<Chunk> deferred;      // a mark that waits for the line before it
@@ -86,6 +94,12 @@ struct RecordReader::State {
   bool open_next();
   void close_input();
   bool advance();
+  void read(Chunk& next);
+  void fetch();
+  void look_at_start();
+  bool gather(bool wait);
+  void refuse_foreign();
+  bool untouched();
   bool take_line(std::string_view& line);
   bool accept(std::string_view line, Record& record, bool cut = false);
   void handle_mark(const StreamMark& mark, std::int64_t at);
@@ -121,8 +135,10 @@ bool RecordReader::State::open_next() {
                                  : open_input(path, {-1, options.stop});
   if (!fd) system_error(Exit::kNoInput, "stdin", "can't be opened", errno);
   chunks.emplace(std::move(fd), fresh.name, options.max_line + kFrameMargin, options.stop);
-  opened = skipping = stream_damaged = repeated = false;
+  opened = skipping = stream_damaged = repeated = looked = false;
   text = {};
+  ahead.clear();
+  head.clear();
   lines = 0;
   pending.clear();
   deferred.reset();
@@ -140,6 +156,54 @@ void RecordReader::State::close_input() {
   else if (bare) note(info(), info().name + ": holds no records");
 }
 
+// Reads a chunk. The beginning of the text is kept to be looked at.
+void RecordReader::State::read(Chunk& next) {
+  chunks->next(next);
+  if (next.kind == Chunk::kText && untouched() && head.size() < kForeignHead) {
+    head.append(next.text, 0, kForeignHead - head.size());
+  }
+}
+
+void RecordReader::State::fetch() {
+  if (ahead.empty()) return read(chunk);
+  chunk = std::move(ahead.front());
+  ahead.pop_front();
+}
+
+// Whether nothing is known of the input yet but the text in `head`.
+bool RecordReader::State::untouched() { return lines == 0 && info().marks.empty() && info().damage.empty(); }
+
+// What begins as records do is looked at when the first line turns out to be none.
+void RecordReader::State::look_at_start() {
+  const auto first = std::find_if_not(head.begin(), head.end(), is_space);
+  if (first == head.end()) return;
+  looked = true;
+  if (*first != '{' || (first + 1 != head.end() && first[1] == 0)) refuse_foreign();
+}
+
+// Makes `head` longer by a chunk, if there is one of text; without `wait` only if it is there already.
+bool RecordReader::State::gather(bool wait) {
+  if ((!wait && !chunks->ready()) || (!ahead.empty() && ahead.back().kind != Chunk::kText)) return false;
+  Chunk next;
+  read(next);
+  ahead.push_back(std::move(next));
+  return ahead.back().kind == Chunk::kText;
+}
+
+// An input that holds something else than records is no damaged one, with salvage neither. More than the first line is
+// waited for where it decides, for what is left out may not depend on when it came.
+void RecordReader::State::refuse_foreign() {
+  if (!untouched()) return;
+  constexpr std::size_t kFirst = 512;  // bytes, in which all tell themselves that have no lines
+  while (head.size() < kForeignHead) {
+    const bool first_line = head.size() >= kFirst || head.find('\n') != std::string::npos;
+    if (!gather(!first_line || options.salvage || leaves_open(head))) break;
+  }
+  const std::string& path = paths[infos.size() - 1];
+  const InputSource source{is_stdin(path) ? "" : path, chunks->zstd()};
+  if (const auto found = find_foreign(head, source)) bad_input(info().name + ": " + found->what, found->advice);
+}
+
 // Fetches the next chunk of text. False at the end of the input.
 bool RecordReader::State::advance() {
   if (deferred) {
@@ -147,12 +211,13 @@ bool RecordReader::State::advance() {
     deferred.reset();
     return true;
   }
-  chunks->next(chunk);
+  fetch();
   switch (chunk.kind) {
     case Chunk::kText:
       text = chunk.text;
       info().text_bytes += static_cast<std::int64_t>(text.size());
       repeated = false;
+      if (!looked) look_at_start();
       return true;
     case Chunk::kMark:
       if (pending.empty()) {
@@ -250,6 +315,7 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
   try {
     record = Record::parse(line, where());
   } catch (const Error& e) {
+    refuse_foreign();
     if (cut && line.starts_with('{')) {
       damage("the input ends in the middle of a line", chunks->offset());
     } else {
@@ -357,7 +423,7 @@ bool RecordReader::ready() {
   State& s = *state_;
   const auto line = std::find_if_not(s.text.begin(), s.text.end(), is_space);  // blank ones are nothing
   if (std::find(line, s.text.end(), '\n') != s.text.end()) return true;
-  return s.failure || !s.chunks || s.deferred || s.chunks->ready();
+  return s.failure || !s.chunks || s.deferred || !s.ahead.empty() || s.chunks->ready();
 }
 
 std::int64_t RecordReader::records() const { return state_->total; }

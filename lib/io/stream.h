@@ -51,8 +51,9 @@ struct ReaderOptions {
 // Text of a zstd frame is delivered after the frame's checksum held (one whose text is longer than max_line +
 // 4 MiB, which our writer never makes, is delivered as it is decoded). What is whole is delivered, then the
 // damage is thrown as Error kBadInput with record number (from 1, within its file; lines that salvage leaves out
-// count, blank ones and those of a frame that can't be read don't) and byte offset. A byte order mark is no JSON. Errors:
-// kNoInput (missing, a folder), kBadInput (empty, damaged, incomplete, not JSON), kIo (reading failed).
+// count, blank ones and those of a frame that can't be read don't) and byte offset. Errors: kNoInput (missing, a
+// folder), kBadInput (empty, damaged, incomplete, not JSON; with salvage too: not records but something else, see
+// lib/io/foreign.h), kIo (reading failed).
 // From the second frame (or 256 KiB of plain text) on a thread of the reader's own reads ahead, three of them at most.
 class RecordReader {
  public:

@@ -237,6 +237,27 @@ TEST_CASE("a blank line is nothing, wherever it stands") {
   }
 }
 
+TEST_CASE("what is no stream of records is refused with salvage too, in the same words") {
+  ReaderOptions salvage;
+  salvage.salvage = true;
+  const std::string records = joined(sample_lines(3));
+  for (const std::string& bytes :
+       {std::string("\x1F\x8B\x08\0\0", 5), std::string("a,b\n1,2\n"), std::string("[{}]"),
+        std::string("{\n\"a\": 1\n}\n"), foreign_frame("[\n{}\n]\n"), "\xEF\xBB\xBF" + records}) {
+    CAPTURE(bytes);
+    const Reading strict = read_all({make_file("foreign", bytes)}), lenient = read_all({scratch("foreign")}, salvage);
+    CHECK(strict.outcome.status == 65);
+    CHECK(strict.outcome.advice != "");
+    CHECK(lenient.outcome.message == strict.outcome.message);
+    CHECK(lenient.outcome.advice == strict.outcome.advice);
+    CHECK(lenient.lines.empty());
+    CHECK(lenient.report == "");
+    // Each input has a beginning of its own; what comes behind records is a damaged line.
+    CHECK(read_all({make_file("first", records), scratch("foreign")}).outcome.message == strict.outcome.message);
+    CHECK(read_all({make_file("behind", records + bytes)}, salvage).lines.size() >= 3);
+  }
+}
+
 TEST_CASE("a copy of the lines has their digest, blanks and all") {
   const std::string text = "{\"a\": 1}\r\n{\"a\":  2 }\n{\"a\":3}";
   std::vector<std::string> lines;
