@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
+from chats import CHATML, CHATS
 from vocabularies import UNLIMITED, vocabulary
 
 FAMILIES = ["gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox"]
@@ -171,10 +172,6 @@ def added(content, special=True):
             "special": special}
 
 
-CHATML = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
-          "+ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
-
-
 def of_each_family():
     for family in FAMILIES:
         usual = "llama2" if family == "llama" else family
@@ -281,19 +278,37 @@ def of_tokenizers():
                        tokenizer_class=c["tokenizer_class"].removesuffix("Fast") + "Fast"))])
     yield Case("gpt_neox-vocabulary-without-nfc", "gpt_neox", "gpt_neox-without-nfc")
     yield Case("gpt2-vocabulary-made-with-prefix-space", "gpt2", "gpt2-with-prefix")
-    chat = [settings("tokenizer_config.json", chat_template=CHATML)]
-    named = {"default": CHATML, "tool_use": "{{ 'tools' }}"}
-    yield Case("chat-in-config", "qwen2", "qwen2", edits=chat)
-    yield Case("chat-in-config-saved-anew", "qwen2", "qwen2", edits=chat, new_tokenizer=True)
-    yield Case("chat-list", "qwen2", "qwen2", edits=[settings("tokenizer_config.json", chat_template=[
-        {"name": name, "template": text} for name, text in named.items()])])
-    yield Case("chat-object", "qwen2", "qwen2", edits=[settings("tokenizer_config.json", chat_template=named)])
-    yield Case("chat-file", "qwen2", "qwen2", edits=[file("chat_template.jinja", CHATML)])
-    yield Case("chat-files", "qwen2", "qwen2", edits=[
-        file("chat_template.jinja", CHATML), file("additional_chat_templates/tool_use.jinja", "{{ 'tools' }}")])
+
+
+def of_chats():
+    """A template of each kind, where its folder may have it: in a file of its own, or in tokenizer_config.json."""
+    room = {"max_position_embeddings": 8192}
+    other = {"default": CHATML, "tool_use": CHATS["qwen3-thoughts"][2]}
+    named = [{"name": name, "template": text} for name, text in other.items()]
+    in_files = [file("chat_template.jinja", CHATML),
+                file("additional_chat_templates/tool_use.jinja", other["tool_use"])]
+    for name, (family, vocab, template) in CHATS.items():
+        room = {"max_position_embeddings": 8192} | ({"sliding_window": None} if family == "mistral" else {})
+        yield Case(f"chat-{name}", family, vocab, room, edits=[file("chat_template.jinja", template)])
+        yield Case(f"chat-{name}-in-config", family, vocab, room, new_tokenizer=name == "gemma",
+                   edits=[settings("tokenizer_config.json", chat_template=template)])
+    yield Case("chat-file-before-config", "qwen2", "qwen2", room,
+               edits=[settings("tokenizer_config.json", chat_template="{{ 1 }}"), file("chat_template.jinja", CHATML)])
+    yield Case("chat-list", "qwen2", "qwen2", room, edits=[settings("tokenizer_config.json", chat_template=named)])
+    yield Case("chat-list-saved-anew", "qwen2", "qwen2", room, new_tokenizer=True,
+               edits=[settings("tokenizer_config.json", chat_template=named)])
+    yield Case("chat-object", "qwen2", "qwen2", room, edits=[settings("tokenizer_config.json", chat_template=other)])
+    yield Case("chat-files", "qwen2", "qwen2", room, edits=in_files)
+    yield Case("chat-files-before-config", "qwen2", "qwen2", room,
+               edits=in_files + [settings("tokenizer_config.json", chat_template=[
+                   {"name": "default", "template": "{{ 1 }}"}, {"name": "tool_use", "template": "{{ 2 }}"}])])
+    yield Case("chat-of-no-tokens", "qwen2", "qwen2", room, edits=[
+        settings("tokenizer_config.json", chat_template="{{ bos_token }}|{{ eos_token }}|{{ pad_token }}|{{ unk_token }}"
+                 "|{{ additional_special_tokens }}|{{ image_token }}|{{ messages|length }}")])
 
 
 def all_cases():
     yield from of_each_family()
     yield from of_shapes()
     yield from of_tokenizers()
+    yield from of_chats()

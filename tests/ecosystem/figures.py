@@ -1,11 +1,13 @@
 # What transformers makes of a folder: log-probs, greedy tokens, scores, ids; and what it says while it loads one.
 import contextlib
+import datetime
 import logging
 import warnings
 
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import chat_template_utils
 
 torch.set_num_threads(1)
 
@@ -66,6 +68,30 @@ def first_of(whole, plain):
         if whole[at:at + len(plain)] == plain:
             return at
     return 0
+
+
+@contextlib.contextmanager
+def on(day):
+    """As if it were the day "2026-11-30", at midnight, for chat templates that ask."""
+    class Then(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls.fromisoformat(day)
+
+    before, chat_template_utils.datetime = chat_template_utils.datetime, Then
+    try:
+        yield
+    finally:
+        chat_template_utils.datetime = before
+
+
+def rendered(tokenizer, asked):
+    """The text and the ids that a record with a dialogue asks for."""
+    options = {key: asked[key] for key in ("tools", "documents") if key in asked}
+    options |= asked.get("chat_template_kwargs", {})
+    text, ids = [tokenizer.apply_chat_template(asked["prompt"], tokenize=tokenize, return_dict=False,
+                                               add_generation_prompt=True, **options) for tokenize in (False, True)]
+    return text, ids
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 # load_folders.py FOLDER: loads each FOLDER/NAME/model that nudge wrote, and compares with the records beside it that
 # nudge made of it: sampled.jsonl and greedy.jsonl of language models, scored.jsonl of reward models, values.jsonl of
-# critics. Prints "passed NAME: what" or "failed NAME: what: why" for each check, a line each.
+# critics, chats.jsonl where there is a chat template. Prints "passed NAME: what" or "failed NAME: what: why" for each check, a line each.
 import json
 import os
 import sys
@@ -8,8 +8,8 @@ import sys
 import torch
 from transformers import GenerationConfig, logging
 
-from figures import (greedy, in_double, load_model, load_tokenizer, logprobs, prompt_ids, remarks, response_text, score,
-                     scores_in_a_batch)
+from figures import (greedy, in_double, load_model, load_tokenizer, logprobs, on, prompt_ids, remarks, rendered,
+                     response_text, score, scores_in_a_batch)
 
 TOLERANCE = 5e-5  # run.sh's
 
@@ -113,6 +113,16 @@ def same_values(model, records):
             return fault
 
 
+def same_dialogues(tokenizer, records):
+    for r in records:
+        with on(r.get("chat_date", "2024-07-26")):
+            text, ids = rendered(tokenizer, r["asked"])
+        if text != r["prompt"]:
+            return f"{r['asked']!r}: {r['prompt']!r}, not {text!r}"
+        if "prompt_ids" in r and ids != r["prompt_ids"]:
+            return f"{r['asked']!r}: {r['prompt_ids']}, not {ids}"
+
+
 def load(name, where):
     folder = os.path.join(where, "model")
     records = {x[:-6]: read(os.path.join(where, x)) for x in os.listdir(where) if x.endswith(".jsonl")}
@@ -124,6 +134,8 @@ def load(name, where):
         model, tokenizer = in_double(folder, kind), load_tokenizer(folder)
     except Exception as e:
         return tell(name, "loads", f"{type(e).__name__}: {e}")
+    if "chats" in records:
+        check(name, "dialogues", same_dialogues, tokenizer, records["chats"])
     if kind == "language":
         check(name, "log-probs", same_logprobs, model, records["sampled"])
         check(name, "ids", same_ids, tokenizer, records["sampled"])

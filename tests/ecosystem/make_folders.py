@@ -1,7 +1,8 @@
 # make_folders.py FOLDER [PATTERN]: a folder FOLDER/NAME for each case whose name matches: the model in model/, and
 # records whose `want` is what transformers makes of it: greedy.jsonl, given.jsonl (log-probs of given tokens),
-# ids.jsonl, dialogues.jsonl; of reward models scores.jsonl and pairs.jsonl. `refusal` is the pattern of an error that
-# may stand in for the numbers.
+# ids.jsonl; where there is a chat template dialogues.jsonl, dated.jsonl (the same on 2026-11-30) and refused.jsonl (`want`
+# is what the template says instead of a text); of reward models scores.jsonl and pairs.jsonl. `refusal` is the pattern of
+# an error that may stand in for the numbers.
 import fnmatch
 import json
 import os
@@ -9,11 +10,14 @@ import random
 import sys
 import zlib
 
+import jinja2
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, logging
 
 from cases import Case, all_cases, configuration
-from figures import (greedy, in_double, load_tokenizer, logprobs, prompt_ids, response_text, score, scores_in_a_batch)
+from chats import DIALOGUES
+from figures import (greedy, in_double, load_tokenizer, logprobs, on, prompt_ids, rendered, response_text, score,
+                     scores_in_a_batch)
 from vocabularies import vocabulary, write_tokenizer
 
 PROMPTS = ["The film was", "Once upon a time", "a", "Käse, Brötchen und", "I'll say it again: 3.14159", "日本"]
@@ -24,11 +28,10 @@ TEXTS = PROMPTS + [
     "꽃 ༀ 𝔘", "a<|extra|>b <|more|> c", "<|extra|> <|more|>", "x <|endoftext|> y", "x</s> y",
     "<|im_start|>user\nhi<|im_end|>\n",
     "<think>\nno</think> so", "\u00a0no\u2003break", "\r\n mixed \r ends", "▁under_score▁", "\u200bzero\ufeff"]
-DIALOGUES = [[{"role": "user", "content": "Hi there"}],
-             [{"role": "system", "content": "Be kind."}, {"role": "user", "content": " What is it? "}]]
 PAIRS = [("The film was", " good.", " bad, they said"), ("Once upon a time", " there was 1 girl.", "\n"),
          ("a", " little", " story <|endoftext|>")]
 TOKENS, LEAST_MARGIN = 10, 1e-3
+DAY = "2024-07-26"  # what nudge tells a template that asks, if it isn't told another
 
 
 def randomise(model, seed):
@@ -130,10 +133,18 @@ def ids_records(tokenizer):
         yield {"prompt": text, "want": prompt_ids(tokenizer, text)}
 
 
-def dialogue_records(tokenizer):
-    for messages in DIALOGUES:
-        yield {"prompt": messages, "want": tokenizer.apply_chat_template(messages, tokenize=False,
-                                                                        add_generation_prompt=True)}
+def dialogue_records(tokenizer, day, refused):
+    """What the template makes of each dialogue on a day, or where `refused` the words with which it makes nothing."""
+    for asked in DIALOGUES:
+        try:
+            with on(day):
+                text, ids = rendered(tokenizer, asked)
+        except jinja2.exceptions.TemplateError as e:
+            if refused:
+                yield asked | {"want": str(e)}
+            continue
+        if not refused:
+            yield asked | {"asked": asked, "want": {"text": text, "ids": ids}}
 
 
 def make(case: Case, where):
@@ -154,7 +165,10 @@ def make(case: Case, where):
     write_records(os.path.join(where, "given.jsonl"), given_records(model, tokenizer))
     write_records(os.path.join(where, "ids.jsonl"), ids_records(tokenizer))
     if tokenizer.chat_template:
-        write_records(os.path.join(where, "dialogues.jsonl"), dialogue_records(tokenizer))
+        write_records(os.path.join(where, "dialogues.jsonl"), dialogue_records(tokenizer, DAY, False))
+        write_records(os.path.join(where, "refused.jsonl"), dialogue_records(tokenizer, DAY, True))
+        if "strftime_now" in str(tokenizer.chat_template):
+            write_records(os.path.join(where, "dated.jsonl"), dialogue_records(tokenizer, "2026-11-30", False))
 
 
 def main():

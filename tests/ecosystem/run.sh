@@ -71,7 +71,19 @@ ids_are_theirs() {
 }
 dialogues_are_theirs() {
   rollout -q --policy "made/$1/model" --max-tokens 1 "made/$1/dialogues.jsonl" > got
-  all_of got ".prompt == .want"
+  all_of got ".prompt == .want.text and .prompt_ids == .want.ids"
+}
+dialogues_of_a_day_are_theirs() {
+  rollout -q --policy "made/$1/model" --max-tokens 1 --chat-date 2026-11-30 "made/$1/dated.jsonl" > got
+  all_of got ".prompt == .want.text and .prompt_ids == .want.ids and .chat_date == \"2026-11-30\""
+}
+refuses_what_theirs_refuses() {
+  while read -r line; do
+    echo "$line" > refused.jsonl
+    jq -r .want refused.jsonl > words
+    expect_status 65 rollout -q --policy "made/$1/model" --max-tokens 1 refused.jsonl
+    grep -qFf words err || { jq -c .prompt refused.jsonl; cat words err; return 1; }
+  done < "made/$1/refused.jsonl"
 }
 rewards_are_theirs() {
   score -q --reward-model "made/$1/model" "made/$1/scores.jsonl" > got
@@ -100,7 +112,10 @@ read_case() {
     ok "$1: the text of the response" text_is_theirs "$1"
     ok "$1: log-probs of given tokens" logprobs_are_theirs "$1"
     ok "$1: ids of texts" ids_are_theirs "$1"
-    [ ! -e "made/$1/dialogues.jsonl" ] || ok "$1: texts of dialogues" dialogues_are_theirs "$1"
+    [ -e "made/$1/dialogues.jsonl" ] || return 0
+    ok "$1: texts and ids of dialogues" dialogues_are_theirs "$1"
+    [ ! -s "made/$1/refused.jsonl" ] || ok "$1: dialogues that are refused" refuses_what_theirs_refuses "$1"
+    [ ! -e "made/$1/dated.jsonl" ] || ok "$1: dialogues of a day" dialogues_of_a_day_are_theirs "$1"
   fi
 }
 
@@ -135,7 +150,31 @@ write_anew() {  # CASE: its folder as sft-train and rm-train write it without a 
   else
     sft-train -q --init "made/$1/model" --epochs 0 -o "$(into "$1")"
     sampled "written/$1"
+    [ ! -e "made/$1/dialogues.jsonl" ] || chatted "written/$1" "made/$1/dialogues.jsonl"
   fi
+}
+chatted() {  # NAME RECORDS OPTION...: dialogues as the language model in it has them
+  name=$1 records=$2
+  shift 2
+  rollout -q --policy "$name/model" --max-tokens 1 "$@" "$records" > "$name/chats.jsonl"
+}
+carry_template_on() {  # CASE: in a policy and a reward model from it
+  write_policy "$1-policy" "made/$1/model" --critic shared
+  chatted "written/$1-policy" "made/$1/dialogues.jsonl"
+  rm-train -q --init "made/$1/model" --epochs 0 pairs.jsonl -o "$(into "$1-rm")"
+  scored "written/$1-rm"
+  jq -c 'del(.prompt_ids)' "written/$1/chats.jsonl" > "written/$1-rm/chats.jsonl"
+}
+write_format() {  # CASE FORMAT: another template in the place of its own
+  sft-train -q --init "made/$1/model" --epochs 0 --chat-format "$2" -o "$(into "$1-as-$2")"
+  [ -s "written/$1-as-$2/model/chat_template.jinja" ]
+  sampled "written/$1-as-$2"
+  jq -nc 'def said(f): [foreach f as $x (-1; . + 1; {role: ["user", "assistant"][. % 2], content: $x})];
+    {role: "system", content: " Be kind. "} as $kind | said("Hi", "<think>\nhm\n</think>\n\nHello. ", " How?\n") as $three
+    | said(" Hi "), [$kind] + said("Hi"), $three, [$kind] + $three | {prompt: ., asked: {prompt: .}}' > plain.jsonl
+  chatted "written/$1-as-$2" plain.jsonl
+  rollout -q --policy "made/$1/model" --chat-format "$2" --max-tokens 1 plain.jsonl | jq -c .prompt > want
+  jq -c .prompt "written/$1-as-$2/chats.jsonl" | cmp - want
 }
 write_in_other_ways() {  # FAMILY FOLDER: a language model
   for store in bf16 f16; do
@@ -194,6 +233,15 @@ done
 make_texts
 for name in $names; do
   [ -e "made/$name/not-made" ] || [ -e "made/$name/refusal" ] || ok "$name: is written anew" write_anew "$name"
+done
+for name in $names; do
+  [ ! -e "made/$name/dialogues.jsonl" ] || ok "$name: what comes from it has its template" carry_template_on "$name"
+done
+for name in chat-llama2 chat-list; do
+  [ -e "made/$name" ] || continue
+  for format in chatml qwen2 qwen2.5 smollm2 qwen3 llama2 llama3 llama3.1 zephyr alpaca; do
+    ok "$name: is written with the template $format" write_format $name $format
+  done
 done
 for family in gpt2 llama mistral qwen2 qwen3 gpt_neox; do
   if [ -e "made/$family-f32" ]; then
