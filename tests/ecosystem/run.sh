@@ -1,6 +1,7 @@
 #!/bin/sh
 # nudge and transformers, each with what the other writes: tiny folders of every family that transformers makes give its
 # ids, greedy texts, log-probs and rewards here, and what nudge writes loads there without a warning and gives ours.
+# docs/data.md's lines read Parquet that pyarrow writes (data-parquet; parquet.sh).
 # Prints what failed and closes with "N passed, N failed, N skipped".
 # usage: tests/ecosystem/run.sh BUILD_FOLDER [PATTERN]   (PATTERN selects cases by name, such as 'llama-*'; cases.py)
 #
@@ -259,6 +260,8 @@ for family in gpt2 llama mistral qwen2 qwen3 gpt_neox; do
   ok "new $family: a policy with a shared critic" write_policy new-$family-shared "written/new-$family/model" \
     --critic shared
 done
+# shellcheck disable=SC2254
+case data-parquet in $pattern) . "$ROOT/tests/ecosystem/parquet.sh" ;; esac
 python load_folders.py "${scratch#"$python_root"}/written" > verdicts ||
   echo "failed load_folders.py: status $?" >> verdicts
 cut -d ' ' -f 1 verdicts >> "$CASES"
