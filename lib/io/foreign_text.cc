@@ -254,7 +254,9 @@ std::optional<Foreign> find_foreign_text(std::string_view text, const InputSourc
   if (auto found = find_page(text)) return found;
   if (!sure) return {};
   if (auto found = find_python(text, source)) return found;
-  // What begins or ends as a record does is a damaged one. A bracket alone could be the first byte of a mark.
+  // What begins or ends as a record does is a damaged one. A bracket alone could be the first byte of a mark. A line
+  // without end is nobody's text.
+  if (text.size() >= kForeignHead / 2 && text.find('\n') == std::string_view::npos) return {};
   if (text.starts_with('{') || text == "[" || std::any_of(lines.begin(), lines.end(), [](std::string_view line) {
         return line.ends_with('}') && line.find("\":") != std::string_view::npos;
       })) {

@@ -42,6 +42,7 @@ void measure_training() {
   std::vector<const SftExample*> minibatch;
   for (SftExample& e : examples) {
     e.tokens = random_tokens(kTokens + 1, model.config().vocab, static_cast<std::uint64_t>(minibatch.size()));
+    e.learnt = {{1, kTokens + 1}};
     minibatch.push_back(&e);
   }
   SftTrainer trainer(model, AdamOptions(), kTokens * kSequences, false, kGroups);

@@ -94,6 +94,7 @@ class TrainingSteps {
     for (std::int64_t b = 0; b < B; ++b) {
       SftExample e;
       e.tokens = random_tokens(T + 1, model.config().vocab, static_cast<std::uint64_t>(b));
+      e.learnt = {{1, T + 1}};
       examples_.push_back(std::move(e));
     }
     for (const SftExample& e : examples_) minibatch_.push_back(&e);

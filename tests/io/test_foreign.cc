@@ -73,6 +73,7 @@ TEST_CASE("one line that is a record makes the others damaged") {
   CHECK(what("{\"a\":1\n") == "");
   CHECK(what("{broken}\n") == "");
   CHECK(what("[") == "");
+  CHECK(what(std::string(kForeignHead, 'a')) == "");
 }
 
 TEST_CASE("JSON that is no records") {

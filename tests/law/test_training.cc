@@ -36,7 +36,7 @@ std::vector<SftExample> examples(std::int64_t vocab) {
     SftExample e;
     e.id = std::to_string(all.size());
     e.tokens = random_tokens(n, vocab, 200 + static_cast<std::uint64_t>(n));
-    e.first = 1 + static_cast<std::int64_t>(all.size()) % 2 * (n / 3);
+    e.learnt = {{1 + static_cast<std::int64_t>(all.size()) % 2 * (n / 3), std::ssize(e.tokens)}};
     all.push_back(e);
   }
   return all;

@@ -14,7 +14,7 @@ no_prompt() { echo '{"completion":"a"}' | refused 65 'record 1: field "prompt" i
 wrong_type() { printf '{"text":"ab"}\n{"text":7}\n' | refused 65 'record 2: field "text"'; }
 null_text() { echo '{"text":null}' | refused 65 'record 1: field "text"'; }
 not_a_number() { echo '{"text":"ab","x":NaN}' | refused 65 'record 1'; }
-not_json() { echo 'hello' | refused 65 'record 1'; }
+not_json() { echo '{hello}' | refused 65 'record 1'; echo 'hello' | refused 65 'stdin: is plain text'; }
 empty_input() { : | refused 65 'stdin'; }
 bad_utf8() { printf '{"text":"a\377b"}\n' | refused 65 'record 1'; }
 id_twice() { printf '{"id":"x","text":"ab"}\n{"id":"x","text":"cd"}\n' | refused 65 'stdin: record 2: the id "x" was there before'; }
