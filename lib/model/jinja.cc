@@ -1,6 +1,7 @@
 #include "lib/model/jinja.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "lib/io/json_parse.h"
@@ -10,23 +11,33 @@
 namespace nudge::jinja {
 namespace {
 
-// Whether an integer of so many digits stands in the text that 64 bits may not hold it. simdjson's double of it isn't it.
-bool has_long_integer(std::string_view json) {
-  for (std::size_t at = 0; at < json.size(); ++at) {
-    if (json[at] == '"') {
-      for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\';
-      continue;
+// Numbers that simdjson's values are not: integers of so many digits that 64 bits may not hold them, which are doubles
+// then, and what parse_python_json makes a list of an empty list.
+struct Unheld {
+  explicit Unheld(std::string_view json) : other(!not_a_number_in(json).empty()) {
+    for (std::size_t at = 0; at < json.size(); ++at) {
+      if (json[at] == '"') {
+        for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\';
+        continue;
+      }
+      const std::size_t end = std::min(json.find_first_not_of("0123456789+-.eE", at), json.size());
+      if (end > at) see(json.substr(at, end - at));
+      if (end > at) at = end - 1;
     }
-    const std::size_t end = std::min(json.find_first_not_of("0123456789+-.eE", at), json.size());
-    if (end - at >= 19 && json.substr(at, end - at).find_first_of(".eE") == json.npos) return true;
-    if (end > at) at = end - 1;
   }
-  return false;
-}
+  void see(std::string_view number) {
+    const bool whole = number.find_first_of(".eE") == number.npos;
+    integer = integer || (whole && number.size() >= 19);
+    double x = 0;
+    const auto result = std::from_chars(number.data(), number.data() + number.size(), x);
+    other = other || (result.ec == std::errc::result_out_of_range && !(number.find("e-") != number.npos || number.find("E-") != number.npos));
+  }
+  bool integer = false, other;
+};
 
 class Reader {
  public:
-  explicit Reader(bool refuse_large) : refuse_large_(refuse_large) {}
+  explicit Reader(std::string_view json) : unheld_(json) {}
   Value value_of(simdjson::dom::element json);
 
  private:
@@ -34,15 +45,15 @@ class Reader {
   Value map_of(simdjson::dom::object object);
   Value value_of_double(double x);
 
-  bool refuse_large_;
+  Unheld unheld_;
 };
 
 Value Reader::list_of(simdjson::dom::array array) {
   Value::List list;
   for (const simdjson::dom::element e : array) list.push_back(value_of(e));
   // What parse_python_json makes of a number that it can't hold.
-  const bool number = list.size() == 1 && list[0].is(Value::Kind::kList) && list[0].items().empty();
-  if (number) fail_unsupported("NaN, a number beyond double, or a list of an empty list");
+  const bool number = unheld_.other && list.size() == 1 && list[0].is(Value::Kind::kList) && list[0].items().empty();
+  if (number) fail_unsupported("NaN or a number beyond double");
   return Value::of(std::move(list));
 }
 
@@ -53,7 +64,7 @@ Value Reader::map_of(simdjson::dom::object object) {
 }
 
 Value Reader::value_of_double(double x) {
-  if (std::abs(x) >= 0x1p63 && refuse_large_) fail_unsupported("a number beyond 64 bits");
+  if (std::abs(x) >= 0x1p63 && unheld_.integer) fail_unsupported("a number beyond 64 bits");
   return Value::floating(x);
 }
 
@@ -77,7 +88,7 @@ Value value_of_json(std::string_view json) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (parse_python_json(parser, json, root)) throw TemplateError(TemplateError::Cause::kWrong, "no JSON");
-  return Reader(has_long_integer(json)).value_of(root);
+  return Reader(json).value_of(root);
 }
 
 Template::Template(std::string_view source) {

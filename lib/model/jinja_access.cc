@@ -55,11 +55,13 @@ bool is_unsupported(const Value& value, std::string_view name) {
     case Kind::kRange: return is_one_of(name, {"count", "index", "start", "step", "stop"});
     case Kind::kView: return is_one_of(name, {"isdisjoint", "mapping"});
     case Kind::kTuple: return dynamic_cast<Group*>(value.object.get()) != nullptr && name.starts_with("_");
-    case Kind::kIterator:
+    case Kind::kIterator: return name.starts_with("gi_") || is_one_of(name, {"close", "send", "throw"});
     case Kind::kMacro:
-    case Kind::kFunction:
-    case Kind::kMethod:
-    case Kind::kJoiner: return true;
+      return is_one_of(name, {"name", "arguments", "caller", "catch_kwargs", "catch_varargs", "explicit_caller"}) ||
+             name.starts_with("_");
+    case Kind::kFunction:  // those that are classes
+      return is_one_of(as<Function>(value).name, {"dict", "cycler", "joiner", "namespace", "self with blocks"});
+    case Kind::kJoiner: return is_one_of(name, {"sep", "used"});
     case Kind::kCycler: return is_one_of(name, {"items", "pos"});
     default: return false;
   }
@@ -177,6 +179,8 @@ std::string_view substring(const Value& text, std::size_t from, std::size_t to) 
 }
 
 Value attribute_of(const Value& value, const std::string& name) {
+  const bool of_class = name.starts_with("__") && name.ends_with("__");
+  if (value.is(Kind::kUndefined) && of_class) fail_unsupported("the attribute \"" + name + "\" of what is undefined");
   if (value.is(Kind::kUndefined)) fail_undefined(value);
   Value found = plain_attribute(value, name);
   if (!found.is(Kind::kMissing)) return found;

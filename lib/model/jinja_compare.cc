@@ -220,7 +220,7 @@ bool contains(const Value& container, const Value& member) {
         fail_wrong("'in <string>' requires string as left operand, not " + type_name(member));
       }
       charge_text(container.text().size());
-      return container.text().find(member.text()) != std::string::npos;
+      return python::find_part(container.text(), member.text()) != std::string::npos;
     case Kind::kMap: return container.map().find(member) != nullptr;
     case Kind::kRange: return contains_range(as<Range>(container), member);
     case Kind::kView: return contains_view(as<View>(container), container, member);
@@ -228,7 +228,7 @@ bool contains(const Value& container, const Value& member) {
     case Kind::kTuple:
     case Kind::kIterator: return contained_in(iterate(container), member);
     case Kind::kLoop: fail_unsupported("\"in\" of a loop");
-    default: fail_wrong("argument of type '" + type_name(container) + "' is not iterable");
+    default: fail_wrong("argument of type '" + type_name(container) + "' is not a container or iterable");
   }
 }
 

@@ -104,6 +104,7 @@ bool word_of(const Day& d, char code, std::string& word) {
 }  // namespace
 
 std::string strftime(const Date& date, const std::string& format) {
+  if (date.year < 1000) fail_unsupported("strftime_now of a year before 1000");
   const Day day(date);
   std::string out;
   for (std::size_t at = 0; at < format.size(); ++at) {

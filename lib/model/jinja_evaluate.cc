@@ -39,8 +39,6 @@ Value call_joiner(Joiner& joiner) {
   return Value::of("");
 }
 
-std::size_t parameters_of(const Node& node) { return node.parts.size() - node.defaults; }
-
 }  // namespace
 
 // Counts an evaluation as long as it goes on; an error ends all of them.
@@ -165,6 +163,11 @@ Value Renderer::filtered(const Node& node, const Value& value, const Home& home)
   return call_filter(node.name, value, given);
 }
 
+Value Renderer::block_filtered(const Node& node, const Value& block, const Home& home) {
+  const Value value = node.parts[0] == nullptr ? block : block_filtered(*node.parts[0], block, home);
+  return filtered(node, value, home);
+}
+
 Value Renderer::tested(const Node& node, const Home& home) {
   const Value value = evaluate(*node.parts[0], home);
   const Arguments given = arguments(node.given, home);
@@ -214,76 +217,6 @@ Value Renderer::call(const Value& callee, const Arguments& given) {
       given.expect_values("joiner", 0, 0);
       return call_joiner(as<Joiner>(callee));
     default: fail_wrong("'" + type_name(callee) + "' object is not callable");
-  }
-}
-
-Value Renderer::call_macro(const Value& callee, const Arguments& given) {
-  if (++depth_ > kMostDepth) fail_limit("macros, blocks and expressions are nested too deeply");
-  const Macro& macro = as<Macro>(callee);
-  const int line = line_;
-  std::string* const before = out_;
-  std::string text;
-  out_ = &text;
-  {
-    const Run inside(*this, activate(macro.node.function, macro.home));
-    bind_arguments(macro, given, inside.home);
-    run(macro.body, inside.home);
-  }
-  out_ = before;
-  line_ = line;
-  --depth_;
-  return Value::of(std::move(text));
-}
-
-void Renderer::bind_arguments(const Macro& macro, const Arguments& given, const Home& inside) {
-  const Node& node = macro.node;
-  const std::size_t count = parameters_of(node), direct = std::min(given.values.size(), count);
-  Map named;  // what no parameter takes
-  for (const auto& [name, value] : given.named) named.set(name, value);
-  std::vector<const Value*> taken(count, nullptr);
-  const auto take = [&](const std::string& name) {
-    const Value* const found = given.find(name);
-    if (found == nullptr) return found;
-    Map rest;
-    for (const auto& [key, value] : named) {
-      if (key.text() != name) rest.set(key, value);
-    }
-    named = std::move(rest);
-    return found;
-  };
-  bool caller_found = false;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::string& name = node.parts[i]->name;
-    if (name == "caller" && (i >= direct || direct == count)) caller_found = true;
-    taken[i] = i < direct ? &given.values[i] : take(name);
-    at(node.parts[i]->slot, inside) = taken[i] == nullptr ? Value::missing() : *taken[i];
-  }
-  if (node.takes_caller && !caller_found) {
-    const Value* const caller = take("caller");
-    const bool none = caller == nullptr || caller->is(Kind::kNone);
-    at(node.caller_slot, inside) = none ? Value::undefined("No caller defined") : *caller;
-  }
-  const std::string what = "macro " + (node.type == Type::kMacro ? repr_of_text(node.name) : std::string("None"));
-  if (!node.takes_named && !named.empty()) {
-    if (named.find("caller") != nullptr) {
-      fail_wrong(what + " was invoked with two values for the special caller argument. This is most likely a bug.");
-    }
-    fail_wrong(what + " takes no keyword argument " + repr(named.begin()->first));
-  }
-  if (!node.takes_more && given.values.size() > count) {
-    fail_wrong(what + " takes not more than " + std::to_string(count) + " argument(s)");
-  }
-  if (node.takes_named) at(node.named_slot, inside) = Value::of(std::move(named));
-  if (node.takes_more) {
-    at(node.more_slot, inside) =
-        Value::tuple({given.values.begin() + static_cast<std::ptrdiff_t>(direct), given.values.end()});
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    Value& slot = at(node.parts[i]->slot, inside);
-    if (!slot.is(Kind::kMissing)) continue;
-    const std::size_t first_default = count - node.defaults;
-    if (i < first_default) slot = Value::undefined("parameter '" + node.parts[i]->name + "' was not provided");
-    else slot = evaluate(*node.parts[count + i - first_default], inside);
   }
 }
 

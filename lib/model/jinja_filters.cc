@@ -165,6 +165,7 @@ Value f_round(const Value& value, const Arguments& given) {
   const Parameters p("round", given, {"precision", "method"});
   const std::string method = p[1] == nullptr ? "common" : text_of(*p[1]);
   if (method != "common" && method != "ceil" && method != "floor") fail_wrong("method must be common, ceil or floor");
+  if (value.is(Kind::kUndefined) && method != "common") fail_undefined(value);
   if (!value.is_number()) fail_wrong("type " + type_name(value) + " doesn't define __round__ method");
   if (method == "common") return round_common(value, p);
   const std::int64_t digits = p.integer(0, 0);

@@ -5,6 +5,7 @@
 #include "lib/model/jinja_functions.h"
 #include "lib/model/jinja_getter.h"
 #include "lib/model/jinja_operators.h"
+#include "lib/model/jinja_tree.h"
 
 namespace nudge::jinja {
 
@@ -51,7 +52,9 @@ std::function<Value(const Value&)> mapping(const Arguments& given) {
   Arguments rest = given;
   rest.values.erase(rest.values.begin());
   if (!given.values[0].is(Kind::kText)) fail_wrong("No filter named " + repr(given.values[0]) + ".");
-  return [name = given.values[0].text(), rest](const Value& item) { return call_filter(name, item, rest); };
+  const std::string name = given.values[0].text();
+  if (!is_filter(name)) return [name](const Value&) -> Value { fail_wrong("No filter named " + repr_of_text(name) + "."); };
+  return [name, rest](const Value& item) { return call_filter(name, item, rest); };
 }
 
 Value f_map(const Value& value, const Arguments& given) {
@@ -77,6 +80,9 @@ std::function<bool(const Value&)> choice(const Arguments& given, bool by_attribu
   rest.values.erase(rest.values.begin(), rest.values.begin() + static_cast<std::ptrdiff_t>(skipped + 1));
   const Value& name = given.values[skipped];
   if (!name.is(Kind::kText)) fail_wrong("No test named " + repr(name) + ".");
+  if (!is_test(name.text())) {
+    return [text = name.text()](const Value&) -> bool { fail_wrong("No test named " + repr_of_text(text) + "."); };
+  }
   return [getter, rest, test = name.text()](const Value& item) { return call_test(test, getter(item), rest); };
 }
 

@@ -16,6 +16,7 @@ namespace {
 // What becomes of a text when a filter changes it alone; other values are written first.
 Value changed(const char* name, const Value& value, const Arguments& given, std::string (*change)(std::string_view)) {
   given.expect_values(name, 0, 0);
+  if (value.is(Kind::kText)) charge_text(8 * value.text().size());
   if (value.is(Kind::kText)) return Value::of(change(value.text()), value.markup());
   return Value::of(change(to_text(value)));
 }

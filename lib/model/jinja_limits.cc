@@ -1,5 +1,7 @@
 #include "lib/model/jinja_limits.h"
 
+#include <algorithm>
+
 namespace nudge::jinja {
 namespace {
 
@@ -7,6 +9,16 @@ using Cause = TemplateError::Cause;
 
 thread_local std::size_t steps = 0;
 thread_local std::int64_t held = 0, base = 0;  // bytes; what the values of the caller hold is not counted
+
+// Of words that are too long the beginning: templates may say anything.
+std::string shortened(const std::string& what) {
+  constexpr std::size_t kMost = 1000;
+  std::size_t end = std::min(kMost, what.size());
+  while (end > 0 && end < what.size() && (what[end] & 0xC0) == 0x80) --end;
+  std::string words = what.substr(0, end) + (end < what.size() ? "..." : "");
+  std::replace(words.begin(), words.end(), '\0', ' ');  // it would end what()
+  return words;
+}
 
 std::string described(Cause cause, const std::string& what, int line) {
   const std::string said = cause == Cause::kRaised ? "the template says: " + what : what;
@@ -16,7 +28,7 @@ std::string described(Cause cause, const std::string& what, int line) {
 }  // namespace
 
 TemplateError::TemplateError(Cause cause, const std::string& what, int line)
-    : std::runtime_error(described(cause, what, line)), cause_(cause), line_(line), words_(what) {}
+    : std::runtime_error(described(cause, shortened(what), line)), cause_(cause), line_(line), words_(shortened(what)) {}
 
 void fail_wrong(const std::string& what) { throw TemplateError(Cause::kWrong, what); }
 void fail_unsupported(const std::string& what) {
@@ -53,7 +65,7 @@ void check_text(std::size_t bytes) {
 
 void check_members(std::size_t count) {
   if (count > kMostMembers) fail_limit("a list is too long");
-  charge(1 + count / 8);
+  charge(1 + count);
 }
 
 }  // namespace nudge::jinja

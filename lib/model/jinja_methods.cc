@@ -30,6 +30,13 @@ Value strip(const Value& self, const Arguments& given, Side side) {
   return Value::of(std::string(python::stripped(self.text(), given.values[0].text(), side)), self.markup());
 }
 
+// What goes from the end takes the product of both sizes at worst.
+void charge_search(std::string_view text, std::string_view part) { charge(text.size() / 64 * part.size() + 1); }
+std::size_t find_last(std::string_view text, std::string_view part) {
+  charge_search(text, part);
+  return text.rfind(part);
+}
+
 Value split(const Value& self, const Arguments& given, bool last) {
   const Parameters p("split", given, {"sep", "maxsplit"});
   const std::int64_t most = p.integer(1, -1);
@@ -38,6 +45,7 @@ Value split(const Value& self, const Arguments& given, bool last) {
   if (!p[0]->is(Kind::kText)) fail_wrong("must be str or None, not " + type_name(*p[0]));
   const std::string& by = p[0]->text();
   if (by.empty()) fail_wrong("empty separator");
+  if (last) charge_search(text, by);
   return list_of_parts(last ? python::split_last(text, by, most) : python::split(text, by, most), self.markup());
 }
 
@@ -67,7 +75,7 @@ Value find(const Value& self, const Arguments& given, bool last, bool needed) {
   const std::string& wanted = text_of(given.values[0]);
   std::string_view part;
   std::size_t skipped = 0, at = part.npos;
-  if (within(self, given, part, skipped)) at = last ? part.rfind(wanted) : part.find(wanted);
+  if (within(self, given, part, skipped)) at = last ? find_last(part, wanted) : python::find_part(part, wanted);
   if (at == part.npos && needed) fail_wrong("substring not found");
   if (at == part.npos) return Value::integer(-1);
   return Value::integer(skipped + python::length(part.substr(0, at)));
@@ -155,7 +163,7 @@ Value partition(const Value& self, const Arguments& given, bool last) {
   given.expect_values("partition", 1, 1);
   const std::string &text = self.text(), &by = text_of(given.values[0]);
   if (by.empty()) fail_wrong("empty separator");
-  const std::size_t at = last ? text.rfind(by) : text.find(by);
+  const std::size_t at = last ? find_last(text, by) : python::find_part(text, by);
   const auto part = [&](std::size_t from, std::size_t to) { return Value::of(text.substr(from, to - from)); };
   if (at != text.npos) return Value::tuple({part(0, at), Value::of(by), part(at + by.size(), text.size())});
   const Value nothing = Value::of("");
@@ -237,6 +245,7 @@ Value changed(const Value& self, const std::string& name, const Arguments& given
   const bool ascii_only = name == "swapcase" || name == "casefold";
   if (ascii_only && !self.ascii()) fail_unsupported("the method \"" + name + "\" of other characters than ASCII's");
   const std::string& text = self.text();
+  charge_text(8 * text.size());
   const std::string made = name == "upper"        ? python::upper(text)
                            : name == "title"      ? python::title(text)
                            : name == "capitalize" ? python::capitalize(text)

@@ -316,7 +316,7 @@ Node* Parser::subscribed() {
   return grown(node);
 }
 
-void Parser::argument(Given& given, int line) {
+void Parser::argument(Given& given, std::set<std::string>& names, int line) {
   const auto ensure = [&](bool holds) {
     if (!holds) fail_syntax("invalid syntax for function call expression", line);
   };
@@ -330,9 +330,7 @@ void Parser::argument(Given& given, int line) {
     ensure(given.more_named == nullptr);
     const std::string key = take().text;
     take();
-    for (const auto& [other, value] : given.named) {
-      if (other == key) fail_syntax("keyword argument repeated: " + key, line);
-    }
+    if (!names.insert(key).second) fail_syntax("keyword argument repeated: " + key, line);
     given.named.emplace_back(key, expression());
   } else {
     ensure(given.more == nullptr && given.more_named == nullptr && given.named.empty());
@@ -342,13 +340,14 @@ void Parser::argument(Given& given, int line) {
 
 void Parser::given(Given& given) {
   const int line = current().line;
+  std::set<std::string> names;
   expect_sign("(");
   for (bool first = true; !is_sign(")"); first = false) {
     if (!first) {
       expect_sign(",");
       if (is_sign(")")) break;
     }
-    argument(given, line);
+    argument(given, names, line);
   }
   expect_sign(")");
 }

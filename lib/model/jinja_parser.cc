@@ -140,6 +140,7 @@ Node* Parser::refused_statement(const std::string& word) {
   while (current().type != Kind::kBlockEnd && current().type != Kind::kEnd) take();
   open_tags_.push_back(word);
   if (word == "block") {
+    tree_.has_blocks = true;
     statements({"endblock"}, true);
     if (current().type == Kind::kName) take();
   } else if (word == "autoescape") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -108,7 +109,7 @@ class Parser {
   Node* test(Node* node);
   bool test_takes_argument() const;
   void given(Given& given);
-  void argument(Given& given, int line);
+  void argument(Given& given, std::set<std::string>& names, int line);
   std::string dotted_name();
 
   std::vector<Token> tokens_;

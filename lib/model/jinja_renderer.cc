@@ -42,8 +42,16 @@ void Renderer::write(std::string_view text) {
   out_->append(text);
 }
 
+// What a block is made into is no output: jinja2 doesn't make a text of it.
+void Renderer::write_block(const Value& value) {
+  if (!value.is(Kind::kText)) fail_wrong("sequence item: expected str instance, " + type_name(value) + " found");
+  write(value.text());
+}
+
 Value Renderer::look_up(const std::string& name) const {
-  if (name == "self") return Value::make(Kind::kFunction, std::make_shared<Function>("self"));
+  if (name == "self") {  // the template's blocks
+    return Value::make(Kind::kFunction, std::make_shared<Function>(tree_.has_blocks ? "self with blocks" : "self"));
+  }
   const auto found = variables_.find(name);
   return found == variables_.end() ? global(name) : found->second;
 }
@@ -207,7 +215,7 @@ void Renderer::run_set_block(const Node& node, const Home& home) {
     run(node.bodies[0], home);
     value = Value::of(std::move(capture.text));
   }
-  if (node.parts[1] != nullptr) value = filtered(*node.parts[1], value, home);
+  if (node.parts[1] != nullptr) value = block_filtered(*node.parts[1], value, home);
   assign(*node.parts[0], value, home);
   leave(node.scope, *home);
 }
@@ -220,7 +228,7 @@ void Renderer::run_filter_block(const Node& node, const Home& home) {
     run(node.bodies[0], home);
     value = Value::of(std::move(capture.text));
   }
-  write(to_text(filtered(*node.parts[0], value, home)));
+  write_block(block_filtered(*node.parts[0], value, home));
   leave(node.scope, *home);
 }
 
@@ -236,7 +244,7 @@ Renderer::Flow Renderer::run_with(const Node& node, const Home& home) {
 
 void Renderer::run_call_block(const Node& node, const Home& home) {
   const Value caller = Value::make(Kind::kMacro, std::make_shared<Macro>(node, node.bodies[1], home));
-  write(to_text(call(*node.bodies[0][0], home, &caller)));
+  write_block(call(*node.bodies[0][0], home, &caller));
 }
 
 // transformers takes it for a call of a macro of no name.

@@ -52,6 +52,7 @@ class Renderer {
   Flow run(const Body& body, const Home& home);
   Flow run(const Node& node, const Home& home);
   void write(std::string_view text);
+  void write_block(const Value& value);
   void output(const Node& node, const Home& home);
   Flow choose(const Node& node, const Home& home);
   void run_for(const Node& node, const Home& home);
@@ -74,7 +75,7 @@ class Renderer {
   Value look_up(const std::string& name) const;
   static Value& at(const Slot& slot, const Home& home);
 
-  // Expressions (jinja_evaluate.cc).
+  // Expressions (jinja_evaluate.cc; macros: jinja_macro.cc).
   Value evaluate(const Node& node, const Home& home);
   Value evaluate_kind(const Node& node, const Home& home);
   Value::List values_of(const std::vector<Node*>& nodes, const Home& home);
@@ -84,12 +85,14 @@ class Renderer {
   Value comparison(const Node& node, const Home& home);
   Value condition(const Node& node, const Home& home);
   Value filtered(const Node& node, const Value& value, const Home& home);
+  Value block_filtered(const Node& node, const Value& block, const Home& home);  // by all filters of a chain
   Value tested(const Node& node, const Home& home);
   Arguments arguments(const Given& given, const Home& home);
   Value call(const Node& node, const Home& home, const Value* caller = nullptr);
   Value call(const Value& callee, const Arguments& given);
   Value call_macro(const Value& callee, const Arguments& given);
   void bind_arguments(const Macro& macro, const Arguments& given, const Home& inside);
+  void bind_defaults(const Node& node, std::size_t count, const Home& inside);
 
   const Tree& tree_;
   const Variables& variables_;

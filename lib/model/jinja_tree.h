@@ -78,6 +78,7 @@ struct Tree {
   std::deque<Node> nodes;  // owns all, so that deep trees go without recursion
   Body body;
   FunctionScope function;
+  bool has_blocks = false;
 };
 
 // Error: TemplateError, of the cause kSyntax or kLimit.

@@ -117,6 +117,7 @@ const Value* Map::find(std::string_view key) const {
     }
     return nullptr;
   }
+  charge_text(key.size());
   const auto [first, last] = index_.equal_range(std::hash<std::string_view>()(key));
   for (auto it = first; it != last; ++it) {
     const auto& [name, value] = entries_[it->second];
@@ -207,13 +208,16 @@ std::string object_name(const Value& value) {
 }
 
 std::size_t hash_of(const Value& value) {
+  charge(1);
   switch (value.kind) {
     case Kind::kUndefined: return 1;
     case Kind::kNone: return 2;
     case Kind::kBool:
     case Kind::kInteger: return std::hash<std::int64_t>()(value.number);
     case Kind::kFloat: return hash_of_float(value.real);
-    case Kind::kText: return std::hash<std::string_view>()(value.text());
+    case Kind::kText:
+      charge_text(value.text().size());
+      return std::hash<std::string_view>()(value.text());
     case Kind::kTuple: {
       std::size_t hash = 3;
       for (const Value& v : value.items()) hash = hash * 1000003 ^ hash_of(v);

@@ -1,6 +1,7 @@
 #include "lib/model/python_text.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "lib/model/unicode.h"
 
@@ -52,6 +53,12 @@ std::string_view stripped(std::string_view text, std::string_view characters, Si
   return without(text, side, [&](std::uint32_t c) { return std::binary_search(set.begin(), set.end(), c); });
 }
 
+std::size_t find_part(std::string_view text, std::string_view part, std::size_t at) {
+  if (at > text.size()) return text.npos;
+  const void* const found = memmem(text.data() + at, text.size() - at, part.data(), part.size());
+  return found == nullptr ? text.npos : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
 std::vector<std::string_view> split(std::string_view text, std::int64_t most) {
   std::vector<std::string_view> parts;
   std::size_t at = skip_space(text);
@@ -67,7 +74,7 @@ std::vector<std::string_view> split(std::string_view text, std::int64_t most) {
 std::vector<std::string_view> split(std::string_view text, std::string_view by, std::int64_t most) {
   std::vector<std::string_view> parts;
   std::size_t done = 0;
-  for (std::size_t at; most != 0 && (at = text.find(by, done)) != text.npos; --most) {
+  for (std::size_t at; most != 0 && (at = find_part(text, by, done)) != text.npos; --most) {
     parts.push_back(text.substr(done, at - done));
     done = at + by.size();
   }
@@ -124,7 +131,7 @@ std::vector<std::string_view> lines(std::string_view text, bool keep_ends) {
 std::size_t count(std::string_view text, std::string_view part) {
   if (part.empty()) return length(text) + 1;
   std::size_t n = 0;
-  for (std::size_t at = 0; (at = text.find(part, at)) != text.npos; at += part.size()) ++n;
+  for (std::size_t at = 0; (at = find_part(text, part, at)) != text.npos; at += part.size()) ++n;
   return n;
 }
 
@@ -140,7 +147,7 @@ std::string replaced(std::string_view text, std::string_view part, std::string_v
     out.append(text, done);
     return most != 0 ? out.append(by) : out;
   }
-  for (std::size_t at; most != 0 && (at = text.find(part, done)) != text.npos; --most) {
+  for (std::size_t at; most != 0 && (at = find_part(text, part, done)) != text.npos; --most) {
     out.append(text, done, at - done).append(by);
     done = at + part.size();
   }

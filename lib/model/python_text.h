@@ -33,6 +33,9 @@ std::vector<std::string_view> split_last(std::string_view text, std::string_view
 // splitlines(): at all of Unicode's ends of lines, which the lines keep or not.
 std::vector<std::string_view> lines(std::string_view text, bool keep_ends);
 
+// text.find(part, at) of bytes, in linear time.
+std::size_t find_part(std::string_view text, std::string_view part, std::size_t at = 0);
+
 // count(part), replace(part, by, most). Nothing is found before each character, and at the end.
 std::size_t count(std::string_view text, std::string_view part);
 std::string replaced(std::string_view text, std::string_view part, std::string_view by, std::int64_t most = -1);

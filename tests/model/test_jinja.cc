@@ -102,6 +102,7 @@ TEST_CASE("values come from JSON as Python reads it") {
   };
   CHECK(shown(R"({"b": 1, "a": [true, null, 1.0, 1e22, -0.0, "é\n"], "b": 2})") ==
         R"({'b': 2, 'a': [True, None, 1.0, 1e+22, -0.0, 'é\n']})");
+  CHECK(shown("[[]]") == "[[]]");
   CHECK(shown("-9223372036854775808") == "-9223372036854775808");
   for (const char* json : {"9223372036854775808", "1e400", "NaN", "[1, -Infinity]", "123456789012345678901"}) {
     CHECK(message_of([&] { shown(json); }).find("is not supported") != std::string::npos);
