@@ -288,9 +288,9 @@ def of_chats():
     in_files = [file("chat_template.jinja", CHATML),
                 file("additional_chat_templates/tool_use.jinja", other["tool_use"])]
     for name, (family, vocab, template) in CHATS.items():
-        room = {"max_position_embeddings": 8192} | ({"sliding_window": None} if family == "mistral" else {})
-        yield Case(f"chat-{name}", family, vocab, room, edits=[file("chat_template.jinja", template)])
-        yield Case(f"chat-{name}-in-config", family, vocab, room, new_tokenizer=name == "gemma",
+        config = room | ({"sliding_window": None} if family == "mistral" else {})
+        yield Case(f"chat-{name}", family, vocab, config, edits=[file("chat_template.jinja", template)])
+        yield Case(f"chat-{name}-in-config", family, vocab, config, new_tokenizer=name == "gemma",
                    edits=[settings("tokenizer_config.json", chat_template=template)])
     yield Case("chat-file-before-config", "qwen2", "qwen2", room,
                edits=[settings("tokenizer_config.json", chat_template="{{ 1 }}"), file("chat_template.jinja", CHATML)])
@@ -303,8 +303,8 @@ def of_chats():
                edits=in_files + [settings("tokenizer_config.json", chat_template=[
                    {"name": "default", "template": "{{ 1 }}"}, {"name": "tool_use", "template": "{{ 2 }}"}])])
     yield Case("chat-of-no-tokens", "qwen2", "qwen2", room, edits=[
-        settings("tokenizer_config.json", chat_template="{{ bos_token }}|{{ eos_token }}|{{ pad_token }}|{{ unk_token }}"
-                 "|{{ additional_special_tokens }}|{{ image_token }}|{{ messages|length }}")])
+        settings("tokenizer_config.json", chat_template="{{ bos_token }}|{{ eos_token }}|{{ pad_token }}"
+                 "|{{ unk_token }}|{{ additional_special_tokens }}|{{ image_token }}|{{ messages|length }}")])
 
 
 def all_cases():

@@ -80,7 +80,8 @@ LLAMA3_WITH_DAY = """\
         {%- endif %}
         {{- "<|eot_id|>" }}
     {%- else %}
-        {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content']|trim + '<|eot_id|>' }}
+        {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'
+            + message['content']|trim + '<|eot_id|>' }}
     {%- endif %}
 {%- endfor %}
 {%- if add_generation_prompt %}
@@ -123,7 +124,8 @@ QWEN3_WITH_THOUGHTS = """\
             {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
         {%- endif %}
         {%- if loop.index0 > ns.last_query_index and (loop.last or thought) %}
-            {{- '<|im_start|>assistant\\n<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n' + content.lstrip('\\n') }}
+            {{- '<|im_start|>assistant\\n<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n'
+                + content.lstrip('\\n') }}
         {%- else %}
             {{- '<|im_start|>assistant\\n' + content }}
         {%- endif %}
@@ -169,7 +171,8 @@ MISTRAL = """\
 {%- set ns = namespace() %}
 {%- set ns.index = 0 %}
 {%- for message in loop_messages %}
-    {%- if not (message.role == "tool" or message.role == "tool_results" or (message.tool_calls is defined and message.tool_calls is not none)) %}
+    {%- if not (message.role == "tool" or message.role == "tool_results"
+                or (message.tool_calls is defined and message.tool_calls is not none)) %}
         {%- if (message["role"] == "user") != (ns.index % 2 == 0) %}
             {{- raise_exception("After the optional system message, conversation roles must alternate") }}
         {%- endif %}
@@ -260,7 +263,8 @@ MACROS_AND_TOOLS = """\
 {% endmacro -%}
 {# what may be called #}
 {%- for group in tools | default([], true) | groupby('type') %}
-    {%- call turn('system') %}## {{ group.grouper | title }}: {{ group.list | map(attribute='function.name') | sort | join(', ') }}
+    {%- call turn('system') %}## {{ group.grouper | title }}: {{
+      group.list | map(attribute='function.name') | sort | join(', ') }}
 {% for tool in group.list %}
 {{ '%-8s|%5.2f' | format(tool.function.name, loop.index / loop.length) }} {{ type_of(tool.function.parameters) }}
 {% else %}
@@ -275,12 +279,14 @@ nothing
         {%- for c in m.tool_calls or [] %}
             {%- set ns.calls = ns.calls + 1 %}
             {%- set a = c.function.arguments %}
-            {{- '#%d ' % ns.calls }}{{ c.function.name }}({% for k in a if a is mapping %}{{ k }}={{ a[k] }}{{ '' if loop.last else ', ' }}{% endfor %})
+            {{- '#%d ' % ns.calls }}{{ c.function.name }}({% for k in a if a is mapping %}{{ k }}={{ a[k] }}
+            {{- '' if loop.last else ', ' }}{% endfor %})
         {%- endfor %}
     {%- endcall %}
     {%- if loop.index > 6 %}{% break %}{% endif %}
 {%- endfor %}
-{%- for d in documents or [] %}<doc {{ loop.index }}/{{ loop.length }}>{{ d.title | upper }}: {{ d.text | truncate(20) }}</doc>
+{%- for d in documents or [] %}<doc {{ loop.index }}/{{ loop.length }}>{{ d.title | upper }}: {{
+    d.text | truncate(20) }}</doc>
 {% endfor %}
 {%- if add_generation_prompt %}<|im_start|>Assistant
 {% endif %}"""
@@ -318,7 +324,8 @@ TOOLS = [
         "parameters": {"type": "object", "required": ["place"], "properties": {
             "place": {"type": "string", "description": "such as Zürich or 日本", "enum": ["Zürich", "日本"]},
             "unit": {"type": ["string", "null"], "default": None},
-            "days": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "number", "default": 1.0}}}},
+            "days": {"type": "array", "items": {"type": "object", "properties": {
+                "n": {"type": "number", "default": 1.0}}}},
             "exact": {"type": "boolean", "default": True}}}}},
     {"type": "function", "function": {"name": "add", "description": "", "parameters": {"type": "object", "properties": {
         "b": {"type": "integer", "minimum": -3, "maximum": 1e22}, "a": {"type": "number", "multipleOf": 0.1}}}}}]
@@ -350,7 +357,8 @@ DIALOGUES = [
     dialogue(turns("Hi", "Hello.", "How are you?")),
     dialogue(system(" \n S.\t") + turns(" Hi \n", " Hello. \n", "\u00a0How?\u3000\n", "\u2003", "x\n\n\ny")),
     dialogue(turns("")),
-    dialogue(turns("Hi", "<think>\nhm, hm\n</think>\n\nHello.", "How?", "<think>\n\n</think>\n\nSo </think> so", "Why?")),
+    dialogue(turns("Hi", "<think>\nhm, hm\n</think>\n\nHello.", "How?",
+                   "<think>\n\n</think>\n\nSo </think> so", "Why?")),
     dialogue(turns("He said \"no\" & <b>'yes'</b> {{ x }} {% y %} \\n", "it's", "Zażółć 👍 結婚 \U0001d518 \u2028")),
     dialogue(turns(*[f"Turn {i}: " + "word " * (i % 4) for i in range(21)])),
     dialogue(turns("Hi") + system("Now be brief.") + turns("Go")),
@@ -361,7 +369,7 @@ DIALOGUES = [
     dialogue(turns("Hi"), tools=TOOLS),
     dialogue(system("S") + turns("Hi", "Hello.", "How?"), tools=TOOLS),
     dialogue(turns("How warm?") + called(CALL, "{\"t\": 21.5}"), tools=TOOLS),
-    dialogue(turns("How warm?") + called(CALL, "21.5 °C") + turns("Thanks") , tools=TOOLS),
+    dialogue(turns("How warm?") + called(CALL, "21.5 °C") + turns("Thanks"), tools=TOOLS),
     dialogue(turns("How warm?") + called(CALL | {"id": "c"}, "1"), tools=TOOLS[:1]),
     dialogue(turns("Hi"), documents=DOCUMENTS),
 ]

@@ -1,6 +1,7 @@
 # load_folders.py FOLDER: loads each FOLDER/NAME/model that nudge wrote, and compares with the records beside it that
 # nudge made of it: sampled.jsonl and greedy.jsonl of language models, scored.jsonl of reward models, values.jsonl of
-# critics, chats.jsonl where there is a chat template. Prints "passed NAME: what" or "failed NAME: what: why" for each check, a line each.
+# critics, chats.jsonl where there is a chat template. Prints "passed NAME: what" or "failed NAME: what: why" for each
+# check, a line each.
 import json
 import os
 import sys

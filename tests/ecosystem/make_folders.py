@@ -1,8 +1,8 @@
 # make_folders.py FOLDER [PATTERN]: a folder FOLDER/NAME for each case whose name matches: the model in model/, and
 # records whose `want` is what transformers makes of it: greedy.jsonl, given.jsonl (log-probs of given tokens),
-# ids.jsonl; where there is a chat template dialogues.jsonl, dated.jsonl (the same on 2026-11-30) and refused.jsonl (`want`
-# is what the template says instead of a text); of reward models scores.jsonl and pairs.jsonl. `refusal` is the pattern of
-# an error that may stand in for the numbers.
+# ids.jsonl; where there is a chat template dialogues.jsonl, dated.jsonl (the same on 2026-11-30) and refused.jsonl
+# (`want` is what the template says instead of a text); of reward models scores.jsonl and pairs.jsonl. `refusal` is the
+# pattern of an error that may stand in for the numbers.
 import fnmatch
 import json
 import os

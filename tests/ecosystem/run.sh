@@ -1,6 +1,7 @@
 #!/bin/sh
 # nudge and transformers, each with what the other writes: tiny folders of every family that transformers makes give its
-# ids, greedy texts, log-probs and rewards here, and what nudge writes loads there without a warning and gives ours.
+# ids, greedy texts, log-probs, rewards and dialogues here, and what nudge writes loads there without a warning and
+# gives ours.
 # docs/data.md's lines read Parquet that pyarrow writes (data-parquet; parquet.sh).
 # Prints what failed and closes with "N passed, N failed, N skipped".
 # usage: tests/ecosystem/run.sh BUILD_FOLDER [PATTERN]   (PATTERN selects cases by name, such as 'llama-*'; cases.py)
@@ -80,7 +81,7 @@ dialogues_of_a_day_are_theirs() {
 }
 refuses_what_theirs_refuses() {
   while read -r line; do
-    echo "$line" > refused.jsonl
+    printf '%s\n' "$line" > refused.jsonl
     jq -r .want refused.jsonl > words
     expect_status 65 rollout -q --policy "made/$1/model" --max-tokens 1 refused.jsonl
     grep -qFf words err || { jq -c .prompt refused.jsonl; cat words err; return 1; }
@@ -164,14 +165,15 @@ carry_template_on() {  # CASE: in a policy and a reward model from it
   chatted "written/$1-policy" "made/$1/dialogues.jsonl"
   rm-train -q --init "made/$1/model" --epochs 0 pairs.jsonl -o "$(into "$1-rm")"
   scored "written/$1-rm"
-  jq -c 'del(.prompt_ids)' "written/$1/chats.jsonl" > "written/$1-rm/chats.jsonl"
+  cp "written/$1/chats.jsonl" "written/$1-rm"
 }
 write_format() {  # CASE FORMAT: another template in the place of its own
   sft-train -q --init "made/$1/model" --epochs 0 --chat-format "$2" -o "$(into "$1-as-$2")"
   [ -s "written/$1-as-$2/model/chat_template.jinja" ]
   sampled "written/$1-as-$2"
   jq -nc 'def said(f): [foreach f as $x (-1; . + 1; {role: ["user", "assistant"][. % 2], content: $x})];
-    {role: "system", content: " Be kind. "} as $kind | said("Hi", "<think>\nhm\n</think>\n\nHello. ", " How?\n") as $three
+    {role: "system", content: " Be kind. "} as $kind
+    | said("Hi", "<think>\nhm\n</think>\n\nHello. ", " How?\n") as $three
     | said(" Hi "), [$kind] + said("Hi"), $three, [$kind] + $three | {prompt: ., asked: {prompt: .}}' > plain.jsonl
   chatted "written/$1-as-$2" plain.jsonl
   rollout -q --policy "made/$1/model" --chat-format "$2" --max-tokens 1 plain.jsonl | jq -c .prompt > want
@@ -238,10 +240,11 @@ done
 for name in $names; do
   [ ! -e "made/$name/dialogues.jsonl" ] || ok "$name: what comes from it has its template" carry_template_on "$name"
 done
-for name in chat-llama2 chat-list; do
-  [ -e "made/$name" ] || continue
-  for format in chatml qwen2 qwen2.5 smollm2 qwen3 llama2 llama3 llama3.1 zephyr alpaca; do
-    ok "$name: is written with the template $format" write_format $name $format
+# Over a template in a file, and over several in tokenizer_config.json, of a tokenizer that has no bos_token.
+for format in chatml qwen2 qwen2.5 smollm2 qwen3 llama2 llama3 llama3.1 zephyr alpaca; do
+  case $format in *llama*|alpaca) over="chat-llama2" ;; *) over="chat-llama2 chat-list" ;; esac
+  for name in $over; do
+    [ ! -e "made/$name" ] || ok "$name: is written with the template $format" write_format "$name" $format
   done
 done
 for family in gpt2 llama mistral qwen2 qwen3 gpt_neox; do
