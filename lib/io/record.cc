@@ -301,6 +301,14 @@ std::vector<std::string> Record::texts(std::string_view key) const {
   return out;
 }
 
+std::vector<std::string> Record::elements(std::string_view key) const {
+  const std::string& value = need(key).raw;
+  if (value[0] != '[') wrong(key, "a list", value);
+  std::vector<std::string> out;
+  each_element(value, [&](std::string_view element) { out.emplace_back(element); });
+  return out;
+}
+
 std::vector<Message> Record::messages(std::string_view key) const {
   const std::string& value = need(key).raw;
   constexpr const char* kWanted = "a list of {\"role\", \"content\"}, a text and a text or a list of parts";

@@ -60,6 +60,7 @@ class Record {
   std::vector<float> reals(std::string_view key) const;
   std::vector<double> numbers(std::string_view key) const;
   std::vector<std::string> texts(std::string_view key) const;
+  std::vector<std::string> elements(std::string_view key) const;  // of a list, the JSON text of each
   std::vector<Message> messages(std::string_view key) const;  // [{"role",...}, ...], not empty
   std::string_view raw(std::string_view key) const;           // valid until the record changes
 

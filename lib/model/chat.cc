@@ -177,7 +177,7 @@ ChatAnswers ChatTemplate::answers(const Dialogue& dialogue, bool all, const std:
   const std::size_t count = dialogue.messages.size();
   const jinja::Rendered whole = render(dialogue, count, false);
   ChatAnswers found{whole.text, {}};
-  if (!whole.generations.empty()) {
+  if (!whole.generations.empty() && !whole.unplaced) {
     const std::size_t before = all ? 0 : render(dialogue, count - 1, false).generations.size();
     for (std::size_t i = before; i < whole.generations.size(); ++i)
       if (whole.generations[i].first < whole.generations[i].second) found.spans.push_back(whole.generations[i]);

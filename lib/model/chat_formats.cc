@@ -61,9 +61,9 @@ constexpr std::string_view kLlama2 = R"({%- set system = '' %}
         {{- raise_exception('user and assistant have to take turns behind a first system message') }}
     {%- endif %}
     {%- if message.role == 'user' %}
-        {{- bos_token + '[INST] ' + ((system if loop.first else '') + message.content).strip() + ' [/INST]' }}
+        {{- bos_token ~ '[INST] ' ~ ((system if loop.first else '') + message.content).strip() + ' [/INST]' }}
     {%- else %}
-        {{- ' ' + message.content.strip() + ' ' + eos_token }}
+        {{- ' ' + message.content.strip() ~ ' ' ~ eos_token }}
     {%- endif %}
 {%- endfor %})";
 
@@ -79,7 +79,7 @@ constexpr std::string_view kLlama31 = R"({%- set system, turns = '', messages %}
 {%- if messages[0].role == 'system' %}
     {%- set system, turns = messages[0].content.strip(), messages[1:] %}
 {%- endif %}
-{{- bos_token + '<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\n' }}
+{{- bos_token ~ '<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\n' }}
 {{- 'Today Date: ' + strftime_now('%d %b %Y') + '\n\n' + system + '<|eot_id|>' }}
 {%- for message in turns %}
     {{- '<|start_header_id|>' + message.role + '<|end_header_id|>\n\n' + message.content.strip() + '<|eot_id|>' }}
@@ -89,7 +89,7 @@ constexpr std::string_view kLlama31 = R"({%- set system, turns = '', messages %}
 {%- endif %})";
 
 constexpr std::string_view kZephyr = R"({%- for message in messages %}
-    {{- '<|' + message.role + '|>\n' + message.content + eos_token + '\n' }}
+    {{- '<|' + message.role + '|>\n' + message.content ~ eos_token ~ '\n' }}
 {%- endfor %}
 {%- if add_generation_prompt %}
     {{- '<|assistant|>\n' }}
@@ -108,7 +108,7 @@ constexpr std::string_view kAlpaca = R"({{- bos_token }}
     {%- if message.role == 'user' %}
         {{- '### Instruction:\n' + message.content.strip() + '\n\n' }}
     {%- else %}
-        {{- '### Response:\n' + message.content.strip() + eos_token + '\n\n' }}
+        {{- '### Response:\n' + message.content.strip() ~ eos_token ~ '\n\n' }}
     {%- endif %}
 {%- endfor %}
 {%- if add_generation_prompt %}

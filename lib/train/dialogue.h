@@ -18,7 +18,9 @@ struct PromptText {
   std::string text;
   bool rendered = false;  // by a chat template, which says itself what stands before everything
   bool dated = false;     // it asked for the day
-  friend bool operator==(const PromptText&, const PromptText&) = default;
+  friend bool operator==(const PromptText& a, const PromptText& b) {
+    return a.text == b.text && a.rendered == b.rendered;
+  }
 };
 // Its ids, those of what stands behind it, and the same with an ending token. Error kBadInput naming record and field.
 std::vector<std::int32_t> encode_start(const Record& record, const char* key, const PromptText& start,

@@ -36,6 +36,21 @@ void encode_pair(const Record& record, const Model& model, const Dialogues& dial
   whole("rejected", {rejected.prompt.text + rejected.answer, rejected.prompt.rendered});
 }
 
+// Texts or messages, as the answers of a pair, behind one prompt.
+void encode_ranking(const Record& record, const Model& model, const Dialogues& dialogues, Ranking& r) {
+  std::optional<PromptText> prompt;
+  Record one = record;
+  for (const std::string& element : record.elements("responses")) {
+    one.set_raw("responses", element);
+    const AnsweredPrompt texts = dialogues.answered(one, "responses");
+    if (prompt && *prompt != texts.prompt) record.fail("responses", "has answers to different prompts");
+    prompt = texts.prompt;
+    r.answers.push_back(encode_answer(record, "responses", texts.answer, model));
+  }
+  if (r.answers.size() < 2) record.fail("responses", "has fewer than two answers");
+  r.prompt = encode_start(record, "prompt", *prompt, model.tokenizer);
+}
+
 // There would be no last token to read a score at.
 void refuse_empty(const Ranking& r) {
   for (const auto& a : r.answers)
@@ -58,10 +73,7 @@ Ranking read_ranking(const Record& record, std::int64_t number, const Model& mod
     bad_input(r.where + ": has both \"chosen\" and \"responses\": a pair or a ranking?");
   if (record.has("responses")) {
     r.pair = false;
-    r.prompt = encode_start(record, "prompt", dialogues.prompt(record, "prompt"), model.tokenizer);
-    for (const std::string& text : record.texts("responses"))
-      r.answers.push_back(encode_answer(record, "responses", text, model));
-    if (r.answers.size() < 2) record.fail("responses", "has fewer than two answers");
+    encode_ranking(record, model, dialogues, r);
     refuse_empty(r);
     return r;
   }

@@ -188,6 +188,21 @@ fine_tuned() {
 }
 ok "sft-train learns from prompt and completion, or messages" fine_tuned
 
+ranked() {  # answers of a ranking are messages as those of a pair are
+  echo "{\"id\":\"a\",\"prompt\":$hi,\"responses\":[$(answer good),[$user,$(said bad)],[$(said ugly)]]}" > ranking
+  echo "{\"id\":\"a\",\"responses\":[[$user,$(said good)],[$user,$(said bad)],[$user,$(said ugly)]]}" > ranking.whole
+  jq -nc --arg p "$text" '{id: "a", prompt: $p, responses: [" good ", " bad ", " ugly "]}' > ranking.text
+  rm-train -q --init "$TINY/base" ranking.text -o r1
+  rm-train -q --init "$TINY/base" --chat-format llama2 ranking -o r2
+  rm-train -q --init "$TINY/base" --chat-format llama2 ranking.whole -o r3
+  cmp r1/model.safetensors r2/model.safetensors
+  cmp r1/model.safetensors r3/model.safetensors
+  echo "{\"responses\":[[$user,$(said good)],[{\"role\":\"user\",\"content\":\"ho\"},$(said bad)]]}" > bad
+  refused 65 'field "responses" has answers to different prompts' \
+    rm-train --init "$TINY/base" --chat-format llama2 bad -o r4
+}
+ok "rankings may be of messages" ranked
+
 in_folder() {  # what made the records text goes with the model
   sft-train -q --init "$TINY/base" --epochs 0 --chat-format llama2 -o with
   rollout -q --policy with --max-tokens 2 list.jsonl > got
