@@ -30,7 +30,8 @@ struct Unheld {
     integer = integer || (whole && number.size() >= 19);
     double x = 0;
     const auto result = std::from_chars(number.data(), number.data() + number.size(), x);
-    other = other || (result.ec == std::errc::result_out_of_range && !(number.find("e-") != number.npos || number.find("E-") != number.npos));
+    other = other || (result.ec == std::errc::result_out_of_range &&
+                      !(number.find("e-") != number.npos || number.find("E-") != number.npos));
   }
   bool integer = false, other;
 };

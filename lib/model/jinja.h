@@ -1,6 +1,6 @@
-// Chat templates: Jinja as transformers renders it, to the byte (docs/formats.md). What jinja2 renders and this does not
-// is refused by its name; what jinja2 refuses is refused in its words; nothing is passed over. A template is a stranger's
-// program: its steps, sizes and depth are bounded (jinja_limits.h).
+// Chat templates: Jinja as transformers renders it, to the byte (docs/formats.md). What jinja2 renders and this does
+// not is refused by its name; what jinja2 refuses is refused in its words; nothing is passed over. A template is a
+// stranger's program: its steps, sizes and depth are bounded (jinja_limits.h).
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,9 @@ namespace {
 
 using Names = std::initializer_list<std::string_view>;
 
-bool is_one_of(std::string_view name, Names names) { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool is_one_of(std::string_view name, Names names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 // The methods of Python's types; those that change a list or a map are forbidden by jinja2's sandbox.
 bool is_method(const Value& value, std::string_view name) {
@@ -51,7 +53,8 @@ bool is_unsupported(const Value& value, std::string_view name) {
       return is_one_of(name, {"as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes",
                               "imag", "is_integer", "numerator", "real", "to_bytes"});
     case Kind::kFloat:
-      return is_one_of(name, {"as_integer_ratio", "conjugate", "from_number", "fromhex", "hex", "imag", "is_integer", "real"});
+      return is_one_of(
+          name, {"as_integer_ratio", "conjugate", "from_number", "fromhex", "hex", "imag", "is_integer", "real"});
     case Kind::kRange: return is_one_of(name, {"count", "index", "start", "step", "stop"});
     case Kind::kView: return is_one_of(name, {"isdisjoint", "mapping"});
     case Kind::kTuple: return dynamic_cast<Group*>(value.object.get()) != nullptr && name.starts_with("_");
@@ -68,7 +71,8 @@ bool is_unsupported(const Value& value, std::string_view name) {
 }
 
 Value unsafe(const Value& value, const std::string& name) {
-  return Value::undefined("access to attribute " + repr_of_text(name) + " of '" + type_name(value) + "' object is unsafe.");
+  return Value::undefined("access to attribute " + repr_of_text(name) + " of '" + type_name(value) +
+                          "' object is unsafe.");
 }
 
 Value no_attribute(const Value& value, const std::string& name) {
@@ -153,6 +157,7 @@ Value slice_of_text(const Value& text, const Bounds& b) {
   const auto first = static_cast<std::size_t>(std::max<std::int64_t>(b.first, 0));
   if (b.count == 0) return Value::of("", text.markup());
   if (b.step == 1) return Value::of(std::string(substring(text, first, first + b.count)), text.markup());
+  charge(text.text().size() / 4 + b.count);
   std::vector<std::size_t> starts;  // of the characters
   const std::string& bytes = text.text();
   for (std::size_t at = 0; at < bytes.size(); next_char(bytes, at)) starts.push_back(at);

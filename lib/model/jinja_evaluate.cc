@@ -126,6 +126,8 @@ Value Renderer::item(const Node& node, const Home& home) {
     return index.parts[i] == nullptr ? Value::none() : evaluate(*index.parts[i], home);
   };
   const Value first = bound(0), last = bound(1), step = bound(2);
+  const bool sliced = value.is(Kind::kText) || value.is_sequence() || value.is(Kind::kRange);
+  if (!sliced && is_constant(node)) fail_unsupported("a slice of a constant " + type_name(value));
   return slice_of(value, first, last, step);
 }
 

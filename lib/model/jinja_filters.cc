@@ -83,11 +83,14 @@ Value f_tojson(const Value& value, const Arguments& given) { return Value::of(js
 bool float_of_text(const std::string& text, double& x) {
   std::string digits(python::stripped(text));
   const std::string lower = python::lower(digits);
-  if (lower.find_first_of("abcdfghijklmnopqrstuvwxyz_") != lower.npos || lower.find_first_not_of("0123456789+-.e") != lower.npos) {
-    const bool words = lower.find("inf") != lower.npos || lower.find("nan") != lower.npos || lower.find('_') != lower.npos;
+  if (lower.find_first_of("abcdfghijklmnopqrstuvwxyz_") != lower.npos ||
+      lower.find_first_not_of("0123456789+-.e") != lower.npos) {
+    const bool words =
+        lower.find("inf") != lower.npos || lower.find("nan") != lower.npos || lower.find('_') != lower.npos;
     bool ascii = true;
     for (const char c : lower) ascii = ascii && (c & 0x80) == 0;
-    if (words || !ascii) fail_unsupported("a text as a number that is infinite, none, or written with other digits or _,");
+    if (words || !ascii)
+      fail_unsupported("a text as a number that is infinite, none, or written with other digits or _,");
     return false;
   }
   const char* begin = digits.c_str();

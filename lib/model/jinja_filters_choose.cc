@@ -20,7 +20,8 @@ int depth_within(const Value& value, const Arguments& given) {
   return depth;
 }
 
-Value generator(const Value& value, const Arguments& given, std::function<bool(Value&)> next, const char* type = "generator") {
+Value generator(const Value& value, const Arguments& given, std::function<bool(Value&)> next,
+                const char* type = "generator") {
   return Value::make(Kind::kIterator, std::make_shared<Generator>(type, depth_within(value, given), std::move(next)));
 }
 
@@ -53,7 +54,8 @@ std::function<Value(const Value&)> mapping(const Arguments& given) {
   rest.values.erase(rest.values.begin());
   if (!given.values[0].is(Kind::kText)) fail_wrong("No filter named " + repr(given.values[0]) + ".");
   const std::string name = given.values[0].text();
-  if (!is_filter(name)) return [name](const Value&) -> Value { fail_wrong("No filter named " + repr_of_text(name) + "."); };
+  if (!is_filter(name))
+    return [name](const Value&) -> Value { fail_wrong("No filter named " + repr_of_text(name) + "."); };
   return [name, rest](const Value& item) { return call_filter(name, item, rest); };
 }
 
@@ -127,7 +129,8 @@ Value f_items(const Value& value, const Arguments& given) {
   auto next = [value, source = std::shared_ptr<Iterator>()](Value& item) mutable {
     if (value.is(Kind::kUndefined)) return false;
     if (!value.is(Kind::kMap)) fail_wrong("Can only get item pairs from a mapping.");
-    if (source == nullptr) source = iterate(Value::make(Kind::kView, std::make_shared<View>(value, View::Part::kItems)));
+    if (source == nullptr)
+      source = iterate(Value::make(Kind::kView, std::make_shared<View>(value, View::Part::kItems)));
     return source->next(item);
   };
   return generator(value, given, std::move(next));
@@ -195,9 +198,10 @@ Value f_reverse(const Value& value, const Arguments& given) {
   return generator(list, given, std::move(next), "list_reverseiterator");
 }
 
-constexpr NamedFilter kFilters[] = {
-    {"batch", f_batch}, {"items", f_items}, {"map", f_map}, {"reject", f_reject}, {"rejectattr", f_rejectattr},
-    {"reverse", f_reverse}, {"select", f_select}, {"selectattr", f_selectattr}, {"slice", f_slice}, {"unique", f_unique}};
+constexpr NamedFilter kFilters[] = {{"batch", f_batch},   {"items", f_items},           {"map", f_map},
+                                    {"reject", f_reject}, {"rejectattr", f_rejectattr}, {"reverse", f_reverse},
+                                    {"select", f_select}, {"selectattr", f_selectattr}, {"slice", f_slice},
+                                    {"unique", f_unique}};
 
 }  // namespace
 

@@ -27,7 +27,8 @@ std::vector<Value> path_of(const Value& attribute) {
   std::vector<Value> path;
   for (const std::string_view part : python::split(attribute.text(), ".", -1)) {
     std::int64_t n = 0;
-    const bool number = all_digits(part) && std::from_chars(part.data(), part.data() + part.size(), n).ec == std::errc();
+    const bool number =
+        all_digits(part) && std::from_chars(part.data(), part.data() + part.size(), n).ec == std::errc();
     path.push_back(number ? Value::integer(n) : Value::of(part));
   }
   return path;
@@ -52,7 +53,8 @@ Value f_sort(const Value& value, const Arguments& given) {
   const Value attribute = p[2] == nullptr ? Value::none() : *p[2];
   std::vector<Getter> getters;
   if (attribute.is(Kind::kText)) {
-    for (const std::string_view part : python::split(attribute.text(), ",", -1)) getters.emplace_back(Value::of(part), !p.truth(1));
+    for (const std::string_view part : python::split(attribute.text(), ",", -1))
+      getters.emplace_back(Value::of(part), !p.truth(1));
   } else {
     getters.emplace_back(attribute, !p.truth(1));
   }
@@ -164,7 +166,8 @@ Value f_last(const Value& value, const Arguments& given) {
   }
   if (value.is(Kind::kText) || value.is_sequence()) {
     const Value last = item_of(value, Value::integer(-1));
-    if (!last.is(Kind::kUndefined) || length_of(value) > 0) return value.is(Kind::kText) ? Value::of(last.text()) : last;
+    if (!last.is(Kind::kUndefined) || length_of(value) > 0)
+      return value.is(Kind::kText) ? Value::of(last.text()) : last;
   }
   const Value::List items = list_of(value);
   return items.empty() ? Value::undefined("No last item, sequence was empty.") : items.back();

@@ -43,7 +43,9 @@ std::string title(std::string_view text) {
 
 Value f_upper(const Value& v, const Arguments& given) { return changed("upper", v, given, python::upper); }
 Value f_lower(const Value& v, const Arguments& given) { return changed("lower", v, given, python::lower); }
-Value f_capitalize(const Value& v, const Arguments& given) { return changed("capitalize", v, given, python::capitalize); }
+Value f_capitalize(const Value& v, const Arguments& given) {
+  return changed("capitalize", v, given, python::capitalize);
+}
 Value f_title(const Value& v, const Arguments& given) { return changed("title", v, given, title); }
 
 Value f_trim(const Value& value, const Arguments& given) {
@@ -153,9 +155,9 @@ Value f_urlencode(const Value& value, const Arguments& given) {
 }
 
 constexpr NamedFilter kFilters[] = {
-    {"capitalize", f_capitalize}, {"center", f_center}, {"indent", f_indent}, {"lower", f_lower}, {"replace", f_replace},
-    {"title", f_title}, {"trim", f_trim}, {"truncate", f_truncate}, {"upper", f_upper}, {"urlencode", f_urlencode},
-    {"wordcount", f_wordcount}};
+    {"capitalize", f_capitalize}, {"center", f_center},       {"indent", f_indent},      {"lower", f_lower},
+    {"replace", f_replace},       {"title", f_title},         {"trim", f_trim},          {"truncate", f_truncate},
+    {"upper", f_upper},           {"urlencode", f_urlencode}, {"wordcount", f_wordcount}};
 
 }  // namespace
 

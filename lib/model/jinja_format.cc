@@ -103,7 +103,8 @@ class Printf {
       if (mark < format_.size()) conversion();
       check_text(out_.size());
     }
-    const bool mapping = values_.is(Kind::kMap) || values_.is(Kind::kList) || values_.is(Kind::kRange) || values_.is(Kind::kUndefined);
+    const bool mapping =
+        values_.is(Kind::kMap) || values_.is(Kind::kList) || values_.is(Kind::kRange) || values_.is(Kind::kUndefined);
     if (taken_ < list_.size() && !mapping) fail_wrong("not all arguments converted during string formatting");
     return std::move(out_);
   }
@@ -177,9 +178,11 @@ class Printf {
     Value value = next();
     const bool real = std::string_view("eEfFgG").find(c) != std::string_view::npos;
     if (value.is(Kind::kUndefined) && real) fail_undefined(value);
-    if (!value.is_number()) fail_wrong("%" + std::string(1, c) + " format: a number is required, not " + type_name(value));
+    if (!value.is_number())
+      fail_wrong("%" + std::string(1, c) + " format: a number is required, not " + type_name(value));
     const bool hex = c == 'x' || c == 'X' || c == 'o';
-    if (hex && value.is(Kind::kFloat)) fail_wrong("%" + std::string(1, c) + " format: an integer is required, not float");
+    if (hex && value.is(Kind::kFloat))
+      fail_wrong("%" + std::string(1, c) + " format: an integer is required, not float");
     if (!real && value.is(Kind::kFloat)) {
       if (!(std::abs(value.real) < 0x1p63)) fail_unsupported("an integer beyond 64 bits");
       value = Value::integer(static_cast<std::int64_t>(value.real));
@@ -244,27 +247,33 @@ class Format {
     if (name.empty() ? counted_ < 0 : counted_ > 0) {
       fail_wrong("cannot switch between manual field specification and automatic field numbering");
     }
-    const std::size_t i = name.empty() ? static_cast<std::size_t>(counted_++) : static_cast<std::size_t>(std::stoi(name));
+    const std::size_t i =
+        name.empty() ? static_cast<std::size_t>(counted_++) : static_cast<std::size_t>(std::stoi(name));
     if (!name.empty()) counted_ = -1;
-    if (i >= given_.values.size()) fail_wrong("Replacement index " + std::to_string(i) + " out of range for positional args tuple");
+    if (i >= given_.values.size())
+      fail_wrong("Replacement index " + std::to_string(i) + " out of range for positional args tuple");
     return given_.values[i];
   }
 
   static NumberFormat specification(const std::string& s) {
     NumberFormat f;
     std::size_t at = 0;
-    const auto is_align = [&](std::size_t i) { return i < s.size() && std::string_view("<>=^").find(s[i]) != std::string_view::npos; };
+    const auto is_align = [&](std::size_t i) {
+      return i < s.size() && std::string_view("<>=^").find(s[i]) != std::string_view::npos;
+    };
     if (!s.empty() && (s[0] & 0x80) != 0) fail_unsupported("a fill of other characters than ASCII's");
     if (is_align(1)) f.fill = s[0], f.align = s[1], at = 2;
     else if (is_align(0)) f.align = s[0], at = 1;
     if (at < s.size() && std::string_view("+- ").find(s[at]) != std::string_view::npos) f.sign = s[at++];
     if (at < s.size() && s[at] == '#') f.alternative = true, ++at;
     if (at < s.size() && s[at] == '0') f.zeros = true, ++at;
-    for (; at < s.size() && is_digit(s[at]); ++at) f.width = std::min<std::size_t>(f.width * 10 + static_cast<std::size_t>(s[at] - '0'), INT32_MAX);
+    for (; at < s.size() && is_digit(s[at]); ++at)
+      f.width = std::min<std::size_t>(f.width * 10 + static_cast<std::size_t>(s[at] - '0'), INT32_MAX);
     if (at < s.size() && (s[at] == ',' || s[at] == '_')) f.separator = s[at++];
     if (at < s.size() && s[at] == '.') {
       f.precision = 0;
-      for (++at; at < s.size() && is_digit(s[at]); ++at) f.precision = std::min(f.precision * 10 + (s[at] - '0'), 100000);
+      for (++at; at < s.size() && is_digit(s[at]); ++at)
+        f.precision = std::min(f.precision * 10 + (s[at] - '0'), 100000);
     }
     if (at < s.size()) f.type = s[at++];
     if (at < s.size()) fail_wrong("Invalid format specifier '" + s + "'");
@@ -276,9 +285,12 @@ class Format {
     NumberFormat f = specification(s);
     if (f.alternative || (f.zeros && f.align != '\0')) fail_unsupported("the format \"" + s + "\"");
     if (value.is(Kind::kText)) {
-      if (f.type != '\0' && f.type != 's') fail_wrong("Unknown format code '" + std::string(1, f.type) + "' for object of type 'str'");
-      if (f.zeros || f.sign != '-' || f.separator != '\0' || f.align == '=') fail_unsupported("the format \"" + s + "\" of a str");
-      const std::string text = f.precision < 0 ? value.text() : std::string(substring(value, 0, static_cast<std::size_t>(f.precision)));
+      if (f.type != '\0' && f.type != 's')
+        fail_wrong("Unknown format code '" + std::string(1, f.type) + "' for object of type 'str'");
+      if (f.zeros || f.sign != '-' || f.separator != '\0' || f.align == '=')
+        fail_unsupported("the format \"" + s + "\" of a str");
+      const std::string text =
+          f.precision < 0 ? value.text() : std::string(substring(value, 0, static_cast<std::size_t>(f.precision)));
       return padded(text, f.width, f.align == '\0' ? '<' : f.align, f.fill, 0);
     }
     const bool plain = f.type == '\0' && value.is(Kind::kInteger);

@@ -147,7 +147,8 @@ Value method_of_list(const Value& self, const std::string& name, const Arguments
   if (given.values.size() > 1) fail_unsupported("the method \"index\" from a place on");
   const Value::List& items = self.items();
   const auto same = [&](const Value& v) { return equal(v, given.values[0]); };
-  if (name == "count") return Value::integer(static_cast<std::int64_t>(std::count_if(items.begin(), items.end(), same)));
+  if (name == "count")
+    return Value::integer(static_cast<std::int64_t>(std::count_if(items.begin(), items.end(), same)));
   const auto found = std::find_if(items.begin(), items.end(), same);
   if (found == items.end()) fail_wrong(repr(given.values[0]) + " is not in list");
   return Value::integer(found - items.begin());

@@ -149,7 +149,8 @@ class Lexer {
     std::size_t end = at_;
     Value number;
     if (scan_number(source_, end, number)) {
-      push(number.is(Value::Kind::kFloat) ? Type::kFloat : Type::kInteger, std::string(source_.substr(at_, end - at_)), number);
+      push(number.is(Value::Kind::kFloat) ? Type::kFloat : Type::kInteger, std::string(source_.substr(at_, end - at_)),
+           number);
       return move_to(end);
     }
     const char c = source_[at_];
@@ -163,12 +164,15 @@ class Lexer {
     sign(open);
   }
 
-  [[noreturn]] void fail_name() const { fail_syntax("a name of other characters than ASCII's is not supported", line_); }
+  [[noreturn]] void fail_name() const {
+    fail_syntax("a name of other characters than ASCII's is not supported", line_);
+  }
 
   void text(char quote) {
     std::size_t end = at_ + 1;
     while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
-    if (end >= source_.size()) fail_syntax(std::string("unexpected char ") + repr_of_text(std::string(1, quote)), line_);
+    if (end >= source_.size())
+      fail_syntax(std::string("unexpected char ") + repr_of_text(std::string(1, quote)), line_);
     push(Type::kText, unescaped(source_.substr(at_ + 1, end - at_ - 1), line_));
     move_to(end + 1);
   }

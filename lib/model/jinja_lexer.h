@@ -10,7 +10,9 @@
 namespace nudge::jinja {
 
 struct Token {
-  enum class Type { kData, kOutputBegin, kOutputEnd, kBlockBegin, kBlockEnd, kName, kText, kInteger, kFloat, kSign, kEnd };
+  enum class Type {
+    kData, kOutputBegin, kOutputEnd, kBlockBegin, kBlockEnd, kName, kText, kInteger, kFloat, kSign, kEnd
+  };
   Type type;
   int line;
   std::string text;  // the name, the sign, or the text without its quotes and escapes

@@ -15,7 +15,7 @@ inline constexpr std::size_t kMostMembers = 1'000'000;     // of a list or a map
 inline constexpr std::size_t kMostHeld = 256 << 20;        // bytes of all values at one time
 inline constexpr std::int64_t kMostRange = 100'000;        // numbers in a range(): jinja2's sandbox has the same
 inline constexpr int kMostNesting = 150;                   // of blocks and expressions in a template
-inline constexpr int kMostDepth = 1000;                    // of evaluations in each other: of macros that call themselves
+inline constexpr int kMostDepth = 1000;  // of evaluations in each other: of macros that call themselves
 inline constexpr int kMostValueDepth = 400;                // of lists and maps in each other
 
 // Why a template has no text.

@@ -41,7 +41,8 @@ Value split(const Value& self, const Arguments& given, bool last) {
   const Parameters p("split", given, {"sep", "maxsplit"});
   const std::int64_t most = p.integer(1, -1);
   const std::string& text = self.text();
-  if (!p.is_given(0)) return list_of_parts(last ? python::split_last(text, most) : python::split(text, most), self.markup());
+  if (!p.is_given(0))
+    return list_of_parts(last ? python::split_last(text, most) : python::split(text, most), self.markup());
   if (!p[0]->is(Kind::kText)) fail_wrong("must be str or None, not " + type_name(*p[0]));
   const std::string& by = p[0]->text();
   if (by.empty()) fail_wrong("empty separator");
@@ -139,7 +140,8 @@ Value padded(const Value& self, const std::string& name, const Arguments& given)
   given.expect_values(name, 1, 2);
   const std::int64_t width = integer_of(given.values[0]), size = static_cast<std::int64_t>(length_of(self));
   const Value fill = given.values.size() > 1 ? given.values[1] : Value::of(" ");
-  if (!fill.is(Kind::kText) || length_of(fill) != 1) fail_wrong("The fill character must be exactly one character long");
+  if (!fill.is(Kind::kText) || length_of(fill) != 1)
+    fail_wrong("The fill character must be exactly one character long");
   if (width <= size) return self;
   const std::int64_t room = width - size;
   if (room > static_cast<std::int64_t>(kMostText)) fail_limit("a text is too long");
@@ -151,7 +153,8 @@ Value padded(const Value& self, const std::string& name, const Arguments& given)
 
 Value zfill(const Value& self, const Arguments& given) {
   given.expect_values("zfill", 1, 1);
-  const std::int64_t room = std::min<std::int64_t>(integer_of(given.values[0]), INT32_MAX) - static_cast<std::int64_t>(length_of(self));
+  const std::int64_t room =
+      std::min<std::int64_t>(integer_of(given.values[0]), INT32_MAX) - static_cast<std::int64_t>(length_of(self));
   if (room <= 0) return self;
   if (room > static_cast<std::int64_t>(kMostText)) fail_limit("a text is too long");
   const std::string& text = self.text();
@@ -201,7 +204,9 @@ bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool all(const std::string& text, bool (*is)(char)) { return !text.empty() && std::all_of(text.begin(), text.end(), is); }
+bool all(const std::string& text, bool (*is)(char)) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is);
+}
 
 bool is_title(const std::string& text) {
   bool cased = false, any = false;
@@ -224,10 +229,16 @@ Value question(const Value& self, const std::string& name, const Arguments& give
   if (!self.ascii()) fail_unsupported("the method \"" + name + "\" of other characters than ASCII's");
   if (name == "isdigit" || name == "isdecimal" || name == "isnumeric") return Value::boolean(all(text, is_digit));
   if (name == "isalpha") return Value::boolean(all(text, [](char c) { return is_lower(c) || is_upper(c); }));
-  if (name == "isalnum") return Value::boolean(all(text, [](char c) { return is_lower(c) || is_upper(c) || is_digit(c); }));
-  if (name == "isprintable") return Value::boolean(text.empty() || all(text, [](char c) { return c >= ' ' && c < 0x7F; }));
-  if (name == "islower") return Value::boolean(std::any_of(text.begin(), text.end(), is_lower) && std::none_of(text.begin(), text.end(), is_upper));
-  if (name == "isupper") return Value::boolean(std::any_of(text.begin(), text.end(), is_upper) && std::none_of(text.begin(), text.end(), is_lower));
+  if (name == "isalnum")
+    return Value::boolean(all(text, [](char c) { return is_lower(c) || is_upper(c) || is_digit(c); }));
+  if (name == "isprintable")
+    return Value::boolean(text.empty() || all(text, [](char c) { return c >= ' ' && c < 0x7F; }));
+  if (name == "islower")
+    return Value::boolean(std::any_of(text.begin(), text.end(), is_lower) &&
+                          std::none_of(text.begin(), text.end(), is_upper));
+  if (name == "isupper")
+    return Value::boolean(std::any_of(text.begin(), text.end(), is_upper) &&
+                          std::none_of(text.begin(), text.end(), is_lower));
   if (name == "istitle") return Value::boolean(is_title(text));
   fail_unsupported("the method \"" + name + "\" of a str");
 }
@@ -279,7 +290,8 @@ Value method_of_text(const Value& self, const std::string& name, const Arguments
   if (name == "split" || name == "rsplit") return split(self, given, name == "rsplit");
   if (name == "splitlines") return splitlines(self, given);
   if (name == "startswith" || name == "endswith") return begins(self, given, name == "endswith");
-  if (is_one_of(name, {"upper", "lower", "title", "capitalize", "swapcase", "casefold"})) return changed(self, name, given);
+  if (is_one_of(name, {"upper", "lower", "title", "capitalize", "swapcase", "casefold"}))
+    return changed(self, name, given);
   if (name == "find" || name == "rfind") return find(self, given, name == "rfind", false);
   if (name == "index" || name == "rindex") return find(self, given, name == "rindex", true);
   if (name == "count") return count(self, given);

@@ -12,7 +12,8 @@ namespace {
   if (a.is(Kind::kUndefined)) fail_undefined(a);
   if (b.is(Kind::kUndefined)) fail_undefined(b);
   if (a.is(Kind::kView) || b.is(Kind::kView)) fail_unsupported(std::string("the operator ") + sign + " of sets");
-  fail_wrong(std::string("unsupported operand type(s) for ") + sign + ": '" + type_name(a) + "' and '" + type_name(b) + "'");
+  fail_wrong(std::string("unsupported operand type(s) for ") + sign + ": '" + type_name(a) + "' and '" + type_name(b) +
+             "'");
 }
 
 [[noreturn]] void fail_overflow() { fail_unsupported("an integer beyond 64 bits"); }
@@ -145,8 +146,10 @@ Value multiply(const Value& a, const Value& b) {
   const auto repeats = [](const Value& v) { return v.is(Kind::kText) || v.is_sequence(); };
   if (repeats(a) && b.is_integer()) return repeated(a, b.number);
   if (repeats(b) && a.is_integer()) return repeated(b, a.number);
-  if (repeats(a) && !b.is(Kind::kUndefined)) fail_wrong("can't multiply sequence by non-int of type '" + type_name(b) + "'");
-  if (repeats(b) && !a.is(Kind::kUndefined)) fail_wrong("can't multiply sequence by non-int of type '" + type_name(a) + "'");
+  if (repeats(a) && !b.is(Kind::kUndefined))
+    fail_wrong("can't multiply sequence by non-int of type '" + type_name(b) + "'");
+  if (repeats(b) && !a.is(Kind::kUndefined))
+    fail_wrong("can't multiply sequence by non-int of type '" + type_name(a) + "'");
   fail_operands("*", a, b);
 }
 

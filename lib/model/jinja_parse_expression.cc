@@ -4,6 +4,20 @@
 
 namespace nudge::jinja {
 
+bool is_constant(const Node& node) {
+  const auto constant = [](const Node* part) { return part == nullptr || is_constant(*part); };
+  switch (node.type) {
+    case Node::Type::kName:
+    case Node::Type::kCall:
+    case Node::Type::kUnsupported: return false;
+    default: break;
+  }
+  const Given& given = node.given;
+  return std::all_of(node.parts.begin(), node.parts.end(), constant) &&
+         std::all_of(given.values.begin(), given.values.end(), constant) && given.named.empty() &&
+         constant(given.more) && constant(given.more_named);
+}
+
 Node* Parser::make(Type type, int line) {
   Node& node = tree_.nodes.emplace_back();
   node.type = type;
@@ -126,7 +140,8 @@ Node* Parser::product() {
   int line = current().line;
   Node* left = power();
   for (;;) {
-    const auto found = std::find_if(std::begin(kSigns), std::end(kSigns), [&](const auto& s) { return is_sign(s.first); });
+    const auto found =
+        std::find_if(std::begin(kSigns), std::end(kSigns), [&](const auto& s) { return is_sign(s.first); });
     if (found == std::end(kSigns)) return left;
     take();
     left = make_binary(found->second, line, left, power());
@@ -224,6 +239,17 @@ Node* Parser::list() {
   return grown(node);
 }
 
+// Where such a dict is part of what jinja2 computes when it compiles, that fails, reached or not; elsewhere it does
+// not.
+void Parser::check_keys(const Node& dict) {
+  for (std::size_t i = 0; i < dict.parts.size(); i += 2) {
+    const Type type = dict.parts[i]->type;
+    if (type == Type::kList || type == Type::kDict) {
+      fail_unsupported("line " + std::to_string(dict.line) + ": a dict with a list or a dict for a key");
+    }
+  }
+}
+
 Node* Parser::dict() {
   Node* const node = make(Type::kDict, take().line);
   while (!is_sign("}")) {
@@ -234,7 +260,8 @@ Node* Parser::dict() {
     node->parts.push_back(expression());
   }
   expect_sign("}");
-  return grown(node);
+  if (is_constant(*grown(node))) check_keys(*node);
+  return node;
 }
 
 bool Parser::tuple_ends(Words ends) const {
@@ -326,7 +353,8 @@ void Parser::argument(Given& given, std::set<std::string>& names, int line) {
   } else if (skip_sign("**")) {
     ensure(given.more_named == nullptr);
     given.more_named = expression();
-  } else if (current().type == Token::Type::kName && following().type == Token::Type::kSign && following().text == "=") {
+  } else if (current().type == Token::Type::kName && following().type == Token::Type::kSign &&
+             following().text == "=") {
     ensure(given.more_named == nullptr);
     const std::string key = take().text;
     take();

@@ -98,6 +98,7 @@ class Parser {
   Node* number_literal();
   Node* list();
   Node* dict();
+  static void check_keys(const Node& dict);
   Node* tuple(bool simple, bool with_condition, Words ends, bool in_parentheses, bool with_namespace = false);
   bool tuple_ends(Words ends) const;
   Node* postfix(Node* node);

@@ -79,7 +79,8 @@ void Renderer::enter(const Scope& scope, Activation& home) {
 }
 
 void Renderer::leave(const Scope& scope, Activation& home) {
-  for (const Scope::Binding& binding : scope.bindings) home.slots[static_cast<std::size_t>(binding.index)] = Value::missing();
+  for (const Scope::Binding& binding : scope.bindings)
+    home.slots[static_cast<std::size_t>(binding.index)] = Value::missing();
 }
 
 Home Renderer::activate(const FunctionScope& function, const Home& outer) {

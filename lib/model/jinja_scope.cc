@@ -37,7 +37,8 @@ struct Reference {
 // The names of a scope.
 class Symbols {
  public:
-  Symbols(Unit& unit, const Symbols* outer) : unit_(&unit), outer_(outer), level_(outer == nullptr ? 0 : outer->level_ + 1) {}
+  Symbols(Unit& unit, const Symbols* outer)
+      : unit_(&unit), outer_(outer), level_(outer == nullptr ? 0 : outer->level_ + 1) {}
 
   std::optional<Reference> find(const std::string& name) const {
     for (const Symbols* s = this; s != nullptr; s = s->outer_) {
@@ -67,7 +68,7 @@ class Symbols {
       }
     }
     for (const Symbols& branch : branches) {
-      charge(branch.own_.size());
+      charge(16 * branch.own_.size());
       for (const auto& [name, index] : branch.own_) own_[name] = index;
       for (const auto& [name, load] : branch.loads_) loads_[name] = load;
       stores_.insert(branch.stores_.begin(), branch.stores_.end());
@@ -78,7 +79,7 @@ class Symbols {
     }
   }
   Symbols copy() const {
-    charge(own_.size() + 1);
+    charge(16 * own_.size() + 1);
     return *this;
   }
   Unit& unit() const { return *unit_; }
@@ -125,7 +126,8 @@ void each_part(const Node& node, F f) {
     if (part != nullptr) f(part);
   };
   const auto bodies = [&](std::size_t first = 0) {
-    for (std::size_t i = first; i < node.bodies.size(); ++i) std::for_each(node.bodies[i].begin(), node.bodies[i].end(), call);
+    for (std::size_t i = first; i < node.bodies.size(); ++i)
+      std::for_each(node.bodies[i].begin(), node.bodies[i].end(), call);
   };
   if (node.type == Type::kIf) {
     for (std::size_t i = 0; i < node.bodies.size(); ++i) {
@@ -275,7 +277,8 @@ class Binder {
       case Type::kBreak:
       case Type::kContinue:
         if (frame.loops == 0) {
-          fail_syntax(node->type == Type::kBreak ? "'break' outside loop" : "'continue' not properly in loop", node->line);
+          fail_syntax(node->type == Type::kBreak ? "'break' outside loop" : "'continue' not properly in loop",
+                      node->line);
         }
         return;
       case Type::kUnsupported: return;
@@ -382,12 +385,15 @@ class Binder {
       const auto end = node.parts.begin() + static_cast<std::ptrdiff_t>(parameters);
       return std::find_if(node.parts.begin(), end, [&](const Node* p) { return p->name == name; }) - node.parts.begin();
     };
-    const auto is_parameter = [&](const char* name) { return parameter(name) < static_cast<std::ptrdiff_t>(parameters); };
+    const auto is_parameter = [&](const char* name) {
+      return parameter(name) < static_cast<std::ptrdiff_t>(parameters);
+    };
     node.takes_caller = unset.contains("caller");
     if (node.takes_caller && is_parameter("caller") &&
         parameter("caller") < static_cast<std::ptrdiff_t>(parameters - node.defaults)) {
-      fail_syntax("When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.",
-                  node.line);
+      fail_syntax(
+          "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.",
+          node.line);
     }
     node.takes_named = unset.contains("kwargs") && !is_parameter("kwargs");
     node.takes_more = unset.contains("varargs") && !is_parameter("varargs");

@@ -46,11 +46,12 @@ struct Given {
 
 struct Node {
   enum class Type {
-    kConstant, kName, kTuple, kList, kDict, kAttribute, kItem, kSlice, kCall, kFilter, kTest, kNot, kNegative, kPositive,
-    kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower, kAnd, kOr, kConcat, kCompare, kCondition,
-    kNamespaceField,                                          // of a target
+    kConstant, kName, kTuple, kList, kDict, kAttribute, kItem, kSlice, kCall, kFilter, kTest, kNot, kNegative,
+    kPositive, kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower, kAnd, kOr, kConcat, kCompare,
+    kCondition,
+    kNamespaceField,  // of a target
     kText, kOutput, kIf, kFor, kSet, kSetBlock, kMacro, kCallBlock, kGeneration, kFilterBlock, kWith, kBreak, kContinue,
-    kUnsupported                                              // fails where it is reached; an expression or a statement
+    kUnsupported      // fails where it is reached; an expression or a statement
   };
   enum class Access { kLoad, kStore, kParameter };
   enum class Comparison { kEqual, kUnequal, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn };
@@ -80,6 +81,9 @@ struct Tree {
   FunctionScope function;
   bool has_blocks = false;
 };
+
+// Whether no variable takes part, nor a call: jinja2 computes it when it compiles.
+bool is_constant(const Node& node);
 
 // Error: TemplateError, of the cause kSyntax or kLimit.
 void parse(std::string_view source, Tree& tree);

@@ -46,7 +46,8 @@ Object::Object(std::size_t bytes, int depth_of_members) : size(0), depth(depth_o
   size = bytes;
 }
 
-Text::Text(std::string text, bool is_markup) : Object(sizeof *this + text.size()), string(std::move(text)), markup(is_markup) {
+Text::Text(std::string text, bool is_markup)
+    : Object(sizeof *this + text.size()), string(std::move(text)), markup(is_markup) {
   const auto end = string.end();
   ascii = std::find_if(string.begin(), end, [](char c) { return (c & 0x80) != 0; }) == end;
 }

@@ -204,7 +204,8 @@ struct Cycler : Object {
 };
 
 struct Joiner : Object {
-  explicit Joiner(Value text) : Object(sizeof *this, text.object ? text.object->depth : 0), separator(std::move(text)) {}
+  explicit Joiner(Value text)
+      : Object(sizeof *this, text.object ? text.object->depth : 0), separator(std::move(text)) {}
   Value separator;
   bool used = false;
 };

@@ -114,15 +114,17 @@ TEST_CASE("values come from JSON as Python reads it") {
 TEST_CASE("steps, sizes and depths are bounded") {
   const std::string doubled = "{% set x = 'a' %}" + times(24, "{% set x = x + x %}");
   CHECK(failure(doubled) == "nothing thrown");
-  for (const std::string more : {"{% set x = x + x %}", "{% set x = x ~ x %}", "{% set x = [x, x]|join %}",
-                                 "{% set x = x|replace('', 'a') %}", "{{ x }}{{ x }}", "{% set x = x|indent(1, true) %}"}) {
+  for (const std::string more :
+       {"{% set x = x + x %}", "{% set x = x ~ x %}", "{% set x = [x, x]|join %}", "{% set x = x|replace('', 'a') %}",
+        "{{ x }}{{ x }}", "{% set x = x|indent(1, true) %}"}) {
     CHECK(failure(doubled + more).find("too long") != std::string::npos);
   }
   for (const std::string source :
        {"{{ 'a' * 16777217 }}", "{{ [1] * 1000001 }}", "{{ 'a'.center(99999999) }}", "{{ 'a'|center(99999999) }}",
-        "{{ 'a'.zfill(99999999) }}", "{{ '%99999999d' % 1 }}", "{{ '{:99999999}'.format(1) }}", "{{ 'a'|indent(99999999, true) }}",
-        "{{ [1]|tojson(indent=99999999) }}", "{{ [1]|batch(99999999, 1)|list }}", "{{ '\\t'.expandtabs(99999999) }}",
-        "{{ ('a' * 9000000)|replace('a', 'bc') }}", "{{ ('a' * 9000)|replace('a', 'b' * 9000) }}"}) {
+        "{{ 'a'.zfill(99999999) }}", "{{ '%99999999d' % 1 }}", "{{ '{:99999999}'.format(1) }}",
+        "{{ 'a'|indent(99999999, true) }}", "{{ [1]|tojson(indent=99999999) }}", "{{ [1]|batch(99999999, 1)|list }}",
+        "{{ '\\t'.expandtabs(99999999) }}", "{{ ('a' * 9000000)|replace('a', 'bc') }}",
+        "{{ ('a' * 9000)|replace('a', 'b' * 9000) }}"}) {
     CAPTURE(source);
     CHECK(cause_of(source) == Cause::kLimit);
   }
@@ -134,7 +136,8 @@ TEST_CASE("steps, sizes and depths are bounded") {
                 "{% endfor %}") == "line 1: values lie in each other too deeply");
   CHECK(failure("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}") ==
         "line 1: macros, blocks and expressions are nested too deeply");
-  CHECK(failure("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}").find("nested too deeply") != std::string::npos);
+  CHECK(failure("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}").find("nested too deeply") !=
+        std::string::npos);
   CHECK(failure("{% set ns = namespace() %}{% set ns.x = [ns] %}{{ ns }}").find("too deeply") != std::string::npos);
   CHECK(failure("{% set ns = namespace() %}{% for i in range(40) %}{% set ns.x = [ns.x, 'b' * 9000000] %}"
                 "{% endfor %}") == "line 1: the template holds too much at one time");

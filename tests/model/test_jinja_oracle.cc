@@ -41,7 +41,8 @@ struct Count {
   int texts = 0, errors = 0;
 };
 
-void check(const jinja::Template& source, simdjson::dom::element record, simdjson::dom::element dialogue, Count& count) {
+void check(const jinja::Template& source, simdjson::dom::element record, simdjson::dom::element dialogue,
+           Count& count) {
   std::string text, error;
   bool dated = false;
   try {

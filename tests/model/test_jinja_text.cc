@@ -22,8 +22,9 @@ TEST_CASE("white space is Python's") {
     if (python::is_space(c)) found += std::to_string(c) + ' ';
   }
   // [c for c in range(0x110000) if chr(c).isspace()]
-  CHECK(found == "9 10 11 12 13 28 29 30 31 32 133 160 5760 8192 8193 8194 8195 8196 8197 8198 8199 8200 8201 8202 8232 "
-                 "8233 8239 8287 12288 ");
+  CHECK(found ==
+        "9 10 11 12 13 28 29 30 31 32 133 160 5760 8192 8193 8194 8195 8196 8197 8198 8199 8200 8201 8202 8232 "
+        "8233 8239 8287 12288 ");
 }
 
 TEST_CASE("texts are split from both ends") {
