@@ -86,8 +86,7 @@ void evaluate(Tool& tool, const StreamOptions& streams, const ReportPolicies& po
     evaluator.finish();
   });
   warn_of_losses(tool, in);
-  set_origin(out, origin_of(in, streams, provenance, "records"));
-  finish_output(out, in);
+  finish_output(out, in, origin_of(in, streams, provenance, "records"));
   tool.tally({{out.records(), "response"}}, {}, true);
 }
 

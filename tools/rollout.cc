@@ -5,6 +5,7 @@
 #include "lib/train/rollout.h"
 #include "lib/train/run_folder.h"
 #include "lib/train/streams.h"
+#include "lib/train/training.h"
 
 using namespace nudge;
 
@@ -51,6 +52,7 @@ int main(int argc, char** argv) {
       if (text.empty()) usage_error("--stop: the text is empty", "every response would end with its first token");
   });
   const ChatFlags chat(tool);
+  too_long_option(tool, options.skip_long, "prompts that leave no room in the model's context");
   seed_option(tool, g.seed);
   shard_option(tool, streams.shard);
   output_options(tool, streams);
@@ -103,11 +105,11 @@ int main(int argc, char** argv) {
     };
     save_on_stop(out, streams.output, [&] { rollout.run(prompts, kept, out, show); });
     warn_of_losses(tool, in);
-    set_origin(out, origin_of(in, streams, provenance, "prompts"));
-    finish_output(out, in);
     const auto& t = rollout.tally();
+    warn_of_skipped(tool, t.skipped, t.prompts, "the input");
+    finish_output(out, in, origin_of(in, streams, provenance, "prompts"), t.skipped);
     if (t.trajectories > 0) chat.warn_of_unused(tool, rollout.dialogues());
     tool.tally({{t.trajectories, "trajectory", "trajectories"}, {t.tokens, "token"}, {t.stopped, "stopped", "stopped"}},
-               {}, true);
+               t.skipped == 0 ? "" : std::to_string(t.skipped) + " too long", true);
   });
 }

@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
       usage_error("--missing-end-value: a penalty below 0 would reward what it is to deter");
   });
   const ChatFlags chat(tool, "--reward-model");  // only pairs may be dialogues
+  too_long_option(tool, options.skip_long, "records longer than a model's context");
   shard_option(tool, streams.shard);
   output_options(tool, streams);
   tool.group("Running");
@@ -98,7 +99,7 @@ int main(int argc, char** argv) {
     Progress progress = tool.progress("records");
     std::vector<Record> window;
     std::vector<std::int64_t> numbers;
-    std::int64_t tokens = 0;
+    std::int64_t tokens = 0, taken = 0;  // tokens of the window, records of the shard
     const auto flush = [&] {  // what is in the window
       heed_stop();
       scorer.score(window, numbers);
@@ -116,7 +117,9 @@ int main(int argc, char** argv) {
       };
       Record record;
       for (std::int64_t number = 0; next(record); ++number) {
-        if (!streams.shard.takes(number) || scorer.is_kept(record, number, kept)) continue;
+        if (!streams.shard.takes(number)) continue;
+        ++taken;
+        if (scorer.skips(record, number) || scorer.is_kept(record, number, kept)) continue;
         const std::int64_t more = Scorer::size_of(record);
         if (!window.empty() && tokens + more > scorer.micro_tokens()) flush();
         tokens += more;
@@ -127,8 +130,8 @@ int main(int argc, char** argv) {
       flush();
     });
     warn_of_losses(tool, in);
-    set_origin(out, origin_of(in, streams, provenance, "records"));
-    finish_output(out, in);
+    warn_of_skipped(tool, scorer.skipped(), taken, "the input");
+    finish_output(out, in, origin_of(in, streams, provenance, "records"), scorer.skipped());
     if (const std::int64_t n = scorer.encoded_again(); n > 0)
       tool.note(std::to_string(n) + (n == 1 ? " trajectory" : " trajectories") +
                 " of another tokenizer encoded again from the texts for the reward model");
@@ -147,6 +150,8 @@ int main(int argc, char** argv) {
       std::snprintf(text, sizeof text, "mean reward %.4f", scorer.mean_reward());
       more = text;
     }
+    if (scorer.skipped() > 0)
+      more = std::to_string(scorer.skipped()) + " too long" + (more.empty() ? "" : ", ") + more;
     tool.tally({{out.records(), "record"}}, more, true);
   });
 }

@@ -34,8 +34,9 @@ void check_input(const std::string& path) {
     system_error(Exit::kNoInput, standard ? "stdin" : path, "can't be opened", errno);
   }
   if (!S_ISDIR(info.st_mode)) return;
-  throw Error(Exit::kNoInput, (standard ? "stdin" : path) + ": is a folder, not a file",
-              standard ? "" : file_exists(path + "/config.json") ? kModelAdvice : "name the files in it");
+  if (standard) throw Error(Exit::kNoInput, "stdin: is a folder, not a file");
+  throw Error(Exit::kNoInput, path + ": is a folder, not a file",
+              file_exists(path + "/config.json") ? kModelAdvice : "give the files in it: " + path + "/*");
 }
 
 bool is_blank(std::string_view line) { return std::all_of(line.begin(), line.end(), is_space); }

@@ -3,11 +3,11 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <new>
 
-#include "lib/base/error.h"
 #include "lib/io/json.h"
 #include "lib/io/json_parse.h"
 #include "lib/io/scan.h"
@@ -95,6 +95,18 @@ bool read_message(simdjson::dom::element element, Message& message) {
 }
 
 bool is_numeric(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
+
+constexpr std::string_view kNull = "null";
+
+// A JSON number without point and exponent.
+bool is_integer(std::string_view raw) { return is_numeric(raw) && raw.find_first_of(".eE") == raw.npos; }
+
+// The filter of jq that is the field of this name.
+std::string jq_field(std::string_view key) {
+  const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  const bool word = !key.empty() && std::all_of(key.begin(), key.end(), plain) && !(key[0] >= '0' && key[0] <= '9');
+  return "." + (word ? std::string(key) : json_quote(key));
+}
 
 std::optional<std::int64_t> integer_of(const Decimal& number) {
   if (!number.integer || !number.exact || number.digits >= kIntegers) return {};
@@ -184,8 +196,17 @@ Record Record::parse(std::string_view line, std::string where) {
   return record;
 }
 
-void Record::fail(std::string_view key, const std::string& cause) const {
-  bad_input(where_ + ": field " + json_quote(key) + ' ' + cause);
+void Record::fail(std::string_view key, const std::string& cause, std::string advice) const {
+  bad_input(where_ + ": field " + json_quote(key) + ' ' + cause, std::move(advice));
+}
+
+void Record::fail_absent(std::string_view key, std::string advice) const {
+  const bool null = is_null(key);
+  if (null && advice.empty())
+    advice = "null counts as no value: give it one, or leave such records out: jq -c 'select(" + jq_field(key) +
+             " != null)'";
+  throw MissingField(where_ + ": field " + json_quote(key) + (null ? " is null" : " is missing"), key,
+                     std::move(advice));
 }
 
 void Record::wrong(std::string_view key, const char* wanted, std::string_view raw) const {
@@ -194,14 +215,18 @@ void Record::wrong(std::string_view key, const char* wanted, std::string_view ra
 
 const Record::Field* Record::find(std::string_view key) const {
   for (const Field& field : fields_) {
-    if (field.key == key) return &field;
+    if (field.key == key) return field.raw == kNull ? nullptr : &field;
   }
   return nullptr;
 }
 
+bool Record::is_null(std::string_view key) const {
+  return std::ranges::any_of(fields_, [&](const Field& field) { return field.key == key && field.raw == kNull; });
+}
+
 const Record::Field& Record::need(std::string_view key) const {
   const Field* field = find(key);
-  if (field == nullptr) fail(key, "is missing");
+  if (field == nullptr) fail_absent(key);
   return *field;
 }
 
@@ -233,6 +258,14 @@ std::string Record::text(std::string_view key) const {
   const std::string& value = need(key).raw;
   if (value[0] != '"') wrong(key, "a text", value);
   return unescape(value);
+}
+
+std::string Record::name(std::string_view key) const {
+  const std::string& value = need(key).raw;
+  if (value[0] == '"') return unescape(value);
+  if (is_integer(value)) return value;
+  fail(key, "has to be a text or an integer, not " + excerpt(value),
+       "make it a text: jq -c '" + jq_field(key) + " |= tostring'");
 }
 
 std::int64_t Record::integer(std::string_view key) const {
@@ -327,6 +360,9 @@ std::vector<Message> Record::messages(std::string_view key) const {
 
 std::optional<std::string> Record::find_text(std::string_view key) const {
   return has(key) ? std::optional(text(key)) : std::nullopt;
+}
+std::optional<std::string> Record::find_name(std::string_view key) const {
+  return has(key) ? std::optional(name(key)) : std::nullopt;
 }
 std::optional<std::int64_t> Record::find_integer(std::string_view key) const {
   return has(key) ? std::optional(integer(key)) : std::nullopt;

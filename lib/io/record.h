@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/error.h"
+
 namespace nudge {
 
 struct Message {  // one turn of a dialogue
@@ -22,10 +24,22 @@ struct ListShape {
   std::int64_t size = 0;
 };
 
-// An ordered list of top-level fields, each kept as the JSON text it was read as. Every getter throws Error
-// kBadInput, `FILE: record N: field "x" ...`, where the field is missing, of another type (null is another
-// type), or out of range; the find_ forms return nothing where it is missing, and throw all the same where
-// it is wrong.
+// A field that has to be there is missing or null.
+class MissingField : public Error {
+ public:
+  MissingField(const std::string& message, std::string_view key, std::string advice = {})
+      : Error(Exit::kBadInput, message, std::move(advice)), key_(key) {}
+  const std::string& key() const { return key_; }
+
+ private:
+  std::string key_;
+};
+
+// An ordered list of top-level fields, each kept as the JSON text it was read as. A field that is null passes through
+// as it stands and is otherwise taken for one that is not there: exporters write a null where a column has no value.
+// Every getter throws Error kBadInput, `FILE: record N: field "x" ...`, where the field is missing or null
+// (MissingField), of another type, or out of range; the find_ forms return nothing where it is missing or null, and
+// throw all the same where it is wrong.
 class Record {
  public:
   static constexpr int kMaxDepth = 64;  // nesting of objects and lists in a line
@@ -45,14 +59,18 @@ class Record {
 
   const std::string& where() const { return where_; }  // "FILE: record N", for messages
   const std::vector<Field>& fields() const { return fields_; }
-  [[noreturn]] void fail(std::string_view key, const std::string& cause) const;  // `where: field "key" cause`
+  [[noreturn]] void fail(std::string_view key, const std::string& cause, std::string advice = {}) const;
+  [[noreturn]] void fail_absent(std::string_view key, std::string advice = {}) const;  // MissingField
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  bool is_null(std::string_view key) const;
   ListShape list_shape(std::string_view key) const;
   bool is_text(std::string_view key) const;
   bool is_array(std::string_view key) const;
 
   std::string text(std::string_view key) const;
+  // What names a record or a group: a text, or an integer of any size, which is then the text of it as it is written.
+  std::string name(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;  // |n| < 2^53, written without point or exponent
   double number(std::string_view key) const;
   float real(std::string_view key) const;  // rounded once from the text
@@ -65,11 +83,12 @@ class Record {
   std::string_view raw(std::string_view key) const;           // valid until the record changes
 
   std::optional<std::string> find_text(std::string_view key) const;
+  std::optional<std::string> find_name(std::string_view key) const;
   std::optional<std::int64_t> find_integer(std::string_view key) const;
   std::optional<double> find_number(std::string_view key) const;
   std::optional<float> find_real(std::string_view key) const;
 
-  // A field that exists is replaced where it stands; a new one is appended. Non-finite numbers, integers of
+  // A field that exists, null too, is replaced where it stands; a new one is appended. Non-finite numbers, integers of
   // 2^53 or more and raw text that is no JSON are an Error kInternal that names the record.
   void set_text(std::string_view key, std::string_view value);
   void set_integer(std::string_view key, std::int64_t value);

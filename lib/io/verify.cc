@@ -8,9 +8,13 @@
 namespace nudge {
 namespace {
 
-// Texts by what they say, however they are escaped; all else, which our programs don't write, by its JSON.
+// By what it says, however it is written; what names no record for our programs, by its JSON.
 std::string id_of(const Record& record) {
-  return record.is_text("id") ? json_quote(record.text("id")) : std::string(record.raw("id"));
+  try {
+    return json_quote(record.name("id"));
+  } catch (const Error&) {
+    return std::string(record.raw("id"));
+  }
 }
 
 }  // namespace

@@ -70,6 +70,17 @@ Model assemble(const std::string& folder, ModelConfig config, Buffer<float> valu
 
 const char* head_name(HeadKind head) { return head == HeadKind::kLanguage ? "a language model" : "a reward model"; }
 
+// `wanted`: the head that the folder's model doesn't have.
+std::string advice_on_head(const std::string& folder, HeadKind wanted) {
+  if (wanted == HeadKind::kScore)
+    return "give a reward model, which rm-train makes: rm-train --init " + folder +
+           " pairs.jsonl -o NEW; a language model is for --policy and --ref";
+  if (const std::string policy = policy_of_part(folder, "critic"); !policy.empty())
+    return "it is the critic of " + policy + ": give that folder";
+  return "give a language model; a reward model is for score --reward-model, ppo-step --critic-init and "
+         "rm-train --init";
+}
+
 // A value head that shares a language model's trunk is the trainer's, not the model's.
 bool is_own(const ModelConfig& config, const TensorInfo& t) { return !config.shared_value || t.name != kScoreName; }
 
@@ -131,9 +142,18 @@ Model load_model(const std::string& folder, HeadKind head, Dtype dtype) {
   config.dtype = dtype;
   if (config.head != head)
     bad_input(folder + "/config.json: \"architectures\" says that this is " + head_name(config.head) + ", not " +
-              head_name(head));
+                  head_name(head),
+              advice_on_head(folder, head));
   return head == HeadKind::kLanguage ? load_language_model(folder, std::move(config))
                                      : load_stored_score_model(folder, std::move(config));
+}
+
+std::optional<HeadKind> head_of(const std::string& folder) {
+  try {
+    return read_config(folder).head;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ Model load_model(const std::string& folder, HeadKind head, Dtype dtype = Dtype::
 // that has a score head already is taken as it is. It names a pad, so that other software can batch it: the
 // configuration's, else the tokenizer's, else the token that ends an answer.
 Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype = Dtype::kF32);
+
+// Which head a folder's configuration names; none where that can't be read. For messages.
+std::optional<HeadKind> head_of(const std::string& folder);
 
 // How a folder's weights are stored.
 struct Storage {

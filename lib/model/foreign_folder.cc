@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/io/files.h"
@@ -44,6 +45,12 @@ std::string file_ending_in(const std::string& folder, std::string_view end) {
   return found;
 }
 
+// An object, or a frame of zstd.
+bool looks_like_records(const std::string& path) {
+  const std::string first = first_bytes(path, 4);
+  return first.starts_with('{') || first == "\x28\xb5\x2f\xfd" || first == "\x5b\x2a\x4d\x18";
+}
+
 constexpr const char* kMerge =
     "merge it into its base first: python3 -c 'import sys; from peft import AutoPeftModelForCausalLM as M; "
     "from transformers import AutoTokenizer as T; a, o = sys.argv[1:]; "
@@ -66,10 +73,49 @@ constexpr const char* kMerge =
   if (first_bytes(path, 4) == "GGUF")
     bad_input(path + ": is a GGUF file, which is llama.cpp's format",
               "give the model folder that it was made from, with config.json and model.safetensors");
-  throw Error(Exit::kNoInput, path + ": is a file, not a model folder", "give the folder that holds config.json");
+  const fs::path parent = fs::path(path).parent_path();
+  std::string advice = "give the folder that holds config.json";
+  if (file_exists((parent / "config.json").string())) {
+    advice = "give the folder that it lies in: " + (parent.empty() ? "." : parent.string());
+  } else if (looks_like_records(path)) {
+    advice = "it looks like records, which are given without an option; " + advice;
+  }
+  throw Error(Exit::kNoInput, path + ": is a file, not a model folder", advice);
+}
+
+// A folder without config.json that is a part of one of ours, or holds some.
+[[noreturn]] void refuse_part(const std::string& folder, const std::string& policy, const std::string& what) {
+  throw Error(Exit::kNoInput, folder + ": is " + what + ", not a model folder", "give " + policy);
+}
+
+void refuse_own_parts(const std::string& folder) {
+  std::error_code error;
+  if (const std::string policy = policy_of_part(folder, "trainer"); !policy.empty())
+    refuse_part(folder, policy, "the trainer's state of " + policy);
+  if (const std::string policy = policy_of_part(folder, "critic");
+      !policy.empty() && fs::exists(folder + "/shared.safetensors", error))
+    refuse_part(folder, policy, "the value head that shares the trunk of " + policy);
+  if (folder.find(".checkpoint") != folder.npos && fs::exists(folder + "/state.json", error))
+    throw Error(Exit::kNoInput, folder + ": is the checkpoint of a run that isn't done",
+                "run its command again, which goes on from there: the model folder appears at the end");
+  std::vector<std::string> inside;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (fs::exists(entry.path() / "config.json", error)) inside.push_back(entry.path().string());
+  if (inside.empty()) return;
+  std::sort(inside.begin(), inside.end());
+  throw Error(Exit::kNoInput, folder + ": is no model folder, but holds some",
+              "give one of them, such as " + inside.front());
 }
 
 }  // namespace
+
+std::string policy_of_part(const std::string& folder, std::string_view part) {
+  std::error_code error;
+  fs::path path = fs::path(folder).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // "p1/critic/"
+  const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  return path.filename() == part && fs::exists(parent / "config.json", error) ? parent.string() : "";
+}
 
 void refuse_pointer(const std::string& path) {
   constexpr std::string_view kPointer = "version https://git-lfs.github.com/spec/";
@@ -92,6 +138,7 @@ void refuse_foreign_folder(const std::string& folder) {
   }
   if (file_exists(folder + "/config.json")) return refuse_pointer(folder + "/config.json");
   if (file_exists(folder + "/adapter_config.json")) refuse_adapter(folder);
+  refuse_own_parts(folder);
   const std::string missing = folder + "/config.json: is missing: ";
   if (fs::is_directory(folder + "/snapshots", error))
     throw Error(Exit::kNoInput, missing + "the folder is one of the hub's cache",

@@ -10,6 +10,9 @@ namespace nudge {
 // Errors kNoInput or kBadInput, with the commands that help, where `folder` is no folder with a config.json.
 void refuse_foreign_folder(const std::string& folder);
 
+// The policy's folder where `folder` is its part of this name, "critic" or "trainer", else "".
+std::string policy_of_part(const std::string& folder, std::string_view part);
+
 // Error kBadInput where the file at `path` is a Git LFS pointer, the few lines that stand for a file not yet fetched.
 void refuse_pointer(const std::string& path);
 

@@ -285,10 +285,11 @@ void Tokenizer::set_chat_template(const std::string& source) {
 
 std::vector<std::pair<std::string, std::string>> Tokenizer::named_tokens() const {
   auto all = impl_->named;
-  for (const auto& [name, id] : {std::pair("bos_token", bos_id()), std::pair("eos_token", eos_id())}) {
+  const auto add = [&](const char* name, std::int32_t id) {
     const bool there = std::ranges::any_of(all, [&](const auto& token) { return token.first == name; });
     if (!there && id >= 0) all.emplace_back(name, token_bytes(id));
-  }
+  };
+  add("bos_token", bos_id()), add("eos_token", eos_id());
   return all;
 }
 const std::vector<std::pair<std::string, std::string>>& Tokenizer::older_files() const { return impl_->older_files; }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "lib/base/error.h"
+#include "lib/train/record_kind.h"
 
 namespace nudge {
 namespace {
@@ -51,8 +52,10 @@ ReportPolicies ReportPolicies::load(const std::optional<std::string>& old_folder
 }
 
 void ReportPolicies::check_tokenizers(const Record& record) const {
-  if (old_) check_tokenizer(record, old_->tokenizer.digest(), "old policy");
-  if (fresh_) check_tokenizer(record, fresh_->tokenizer.digest(), "new policy");
+  const std::string advice = "KL compares policies over the same tokens: give --old and --new policies with the "
+                             "tokenizer of the one that sampled";
+  if (old_) check_tokenizer(record, old_->tokenizer.digest(), "old policy", advice);
+  if (fresh_) check_tokenizer(record, fresh_->tokenizer.digest(), "new policy", advice);
 }
 
 std::vector<std::string> ReportPolicies::remarks() const {
@@ -78,11 +81,12 @@ ModelConfig ReportPolicies::limits() const {
 }
 
 Trajectory read_response(const Record& record, const ReportPolicies& policies, const ModelConfig& limits) {
-  Trajectory t = read_trajectory(record, limits);
   policies.check_tokenizers(record);
+  Trajectory t = read_as(RecordKind::kTrajectory, "kl-report", record, [&] { return read_trajectory(record, limits); });
+  check_fits(t, limits, "model", "give policies of a longer context, or leave such records out");
   t.stopped = policies.ended(record);
   if (policies.old_policy() == nullptr && policies.fresh() != nullptr) {
-    if (t.logprobs.empty()) record.fail("logprobs", "is missing");
+    if (t.logprobs.empty()) record.fail_absent("logprobs");
     check_dtype(t, policies.fresh()->config().dtype);
   }
   return t;
@@ -121,7 +125,7 @@ Evaluation read_evaluation(const Record& record, const Evaluators& by, std::int6
   for (const Field& f : kFields) {
     if (f.of_old && by.old_policy.empty()) continue;
     found.*f.numbers = per_token(record, f.key, tokens);
-    if ((found.*f.numbers).empty()) record.fail(f.key, "is missing");
+    if ((found.*f.numbers).empty()) record.fail_absent(f.key);
   }
   return found;
 }
@@ -183,7 +187,7 @@ bool RecordEvaluator::is_kept(const Record& record, KeptRecords& kept) {
     complete(made, read_evaluation(there, policies_.evaluators(), tokens));
     return made;
   });
-  if (is) check_id(record.where(), record.text("id"));
+  if (is) check_id(record.where(), record.name("id"));
   return is;
 }
 

@@ -107,7 +107,7 @@ void FileReporter::take_recorded(const Record& record, const Trajectory& t) {
   const Evaluators by = read_evaluators(record);
   if (report_.responses == 0) report_.by = by;
   if (by != report_.by) refuse_other(t.where, by, "the records before it", report_.by);
-  if (t.logprobs.empty() && by.old_policy.empty()) record.fail("logprobs", "is missing");
+  if (t.logprobs.empty() && by.old_policy.empty()) record.fail_absent("logprobs");
   count(t);
   if (!by.new_policy.empty()) take(t, read_evaluation(record, by, t.view().predicted()));
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "lib/base/error.h"
+#include "lib/train/record_kind.h"
 #include "lib/train/minibatch.h"
 
 namespace nudge {
@@ -23,7 +25,7 @@ Record pared(const Record& trajectory, std::string_view figure) {
 }
 
 std::string id_in_group(const AnswerGroup& group, std::size_t place) {
-  const std::string id = group.answers[place].text("id");
+  const std::string id = group.answers[place].name("id");
   const std::string prefix = group.name + "/";
   return id.rfind(prefix, 0) == 0 ? id.substr(prefix.size()) : id;
 }
@@ -35,6 +37,14 @@ bool share_tokenizer(const Record& a, const Record& b) {
   return a.find_text("tokenizer") == b.find_text("tokenizer") && a.ids("prompt_ids") == b.ids("prompt_ids");
 }
 
+// Id and group of an answer that has a prompt and a text.
+std::pair<std::string, std::string> checked_names(const Record& answer) {
+  std::pair<std::string, std::string> names{answer.name("id"), answer.name("group")};
+  if (!answer.has("prompt")) answer.fail_absent("prompt");
+  answer.text("response");
+  return names;
+}
+
 bool is_reward(const std::string& figure) {
   const std::string_view word = "reward";
   return figure.size() >= word.size() && figure.compare(figure.size() - word.size(), word.size(), word) == 0;
@@ -43,9 +53,10 @@ bool is_reward(const std::string& figure) {
 }  // namespace
 
 void AnswerGroups::add(const Record& trajectory, std::string_view figure) {
-  const std::string id = trajectory.text("id"), name = trajectory.text("group");
-  if (!trajectory.has("prompt")) trajectory.fail("prompt", "is missing");
-  trajectory.text("response");
+  const auto [id, name] =
+      read_as(RecordKind::kTrajectory, "label", trajectory, [&] { return checked_names(trajectory); });
+  if (!figure.empty() && !trajectory.has(figure))  // now, while all fields are there to be named
+    trajectory.fail_absent(figure, advice_on_figure(trajectory, std::string(figure)));
   const auto [seen, fresh] = where_.emplace(id, trajectory.where());
   if (!fresh) {
     bad_input(trajectory.where() + ": id \"" + id + "\" was there before, in " + seen->second,
@@ -66,7 +77,7 @@ void AnswerGroups::add(const Record& trajectory, std::string_view figure) {
 std::deque<AnswerGroup>& AnswerGroups::sorted() {
   for (AnswerGroup& group : groups_) {
     std::sort(group.answers.begin(), group.answers.end(),
-              [](const Record& a, const Record& b) { return id_less(a.text("id"), b.text("id")); });
+              [](const Record& a, const Record& b) { return id_less(a.name("id"), b.name("id")); });
   }
   return groups_;
 }

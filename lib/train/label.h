@@ -29,7 +29,7 @@ struct AnswerGroup {
 class AnswerGroups {
  public:
   // `figure`: the field that will be compared, kept with the record; may be empty. Errors: kBadInput where id,
-  // group, prompt or response is missing, an id comes twice, or a group's prompts differ.
+  // group, prompt, response or the figure is missing, an id comes twice, or a group's prompts differ.
   void add(const Record& trajectory, std::string_view figure);
 
   // Puts the answers in order. The groups stand in the order of their first appearance.
@@ -79,7 +79,7 @@ struct LabelCounts {
 
 // The preference records of one group by a figure, each with its margin and, where the figure's name ends in
 // "reward", chosen_reward and rejected_reward. Two answers with the same text are a tie. Error kBadInput where
-// an answer lacks the figure.
+// an answer's figure is no number.
 std::vector<Record> label_by_figure(const AnswerGroup& group, const FigureOptions& options, LabelCounts& counts);
 
 }  // namespace nudge

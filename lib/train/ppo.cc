@@ -49,14 +49,14 @@ void gather_recorded(PpoBatch& batch, bool needs_ref) {
   const bool all_have = std::all_of(batch.trajectories.begin(), batch.trajectories.end(),
                                     [](const Trajectory* t) { return !t->ref_logprobs.empty(); });
   for (const Trajectory* t : batch.trajectories) {
-    if (t->logprobs.empty()) bad_input(t->where + ": field \"logprobs\" is missing", "rollout writes it");
+    if (t->logprobs.empty()) refuse_absent(*t, "logprobs", "", "rollout writes it");
     if (!t->reward && t->token_rewards.empty())
-      bad_input(t->where + ": field \"reward\" is missing", "add it with score --reward-model or a program of yours");
+      refuse_absent(*t, "reward", "", "add it with score --reward-model or a program of yours");
     batch.old_logprobs.insert(batch.old_logprobs.end(), t->logprobs.begin(), t->logprobs.end());
     if (!needs_ref && !all_have) continue;
     if (t->ref_logprobs.empty())
-      bad_input(t->where + ": field \"ref_logprobs\" is missing, which the KL penalty needs",
-                "add it with score --ref, or set --kl-beta 0");
+      refuse_absent(*t, "ref_logprobs", ", which the KL penalty needs",
+                    "add it with score --ref, or set --kl-beta 0 and no --kl-loss");
     batch.ref_logprobs.insert(batch.ref_logprobs.end(), t->ref_logprobs.begin(), t->ref_logprobs.end());
   }
 }

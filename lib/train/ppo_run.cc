@@ -13,6 +13,7 @@
 #include "lib/io/json.h"
 #include "lib/io/json_parse.h"
 #include "lib/io/safetensors.h"
+#include "lib/train/record_kind.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/training.h"
 
@@ -84,6 +85,10 @@ void add_file(Digest& d, const std::string& path) {
 }  // namespace
 
 PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
+  const std::string& critic = options_.critic_init;
+  if (!critic.empty() && head_of(options_.policy) == HeadKind::kScore && head_of(critic) == HeadKind::kLanguage)
+    bad_input(options_.policy + " is a reward model, not a language model, and " + critic + " is one",
+              "exchange them: --policy " + critic + " --critic-init " + options_.policy);
   policy_ = std::make_unique<Model>(load_model(options_.policy, HeadKind::kLanguage));
   digest_ = model_digest(policy_->transformer);
   folder_digest_ = folder_digest(*policy_);
@@ -91,6 +96,47 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
   take_over_controllers();
   if (uses_critic()) options_.critic == CriticKind::kShared ? load_shared_critic() : load_critic();
   load_trainer();
+}
+
+namespace {
+
+// A reward model of another tokenizer scores texts; a critic reads the policy's tokens.
+constexpr const char* kOtherCritic =
+    "begin it from a model with the policy's tokenizer and context: --critic-init with the policy itself or what it "
+    "was trained from, or --critic shared; such a reward model still is one for score";
+
+// The model folder beside `folder` that has this digest, or "". Weights are read for it, so many as take seconds.
+std::string folder_beside(const std::string& folder, const std::string& digest) {
+  constexpr std::uintmax_t kMostBytes = std::uintmax_t{4} << 30;
+  std::error_code error;
+  const fs::path path = fs::path(folder).lexically_normal(), named = path.has_filename() ? path : path.parent_path();
+  std::vector<fs::path> beside;
+  for (const auto& entry : fs::directory_iterator(named.has_parent_path() ? named.parent_path() : ".", error))
+    beside.push_back(entry.path().lexically_normal());
+  std::sort(beside.begin(), beside.end());
+  std::uintmax_t bytes = 0;
+  for (const fs::path& candidate : beside) {
+    const std::uintmax_t size = fs::file_size(candidate / "model.safetensors", error);
+    if (error || head_of(candidate.string()) != HeadKind::kLanguage || (bytes += size) > kMostBytes) continue;
+    try {
+      if (model_digest(load_model(candidate.string(), HeadKind::kLanguage).transformer) == digest)
+        return candidate.string();
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+// Trajectories are of another policy: mostly the one before this, or the one behind it.
+std::string PpoRun::advice_on_policy(const std::string& sampled_by) const {
+  const std::string accept = ", or accept it with --off-policy";
+  if (sampled_by.empty()) return "sample with rollout, which names it" + accept;
+  const std::string folder = folder_beside(options_.policy, sampled_by);
+  if (!folder.empty()) return "that one is " + folder + ": give --policy " + folder + accept;
+  return "give the policy that sampled it, or sample anew with this one, rollout --policy " + options_.policy + accept;
 }
 
 std::vector<std::string> PpoRun::remarks() const {
@@ -132,9 +178,11 @@ void PpoRun::load_critic() {
               "give it one with --critic-init FOLDER (the reward model), or take --critic shared");
   }
   if (critic_->tokenizer.digest() != policy_->tokenizer.digest())
-    bad_input((stored_critic() ? own : options_.critic_init) + ": the critic has another tokenizer than the policy");
+    bad_input((stored_critic() ? own : options_.critic_init) + ": the critic has another tokenizer than the policy",
+              kOtherCritic);
   if (critic_->config().context < policy_->config().context)
-    bad_input((stored_critic() ? own : options_.critic_init) + ": the critic's context is shorter than the policy's");
+    bad_input((stored_critic() ? own : options_.critic_init) + ": the critic's context is shorter than the policy's",
+              kOtherCritic);
 }
 
 void PpoRun::load_shared_critic() {
@@ -171,15 +219,21 @@ void PpoRun::load_trainer() {
 
 void PpoRun::add(const Record& record) {
   const ProfileScope scope(Part::kReading);
-  Trajectory t = read_trajectory(record, policy_->config());
-  check_tokenizer(record, policy_->tokenizer.digest(), "policy");
+  check_tokenizer(record, policy_->tokenizer.digest(), "policy",
+                  "give --policy the folder that sampled them, or sample anew with this one: rollout --policy " +
+                      options_.policy);
+  Trajectory t = read_as(RecordKind::kTrajectory, "ppo-step", record,
+                         [&] { return read_trajectory(record, policy_->config()); });
+  check_fits(t, policy_->config(), "policy", "give --policy the folder that sampled them, or leave such records out");
   t.stopped = ended_by_itself(record, *policy_);
+  std::string advice;
   const Dtype sampled_in = t.dtype == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;
   if (trajectories_.empty()) dtype_ = options_.dtype.value_or(sampled_in);
   if (!options_.dtype && sampled_in != dtype_)
     bad_input(t.where + ": was sampled in dtype " + t.dtype + ", the records before it in " + name_of(dtype_),
               "sample all in one, or give --dtype with --off-policy");
-  check_sampled_by(t, digest_, dtype_, options_.off_policy, options_.allow_truncated);
+  if (!options_.off_policy && t.policy != digest_) advice = advice_on_policy(t.policy);
+  check_sampled_by(t, digest_, dtype_, options_.off_policy, options_.allow_truncated, advice);
   trajectories_.push_back(std::move(t));
   records_.push_back(record);
 }

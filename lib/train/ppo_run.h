@@ -71,6 +71,7 @@ class PpoRun {
   void load_shared_critic();
   void load_trainer();
   std::string critic_digest() const;
+  std::string advice_on_policy(const std::string& sampled_by) const;
   bool stored_critic() const;  // whether the policy's folder has one
   void take_over_controllers();
   bool uses_critic() const { return options_.ppo.objective != Objective::kReinforce; }

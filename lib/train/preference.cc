@@ -68,7 +68,7 @@ std::int64_t Ranking::longest() const {
 Ranking read_ranking(const Record& record, std::int64_t number, const Model& model, const Dialogues& dialogues) {
   Ranking r;
   r.where = record.where();
-  r.id = record.find_text("id").value_or(std::to_string(number));
+  r.id = record.find_name("id").value_or(std::to_string(number));
   if (record.has("responses") && record.has("chosen"))
     bad_input(r.where + ": has both \"chosen\" and \"responses\": a pair or a ranking?");
   if (record.has("responses")) {

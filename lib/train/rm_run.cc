@@ -6,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
+#include "lib/train/record_kind.h"
 #include "lib/train/minibatch.h"
 #include "lib/train/trajectory.h"
 
@@ -57,6 +58,9 @@ void set_step(Metrics& m, const RewardFigures& f, std::int64_t tokens, float rat
   m.set("grad_norm", norm);
 }
 
+constexpr const char* kOfTokenizer =
+    "sample them by a policy that has the tokenizer of --init, or leave --normalize-on out";
+
 // Mean and deviation of the scores as they are to be stored: (0, 1) without normalisation.
 void normalize(ModelConfig& config, const Moments& scores, bool by_deviation) {
   config.reward_mean = scores.mean().value();
@@ -101,7 +105,9 @@ RewardData reward_data(const std::vector<Record>& records, const Model& model, c
   RewardData data;
   const std::vector<std::string> ids = unique_ids(records);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    Ranking r = read_ranking(records[i], static_cast<std::int64_t>(i), model, dialogues);
+    Ranking r = read_as(RecordKind::kPreference, "rm-train", records[i], [&] {
+      return read_ranking(records[i], static_cast<std::int64_t>(i), model, dialogues);
+    });
     ++data.records;
     if (skip_long && r.longest() > model.config().context) {
       ++data.skipped;
@@ -122,12 +128,15 @@ std::vector<RewardSample> reward_samples(const std::vector<Record>& records, con
   const std::vector<std::string> ids = unique_ids(records);
   for (std::size_t i = 0; i < records.size(); ++i) {
     const Record& r = records[i];
-    check_tokenizer(r, model.tokenizer.digest(), "reward model");
-    RewardSample s{ids[i], r.ids("prompt_ids"), r.ids("response_ids")};
+    check_tokenizer(r, model.tokenizer.digest(), "reward model", kOfTokenizer);
+    RewardSample s = read_as(RecordKind::kTrajectory, "rm-train --normalize-on", r, [&] {
+      return RewardSample{ids[i], r.ids("prompt_ids"), r.ids("response_ids")};
+    });
     if (s.response.empty()) r.fail("response_ids", "is empty");
     for (const auto& [key, tokens] : {std::pair{"prompt_ids", &s.prompt}, {"response_ids", &s.response}})
       for (std::int32_t t : *tokens)
-        if (t >= model.config().vocab) r.fail(key, "holds token " + std::to_string(t) + ", beyond the vocabulary");
+        if (t >= model.config().vocab)
+          r.fail(key, "holds token " + std::to_string(t) + ", beyond the vocabulary", kOfTokenizer);
     const auto n = static_cast<std::int64_t>(s.prompt.size() + s.response.size());
     if (n > model.config().context) {
       if (skip_long) continue;

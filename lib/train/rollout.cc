@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
+#include "lib/train/record_kind.h"
 #include "lib/train/trajectory.h"
 
 namespace nudge {
@@ -39,15 +40,19 @@ Record Rollout::as_text(const Record& record, PromptText& text) const {
   return out;
 }
 
+// None where the prompt is too long and is to be left out.
 std::vector<std::int32_t> Rollout::encode(const Record& prompt, const PromptText& text) const {
   std::vector<std::int32_t> ids;
   if (!text.text.empty()) ids = encode_start(prompt, "prompt", text, model_.tokenizer);
   const std::int64_t tokens = std::ssize(ids);
   if (tokens == 0) bad_input(prompt.where() + ": prompt is empty", "give it at least one token, such as a line end");
-  if (tokens >= model_.config().context)
+  if (tokens >= model_.config().context) {
+    if (options_.skip_long) return {};
     bad_input(prompt.where() + ": prompt has " + std::to_string(tokens) +
-              " tokens, which leaves no room in the context of " + std::to_string(model_.config().context));
-  if (!generator_.fits(tokens))
+                  " tokens, which leaves no room in the context of " + std::to_string(model_.config().context),
+              "leave such records out with --too-long skip");
+  }
+  if (!generator_.fits(tokens))  // never left out: --max-tokens-in-flight changes no bit
     bad_input(prompt.where() + ": prompt and response may come to " + std::to_string(generator_.most_tokens(tokens)) +
                   " tokens in flight, in blocks of " + std::to_string(kKvBlock) + ", and only " +
                   std::to_string(options_.generate.tokens_in_flight) + " are allowed",
@@ -55,19 +60,41 @@ std::vector<std::int32_t> Rollout::encode(const Record& prompt, const PromptText
   return ids;
 }
 
-bool Rollout::next_request(const Prompts& prompts, SampleRequest& request) {
-  if (needs_prompt()) {
-    Record record;
-    std::int64_t number = 0;
-    if (!prompts.next(record, number)) return false;
-    PromptText text;
-    const Record prompt = as_text(record, text);
-    group_ = prompt.find_text("id").value_or(std::to_string(number));
-    if (!groups_.insert(group_).second) bad_input(prompt.where() + ": the id \"" + group_ + "\" was there before");
-    tokens_ = encode(prompt, text);
-    prompt_ = std::make_shared<const Record>(prompt);
-    sample_ = 0;
+// Takes the next prompt, which may be one that is left out; false at the end.
+bool Rollout::next_prompt(const Prompts& prompts) {
+  Record record;
+  std::int64_t number = 0;
+  if (ended_ || !prompts.next(record, number)) {
+    ended_ = true;
+    return false;
   }
+  PromptText text;
+  const Record prompt = read_as(RecordKind::kPrompt, "rollout", record, [&] { return as_text(record, text); });
+  group_ = prompt.find_name("id").value_or(std::to_string(number));
+  if (!groups_.insert(group_).second) bad_input(prompt.where() + ": the id \"" + group_ + "\" was there before");
+  ++tally_.prompts;
+  tokens_ = read_as(RecordKind::kPrompt, "rollout", record, [&] { return encode(prompt, text); });
+  if (tokens_.empty()) {
+    ++tally_.skipped;
+    return true;
+  }
+  prompt_ = std::make_shared<const Record>(prompt);
+  sample_ = 0;
+  return true;
+}
+
+// Whether the next request, or the end, is there without waiting. Prompts that are left out are none.
+bool Rollout::ready(const Prompts& prompts) {
+  while (needs_prompt() && !ended_) {
+    if (!prompts.ready()) return false;
+    next_prompt(prompts);
+  }
+  return true;
+}
+
+bool Rollout::next_request(const Prompts& prompts, SampleRequest& request) {
+  while (needs_prompt())
+    if (!next_prompt(prompts)) return false;
   request = {group_ + "/" + std::to_string(sample_++), tokens_};
   prompts_.push_back(prompt_);
   return true;
@@ -111,7 +138,7 @@ void Rollout::run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, 
   const auto tell = [&](std::int64_t tokens) {
     if (progress) progress(before + tokens);
   };
-  generator_.run(draw, write, tell, [&] { return more || !needs_prompt() || prompts.ready(); });
+  generator_.run(draw, write, tell, [&] { return more || ready(prompts); });
 }
 
 // Of the first of the waiting prompts.

@@ -23,6 +23,7 @@ struct RolloutOptions {
   std::int64_t samples = 1;  // a prompt
   std::string policy;        // its folder, for messages
   ChatOptions chat;          // of prompts that are dialogues
+  bool skip_long = false;    // leave out prompts that leave no room in the context, instead of failing
 };
 
 using TokenProgress = std::function<void(std::int64_t tokens)>;
@@ -40,13 +41,13 @@ class Rollout {
     std::function<bool()> ready;
   };
 
-  // Errors: kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context or among the
-  // tokens in flight, an id seen before; the sampling's, naming policy and sample. What `prompts` and `progress` throw
-  // ends it, with whole trajectories written.
+  // Errors: kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context (unless
+  // `skip_long`) or among the tokens in flight, an id seen before; the sampling's, naming policy and sample. What
+  // `prompts` and `progress` throw ends it, with whole trajectories written.
   void run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, const TokenProgress& progress);
 
   struct Tally {
-    std::int64_t trajectories = 0, tokens = 0, stopped = 0;
+    std::int64_t trajectories = 0, tokens = 0, stopped = 0, skipped = 0, prompts = 0;  // skipped: of the prompts
   };
   const Tally& tally() const { return tally_; }
   const std::string& policy_digest() const { return policy_digest_; }
@@ -56,6 +57,8 @@ class Rollout {
   Record as_text(const Record& record, PromptText& text) const;
   std::vector<std::int32_t> encode(const Record& prompt, const PromptText& text) const;
   bool needs_prompt() const { return !prompt_ || sample_ == options_.samples; }
+  bool next_prompt(const Prompts& prompts);
+  bool ready(const Prompts& prompts);
   bool next_request(const Prompts& prompts, SampleRequest& request);
   bool is_kept(const SampleRequest& request, KeptRecords& kept);
   Record trajectory(const SampleRequest& request, const SampledResponse& response) const;
@@ -70,6 +73,7 @@ class Rollout {
   std::vector<std::int32_t> tokens_;
   std::string group_;
   std::int64_t sample_ = 0;
+  bool ended_ = false;  // there are no more prompts
   std::deque<std::shared_ptr<const Record>> prompts_;  // of each request whose trajectory is not yet written
   std::unordered_set<std::string> groups_;
   Tally tally_;

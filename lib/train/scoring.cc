@@ -2,13 +2,34 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
+#include "lib/train/record_kind.h"
 
 namespace nudge {
+namespace {
+
+constexpr const char* kReader = "score";
+constexpr const char* kLeaveOut = "leave such records out with --too-long skip";
+
+Trajectory trajectory_of(const Record& record, const Model& model) {
+  return read_as(RecordKind::kTrajectory, kReader, record, [&] { return read_trajectory(record, model.config()); });
+}
+
+[[noreturn]] void refuse_kind(const Record& record) {
+  const std::string line = line_to_record(record, RecordKind::kPreference, kReader);
+  bad_input(record.where() + ": is neither a trajectory (\"response_ids\") nor a preference pair (\"chosen\")",
+            line.empty() ? advice_on_record(record, RecordKind::kTrajectory, kReader) : line);
+}
+
+}  // namespace
 
 Scorer::Scorer(const std::string& reward_model, const std::string& reference, ScoringOptions options)
     : options_(options), evaluator_(options.micro_tokens) {
   if (reward_model.empty() && reference.empty())
     usage_error("nothing to add", "give --reward-model FOLDER, --ref FOLDER or both");
+  if (!reward_model.empty() && !reference.empty() && head_of(reward_model) == HeadKind::kLanguage &&
+      head_of(reference) == HeadKind::kScore)
+    bad_input(reward_model + " is a language model, not a reward model, and " + reference + " is one",
+              "exchange them: --reward-model " + reference + " --ref " + reward_model);
   if (!reward_model.empty())
     reward_model_ = std::make_unique<Model>(load_model(reward_model, HeadKind::kScore, options.dtype));
   if (!reference.empty())
@@ -55,17 +76,17 @@ bool Scorer::ended(const Record& record) const {
   return ended_by_itself(record, *reward_model_);
 }
 
-// A response that ended by itself gets the reward model's own ending token.
-Trajectory Scorer::for_reward(const Record& record) {
+// A response that ended by itself gets the reward model's own ending token, where it is encoded again.
+Trajectory Scorer::for_reward(const Record& record) const {
   const Model& model = *reward_model_;
   if (!of_other_tokenizer(record)) {
-    Trajectory own = read_trajectory(record, model.config());
+    Trajectory own = trajectory_of(record, model);
     own.stopped = ended(record);
     return own;
   }
   Trajectory t;
   t.where = record.where();
-  t.id = record.text("id");
+  t.id = record.name("id");
   t.stopped = ended(record);
   const auto again = dialogues_->rendered_again(record).value_or(
       AnsweredPrompt{{record.text("prompt")}, record.text("response")});
@@ -74,15 +95,38 @@ Trajectory Scorer::for_reward(const Record& record) {
   // Of one that was cut, the template's ending token goes again.
   while (!t.stopped && !t.response_ids.empty() && model.ends(t.response_ids.back())) t.response_ids.pop_back();
   if (t.response_ids.empty()) record.fail("response", "has no token for the reward model");
-  if (t.view().tokens() > model.config().context)
-    bad_input(t.where + ": prompt and response have " + std::to_string(t.view().tokens()) +
-              " tokens of the reward model, more than its context of " + std::to_string(model.config().context));
-  ++encoded_again_;
   return t;
 }
 
+Trajectory Scorer::for_reference(const Record& record) const {
+  check_tokenizer(record, reference_->tokenizer.digest(), "reference",
+                  "log-probs belong to tokens: give --ref a model with the policy's tokenizer, mostly the one that the "
+                  "policy was trained from; only --reward-model may have another");
+  return trajectory_of(record, *reference_);
+}
+
+Ranking Scorer::pair_of(const Record& record, std::int64_t number) const {
+  return read_as(RecordKind::kPreference, kReader, record,
+                 [&] { return read_ranking(record, number, *reward_model_, *dialogues_); });
+}
+
+bool Scorer::fits_models(const Record& record, std::int64_t number) const {
+  if (record.has("response_ids"))
+    return (!reward_model_ || fits(for_reward(record), reward_model_->config())) &&
+           (!reference_ || fits(for_reference(record), reference_->config()));
+  return !record.has("chosen") || !reward_model_ ||  // which score() refuses
+         pair_of(record, number).longest() <= reward_model_->config().context;
+}
+
+bool Scorer::skips(const Record& record, std::int64_t number) {
+  if (!options_.skip_long || fits_models(record, number)) return false;
+  check_id(record);
+  ++skipped_;
+  return true;
+}
+
 void Scorer::check_id(const Record& record) {
-  if (const auto id = record.find_text("id"); id && !ids_.insert(*id).second)
+  if (const auto id = record.find_name("id"); id && !ids_.insert(*id).second)
     bad_input(record.where() + ": the id \"" + *id + "\" was there before");
 }
 
@@ -115,7 +159,7 @@ bool Scorer::is_kept(const Record& record, std::int64_t number, KeptRecords& kep
   if (!is) return false;
   check_id(record);
   if (pair) {
-    count_pair(read_ranking(record, number, *reward_model_, *dialogues_), reward, rejected);
+    count_pair(pair_of(record, number), reward, rejected);
     return true;
   }
   ++trajectories_;
@@ -135,7 +179,7 @@ void Scorer::score(std::span<Record> records, std::span<const std::int64_t> numb
       pairs.push_back(&records[i]);
       pair_numbers.push_back(numbers[i]);
     } else {
-      bad_input(records[i].where() + ": is neither a trajectory (\"response_ids\") nor a preference pair (\"chosen\")");
+      refuse_kind(records[i]);
     }
   }
   score_trajectories(trajectories);
@@ -146,10 +190,14 @@ void Scorer::score_trajectories(std::span<Record* const> records) {
   if (records.empty()) return;
   std::vector<Trajectory> rewarded, compared;  // as each model reads them
   for (Record* r : records) {
-    if (reward_model_) rewarded.push_back(for_reward(*r));
+    if (reward_model_) {
+      rewarded.push_back(for_reward(*r));
+      check_fits(rewarded.back(), reward_model_->config(), "reward model", kLeaveOut);
+      encoded_again_ += of_other_tokenizer(*r);
+    }
     if (!reference_) continue;
-    check_tokenizer(*r, reference_->tokenizer.digest(), "reference");
-    compared.push_back(read_trajectory(*r, reference_->config()));
+    compared.push_back(for_reference(*r));
+    check_fits(compared.back(), reference_->config(), "reference", kLeaveOut);
     check_dtype(compared.back(), options_.dtype);
     if (compared.back().temperature == 0) compared.back().temperature = 1;  // as rollout's log-probs are
   }
@@ -186,8 +234,8 @@ void Scorer::score_pairs(std::span<Record* const> records, std::span<const std::
   if (!reward_model_) bad_input(records[0]->where() + ": is a preference pair, which needs --reward-model");
   std::vector<Ranking> rankings;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    rankings.push_back(read_ranking(*records[i], numbers[i], *reward_model_, *dialogues_));
-    check_fits(rankings.back(), reward_model_->config(), "shorten it, or leave it out of the input");
+    rankings.push_back(pair_of(*records[i], numbers[i]));
+    check_fits(rankings.back(), reward_model_->config(), kLeaveOut);
   }
   std::vector<ResponseView> views;
   for (const Ranking& r : rankings) views.push_back(r.view(0)), views.push_back(r.view(1));

@@ -27,6 +27,7 @@ struct ScoringOptions {
   std::int64_t micro_tokens = 1024;  // changes no bit
   Dtype dtype = Dtype::kF32;         // of both models; the reference refuses trajectories of another
   ChatOptions chat;                  // of pairs that are dialogues
+  bool skip_long = false;            // leave out what is longer than a model's context, instead of failing
 };
 
 class Scorer {
@@ -43,6 +44,9 @@ class Scorer {
   // About how many tokens a model reads of a record: many enough for a micro-batch are scored at a time.
   std::int64_t micro_tokens() const { return options_.micro_tokens; }
   static std::int64_t size_of(const Record& record);
+  // Whether the record is to be left out, by `skip_long`: then it is counted, and its id is taken. To be asked first.
+  // Errors: as score().
+  bool skips(const Record& record, std::int64_t number);
   // Whether the record was scored by an earlier run already, whose figures then count as if it had been now. Errors: as
   // score() where the id was there before. `number`: as there.
   bool is_kept(const Record& record, std::int64_t number, KeptRecords& kept);
@@ -53,6 +57,7 @@ class Scorer {
   const std::vector<bool>& identical() const { return identical_; }  // whether its two answers are the same tokens
   const Dialogues* dialogues() const { return dialogues_ ? &*dialogues_ : nullptr; }  // of the reward model
   std::int64_t trajectories() const { return trajectories_; }
+  std::int64_t skipped() const { return skipped_; }
   std::int64_t encoded_again() const { return encoded_again_; }  // trajectories of another tokenizer, for the reward
   double mean_reward() const { return trajectories_ == 0 ? 0 : reward_sum_ / static_cast<double>(trajectories_); }
   std::string digest() const;  // of both models
@@ -64,7 +69,10 @@ class Scorer {
   void score_trajectories(std::span<Record* const> records);
   void score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers);
   float reward_of(float score) const;
-  Trajectory for_reward(const Record& record);
+  bool fits_models(const Record& record, std::int64_t number) const;
+  Trajectory for_reward(const Record& record) const;
+  Trajectory for_reference(const Record& record) const;
+  Ranking pair_of(const Record& record, std::int64_t number) const;
   bool ended(const Record& record) const;
   void count_pair(const Ranking& pair, float chosen, float rejected);
 
@@ -75,7 +83,7 @@ class Scorer {
   std::unordered_set<std::string> ids_;
   std::vector<float> chosen_, rejected_;
   std::vector<bool> identical_;
-  std::int64_t trajectories_ = 0, encoded_again_ = 0;
+  std::int64_t trajectories_ = 0, encoded_again_ = 0, skipped_ = 0;
   double reward_sum_ = 0;
 };
 

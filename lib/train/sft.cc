@@ -10,6 +10,13 @@
 namespace nudge {
 namespace {
 
+[[noreturn]] void refuse_kind(const Record& record) {
+  for (const char* key : {"text", "completion"})
+    if (record.is_null(key)) record.fail_absent(key);
+  throw MissingField(record.where() + ": has to have either \"text\" or \"prompt\" and \"completion\"", "completion",
+                     record.has("text") ? "leave one of them out: jq -c 'del(.text)'" : "");
+}
+
 void append_pieces(const std::vector<std::int32_t>& tokens, const std::string& id, std::int64_t context,
                    std::vector<SftExample>& examples) {
   const auto length = static_cast<std::size_t>(context);
@@ -63,7 +70,7 @@ std::vector<SftExample> sft_examples(const Record& record, const std::string& id
   std::vector<SftExample> examples;
   const bool messages = is_dialogue(record);
   if (!messages && record.has("text") == record.has("completion"))
-    bad_input(record.where() + ": has to have either \"text\" or \"prompt\" and \"completion\"");
+    refuse_kind(record);
   if (record.has("text")) {
     auto tokens = encode_start(record, "text", {record.text("text"), false}, model.tokenizer);
     append_end(model, tokens);

@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/base/scalar_math.h"
+#include "lib/train/record_kind.h"
 #include "lib/train/minibatch.h"
 
 namespace nudge {
@@ -18,7 +19,9 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, const D
   SftData data;
   const std::vector<std::string> ids = unique_ids(records);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    auto examples = sft_examples(records[i], ids[i], model, dialogues, options.learn);
+    auto examples = read_as(RecordKind::kExample, "sft-train", records[i], [&] {
+      return sft_examples(records[i], ids[i], model, dialogues, options.learn);
+    });
     ++data.records;
     data.prompts |= !records[i].has("text");
     data.dialogues |= is_dialogue(records[i]);

@@ -66,11 +66,6 @@ Origin origin_of(const RecordReader& in, const StreamOptions& o, Provenance open
   return {opening.input(input, in.digest()).digest(), o.shard};
 }
 
-void set_origin(RecordWriter& out, const Origin& origin) {
-  out.set_digest(origin.digest);
-  out.set_shard(static_cast<int>(origin.shard.index), static_cast<int>(origin.shard.count));
-}
-
 Origin read_for_origin(const StreamOptions& o, const ReaderOptions& reading, const Provenance& opening,
                        const std::string& input) {
   RecordReader in(o.files, reading);
@@ -149,8 +144,13 @@ void warn_of_losses(Tool& tool, const RecordReader& reader) {
   if (const std::string lost = reader.salvage_report(); !lost.empty()) tool.warn(lost);
 }
 
-void finish_output(RecordWriter& out, const RecordReader& reader) {
+void finish_output(RecordWriter& out, const RecordReader& reader, const Origin& origin, std::int64_t skipped) {
   if (out.records() == 0 && !reader.salvage_report().empty()) bad_input("nothing succeeded: 0 records");
+  if (out.records() == 0 && skipped > 0 && origin.shard.count == 1)
+    bad_input("nothing succeeded: all of the input is too long",
+              "give shorter records, or a model of a longer context");
+  out.set_digest(origin.digest);
+  out.set_shard(static_cast<int>(origin.shard.index), static_cast<int>(origin.shard.count));
   out.finish();
 }
 

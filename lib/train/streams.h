@@ -37,7 +37,6 @@ struct Origin {
 // Of a program that writes a record for each one it reads, when `in` was read to its end. `opening` holds options and
 // models. An input that is one shard alone makes the output that shard, of the work that its shards all are of.
 Origin origin_of(const RecordReader& in, const StreamOptions& options, Provenance opening, const std::string& input);
-void set_origin(RecordWriter& out, const Origin& origin);
 
 // Reads the input through, for its origin alone.
 Origin read_for_origin(const StreamOptions& options, const ReaderOptions& reading, const Provenance& opening,
@@ -88,10 +87,11 @@ class KeptRecords {
 // Warns of what --salvage left out. To be called at the input's end.
 void warn_of_losses(Tool& tool, const RecordReader& reader);
 
-// Finishes the output of a program that writes records for each one it reads. Without a record it fails (kBadInput)
-// and leaves no output, unless all of the input was read: then the shard has none of it, or its marks prove that it
-// has none itself, as those of an empty shard do.
-void finish_output(RecordWriter& out, const RecordReader& reader);
+// Finishes the output of a program that writes records for each one it reads, but for those that it `skipped`. Without
+// a record it fails (kBadInput) and leaves no output, unless all of the input was read: then the shard has none of it,
+// or its marks prove that it has none itself, as those of an empty shard do. A shard may skip all it has, a whole may
+// not.
+void finish_output(RecordWriter& out, const RecordReader& reader, const Origin& origin, std::int64_t skipped = 0);
 
 // Calls use for each record of the files, of which shards have to be there all, in their order, and returns the digest of
 // their text. Of several ranks the first one reads, and the others get the records from it. Errors: RecordReader's.

@@ -36,12 +36,15 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
   tool.option("--weight-decay", o.adam.weight_decay, "AdamW: decay of the weights, times the learning rate")
       .at_least(0);
   tool.option("--max-norm", o.adam.max_norm, "gradients are scaled down to this norm; 0 doesn't").at_least(0);
-  tool.choice("--too-long", o.skip_long, {{"fail", false}, {"skip", true}},
-              "what to do about " + examples + " longer than the model's context");
+  too_long_option(tool, o.skip_long, examples + " longer than the model's context");
   tool.option("--micro-batch", o.micro_tokens, "tokens that go through the model at a time; changes no bit")
       .at_least(1).neutral();
   recompute_option(tool, o.recompute);
   groups_option(tool, o.groups);
+}
+
+void too_long_option(Tool& tool, bool& skip, const std::string& what) {
+  tool.choice("--too-long", skip, {{"fail", false}, {"skip", true}}, "what to do about " + what);
 }
 
 void recompute_option(Tool& tool, bool& recompute) {
@@ -146,7 +149,7 @@ std::vector<std::string> unique_ids(const std::vector<Record>& records) {
   std::set<std::string_view> given;
   ids.reserve(records.size());
   for (const Record& r : records) {
-    const auto id = r.find_text("id");
+    const auto id = r.find_name("id");
     ids.push_back(id.value_or(std::to_string(ids.size())));
     if (id && !given.insert(ids.back()).second) bad_input(r.where() + ": the id \"" + *id + "\" was there before");
   }

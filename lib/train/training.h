@@ -31,6 +31,9 @@ struct TrainingOptions {
   bool skip_long = false;            // leave out what does not fit the context, instead of failing
 };
 
+// --too-long; `what`: of what, in words.
+void too_long_option(Tool& tool, bool& skip, const std::string& what);
+
 // Registers them under "Training"; `examples` is what one is called: "sequences", "rankings".
 void training_options(Tool& tool, TrainingOptions& options, const std::string& examples);
 

@@ -1,5 +1,7 @@
 #include "lib/train/trajectory.h"
 
+#include <algorithm>
+
 #include "lib/base/error.h"
 #include "lib/io/json.h"
 #include "lib/model/sample.h"
@@ -10,7 +12,8 @@ namespace {
 void check_tokens(const Record& record, const char* key, const std::vector<std::int32_t>& ids, std::int64_t vocab) {
   for (std::int32_t id : ids)
     if (id >= vocab)
-      record.fail(key, "holds token " + std::to_string(id) + ", the model's vocabulary has " + std::to_string(vocab));
+      record.fail(key, "holds token " + std::to_string(id) + ", the model's vocabulary has " + std::to_string(vocab),
+                  "its tokens are another tokenizer's: give a model with the tokenizer of the policy that sampled it");
 }
 
 }  // namespace
@@ -38,16 +41,13 @@ bool ended_by_itself(const Record& record, const Model& model) {
 Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   Trajectory t;
   t.where = record.where();
-  t.id = record.text("id");
+  t.id = record.name("id");
   t.prompt_ids = record.ids("prompt_ids");
   t.response_ids = record.ids("response_ids");
   check_tokens(record, "prompt_ids", t.prompt_ids, config.vocab);
   check_tokens(record, "response_ids", t.response_ids, config.vocab);
   const ResponseView view = t.view();
   if (view.predicted() < 1) record.fail("response_ids", "has no token to learn from");
-  if (view.tokens() > config.context)
-    bad_input(t.where + ": prompt and response have " + std::to_string(view.tokens()) +
-              " tokens, more than the model's context of " + std::to_string(config.context));
   t.logprobs = per_token(record, "logprobs", view.predicted());
   t.ref_logprobs = per_token(record, "ref_logprobs", view.predicted());
   t.token_rewards = per_token(record, "rewards", view.predicted());
@@ -62,14 +62,32 @@ Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   t.policy = record.find_text("policy").value_or("");
   t.dtype = record.find_text("dtype").value_or(name_of(Dtype::kF32));
   t.arithmetic = record.find_integer("arith").value_or(kArithmetic);
+  for (const Record::Field& field : record.fields())
+    if (field.raw == "null") t.nulls.push_back(field.key);
   return t;
 }
 
-void check_tokenizer(const Record& record, const std::string& digest, const std::string& what) {
+bool fits(const Trajectory& t, const ModelConfig& config) { return t.view().tokens() <= config.context; }
+
+void check_fits(const Trajectory& t, const ModelConfig& config, const std::string& what, const std::string& advice) {
+  if (!fits(t, config))
+    bad_input(t.where + ": prompt and response have " + std::to_string(t.view().tokens()) +
+                  " tokens, more than the " + what + "'s context of " + std::to_string(config.context),
+              advice);
+}
+
+void refuse_absent(const Trajectory& t, const std::string& key, const std::string& why, const std::string& advice) {
+  const bool null = std::ranges::find(t.nulls, key) != t.nulls.end();
+  throw MissingField(t.where + ": field " + json_quote(key) + (null ? " is null" : " is missing") + why, key, advice);
+}
+
+void check_tokenizer(const Record& record, const std::string& digest, const std::string& what,
+                     const std::string& advice) {
   const auto named = record.find_text("tokenizer");
   if (named && *named != digest)
     bad_input(record.where() + ": was tokenised by another tokenizer (" + *named + ") than the " + what + "'s (" +
-              digest + ")");
+                  digest + ")",
+              advice);
 }
 
 void check_dtype(const Trajectory& t, Dtype dtype) {
@@ -79,7 +97,7 @@ void check_dtype(const Trajectory& t, Dtype dtype) {
 }
 
 void check_sampled_by(const Trajectory& t, const std::string& policy_digest, Dtype dtype, bool off_policy,
-                      bool allow_truncated) {
+                      bool allow_truncated, const std::string& advice_on_policy) {
   if (t.temperature == 0)
     bad_input(t.where + ": was sampled at temperature 0, which has no log-probs to learn from",
               "sample with rollout --temperature 1");
@@ -90,7 +108,7 @@ void check_sampled_by(const Trajectory& t, const std::string& policy_digest, Dty
   if (t.policy != policy_digest)
     bad_input(t.where + ": was sampled by policy " + (t.policy.empty() ? "(unnamed)" : t.policy) + ", this one is " +
                   policy_digest,
-              "give the policy that sampled it, or accept it with --off-policy");
+              advice_on_policy);
   if (t.dtype != name_of(dtype) || t.arithmetic != kArithmetic)
     bad_input(t.where + ": was sampled in dtype " + t.dtype + " and arithmetic " + std::to_string(t.arithmetic) +
                   ", this run has " + name_of(dtype) + " and " + std::to_string(kArithmetic),

@@ -186,13 +186,49 @@ TEST_CASE("the find forms give nothing for what is missing and the value otherwi
   CHECK(*r.find_real("d") == 0.5f);
 }
 
-TEST_CASE("null is a wrong type, in the find forms too") {
-  const Record r = parse(R"({"x":null})");
-  CHECK(complaint([&] { r.find_text("x"); }) == "f.jsonl: record 7: field \"x\" has to be a text, not null");
-  CHECK(complaint([&] { r.find_real("x"); }) == "f.jsonl: record 7: field \"x\" has to be a number, not null");
-  CHECK(complaint([&] { r.find_integer("x"); }) != "no error");
-  CHECK(complaint([&] { r.find_number("x"); }) != "no error");
-  CHECK(complaint([&] { r.ids("x"); }) != "no error");
+TEST_CASE("null is absence: nothing to the find forms, and an error that says so where a field has to be there") {
+  const std::string line = R"({"x":null,"a b":null,"y":1})";
+  Record r = parse(line);
+  CHECK((!r.find_text("x") && !r.find_integer("x") && !r.find_number("x") && !r.find_real("x") && !r.find_name("x")));
+  CHECK((!r.has("x") && r.is_null("x") && !r.is_array("x") && !r.is_text("x")));
+  CHECK((r.has("y") && !r.is_null("y") && !r.is_null("z")));
+  const std::string expected = "f.jsonl: record 7: field \"x\" is null";
+  CHECK(complaint([&] { r.text("x"); }) == expected);
+  CHECK(complaint([&] { r.name("x"); }) == expected);
+  CHECK(complaint([&] { r.integer("x"); }) == expected);
+  CHECK(complaint([&] { r.number("x"); }) == expected);
+  CHECK(complaint([&] { r.real("x"); }) == expected);
+  CHECK(complaint([&] { r.ids("x"); }) == expected);
+  CHECK(complaint([&] { r.reals("x"); }) == expected);
+  CHECK(complaint([&] { r.texts("x"); }) == expected);
+  CHECK(complaint([&] { r.messages("x"); }) == expected);
+  CHECK(complaint([&] { r.raw("x"); }) == expected);
+  CHECK(complaint([&] { r.list_shape("x"); }) == expected);
+  try {
+    r.text("a b");
+  } catch (const MissingField& e) {
+    CHECK(e.key() == "a b");
+    CHECK(e.advice().ends_with("jq -c 'select(.\"a b\" != null)'"));
+  }
+  CHECK(r.line() == line);  // it passes through, and is replaced where it stands
+  r.set_text("x", "now");
+  CHECK(r.line() == R"({"x":"now","a b":null,"y":1})");
+}
+
+TEST_CASE("a name is a text, or an integer as it is written") {
+  const Record r = parse(R"({"t":"a\u0062","i":12,"n":-5,"z":-0,"big":123456789012345678901234567890,"f":1.0,"e":1e3,
+      "b":true,"l":[1],"o":{}})");
+  CHECK(r.name("t") == "ab");
+  CHECK(r.name("i") == "12");
+  CHECK(*r.find_name("n") == "-5");
+  CHECK(r.name("z") == "-0");
+  CHECK(r.name("big") == "123456789012345678901234567890");
+  CHECK(complaint([&] { r.name("f"); }) == "f.jsonl: record 7: field \"f\" has to be a text or an integer, not 1.0");
+  CHECK(complaint([&] { r.find_name("e"); }).ends_with("a text or an integer, not 1e3"));
+  CHECK(complaint([&] { r.name("b"); }).ends_with("not true"));
+  CHECK(complaint([&] { r.name("l"); }).ends_with("not [1]"));
+  CHECK(complaint([&] { r.name("o"); }).ends_with("not {}"));
+  CHECK(complaint([&] { r.name("none"); }).ends_with("field \"none\" is missing"));
 }
 
 TEST_CASE("a value of the wrong type is refused by every getter") {

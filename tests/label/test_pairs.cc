@@ -116,10 +116,8 @@ TEST_CASE("answers with the same text make no pair whatever their figures") {
 TEST_CASE("an answer without the figure is an error that names record and field") {
   AnswerGroups groups;
   groups.add(trajectory("g", "g/0", "a", reward("1")), "reward");
-  groups.add(trajectory("g", "g/1", "b"), "reward");
-  LabelCounts counts;
   try {
-    label_by_figure(groups.sorted()[0], {"reward", Pairing::kBestWorst, 0}, counts);
+    groups.add(trajectory("g", "g/1", "b"), "reward");
     FAIL("accepted");
   } catch (const Error& e) {
     CHECK(e.status() == Exit::kBadInput);

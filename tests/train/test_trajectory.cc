@@ -43,7 +43,7 @@ std::string refusal(const std::map<std::string, std::string>& changes) {
 }
 std::string check(const std::map<std::string, std::string>& changes, bool off_policy = false, bool truncated = false) {
   try {
-    check_sampled_by(read(changes), "abc", Dtype::kF32, off_policy, truncated);
+    check_sampled_by(read(changes), "abc", Dtype::kF32, off_policy, truncated, "give another");
   } catch (const Error& e) {
     CHECK(e.status() == Exit::kBadInput);
     CHECK_FALSE(e.advice().empty());
@@ -127,10 +127,38 @@ TEST_CASE("tokens beyond the vocabulary are refused") {
   CHECK(refusal({{"response_ids", "[2147483647,1]"}}) ==
         "file: record 3: field \"response_ids\" holds token 2147483647, the model's vocabulary has 100");
 }
-TEST_CASE("a trajectory longer than the context is refused, one as long is not") {
-  CHECK(refusal({{"prompt_ids", "[1,1,1,1,1,1]"}}) == "nothing thrown");
-  CHECK(refusal({{"prompt_ids", "[1,1,1,1,1,1,1]"}}) ==
-        "file: record 3: prompt and response have 9 tokens, more than the model's context of 8");
+TEST_CASE("a trajectory longer than the context is refused where it has to fit, one as long is not") {
+  const Trajectory t = read({{"prompt_ids", "[1,1,1,1,1,1]"}}), longer = read({{"prompt_ids", "[1,1,1,1,1,1,1]"}});
+  CHECK(fits(t, config()));
+  CHECK_NOTHROW(check_fits(t, config(), "policy", "shorten it"));
+  CHECK_FALSE(fits(longer, config()));
+  CHECK_THROWS_WITH_AS(check_fits(longer, config(), "policy", "shorten it"),
+                       "file: record 3: prompt and response have 9 tokens, more than the policy's context of 8", Error);
+}
+TEST_CASE("null is absence in every field that is optional, and its words tell it from a missing one") {
+  const std::map<std::string, std::string> nulls{
+      {"logprobs", "null"}, {"ref_logprobs", "null"}, {"rewards", "null"}, {"reward", "null"}, {"policy", "null"},
+      {"dtype", "null"},    {"arith", "null"},        {"temperature", "null"}, {"top_k", "null"}, {"top_p", "null"},
+      {"finish", "null"}};
+  const Trajectory t = read(nulls);
+  CHECK((t.logprobs.empty() && t.ref_logprobs.empty() && t.token_rewards.empty() && !t.reward && t.policy.empty()));
+  CHECK((t.dtype == "f32" && t.arithmetic == kArithmetic && t.temperature == 1 && t.stopped && !t.truncated_sampling));
+  const auto words = [](const Trajectory& of) {
+    try {
+      refuse_absent(of, "reward", "", "score it");
+    } catch (const MissingField& e) {
+      return std::string(e.what());
+    }
+  };
+  CHECK(words(t) == "file: record 3: field \"reward\" is null");
+  CHECK(words(read({{"reward", ""}})) == "file: record 3: field \"reward\" is missing");
+  CHECK(refusal({{"id", "null"}}) == "file: record 3: field \"id\" is null");
+  CHECK(refusal({{"prompt_ids", "null"}}) == "file: record 3: field \"prompt_ids\" is null");
+}
+TEST_CASE("an id may be an integer, which is the text of it") {
+  CHECK(read({{"id", "12"}}).id == "12");
+  CHECK(read({{"id", "98765432109876543210"}}).id == "98765432109876543210");
+  CHECK(refusal({{"id", "1.5"}}) == "file: record 3: field \"id\" has to be a text or an integer, not 1.5");
 }
 TEST_CASE("lists of another length than the response's are refused") {
   for (const std::string key : {"logprobs", "ref_logprobs", "rewards"}) {

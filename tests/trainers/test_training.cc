@@ -105,7 +105,12 @@ TEST_CASE("an id that is there twice is refused with the second record's number"
   CHECK_NOTHROW(unique_ids(records({R"({"a":1})", R"({"id":"0"})"})));
 }
 
-TEST_CASE("an id that is no text is refused") { CHECK_THROWS_AS(unique_ids(records({R"({"id":7})"})), Error); }
+TEST_CASE("an id that is neither text nor integer is refused, an integer is the text of it, null is none") {
+  CHECK_THROWS_AS(unique_ids(records({R"({"id":7.5})"})), Error);
+  CHECK_THROWS_AS(unique_ids(records({R"({"id":7})", R"({"id":"7"})"})), Error);
+  CHECK(unique_ids(records({R"({"id":7})", R"({"id":null})", R"({"id":"x"})"})) ==
+        std::vector<std::string>{"7", "1", "x"});
+}
 
 TEST_CASE("a folder's digest depends on weights, ending token and generation settings") {
   const std::string before = folder_digest(tiny_model(HeadKind::kLanguage, 1));

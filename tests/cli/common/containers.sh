@@ -281,7 +281,7 @@ folders() {
   echo '{}' > model/config.json
   expect_status 66 peek folder
   expect_stderr '^peek: error: folder: is a folder, not a file$'
-  expect_stderr '^peek: hint: name the files in it$'
+  expect_stderr '^peek: hint: give the files in it: .*/\*$'
   expect_status 66 peek model
   expect_stderr "^peek: hint: a model's folder goes to an option such as --policy"
 }

@@ -128,7 +128,11 @@ short_list() { jq -c '.logprobs = .logprobs[1:]' a.jsonl | refused 'field "logpr
 short_reference() { jq -c '.ref_logprobs = .ref_logprobs[1:]' a.jsonl | refused 'field "ref_logprobs" has 1 numbers'; }
 not_a_number() { sed 's/\[-1,/[NaN,/' a.jsonl | refused ''; }
 beyond_float() { sed 's/\[-1,/[-1e39,/' a.jsonl | refused 'field "logprobs"'; }
-null_reference() { jq -c '.ref_logprobs = null' a.jsonl | refused 'field "ref_logprobs"'; }
+null_logprobs() { jq -c '.logprobs = null' a.jsonl | refused 'field "logprobs" is null'; }
+null_reference() {
+  jq -c '.ref_logprobs = null' a.jsonl | kl-report --json > null.json
+  jq -c 'del(.ref_logprobs)' a.jsonl | kl-report --json | expect_same - null.json
+}
 twice() {
   cat a.jsonl a.jsonl > twice.jsonl
   expect_status 65 kl-report twice.jsonl
@@ -199,7 +203,8 @@ ok "fewer log-probs than tokens: refused" short_list
 ok "fewer reference log-probs than tokens: refused" short_reference
 ok "NaN: refused" not_a_number
 ok "a log-prob beyond float: refused" beyond_float
-ok "reference log-probs of null: refused" null_reference
+ok "log-probs of null: refused" null_logprobs
+ok "reference log-probs of null are none" null_reference
 ok "an id twice in a file: refused; in two files it may be" twice
 ok "a ratio beyond exp is infinite, its error unknown" beyond_exp
 ok "a missing file is no input" no_file

@@ -49,7 +49,9 @@ ok "its dtype is another" bad 'was sampled in dtype bf16' '.dtype = "bf16"'
 ok "its arithmetic is another" bad '.*arithmetic 99' '.arith = 99'
 no_reward() { bad 'field "reward" is missing' 'del(.reward)'; hint 'score --reward-model'; }
 ok "its reward is missing" no_reward
-ok "its reward is null" bad 'field "reward"' '.reward = null'
+ok "its reward is null" bad 'field "reward" is null' '.reward = null'
+ok "its logprobs are null" bad 'field "logprobs" is null' '.logprobs = null'
+ok "its ref_logprobs are null" bad 'field "ref_logprobs" is null' '.ref_logprobs = null'
 ok "its reward is text" bad 'field "reward"' '.reward = "1"'
 no_ref() { bad 'field "ref_logprobs" is missing' 'del(.ref_logprobs)'; hint '--kl-beta 0'; }
 ok "its ref_logprobs are missing" no_ref
@@ -58,7 +60,8 @@ ok "its logprobs are missing" bad 'field "logprobs" is missing' 'del(.logprobs)'
 ok "its ref_logprobs are of another length" bad 'field "ref_logprobs" has 1 numbers for' '.ref_logprobs = [-1]'
 ok "its rewards are of another length" bad 'field "rewards" has 2 numbers for' '.rewards = [0, 1]'
 ok "a token is beyond the vocabulary" bad 'field "response_ids" holds token 300' '.response_ids[0] = 300'
-ok "it is longer than the context" bad 'prompt and response have .* context of 64' '.prompt_ids = [range(64) | 5]'
+long() { bad 'prompt and response have .* context of 64' '.prompt_ids = [range(64) | 5]'; hint 'leave such records out'; }
+ok "it is longer than the context" long
 ok "its response is empty" bad 'field "response_ids" has no token' '.response_ids = []'
 ok "its id is missing" bad 'field "id" is missing' 'del(.id)'
 twice() { bad 'has the id "film/1" of another record .*record 2' '.id = "film/1"'; }

@@ -21,7 +21,11 @@ metrics_in_input() {
 no_rejected() { echo '{"prompt":"a","chosen":"b"}' | refused 'error: stdin: record 1: field "rejected" is missing'; }
 no_chosen() { echo '{"prompt":"a","rejected":"b"}' | refused 'record 1: field "chosen" is missing'; }
 wrong_type() { printf '{"prompt":"a","chosen":"b","rejected":"c"}\n{"prompt":"a","chosen":1,"rejected":"c"}\n' | refused 'record 2: field "chosen"'; }
-null_prompt() { echo '{"prompt":null,"chosen":"b","rejected":"c"}' | refused 'record 1: field "prompt"'; }
+null_answer() {
+  echo '{"prompt":"a","chosen":null,"rejected":"c"}' | refused 'record 1: field "chosen" is null'
+  expect_stderr 'hint: .*select\(.chosen != null\)'
+}
+null_ranking_prompt() { echo '{"prompt":null,"responses":["b","c"]}' | refused 'record 1: field "prompt" is null'; }
 margin_text() { echo '{"prompt":"a","chosen":"b","rejected":"c","margin":"much"}' | refused 'record 1: field "margin"'; }
 not_a_number() { echo '{"prompt":"a","chosen":"b","rejected":"c","margin":NaN}' | refused 'record 1'; }
 huge_margin() { echo '{"prompt":"a","chosen":"b","rejected":"c","margin":1e300}' | refused 'record 1: field "margin"'; }
@@ -86,7 +90,8 @@ divergence_is_told() {
 ok "a pair without its rejected answer" no_rejected
 ok "a pair without its chosen answer" no_chosen
 ok "an answer of another type" wrong_type
-ok "null is no prompt" null_prompt
+ok "an answer that is null" null_answer
+ok "a ranking whose prompt is null" null_ranking_prompt
 ok "a margin that is text" margin_text
 ok "NaN is no JSON" not_a_number
 ok "a margin beyond float32" huge_margin

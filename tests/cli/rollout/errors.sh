@@ -10,11 +10,13 @@ bad() {
 }
 ok "a prompt is missing" bad 'field "prompt" is missing' '{"id":"x"}'
 ok "a prompt is a number" bad 'field "prompt" .*(text|string)' '{"prompt":7}'
-ok "a prompt is null" bad 'field "prompt" .*(text|string)' '{"prompt":null}'
+null() { bad 'field "prompt" is null' '{"prompt":null}'; expect_stderr "hint: .*select\(.prompt != null\)"; }
+ok "a prompt is null" null
 ok "a prompt is empty" bad 'prompt is empty' '{"prompt":""}'
 long_prompt() {
   bad 'prompt has [0-9]+ tokens, which leaves no room in the context of 64' \
     "{\"prompt\":\"$(printf 'zq%.0s' $(seq 40))\"}"
+  expect_stderr '^rollout: hint: .*--too-long skip'
 }
 ok "a prompt is too long for the context" long_prompt
 too_few_in_flight() {
@@ -30,7 +32,22 @@ ok "a record is not JSON" bad '.*' '{"prompt":"x"'
 ok "a record is no object" bad '.*object' '["prompt"]'
 ok "a field is NaN" bad '.*' '{"prompt":"x","own":NaN}'
 ok "a field is there twice" bad '.*prompt' '{"prompt":"x","prompt":"y"}'
-ok "an id is a number" bad 'field "id" .*(text|string)' '{"id":5,"prompt":"x"}'
+for id in 5.0 1e3 true '[1]' '{}'; do
+  id_of_other_type() { bad 'field "id" has to be a text or an integer' "{\"id\":$id,\"prompt\":\"x\"}"; }
+  ok "an id is $id" id_of_other_type
+done
+id_hint() {
+  printf '{"id":1.5,"prompt":"x"}\n' > bad.jsonl
+  refused 65 'record 1: field "id" has to be' rollout --policy "$p0" bad.jsonl
+  eval "$(sed -n "s/.*hint: make it a text: //p" err)" < bad.jsonl | rollout -q --policy "$p0" --max-tokens 2 > x
+  holds x 'map(.id) == ["1.5/0"]'
+}
+ok "and the line of jq in the hint makes it a text" id_hint
+integer_twice() {
+  printf '{"id":12,"prompt":"x"}\n{"id":"12","prompt":"y"}\n' > twice.jsonl
+  refused 65 'twice.jsonl: record 2: the id "12" was there before' rollout --policy "$p0" twice.jsonl
+}
+ok "an integer and its text are the same id" integer_twice
 id_twice() {
   printf '{"id":"a","prompt":"x"}\n{"id":"b","prompt":"x"}\n{"id":"a","prompt":"y"}\n' > twice.jsonl
   refused 65 'twice.jsonl: record 3: the id "a" was there before' rollout --policy "$p0" twice.jsonl

@@ -27,6 +27,18 @@ ok "the prompt's own id is replaced by the sample's, once" holds three.jsonl \
   '.[0].id == "a/0" and ([.[0] | to_entries[] | select(.key == "id")] | length == 1)'
 ok "samples of a prompt differ" holds three.jsonl '(map(.response) | unique | length) > 4'
 
+integers() {
+  printf '%s\n' '{"id":12,"prompt":"the film was"}' '{"id":-0,"prompt":"the plot was"}' \
+    '{"id":123456789012345678901234567890,"prompt":"the song was"}' '{"id":null,"prompt":"the cast was"}' > numbers.jsonl
+  roll -n 2 numbers.jsonl > numbers.out
+  [ "$(jq -r .group numbers.out | uniq | tr '\n' ' ')" = "12 -0 123456789012345678901234567890 3 " ]
+  [ "$(jq -r .id numbers.out | tr '\n' ' ')" = \
+    "12/0 12/1 -0/0 -0/1 123456789012345678901234567890/0 123456789012345678901234567890/1 3/0 3/1 " ]
+  printf '{"id":"12","prompt":"the film was"}\n' | roll -n 2 > text.out  # the same random numbers
+  head -n 2 numbers.out | expect_same - text.out
+}
+ok "an integer id is the text of it, of any size; null is none" integers
+
 number_over_files() {
   printf '{"prompt":"the plot was"}\n' > first.jsonl
   roll first.jsonl named.jsonl > both.jsonl

@@ -15,7 +15,7 @@ ok "tokens are text" bad 'field "response_ids"' '.response_ids = "x"'
 ok "there are no response tokens" bad 'field "response_ids" has no token' '.response_ids = [] | .logprobs = []'
 ok "prompt_ids are missing" bad 'field "prompt_ids" is missing' 'del(.prompt_ids)'
 ok "the id is missing" bad 'field "id" is missing' 'del(.id)'
-ok "it is longer than the context" bad 'prompt and response have 7[0-9] tokens, more than the model.s context of 64' \
+ok "it is longer than the context" bad 'prompt and response have 7[0-9] tokens, more than the reward model.s context of 64' \
   '.response_ids = [range(70) | 5] | del(.logprobs)'
 ok "the log-probs are of another number of tokens" bad 'field "logprobs" has 1 numbers for' '.logprobs = [-1]'
 ok "the temperature is negative" bad 'field "temperature" is negative' '.temperature = -1'
@@ -23,13 +23,15 @@ ok "the temperature is too near to 0" bad 'field "temperature" is below 0.001' '
 ok "the tokenizer is another and the text missing" bad 'field "response" is missing' \
   '.tokenizer = "00" | del(.response)'
 ok "the tokenizer is another and the text too long" bad \
-  'prompt and response have [0-9]+ tokens of the reward model, more than its context of 64' \
+  'prompt and response have [0-9]+ tokens, more than the reward model.s context of 64' \
   '.tokenizer = "00" | .response = "zq" * 60'
 ok "the tokenizer is another and there is no text" bad 'field "response" has no token for the reward model' \
   '.tokenizer = "00" | .response = "" | .finish = "length"'
 ok "it is neither trajectory nor pair" bad 'is neither a trajectory' '{"id": "x", "text": "y"}'
-alien_reference() { refused 65 'record 1: was tokenised by another tokenizer .* than the reference' score --ref \
-  "$TINY/alien" "$s"; }
+alien_reference() {
+  refused 65 'record 1: was tokenised by another tokenizer .* than the reference' score --ref "$TINY/alien" "$s"
+  expect_stderr '^score: hint: .*--ref a model with the policy.s tokenizer.*--reward-model may have another'
+}
 ok "the reference has another tokenizer" alien_reference
 pair_without_model() {
   refused 65 'record 1: is a preference pair, which needs --reward-model' score --ref "$TINY/base" "$TINY/pairs.jsonl"
@@ -39,7 +41,7 @@ long_pair() {
   jq -cn '{prompt: "x", chosen: ([range(90)] | map("zq") | join("")), rejected: "y"}' > long.jsonl
   refused 65 'record 1: prompt and answer have [0-9]+ tokens, more than the model.s context of 64' \
     score --reward-model "$rm" long.jsonl
-  if grep 'too-long' err; then echo "the hint names an option that score has not"; return 1; fi
+  expect_stderr '^score: hint: .*--too-long skip'
 }
 ok "a pair is longer than the context" long_pair
 half_a_pair() {

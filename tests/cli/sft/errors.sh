@@ -12,13 +12,17 @@ neither_field() { echo '{"a":1}' | refused 65 'error: stdin: record 1: has to ha
 both_fields() { echo '{"text":"a","prompt":"b","completion":"c"}' | refused 65 'record 1: has to have either'; }
 no_prompt() { echo '{"completion":"a"}' | refused 65 'record 1: field "prompt" is missing'; }
 wrong_type() { printf '{"text":"ab"}\n{"text":7}\n' | refused 65 'record 2: field "text"'; }
-null_text() { echo '{"text":null}' | refused 65 'record 1: field "text"'; }
+null_text() {
+  echo '{"text":null}' | refused 65 'record 1: field "text" is null'
+  echo '{"prompt":"a","completion":null}' | refused 65 'record 1: field "completion" is null'
+  expect_stderr 'hint: .*select\(.completion != null\)'
+}
 not_a_number() { echo '{"text":"ab","x":NaN}' | refused 65 'record 1'; }
 not_json() { echo '{hello}' | refused 65 'record 1'; echo 'hello' | refused 65 'stdin: is plain text'; }
 empty_input() { : | refused 65 'stdin'; }
 bad_utf8() { printf '{"text":"a\377b"}\n' | refused 65 'record 1'; }
 id_twice() { printf '{"id":"x","text":"ab"}\n{"id":"x","text":"cd"}\n' | refused 65 'stdin: record 2: the id "x" was there before'; }
-id_number() { echo '{"id":7,"text":"ab"}' | refused 65 'record 1: field "id"'; }
+id_number() { echo '{"id":7.5,"text":"ab"}' | refused 65 'record 1: field "id" has to be a text or an integer'; }
 nothing_to_predict() { echo '{"text":""}' | refused 65 'the input: holds no token to predict'; }
 
 bad_held_out() {
@@ -117,7 +121,7 @@ ok "what is no JSON" not_json
 ok "an empty input" empty_input
 ok "text that is not UTF-8" bad_utf8
 ok "an id that is there twice" id_twice
-ok "an id that is a number" id_number
+ok "an id that is a number, but no integer" id_number
 ok "input without a token to predict" nothing_to_predict
 ok "held-out records are checked, and have to be there" bad_held_out
 ok "an input that is missing" no_such_input
