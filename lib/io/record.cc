@@ -66,6 +66,21 @@ std::string explain(simdjson::error_code error, std::string_view line) {
   }
 }
 
+// Whether a text has the escape of a surrogate without its other half, which Python's json module writes.
+bool has_half_pair(std::string_view line) {
+  const auto surrogate = [&](std::size_t at, std::string_view second_digits) {
+    return at + 3 < line.size() && line[at] == '\\' && line[at + 1] == 'u' && (line[at + 2] | 0x20) == 'd' &&
+           second_digits.find(line[at + 3]) != std::string_view::npos;
+  };
+  for (std::size_t at = line.find('\\'); at < line.size(); at = line.find('\\', at)) {
+    if (surrogate(at, "cdefCDEF")) return true;
+    const bool first = surrogate(at, "89abAB");
+    if (first && !surrogate(at + 6, "cdefCDEF")) return true;
+    at += first ? 12 : 2;
+  }
+  return false;
+}
+
 std::string unescape(std::string_view quoted) {
   if (quoted.find('\\') == std::string_view::npos) return std::string(quoted.substr(1, quoted.size() - 2));
   std::string_view text;
@@ -184,6 +199,10 @@ Record Record::parse(std::string_view line, std::string where) {
   const bool object = record.take_apart(line, doubtful);
   if (doubtful || !object) {
     const ParseResult parsed = parsed_json(line);
+    if (parsed.error == simdjson::STRING_ERROR && has_half_pair(line)) {
+      bad_input(record.where_ + ": the line is not valid JSON: a text has half a surrogate pair, such as \\ud83d alone",
+                "docs/data.md has a line that puts U+FFFD in place of such halves");
+    }
     if (parsed.error != simdjson::SUCCESS) bad_input(record.where_ + ": the line " + explain(parsed.error, line));
     if (!object) bad_input(record.where_ + ": the line is not a JSON object");
   }

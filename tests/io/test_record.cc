@@ -279,8 +279,10 @@ TEST_CASE("a line that is not one whole JSON object is refused with its cause") 
   CHECK(refusal("{\"a\":\"NaN\",}") == at + "is not valid JSON");
   CHECK(refusal("{\"a\":01}") == at + "is not valid JSON: a number is malformed");
   CHECK(refusal("{\"a\":\"\xff\"}") == at + "is not valid UTF-8");
-  CHECK(refusal("{\"a\":\"\\ud800\"}") == at + "is not valid JSON: a text has a bad escape");
-  CHECK(refusal("{\"a\":\"\\udc00\"}") == at + "is not valid JSON: a text has a bad escape");
+  const std::string half = at + "is not valid JSON: a text has half a surrogate pair, such as \\ud83d alone";
+  for (const char* text : {"\\ud800", "\\uDC00", "\\ud83d\\ud83d\\ude00", "\\ud83d\\ude00\\ude00", "\\\\\\ud83d \\ude00"})
+    CHECK(refusal(std::string("{\"a\":\"") + text + "\"}") == half);
+  CHECK(refusal("{\"a\":\"\\\\ud83d \\x\"}") == at + "is not valid JSON: a text has a bad escape");
 }
 
 TEST_CASE("NUL is refused raw and read when escaped") {
