@@ -160,17 +160,34 @@ jinja::Rendered ChatTemplate::render(const Dialogue& dialogue, std::size_t count
   }
 }
 
+// What the template writes before message `count`'s content, whatever that is; "" where it has no text.
+std::string ChatTemplate::before_content(const Dialogue& dialogue, std::size_t count) const {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root, content;
+  const std::string& json = dialogue.messages[count].json;
+  if (parse_json(parser, json, root) || root["content"].get(content) || !content.is_string()) return "";
+  const auto said = [&](const char* text) {
+    Dialogue other = dialogue;
+    other.messages[count].json = with_member(json, "content", text);
+    return render(other, count + 1, false).text;
+  };
+  const std::string one = said(R"("0")");
+  return one.substr(0, common_start(one, said(R"("1")")));
+}
+
 std::pair<std::string, std::string> ChatTemplate::prompt_and_answer(const Dialogue& dialogue, std::size_t count,
                                                                     const std::vector<std::string>& ends) const {
   const std::string prompt = render(dialogue, count, true).text;
   const std::string whole = render(dialogue, dialogue.messages.size(), false).text;
-  if (!whole.starts_with(prompt)) {
+  std::string start = whole.starts_with(prompt) ? prompt : before_content(dialogue, count);
+  if (start.empty() || !whole.starts_with(start)) {
     const std::size_t same = common_start(whole, prompt);
     throw std::runtime_error("has an answer that doesn't go on from its prompt: the chat_template ends the prompt in " +
                              json_quote(prompt.substr(same)) + ", and has " + json_quote(whole.substr(same, 20)) +
                              " there once it is answered");
   }
-  return {prompt, up_to_end(whole.substr(prompt.size()), ends)};
+  std::string answer = up_to_end(whole.substr(start.size()), ends);
+  return {std::move(start), std::move(answer)};
 }
 
 ChatAnswers ChatTemplate::answers(const Dialogue& dialogue, bool all, const std::vector<std::string>& ends) const {

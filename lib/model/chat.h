@@ -51,7 +51,8 @@ class ChatTemplate {
   jinja::Rendered render(const Dialogue& dialogue, std::size_t count, bool answer) const;
 
   // The first `count` messages up to where the answer begins, and the others behind it, up to the last of the texts `ends`
-  // in them, or all where none is there. An error where the template doesn't go on from the former.
+  // in them, or all where none is there. Where an answered turn begins otherwise than one that is to be answered (without
+  // its <think>), the prompt is what stands before the answer's content; an error where that can't be told.
   std::pair<std::string, std::string> prompt_and_answer(const Dialogue& dialogue, std::size_t count,
                                                         const std::vector<std::string>& ends) const;
 
@@ -65,6 +66,7 @@ class ChatTemplate {
   bool knows(const std::string& variable) const;
 
  private:
+  std::string before_content(const Dialogue& dialogue, std::size_t count) const;
   std::string with_plain_content(const ChatMessage& message) const;
   const jinja::Template& chosen(const Dialogue& dialogue) const;
 

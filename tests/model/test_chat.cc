@@ -224,9 +224,17 @@ TEST_CASE("an answer is what stands behind its prompt in the whole dialogue, up 
   CHECK(answer("alpaca", " A1 ") == "A1</s>");
   CHECK(named("chatml").prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", "A"}}), 1, {}).second == "A<|im_end|>\n");
   const ChatTemplate thinks = of(kTurnByTurn + "{% if add_generation_prompt %}[assistant]<think>{% endif %}");
-  CHECK(message_of([&] { thinks.prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", "A"}}), 1, {}); }) ==
-        "has an answer that doesn't go on from its prompt: the chat_template ends the prompt in \"<think>\", and has "
-        "\"A\" there once it is answered");
+  const auto split = [](const ChatTemplate& chat, const std::string& content) {
+    return chat.prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", content}}), 1, {});
+  };
+  CHECK(split(thinks, "<A") == std::pair<std::string, std::string>("[user]Q[assistant]", "<A"));
+  CHECK(said(thinks, {{"user", "Q"}, {"assistant", "A"}, {"user", "R"}, {"assistant", "B"}}, true) ==
+        std::vector<std::string>{"A", "B"});
+  const ChatTemplate counts = of("{% for m in messages %}[{{ m.role }} {{ m.content|length }}]{{ m.content }}{% endfor %}"
+                                 "{% if add_generation_prompt %}[assistant]{% endif %}");
+  CHECK(message_of([&] { split(counts, "AB"); }) ==
+        "has an answer that doesn't go on from its prompt: the chat_template ends the prompt in \"]\", and has "
+        "\" 2]AB\" there once it is answered");
 }
 
 TEST_CASE("all that the assistant says is found by what each message adds") {
