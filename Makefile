@@ -134,7 +134,7 @@ $(build)/man/%.1: $(build)/bin/%
 
 # One test program a folder of tests/.
 define test_rule
-$(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc)) $(build)/tests/harness/main.o $(library)
+$(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc tests/harness/*.cc)) $(library)
 	$$(say) LINK test-$(1)
 	$$(Q)$$(CXX) $$(all_flags) $$^ $$(libraries) -Wl,-rpath,'$$$$ORIGIN' -o $$@
 endef
@@ -177,7 +177,7 @@ tsan: deps  ## the whole suite under the thread sanitizer
 # Fuzzers are built by clang, whose libFuzzer drives them, from the folders that read what others wrote.
 unfuzzed  := $(patsubst %,lib/model/%.cc,transformer transformer_attention gradients ops head generate folder \
   stored_weights parameters sample)
-fuzzed    := $(filter-out $(unfuzzed),$(filter lib/base/% lib/io/% lib/model/%,$(plain)))
+fuzzed    := $(filter-out $(unfuzzed),$(filter lib/base/% lib/io/% lib/text/% lib/model/%,$(plain)))
 fuzz_objs := $(patsubst %.cc,$(build)/%.o,$(fuzzed) $(filter-out tests/fuzz/test_%.cc,$(wildcard tests/fuzz/*.cc)))
 sanitize_clang := -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all
 fuzz_make  = $(MAKE) --no-print-directory CXX=clang++ \
@@ -198,17 +198,17 @@ fuzz: deps  ## look for inputs that break a promise, TIME seconds for each fuzze
 check-faults: deps  ## every fault in every call, kill -9 in loops of 200 (half an hour)
 	@$(MAKE) --no-print-directory $(jobs) all
 	@for area in faults resume stop ranks shards; do \
-	  NUDGE_CHECK_FAULTS=1 sh tests/cli/run.sh $(build) "$$area/*" || exit 1; done
+	  NUDGE_CHECK_FAULTS=1 sh tests/tools/run.sh $(build) "$$area/*" || exit 1; done
 
 check-slurm: deps  ## docs/cluster on a private Slurm: preemption, time limits, lost nodes (minutes)
 	@sh tests/deps.sh slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 	@$(MAKE) --no-print-directory $(jobs) all
-	@NUDGE_CHECK_SLURM=1 sh tests/cli/run.sh $(build) 'slurm/*'
+	@NUDGE_CHECK_SLURM=1 sh tests/tools/run.sh $(build) 'slurm/*'
 
 check-old-cpu: deps  ## as an emulated Haswell the same bits, as a Nehalem a refusal (half an hour)
 	@sh tests/deps.sh qemu-user
 	@$(MAKE) --no-print-directory $(jobs) all $(build)/test-law
-	@NUDGE_CHECK_OLD_CPU=1 sh tests/cli/run.sh $(build) 'old_cpu/*'
+	@NUDGE_CHECK_OLD_CPU=1 sh tests/tools/run.sh $(build) 'old_cpu/*'
 
 soak: deps  ## 200 iterations of PPO, and again with 20 cuts: no growth, the same bytes (a quarter of an hour)
 	@$(MAKE) --no-print-directory $(jobs) all

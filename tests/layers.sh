@@ -1,6 +1,7 @@
 #!/bin/sh
 # A file includes its own folder or a lower floor. Floors, bottom to top:
-#   lib/base | lib/kernels lib/io lib/cli (strangers) | lib/model | lib/train | tools
+#   lib/base | lib/kernels lib/io lib/cli (strangers) | lib/text | lib/model | lib/rl | lib/report lib/label (strangers)
+#   | lib/run | tools
 set -eu
 status=0
 allowed() {  # the folders that a folder may include
@@ -9,9 +10,13 @@ allowed() {  # the folders that a folder may include
     lib/kernels) echo lib/base lib/kernels ;;
     lib/io) echo lib/base lib/io ;;
     lib/cli) echo lib/base lib/cli ;;
-    lib/model) echo lib/base lib/kernels lib/io lib/cli lib/model ;;
-    lib/train) echo lib/base lib/kernels lib/io lib/cli lib/model lib/train ;;
-    tools) echo lib/base lib/kernels lib/io lib/cli lib/model lib/train ;;
+    lib/text) echo lib/base lib/kernels lib/io lib/text ;;
+    lib/model) echo lib/base lib/kernels lib/io lib/text lib/model ;;
+    lib/rl) echo lib/base lib/kernels lib/io lib/text lib/model lib/rl ;;
+    lib/report) echo lib/base lib/kernels lib/io lib/text lib/model lib/rl lib/report ;;
+    lib/label) echo lib/base lib/kernels lib/io lib/text lib/model lib/rl lib/label ;;
+    lib/run | tools)
+      echo lib/base lib/kernels lib/io lib/cli lib/text lib/model lib/rl lib/report lib/label lib/run ;;
     *) echo ;;
   esac
 }

@@ -31,6 +31,6 @@ for t in "$build"/test-*; do
 done
 [ ! -x "$build/test-law" ] || run "test-law in bf16" env NUDGE_TEST_DTYPE=bf16 "$build/test-law"
 [ $found = 1 ] || { echo "no test programs in $build"; exit 1; }
-[ ! -e tests/cli/run.sh ] || run programs sh tests/cli/run.sh "$build"
+[ ! -e tests/tools/run.sh ] || run programs sh tests/tools/run.sh "$build"
 awk "/$count/"' { p += $1; f += $3; s += $5 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' "$log"
 exit $status

@@ -7,11 +7,11 @@
 
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
-#include "lib/train/kl_evaluation.h"
-#include "lib/train/report_html.h"
-#include "lib/train/report_json.h"
-#include "lib/train/report_text.h"
-#include "lib/train/streams.h"
+#include "lib/report/kl_evaluation.h"
+#include "lib/report/report_html.h"
+#include "lib/report/report_json.h"
+#include "lib/report/report_text.h"
+#include "lib/run/streams.h"
 
 using namespace nudge;
 
@@ -70,6 +70,11 @@ void evaluate(Tool& tool, const StreamOptions& streams, const ReportPolicies& po
   RecordReader in(streams.files, reading);
   Progress progress = tool.progress("responses");
   RecordEvaluator evaluator(policies, [&](const Record& r) { out.write(r), progress.update(out.records()); });
+  const auto is_kept = [&](const Record& record) {
+    if (!kept.take([&](const Record& there) { return evaluator.remade(record, there); })) return false;
+    evaluator.skip(record);
+    return true;
+  };
   save_on_stop(out, streams.output, [&] {
     const auto next = [&](Record& record) {
       if (!in.ready()) evaluator.finish(), out.pass_on();
@@ -79,7 +84,7 @@ void evaluate(Tool& tool, const StreamOptions& streams, const ReportPolicies& po
     for (std::int64_t number = 0; next(record); ++number) {
       heed_stop();
       out.keep_up();
-      if (!streams.shard.takes(number) || evaluator.is_kept(record, kept)) continue;
+      if (!streams.shard.takes(number) || is_kept(record)) continue;
       evaluator.add(std::move(record));
     }
     kept.end();

@@ -7,8 +7,8 @@
 #include "lib/cli/signals.h"
 #include "lib/cli/terminal.h"
 #include "lib/io/files.h"
-#include "lib/train/label_session.h"
-#include "lib/train/streams.h"
+#include "lib/label/label_session.h"
+#include "lib/run/streams.h"
 
 using namespace nudge;
 

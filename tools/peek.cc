@@ -11,7 +11,7 @@
 #include "lib/io/stream.h"
 #include "lib/io/summary.h"
 #include "lib/io/verify.h"
-#include "lib/model/tokenizer.h"
+#include "lib/text/tokenizer.h"
 
 using namespace nudge;
 

@@ -5,9 +5,9 @@
 #include "lib/base/comm.h"
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
-#include "lib/train/ppo_run.h"
-#include "lib/train/streams.h"
-#include "lib/train/training.h"
+#include "lib/run/ppo_run.h"
+#include "lib/run/streams.h"
+#include "lib/run/training.h"
 
 using namespace nudge;
 

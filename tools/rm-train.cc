@@ -1,10 +1,10 @@
 // Trains a reward model on preferences.
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
-#include "lib/train/chat_flags.h"
-#include "lib/train/rm_run.h"
-#include "lib/train/run_folder.h"
-#include "lib/train/streams.h"
+#include "lib/run/chat_flags.h"
+#include "lib/run/rm_run.h"
+#include "lib/run/run_folder.h"
+#include "lib/run/streams.h"
 
 using namespace nudge;
 

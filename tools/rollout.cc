@@ -1,11 +1,11 @@
 // Samples answers to prompts: trajectories with their tokens and log-probs.
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
-#include "lib/train/chat_flags.h"
-#include "lib/train/rollout.h"
-#include "lib/train/run_folder.h"
-#include "lib/train/streams.h"
-#include "lib/train/training.h"
+#include "lib/run/chat_flags.h"
+#include "lib/run/rollout.h"
+#include "lib/run/run_folder.h"
+#include "lib/run/streams.h"
+#include "lib/run/training.h"
 
 using namespace nudge;
 

@@ -3,12 +3,12 @@
 
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
-#include "lib/train/calibration.h"
-#include "lib/train/chat_flags.h"
-#include "lib/train/run_folder.h"
-#include "lib/train/scoring.h"
-#include "lib/train/streams.h"
-#include "lib/train/training.h"
+#include "lib/report/calibration.h"
+#include "lib/run/chat_flags.h"
+#include "lib/run/run_folder.h"
+#include "lib/run/scoring.h"
+#include "lib/run/streams.h"
+#include "lib/run/training.h"
 
 using namespace nudge;
 

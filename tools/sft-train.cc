@@ -1,11 +1,11 @@
 // Supervised fine-tuning of a language model, or the training of a new one; without an epoch, a model written anew.
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
-#include "lib/train/chat_flags.h"
-#include "lib/train/new_model.h"
-#include "lib/train/run_folder.h"
-#include "lib/train/sft_run.h"
-#include "lib/train/streams.h"
+#include "lib/run/chat_flags.h"
+#include "lib/run/new_model.h"
+#include "lib/run/run_folder.h"
+#include "lib/run/sft_run.h"
+#include "lib/run/streams.h"
 
 using namespace nudge;
 

@@ -10,8 +10,8 @@
 
 #include "lib/base/error.h"
 #include "lib/io/json.h"
+#include "lib/io/json_reader.h"
 #include "lib/model/foreign_folder.h"
-#include "lib/model/json_reader.h"
 
 namespace nudge {
 namespace {

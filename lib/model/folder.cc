@@ -13,9 +13,9 @@
 #include "lib/base/profile.h"
 #include "lib/io/files.h"
 #include "lib/io/json.h"
+#include "lib/io/json_reader.h"
 #include "lib/io/safetensors.h"
 #include "lib/model/foreign_folder.h"
-#include "lib/model/json_reader.h"
 #include "lib/model/stored_weights.h"
 
 namespace nudge {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "lib/io/safetensors.h"
-#include "lib/model/tokenizer.h"
 #include "lib/model/transformer.h"
+#include "lib/text/tokenizer.h"
 
 namespace nudge {
 

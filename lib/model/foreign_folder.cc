@@ -8,7 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/io/files.h"
 #include "lib/io/json.h"
-#include "lib/model/json_reader.h"
+#include "lib/io/json_reader.h"
 
 namespace nudge {
 namespace {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "lib/base/buffer.h"
+#include "lib/base/dtype.h"
 #include "lib/kernels/kernels.h"
 #include "lib/model/config.h"
-#include "lib/base/dtype.h"
 
 namespace nudge {
 

@@ -19,7 +19,7 @@
 
 #include "lib/base/error.h"
 #include "lib/io/stream.h"
-#include "lib/train/trajectory.h"
+#include "lib/rl/trajectory.h"
 
 using namespace nudge;
 

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <optional>
 
-#include "lib/train/ppo.h"
+#include "lib/rl/ppo.h"
 #include "tests/bench/steps.h"
 
 using namespace nudge;

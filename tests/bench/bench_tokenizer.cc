@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "lib/base/error.h"
-#include "lib/model/bpe_trainer.h"
-#include "lib/model/tokenizer.h"
+#include "lib/text/bpe_trainer.h"
+#include "lib/text/tokenizer.h"
 
 using namespace nudge;
 

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "lib/base/rng.h"
-#include "lib/model/bpe_trainer.h"
 #include "lib/model/folder.h"
 #include "lib/model/generate.h"
-#include "lib/train/sft.h"
+#include "lib/rl/sft.h"
+#include "lib/text/bpe_trainer.h"
 #include "tests/bench/bench.h"
 
 namespace nudge::bench {

@@ -1,6 +1,6 @@
-"""Writes tests/model/chat_template_cases.jsonl: templates, and what transformers makes of them.
+"""Writes tests/text/chat_template_cases.jsonl: templates, and what transformers makes of them.
 
-Each line has a template and its text, or the words of its error. tests/model/test_jinja_table.cc reads them.
+Each line has a template and its text, or the words of its error. tests/text/test_jinja_table.cc reads them.
 usage: chat_template_cases.py FILE
 """
 import copy

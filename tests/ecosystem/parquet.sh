@@ -1,6 +1,6 @@
-# docs/data.md's lines that read Parquet, on Parquet that pyarrow writes of the samples in tests/cli/docs/data: its script
+# docs/data.md's lines that read Parquet, on Parquet that pyarrow writes of the samples in tests/tools/docs/data: its script
 # parquet2jsonl as it stands there, its line of DuckDB, and the programs that the records are for. For run.sh.
-samples=$ROOT/tests/cli/docs/data
+samples=$ROOT/tests/tools/docs/data
 mkdir lines blocks
 awk -v to=blocks -f "$samples/blocks.awk" "$ROOT/docs/data.md"
 inside=${scratch#"$python_root"}

@@ -36,7 +36,7 @@ export ROOT BIN PATH CASES
 # Models so small gain nothing from threads.
 OMP_NUM_THREADS=1
 export OMP_NUM_THREADS
-. "$ROOT/tests/cli/lib.sh"
+. "$ROOT/tests/tools/lib.sh"
 cp "$ROOT"/tests/ecosystem/*.py "$scratch"
 cd "$scratch"
 python() {  # SCRIPT ARGUMENT...

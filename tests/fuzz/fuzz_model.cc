@@ -3,9 +3,9 @@
 
 #include "lib/io/safetensors.h"
 #include "lib/model/config.h"
-#include "lib/model/jinja.h"
-#include "lib/model/tokenizer.h"
-#include "lib/model/unicode.h"
+#include "lib/text/jinja.h"
+#include "lib/text/tokenizer.h"
+#include "lib/text/unicode.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace nudge::fuzz {

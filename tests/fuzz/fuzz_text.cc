@@ -2,9 +2,9 @@
 #define DOCTEST_CONFIG_DISABLE  // the fixtures bring it, no test stands here
 #include <simdjson.h>
 
-#include "lib/model/pretokenize.h"
+#include "lib/text/pretokenize.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/model/characters_fixture.h"
+#include "tests/text/characters_fixture.h"
 
 namespace nudge::fuzz {
 namespace {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <exception>
 #include <string>
 
 #include "lib/base/dtype.h"
@@ -36,6 +37,17 @@ constexpr bool kMemoryCanBeLimited = false;
 constexpr bool kUnderThreadSanitizer = false;
 constexpr bool kMemoryCanBeLimited = true;
 #endif
+
+// The message of the error that f() throws, or "nothing thrown".
+template <class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "nothing thrown";
+}
 
 // A fresh folder for this test process, removed when it ends.
 const std::string& scratch_folder();

@@ -1,4 +1,4 @@
-// What is told by the first bytes of an input, and what stays a damaged one of ours. tests/cli/common/containers.sh
+// What is told by the first bytes of an input, and what stays a damaged one of ours. tests/tools/common/containers.sh
 // runs the commands on files that the programs of those formats made.
 #include "lib/io/foreign.h"
 

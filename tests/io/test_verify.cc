@@ -1,4 +1,4 @@
-// What verify_streams counts and finds; tests/cli/shards/verify.sh has more, on what programs write.
+// What verify_streams counts and finds; tests/tools/shards/verify.sh has more, on what programs write.
 #include "lib/io/verify.h"
 
 #include "tests/io/helpers.h"

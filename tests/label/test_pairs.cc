@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
-#include "lib/train/label.h"
+#include "lib/label/label.h"
 #include "tests/harness/harness.h"
 
 using namespace nudge;

@@ -6,7 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/cli/terminal.h"
-#include "lib/train/label_session.h"
+#include "lib/label/label_session.h"
 #include "tests/harness/harness.h"
 
 using namespace nudge;

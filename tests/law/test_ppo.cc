@@ -8,7 +8,7 @@
 #include <map>
 
 #include "lib/base/error.h"
-#include "lib/train/ppo.h"
+#include "lib/rl/ppo.h"
 #include "tests/law/shapes.h"
 #include "tests/law/world.h"
 

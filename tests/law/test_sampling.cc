@@ -2,7 +2,7 @@
 // the log-probs that were recorded, bit for bit.
 #include "tests/law/sampling.h"
 
-#include "lib/train/responses.h"
+#include "lib/rl/responses.h"
 #include "tests/law/shapes.h"
 
 using namespace nudge;

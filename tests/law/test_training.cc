@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "lib/train/reward_model.h"
-#include "lib/train/sft.h"
+#include "lib/rl/reward_model.h"
+#include "lib/rl/sft.h"
 #include "tests/law/shapes.h"
 #include "tests/law/world.h"
 

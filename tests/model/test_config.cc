@@ -4,7 +4,7 @@
 #include <map>
 
 #include "lib/base/error.h"
-#include "tests/model/tokenizer_fixture.h"
+#include "tests/text/tokenizer_fixture.h"
 
 using namespace nudge;
 using namespace nudge::test;

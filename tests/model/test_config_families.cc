@@ -3,7 +3,7 @@
 
 #include "lib/base/error.h"
 #include "lib/model/config.h"
-#include "tests/model/tokenizer_fixture.h"
+#include "tests/text/tokenizer_fixture.h"
 
 using namespace nudge;
 using namespace nudge::test;

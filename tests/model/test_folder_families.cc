@@ -11,7 +11,7 @@
 #include "tests/model/random_model.h"
 #include "tests/model/safetensors_text.h"
 #include "tests/model/tiny_model.h"
-#include "tests/model/tokenizer_fixture.h"
+#include "tests/text/tokenizer_fixture.h"
 
 using namespace nudge;
 using namespace nudge::test;

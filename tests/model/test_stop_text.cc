@@ -1,7 +1,7 @@
 // Stop texts with a tokenizer that decodes a list otherwise than its tail: Metaspace takes the first token's spaces.
 #include "lib/model/generate.h"
-#include "tests/model/characters_fixture.h"
 #include "tests/model/tiny_model.h"
+#include "tests/text/characters_fixture.h"
 
 using namespace nudge;
 using namespace nudge::test;

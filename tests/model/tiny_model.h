@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include "lib/model/bpe_trainer.h"
 #include "lib/model/folder.h"
+#include "lib/text/bpe_trainer.h"
 #include "tests/harness/harness.h"
 
 namespace nudge::test {

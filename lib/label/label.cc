@@ -1,0 +1,171 @@
+#include "lib/label/label.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/rl/minibatch.h"
+#include "lib/rl/record_kind.h"
+
+namespace nudge {
+namespace {
+
+// Keeps what a pair can need; log-probs and the like would be most of the memory.
+Record pared(const Record& trajectory, std::string_view figure) {
+  Record kept(trajectory.where());
+  for (const std::string_view key :
+       {"id", "prompt", "response", "prompt_ids", "response_ids", "tokenizer"}) {
+    if (trajectory.has(key)) kept.set_raw(key, std::string(trajectory.raw(key)));
+  }
+  if (!figure.empty() && !kept.has(figure) && trajectory.has(figure)) {
+    kept.set_raw(figure, std::string(trajectory.raw(figure)));
+  }
+  return kept;
+}
+
+std::string id_in_group(const AnswerGroup& group, std::size_t place) {
+  const std::string id = group.answers[place].name("id");
+  const std::string prefix = group.name + "/";
+  return id.rfind(prefix, 0) == 0 ? id.substr(prefix.size()) : id;
+}
+
+bool share_tokenizer(const Record& a, const Record& b) {
+  for (const char* key : {"prompt_ids", "response_ids"}) {
+    if (!a.has(key) || !b.has(key)) return false;
+  }
+  return a.find_text("tokenizer") == b.find_text("tokenizer") && a.ids("prompt_ids") == b.ids("prompt_ids");
+}
+
+// Id and group of an answer that has a prompt and a text.
+std::pair<std::string, std::string> checked_names(const Record& answer) {
+  std::pair<std::string, std::string> names{answer.name("id"), answer.name("group")};
+  if (!answer.has("prompt")) answer.fail_absent("prompt");
+  answer.text("response");
+  return names;
+}
+
+bool is_reward(const std::string& figure) {
+  const std::string_view word = "reward";
+  return figure.size() >= word.size() && figure.compare(figure.size() - word.size(), word.size(), word) == 0;
+}
+
+}  // namespace
+
+void AnswerGroups::add(const Record& trajectory, std::string_view figure) {
+  const auto [id, name] =
+      read_as(RecordKind::kTrajectory, "label", trajectory, [&] { return checked_names(trajectory); });
+  if (!figure.empty() && !trajectory.has(figure))  // now, while all fields are there to be named
+    trajectory.fail_absent(figure, advice_on_figure(trajectory, std::string(figure)));
+  const auto [seen, fresh] = where_.emplace(id, trajectory.where());
+  if (!fresh) {
+    bad_input(trajectory.where() + ": id \"" + id + "\" was there before, in " + seen->second,
+              "give each trajectory once");
+  }
+  const auto [place, is_new] = place_.emplace(name, groups_.size());
+  if (is_new) groups_.push_back({name, {}});
+  AnswerGroup& group = groups_[place->second];
+  if (!group.answers.empty() && group.answers[0].raw("prompt") != trajectory.raw("prompt")) {
+    bad_input(trajectory.where() + ": the prompt differs from that of " + group.answers[0].where() +
+                  ", of the same group \"" + name + "\"",
+              "give different prompts different ids");
+  }
+  group.answers.push_back(pared(trajectory, figure));
+  ++answers_;
+}
+
+std::deque<AnswerGroup>& AnswerGroups::sorted() {
+  for (AnswerGroup& group : groups_) {
+    std::sort(group.answers.begin(), group.answers.end(),
+              [](const Record& a, const Record& b) { return id_less(a.name("id"), b.name("id")); });
+  }
+  return groups_;
+}
+
+std::vector<AnswerPair> pairs_by_figure(std::span<const double> figures, Pairing pairing) {
+  std::vector<AnswerPair> pairs;
+  const auto consider = [&](std::size_t a, std::size_t b) {
+    // The difference of the decimal texts, rounded once: 0.7 - 0.2 is 0.5, what it is not between floats.
+    const auto margin = static_cast<float>(figures[a] - figures[b]);
+    if (margin > 0) pairs.push_back({a, b, margin});
+  };
+  if (figures.size() < 2) return pairs;
+  if (pairing == Pairing::kBestWorst) {
+    const auto best = std::max_element(figures.begin(), figures.end());
+    const auto worst = std::min_element(figures.begin(), figures.end());
+    consider(static_cast<std::size_t>(best - figures.begin()), static_cast<std::size_t>(worst - figures.begin()));
+    return pairs;
+  }
+  for (std::size_t a = 0; a < figures.size(); ++a) {
+    for (std::size_t b = a + 1; b < figures.size(); ++b) {
+      consider(a, b);
+      consider(b, a);
+    }
+  }
+  return pairs;
+}
+
+std::int64_t possible_pairs(std::size_t answers, Pairing pairing) {
+  const auto n = static_cast<std::int64_t>(answers);
+  if (n < 2) return 0;
+  return pairing == Pairing::kBestWorst ? 1 : n * (n - 1) / 2;
+}
+
+std::string pair_id(const AnswerGroup& group, std::size_t a, std::size_t b) {
+  return group.name + "/" + id_in_group(group, std::min(a, b)) + "-" + id_in_group(group, std::max(a, b));
+}
+
+bool same_response(const AnswerGroup& group, std::size_t a, std::size_t b) {
+  return group.answers[a].text("response") == group.answers[b].text("response");
+}
+
+Record preference_record(const AnswerGroup& group, std::size_t chosen, std::size_t rejected, std::string_view labeler) {
+  const Record &better = group.answers[chosen], &worse = group.answers[rejected];
+  Record record(better.where());
+  record.set_text("schema", "preference/1");
+  record.set_text("id", pair_id(group, chosen, rejected));
+  record.set_raw("prompt", std::string(better.raw("prompt")));
+  record.set_raw("chosen", std::string(better.raw("response")));
+  record.set_raw("rejected", std::string(worse.raw("response")));
+  record.set_text("labeler", labeler);
+  if (share_tokenizer(better, worse)) {
+    record.set_raw("prompt_ids", std::string(better.raw("prompt_ids")));
+    record.set_raw("chosen_ids", std::string(better.raw("response_ids")));
+    record.set_raw("rejected_ids", std::string(worse.raw("response_ids")));
+    if (better.has("tokenizer")) record.set_raw("tokenizer", std::string(better.raw("tokenizer")));
+  }
+  return record;
+}
+
+std::vector<Record> label_by_figure(const AnswerGroup& group, const FigureOptions& options, LabelCounts& counts) {
+  std::vector<double> figures;
+  for (const Record& answer : group.answers) figures.push_back(answer.number(options.figure));
+  std::vector<Record> records;
+  if (figures.size() < 2) {
+    ++counts.single;
+    return records;
+  }
+  std::int64_t below = 0;
+  for (const AnswerPair& pair : pairs_by_figure(figures, options.pairing)) {
+    if (same_response(group, pair.chosen, pair.rejected)) continue;
+    if (!std::isfinite(pair.margin)) group.answers[pair.chosen].fail(options.figure, "is too far from its rival's");
+    if (pair.margin < options.least_margin) {
+      ++below;
+      continue;
+    }
+    Record record = preference_record(group, pair.chosen, pair.rejected, options.figure);
+    record.set_real("margin", pair.margin);
+    if (is_reward(options.figure)) {
+      record.set_raw("chosen_reward", std::string(group.answers[pair.chosen].raw(options.figure)));
+      record.set_raw("rejected_reward", std::string(group.answers[pair.rejected].raw(options.figure)));
+    }
+    records.push_back(std::move(record));
+  }
+  const auto made = static_cast<std::int64_t>(records.size());
+  counts.pairs += made;
+  counts.below_margin += below;
+  counts.ties += possible_pairs(figures.size(), options.pairing) - made - below;
+  return records;
+}
+
+}  // namespace nudge

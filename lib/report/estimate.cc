@@ -1,0 +1,89 @@
+#include "lib/report/estimate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "lib/base/error.h"
+
+namespace nudge {
+
+void SequenceValues::append(std::span<const float> sequence) {
+  values_.insert(values_.end(), sequence.begin(), sequence.end());
+  begin_.push_back(values_.size());
+}
+
+void SequenceValues::reorder(std::span<const std::size_t> order) {
+  SequenceValues sorted;
+  for (const std::size_t i : order) sorted.append((*this)[i]);
+  *this = std::move(sorted);
+}
+
+std::size_t SequenceValues::longest() const {
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < sequences(); ++i) most = std::max(most, begin_[i + 1] - begin_[i]);
+  return most;
+}
+
+Estimate estimate(std::span<const double> samples) {
+  Estimate out;
+  if (samples.empty()) return out;
+  const double n = static_cast<double>(samples.size());
+  double sum = 0, squares = 0;
+  for (const double x : samples) sum += x;
+  const double mean = sum / n;
+  out.mean = mean;
+  if (samples.size() < 2) return out;
+  for (const double x : samples) squares += (x - mean) * (x - mean);
+  out.standard_error = std::sqrt(squares / (n - 1) / n);
+  return out;
+}
+
+TwoUnits estimate(const SequenceValues& values, TokenFunction f) {
+  std::vector<double> sums;
+  double total = 0;
+  for (std::size_t i = 0; i < values.sequences(); ++i) {
+    double sum = 0;
+    for (const float x : values[i]) sum += f(static_cast<double>(x));
+    sums.push_back(sum);
+    total += sum;
+  }
+  TwoUnits out;
+  out.per_sequence = estimate(sums);
+  if (values.tokens() == 0) return out;
+  const double tokens = static_cast<double>(values.tokens()), mean = total / tokens;
+  out.per_token.mean = mean;
+  if (sums.size() < 2) return out;
+  double squares = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const double residual = sums[i] - mean * static_cast<double>(values[i].size());
+    squares += residual * residual;
+  }
+  const double n = static_cast<double>(sums.size());
+  out.per_token.standard_error = std::sqrt(n / (n - 1) * squares) / tokens;
+  return out;
+}
+
+std::vector<PositionMean> by_position(const SequenceValues& values, TokenFunction f) {
+  std::vector<PositionMean> out;
+  std::vector<double> samples;
+  for (std::size_t t = 0; t < values.longest(); ++t) {
+    samples.clear();
+    for (std::size_t i = 0; i < values.sequences(); ++i)
+      if (t < values[i].size()) samples.push_back(f(static_cast<double>(values[i][t])));
+    out.push_back({samples.size(), estimate(samples)});
+  }
+  return out;
+}
+
+std::optional<double> quantile(std::span<const double> ascending, double p) {
+  if (!(p >= 0 && p <= 1)) usage_error("a quantile is asked for at " + std::to_string(p) + ", outside 0 to 1");
+  if (ascending.empty()) return std::nullopt;
+  const double place = p * static_cast<double>(ascending.size() - 1);
+  const std::size_t low = static_cast<std::size_t>(place), high = std::min(low + 1, ascending.size() - 1);
+  const double between = place - static_cast<double>(low);
+  // At a sample itself no arithmetic: the neighbour may be infinite.
+  return between == 0 ? ascending[low] : ascending[low] + between * (ascending[high] - ascending[low]);
+}
+
+}  // namespace nudge

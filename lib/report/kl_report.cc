@@ -1,0 +1,167 @@
+#include "lib/report/kl_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "lib/base/error.h"
+#include "lib/rl/minibatch.h"
+
+namespace nudge {
+namespace {
+
+double as_is(double x) { return x; }
+
+std::vector<float> log_ratios(std::span<const float> numerator, std::span<const float> denominator) {
+  std::vector<float> out;
+  for (std::size_t t = 0; t < numerator.size(); ++t) out.push_back(numerator[t] - denominator[t]);
+  return out;
+}
+
+// KlStatistics doesn't know which record its numbers come from.
+void add_named(const Trajectory& t, KlStatistics& kl, std::span<const float> ratios, std::span<const float> exact = {},
+               std::span<const float> entropy = {}) {
+  try {
+    kl.add(ratios, exact, entropy);
+  } catch (const Error& e) {
+    throw Error(e.status(), t.where + ": " + e.what(), e.advice());
+  }
+}
+
+std::string described(const Evaluators& by) {
+  if (by.new_policy.empty()) return "none";
+  return (by.old_policy.empty() ? "the recorded log-probs" : by.old_policy) + " and " + by.new_policy + " in " +
+         by.dtype + ", arithmetic " + std::to_string(by.arithmetic);
+}
+
+[[noreturn]] void refuse_other(const std::string& where, const Evaluators& by, const std::string& other_where,
+                               const Evaluators& other) {
+  bad_input(where + ": was evaluated by other policies (" + described(by) + ") than " + other_where + " (" +
+                described(other) + ")",
+            "evaluate all of them by the same two: give --new, and --old");
+}
+
+// Places of `members`, ascending by their ranks.
+std::vector<std::size_t> order_of(const std::vector<std::size_t>& members, const std::vector<std::size_t>& rank) {
+  std::vector<std::size_t> order(members.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return rank[members[a]] < rank[members[b]]; });
+  return order;
+}
+
+void reorder(std::vector<double>& numbers, const std::vector<std::size_t>& order) {
+  std::vector<double> sorted;
+  for (const std::size_t i : order) sorted.push_back(numbers[i]);
+  numbers = std::move(sorted);
+}
+
+}  // namespace
+
+TwoUnits FileReport::entropy_estimate() const { return estimate(logprobs, k1_of_log_ratio); }
+TwoUnits FileReport::exact_reverse_kl() const {
+  return exact_reverse.tokens() > 0 ? estimate(exact_reverse, as_is) : TwoUnits{};
+}
+TwoUnits FileReport::entropy_of_old() const {
+  return old_entropy.tokens() > 0 ? estimate(old_entropy, as_is) : TwoUnits{};
+}
+
+std::optional<double> FileReport::distance() const {
+  const std::optional<double> kl = to_ref.k3().per_sequence.mean;
+  return kl ? std::optional<double>(std::sqrt(*kl)) : std::nullopt;
+}
+
+void check_same_evaluators(std::span<const FileReport> reports) {
+  const FileReport* first = nullptr;
+  for (const FileReport& r : reports) {
+    if (r.responses == 0) continue;
+    if (first == nullptr) first = &r;
+    if (r.by != first->by) refuse_other(r.name, r.by, first->name, first->by);
+  }
+}
+
+FileReporter::FileReporter(std::string name, const ReportPolicies& policies, std::int64_t micro_tokens)
+    : policies_(policies), limits_(policies.limits()), window_(policies, micro_tokens) {
+  report_.name = std::move(name);
+  report_.by = policies.evaluators();
+}
+
+void FileReporter::add(const Record& record) {
+  Trajectory t = read_response(record, policies_, limits_);
+  if (!ids_.emplace(t.id, ids_.size()).second) bad_input(t.where + ": the id \"" + t.id + "\" was there before");
+  if (t.temperature == 0) {
+    ++report_.greedy;
+    t.temperature = 1;  // that of their log-probs (lib/model/generate.h)
+  } else {
+    report_.truncated += t.truncated_sampling;
+  }
+  if (policies_.fresh() == nullptr) {
+    take_recorded(record, t);
+  } else {
+    count(t);
+    window_.add(std::move(t), [this](const Trajectory& done, const Evaluation& found) { take(done, found); });
+  }
+}
+
+void FileReporter::take_recorded(const Record& record, const Trajectory& t) {
+  const Evaluators by = read_evaluators(record);
+  if (report_.responses == 0) report_.by = by;
+  if (by != report_.by) refuse_other(t.where, by, "the records before it", report_.by);
+  if (t.logprobs.empty() && by.old_policy.empty()) record.fail_absent("logprobs");
+  count(t);
+  if (!by.new_policy.empty()) take(t, read_evaluation(record, by, t.view().predicted()));
+}
+
+void FileReporter::count(const Trajectory& t) {
+  const std::size_t number = static_cast<std::size_t>(report_.responses);
+  ++report_.responses;
+  report_.tokens += t.view().predicted();
+  report_.stopped += t.stopped;
+  report_.foreign += !report_.by.old_policy.empty() && !t.policy.empty() && t.policy != report_.by.old_policy;
+  report_.lengths.push_back(static_cast<double>(t.response_ids.size()));
+  if (t.reward) {
+    with_reward_.push_back(number);
+    report_.rewards.push_back(static_cast<double>(*t.reward));
+  }
+  if (t.logprobs.empty()) return;
+  with_logprobs_.push_back(number);
+  report_.logprobs.append(t.logprobs);
+  if (t.ref_logprobs.empty()) return;
+  with_ref_.push_back(number);
+  add_named(t, report_.to_ref, log_ratios(t.ref_logprobs, t.logprobs));
+}
+
+void FileReporter::take(const Trajectory& t, const Evaluation& found) {
+  const bool two = !report_.by.old_policy.empty();
+  const std::vector<float>& denominator = two ? found.old_logprobs : t.logprobs;
+  add_named(t, report_.old_new, log_ratios(found.new_logprobs, denominator), found.kl_old_new, found.new_entropies);
+  if (!two) return;
+  report_.exact_reverse.append(found.kl_new_old);
+  report_.old_entropy.append(found.old_entropies);
+}
+
+// By id, so that the shards of an evaluation in any order give the last digit of the unsharded one.
+void FileReporter::sort_by_id() {
+  std::vector<std::pair<std::string, std::size_t>> ids(ids_.begin(), ids_.end());
+  std::sort(ids.begin(), ids.end(), [](const auto& a, const auto& b) { return id_less(a.first, b.first); });
+  std::vector<std::size_t> rank(ids.size()), all;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    rank[ids[i].second] = i;
+    all.push_back(ids[i].second);
+  }
+  reorder(report_.lengths, all);
+  reorder(report_.rewards, order_of(with_reward_, rank));
+  report_.logprobs.reorder(order_of(with_logprobs_, rank));
+  report_.to_ref.reorder(order_of(with_ref_, rank));
+  if (report_.old_new.sequences() > 0) report_.old_new.reorder(all);
+  if (report_.exact_reverse.sequences() > 0) report_.exact_reverse.reorder(all);
+  if (report_.old_entropy.sequences() > 0) report_.old_entropy.reorder(all);
+}
+
+FileReport FileReporter::finish() {
+  window_.finish([this](const Trajectory& done, const Evaluation& found) { take(done, found); });
+  sort_by_id();
+  return std::move(report_);
+}
+
+}  // namespace nudge

@@ -1,0 +1,79 @@
+// What kl-report knows of a file of trajectories: KL to the reference and reward from what the records say, and
+// KL, ratios and entropies of two policies on the records' tokens.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/io/record.h"
+#include "lib/report/kl_evaluation.h"
+#include "lib/report/kl_statistics.h"
+#include "lib/rl/trajectory.h"
+
+namespace nudge {
+
+// The figures of one file. Tokens are predicted tokens: with an empty prompt the first one of a response is none.
+struct FileReport {
+  std::string name;
+  Evaluators by;  // by which the responses were evaluated, now or when the records were written
+  std::int64_t responses = 0, tokens = 0, stopped = 0;
+  std::int64_t greedy = 0;     // sampled at temperature 0; their log-probs are at temperature 1
+  std::int64_t truncated = 0;  // sampled with top-k or top-p at a temperature above 0
+  std::int64_t foreign = 0;    // sampled by another policy than the old one, as far as both are known
+  std::vector<double> rewards, lengths;  // a number a response; lengths in tokens, the ending one included
+  SequenceValues logprobs;               // as recorded
+  KlStatistics to_ref;                   // KL(policy || ref), log-ratio ref/policy, of responses that have both
+  // Under the policies; empty without. KL(old || new), with exact values where both policies are at hand, and the
+  // new policy's entropy.
+  KlStatistics old_new;
+  SequenceValues exact_reverse, old_entropy;  // KL(new || old) at the same positions; empty without an old policy
+
+  Estimate reward() const { return estimate(std::span<const double>(rewards)); }
+  Estimate length() const { return estimate(std::span<const double>(lengths)); }
+  TwoUnits entropy_estimate() const;  // the mean of -log pi: unbiased where the policy itself was sampled
+  TwoUnits exact_reverse_kl() const;
+  TwoUnits entropy_of_old() const;
+  // sqrt(KL(policy || ref)) per response by k3, the distance of Gao et al. 2022 (docs/mathematics.md, 16).
+  std::optional<double> distance() const;
+};
+
+// The places at which ratio quantiles are shown, the extremes included, and their names in JSON.
+inline constexpr double kRatioQuantiles[] = {0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1};
+inline constexpr const char* kRatioNames[] = {"min", "q01", "q05", "q25", "q50", "q75", "q95", "q99", "max"};
+
+// Error kBadInput where the files were evaluated by different policies: one report compares two.
+void check_same_evaluators(std::span<const FileReport> reports);
+
+// Collects a file's records; evaluates them in windows, so that what is kept of each token is its figures. Without
+// policies it takes the evaluation that the records hold, if they do. `policies` must outlive it.
+class FileReporter {
+ public:
+  FileReporter(std::string name, const ReportPolicies& policies, std::int64_t micro_tokens = 4096);
+
+  // Errors, kBadInput naming the record: those of read_response and read_evaluation; an id that was there before; no
+  // log-probs where they are needed (always but with two policies); an evaluation by others than that of the records
+  // before; a log-ratio that is not finite.
+  void add(const Record& record);
+  // The order of the records is that of their ids now: no figure depends on the order in which they came.
+  FileReport finish();
+
+ private:
+  void take_recorded(const Record& record, const Trajectory& t);
+  void take(const Trajectory& t, const Evaluation& found);
+  void count(const Trajectory& t);
+  void sort_by_id();
+
+  const ReportPolicies& policies_;
+  ModelConfig limits_;
+  WindowEvaluator window_;
+  std::unordered_map<std::string, std::size_t> ids_;  // and how many came before it
+  // Of the responses that have each figure, how many came before it.
+  std::vector<std::size_t> with_reward_, with_logprobs_, with_ref_;
+  FileReport report_;
+};
+
+}  // namespace nudge

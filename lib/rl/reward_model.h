@@ -1,0 +1,75 @@
+// Training a reward model: the Bradley-Terry loss over pairs and over all pairs of a ranking
+// (docs/mathematics.md, 3), each answer forwarded once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lib/model/folder.h"
+#include "lib/rl/groups.h"
+#include "lib/rl/optimizer.h"
+#include "lib/rl/preference.h"
+
+namespace nudge {
+
+struct RewardLossOptions {
+  float margin_weight = 0;  // of the records' margins
+  float centering = 0;      // weight of the mean of (r_better + r_worse)^2
+};
+
+struct RewardFigures {
+  double loss = 0;             // mean over rankings of the mean over their pairs
+  std::optional<double> accuracy;  // of pairs of different answers, if any; equal rewards count half
+  double margin = 0;           // mean r_better - r_worse over pairs
+  double min_reward = 0, mean_reward = 0, max_reward = 0;
+  std::int64_t tokens = 0;
+};
+
+class RewardTrainer {
+ public:
+  // `recompute`: as in Trace. `groups`: as in GroupSum; they count.
+  RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
+                bool recompute = false, std::int64_t groups = 1);
+
+  // The loss of a minibatch and its gradient.
+  RewardFigures accumulate(std::span<const Ranking* const> minibatch);
+  const Buffer<float>& gradient() const { return gradients_.values(); }
+  Adam& adam() { return adam_; }
+  double step(float rate);  // returns the gradient's norm before clipping
+
+  // Raw scores of all answers, ranking by ranking.
+  std::vector<std::vector<float>> scores(std::span<const Ranking> rankings);
+  // Of responses, one each.
+  std::vector<float> scores(std::span<const ResponseView> responses) {
+    return evaluator_.end_scores(model_.transformer, responses);
+  }
+
+ private:
+  // Sums over a group of a minibatch's rankings.
+  struct Sums {
+    double loss = 0, accuracy = 0, margin = 0, reward = 0;
+    double min_reward, max_reward;
+    std::int64_t pairs = 0, judged = 0, answers = 0;  // judged: pairs of different answers, which accuracy is of
+    Sums();
+    void add(const Sums& other);
+  };
+  // The gradient of a ranking's loss by its answers' scores, times `weight`; adds its pairs' figures.
+  void ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,
+                    Sums& sums) const;
+  // Adds the gradient of some rankings' losses, each by `weight`.
+  Sums accumulate_group(std::span<const Ranking* const> members, float weight);
+
+  Model& model_;
+  RewardLossOptions loss_;
+  Adam adam_;
+  std::int64_t micro_tokens_;
+  GroupSum groups_;
+  Gradients gradients_;
+  Trace trace_;
+  ResponseEvaluator evaluator_;
+  Buffer<float> dfinal_;
+};
+
+}  // namespace nudge

@@ -1,0 +1,91 @@
+#include "lib/run/new_model.h"
+
+#include <string>
+
+#include "lib/base/error.h"
+#include "lib/base/profile.h"
+#include "lib/io/json.h"
+#include "lib/text/bpe_trainer.h"
+
+namespace nudge {
+
+namespace {
+
+ModelConfig shape_of(const NewModelOptions& options) {
+  ModelConfig config = ModelConfig::usual(options.family);
+  config.layers = options.layers;
+  config.width = options.width;
+  config.heads = options.heads;
+  config.groups = options.kv_heads;
+  config.inner = options.inner > 0 ? options.inner
+                 : config.gated    ? (options.width * 8 / 3 + 31) / 32 * 32
+                                   : 4 * options.width;
+  config.context = options.context;
+  config.rotary.dims = static_cast<std::int64_t>(static_cast<double>(config.head_dim()) * config.rotary.share);
+  config.tied = true;
+  return config;
+}
+
+}  // namespace
+
+void NewModelOptions::check() const {
+  const auto not_a_multiple = [](const char* option, std::int64_t n, const char* of, std::int64_t m) {
+    if (n % m == 0) return;
+    usage_error(std::string(option) + " " + std::to_string(n) + " is not a multiple of " + of + " " +
+                std::to_string(m));
+  };
+  not_a_multiple("--width", width, "--heads", heads);
+  const ModelConfig config = shape_of(*this);
+  if (kv_heads > 0 && *family_of(family).keys.kv_heads == 0)
+    usage_error("--kv-heads: each head of " + family + " has keys and values of its own");
+  not_a_multiple("--heads", heads, "--kv-heads", config.kv_heads());
+  if (config.positions == PositionKind::kRotary && (config.rotary.dims < 2 || config.rotary.dims % 2 != 0))
+    usage_error("--width " + std::to_string(width) + " and --heads " + std::to_string(heads) + ": " + family +
+                " would turn " + std::to_string(config.rotary.dims) + " channels of a head, which have to be pairs");
+}
+
+namespace {
+
+// What a tokenizer is learnt from.
+std::vector<std::string> texts_of(const std::vector<Record>& records) {
+  std::vector<std::string> texts;
+  for (const Record& r : records) {
+    for (const char* key : {"text", "prompt", "completion", "messages"}) {
+      if (!r.has(key)) continue;
+      if (!r.is_array(key)) {
+        texts.push_back(r.text(key));
+        continue;
+      }
+      for (const Message& m : r.messages(key))
+        if (m.content) texts.push_back(*m.content);
+    }
+  }
+  return texts;
+}
+
+}  // namespace
+
+Model new_model(const NewModelOptions& options, const std::vector<Record>& records, std::uint64_t seed) {
+  const ProfileScope scope(Part::kLoading);
+  options.check();
+  const TrainedTokenizer trained = train_bpe(texts_of(records), {static_cast<std::int32_t>(options.vocab), options.family});
+  Tokenizer tokenizer =
+      Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "the new tokenizer");
+
+  ModelConfig config = shape_of(options);
+  config.vocab = trained.vocab_size;
+  config.bos = tokenizer.bos_id();
+  config.eos = tokenizer.eos_id();
+  config.pad = tokenizer.pad_id();
+  Buffer<float> values = initial_parameters(config, Layout(config), seed);
+
+  JsonWriter generation(2);
+  generation.begin_object().field("bos_token_id", std::int64_t{config.bos});
+  generation.field("eos_token_id", std::int64_t{config.eos});
+  generation.field("pad_token_id", std::int64_t{config.pad}).end_object();
+  const std::int32_t eos = config.eos;
+  return Model{Transformer(std::move(config), std::move(values)), std::move(tokenizer), generation.text() + "\n",
+               {eos}};
+}
+
+}  // namespace nudge

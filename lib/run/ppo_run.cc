@@ -1,0 +1,391 @@
+#include "lib/run/ppo_run.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/base/profile.h"
+#include "lib/io/json.h"
+#include "lib/io/json_parse.h"
+#include "lib/io/safetensors.h"
+#include "lib/rl/minibatch.h"
+#include "lib/rl/record_kind.h"
+#include "lib/run/training.h"
+
+namespace nudge {
+
+namespace fs = std::filesystem;
+
+TrainerState TrainerState::read(const std::string& folder) {
+  TrainerState s;
+  const std::string path = folder + "/trainer/state.json";
+  if (!file_exists(path)) return s;
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parse_python_json(parser, read_file(path), root) != simdjson::SUCCESS || !root.is_object())
+    bad_input(path + ": is no JSON object", "remove the folder trainer/ to begin with a fresh optimizer");
+  const auto counter = [&](const char* key) {
+    std::int64_t n;
+    if (root[key].get(n) != simdjson::SUCCESS || n < 0) bad_input(path + ": \"" + key + "\" is missing or no count");
+    return n;
+  };
+  const auto beta = [&](const char* key) -> std::optional<double> {
+    simdjson::dom::element value;
+    if (root[key].get(value) != simdjson::SUCCESS) return std::nullopt;
+    double x;
+    if (value.get(x) != simdjson::SUCCESS || !(x > 0))
+      bad_input(path + ": \"" + std::string(key) + "\" is no number above 0");
+    return x;
+  };
+  s.iteration = counter("iteration");
+  s.episodes = counter("episodes");
+  s.steps = counter("steps");
+  s.critic_steps = counter("critic_steps");
+  s.reward_beta = beta("reward_kl_beta");
+  s.objective_beta = beta("objective_kl_beta");
+  return s;
+}
+
+std::string TrainerState::json() const {
+  JsonWriter w(2);
+  w.begin_object().field("iteration", iteration).field("episodes", episodes);
+  w.field("steps", steps).field("critic_steps", critic_steps);
+  if (reward_beta) w.field("reward_kl_beta", *reward_beta);
+  if (objective_beta) w.field("objective_kl_beta", *objective_beta);
+  return w.end_object().text() + "\n";
+}
+
+namespace {
+
+// Moments without the count of their steps, which is in trainer/state.json, can't be corrected: they begin anew.
+void load_moments(Adam& adam, const std::string& file, std::int64_t steps) {
+  if (steps == 0 || !file_exists(file)) return;
+  try {
+    adam.load(file, steps);
+  } catch (const Error& e) {
+    throw Error(e.status(), e.what(), "remove that file to begin with a fresh optimizer");
+  }
+}
+
+void add_file(Digest& d, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> piece(1 << 20);
+  while (file) {
+    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    d.bytes(piece.data(), static_cast<std::size_t>(file.gcount()));
+  }
+  if (!file.eof()) throw Error(Exit::kIo, path + ": reading failed");
+}
+
+}  // namespace
+
+PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
+  const std::string& critic = options_.critic_init;
+  if (!critic.empty() && head_of(options_.policy) == HeadKind::kScore && head_of(critic) == HeadKind::kLanguage)
+    bad_input(options_.policy + " is a reward model, not a language model, and " + critic + " is one",
+              "exchange them: --policy " + critic + " --critic-init " + options_.policy);
+  policy_ = std::make_unique<Model>(load_model(options_.policy, HeadKind::kLanguage));
+  digest_ = model_digest(policy_->transformer);
+  folder_digest_ = folder_digest(*policy_);
+  state_ = TrainerState::read(options_.policy);
+  take_over_controllers();
+  if (uses_critic()) options_.critic == CriticKind::kShared ? load_shared_critic() : load_critic();
+  load_trainer();
+}
+
+namespace {
+
+// A reward model of another tokenizer scores texts; a critic reads the policy's tokens.
+constexpr const char* kOtherCritic =
+    "begin it from a model with the policy's tokenizer and context: --critic-init with the policy itself or what it "
+    "was trained from, or --critic shared; such a reward model still is one for score";
+
+// The model folder beside `folder` that has this digest, or "". Weights are read for it, so many as take seconds.
+std::string folder_beside(const std::string& folder, const std::string& digest) {
+  constexpr std::uintmax_t kMostBytes = std::uintmax_t{4} << 30;
+  std::error_code error;
+  const fs::path path = fs::path(folder).lexically_normal(), named = path.has_filename() ? path : path.parent_path();
+  std::vector<fs::path> beside;
+  for (const auto& entry : fs::directory_iterator(named.has_parent_path() ? named.parent_path() : ".", error))
+    beside.push_back(entry.path().lexically_normal());
+  std::sort(beside.begin(), beside.end());
+  std::uintmax_t bytes = 0;
+  for (const fs::path& candidate : beside) {
+    const std::uintmax_t size = fs::file_size(candidate / "model.safetensors", error);
+    if (error || head_of(candidate.string()) != HeadKind::kLanguage || (bytes += size) > kMostBytes) continue;
+    try {
+      if (model_digest(load_model(candidate.string(), HeadKind::kLanguage).transformer) == digest)
+        return candidate.string();
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+// Trajectories are of another policy: mostly the one before this, or the one behind it.
+std::string PpoRun::advice_on_policy(const std::string& sampled_by) const {
+  const std::string accept = ", or accept it with --off-policy";
+  if (sampled_by.empty()) return "sample with rollout, which names it" + accept;
+  const std::string folder = folder_beside(options_.policy, sampled_by);
+  if (!folder.empty()) return "that one is " + folder + ": give --policy " + folder + accept;
+  return "give the policy that sampled it, or sample anew with this one, rollout --policy " + options_.policy + accept;
+}
+
+std::vector<std::string> PpoRun::remarks() const {
+  std::vector<std::string> all = policy_->remarks;
+  if (critic_) all.insert(all.end(), critic_->remarks.begin(), critic_->remarks.end());
+  return all;
+}
+
+// An adapted beta goes on from where the last iteration left it.
+void PpoRun::take_over_controllers() {
+  if (options_.reward_kl.kind != KlControl::kFixed && state_.reward_beta)
+    options_.reward_kl.beta = *state_.reward_beta;
+  options_.reward_kl.check();
+  if (options_.ppo.objective != Objective::kKl) return;
+  if (options_.objective_kl.kind != KlControl::kFixed && state_.objective_beta)
+    options_.objective_kl.beta = *state_.objective_beta;
+  options_.objective_kl.check();
+}
+
+bool PpoRun::stored_critic() const { return file_exists(options_.policy + "/critic"); }
+
+void PpoRun::load_critic() {
+  const std::string own = options_.policy + "/critic";
+  if (file_exists(own + "/shared.safetensors"))
+    bad_input(own + ": the policy has a shared critic", "go on with --critic shared, or remove that folder");
+  if (stored_critic()) {
+    critic_ = std::make_unique<Model>(load_model(own, HeadKind::kScore));
+  } else if (!options_.critic_init.empty()) {
+    critic_ = std::make_unique<Model>(load_as_score_model(options_.critic_init, options_.ppo.seed));
+    // The critic predicts rewards, so it starts at the reward's scale; its head has no bias to take the mean.
+    ModelConfig& c = critic_->transformer.config();
+    float* head = critic_->transformer.change() + critic_->transformer.layout().score;
+    for (std::int64_t i = 0; i < c.width; ++i)
+      head[i] = static_cast<float>(static_cast<double>(head[i]) / c.reward_std);
+    c.reward_mean = 0;
+    c.reward_std = 1;
+  } else {
+    bad_input(options_.policy + ": the policy has no critic yet",
+              "give it one with --critic-init FOLDER (the reward model), or take --critic shared");
+  }
+  if (critic_->tokenizer.digest() != policy_->tokenizer.digest())
+    bad_input((stored_critic() ? own : options_.critic_init) + ": the critic has another tokenizer than the policy",
+              kOtherCritic);
+  if (critic_->config().context < policy_->config().context)
+    bad_input((stored_critic() ? own : options_.critic_init) + ": the critic's context is shorter than the policy's",
+              kOtherCritic);
+}
+
+void PpoRun::load_shared_critic() {
+  const std::string folder = options_.policy + "/critic", file = folder + "/shared.safetensors";
+  if (stored_critic() && !file_exists(file))
+    bad_input(folder + ": the policy has a critic of its own", "go on without --critic shared, or remove that folder");
+  // The policy again, in a layout that has a place for the value head.
+  ModelConfig config = policy_->config();
+  config.shared_value = true;
+  const Layout layout(config);
+  Buffer<float> values(layout.size);
+  for (const TensorInfo& t : policy_->transformer.layout().tensors)
+    std::copy_n(policy_->transformer.values() + t.offset, t.size, values.data() + layout.find(t.name)->offset);
+  if (file_exists(file)) {
+    const SafetensorsFile stored(file);
+    if (stored.at("score.weight").shape != layout.find("score.weight")->shape)
+      bad_input(file + ": tensor score.weight has another shape than the model's");
+    stored.read_f32("score.weight", values.data() + layout.score);
+  } else {
+    initialise_score(config, layout, options_.ppo.seed, values.data());
+  }
+  policy_->transformer = Transformer(std::move(config), std::move(values));
+}
+
+void PpoRun::load_trainer() {
+  const std::string trainer = options_.policy + "/trainer/";
+  adam_ = std::make_unique<Adam>(policy_->transformer.layout(), options_.adam);
+  load_moments(*adam_, trainer + "optimizer.safetensors", state_.steps);
+  if (!critic_) return;
+  critic_adam_ = std::make_unique<Adam>(critic_->transformer.layout(), options_.adam);
+  // Moments belong to the critic they were made with.
+  if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
+}
+
+void PpoRun::add(const Record& record) {
+  const ProfileScope scope(Part::kReading);
+  check_tokenizer(record, policy_->tokenizer.digest(), "policy",
+                  "give --policy the folder that sampled them, or sample anew with this one: rollout --policy " +
+                      options_.policy);
+  Trajectory t = read_as(RecordKind::kTrajectory, "ppo-step", record,
+                         [&] { return read_trajectory(record, policy_->config()); });
+  check_fits(t, policy_->config(), "policy", "give --policy the folder that sampled them, or leave such records out");
+  t.stopped = ended_by_itself(record, *policy_);
+  std::string advice;
+  const Dtype sampled_in = t.dtype == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;
+  if (trajectories_.empty()) dtype_ = options_.dtype.value_or(sampled_in);
+  if (!options_.dtype && sampled_in != dtype_)
+    bad_input(t.where + ": was sampled in dtype " + t.dtype + ", the records before it in " + name_of(dtype_),
+              "sample all in one, or give --dtype with --off-policy");
+  if (!options_.off_policy && t.policy != digest_) advice = advice_on_policy(t.policy);
+  check_sampled_by(t, digest_, dtype_, options_.off_policy, options_.allow_truncated, advice);
+  trajectories_.push_back(std::move(t));
+  records_.push_back(record);
+}
+
+// Of the critic with its moments: those that learn, or the stored files that an iteration without one hands on.
+std::string PpoRun::critic_digest() const {
+  if (critic_) return folder_digest(*critic_) + critic_adam_->digest();
+  if (uses_critic() || !stored_critic()) return "";
+  std::vector<std::string> files = {options_.policy + "/trainer/critic-optimizer.safetensors"};
+  for (const auto& entry : fs::recursive_directory_iterator(options_.policy + "/critic"))
+    files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  Digest d;
+  for (const std::string& path : files) {
+    if (!fs::is_regular_file(path)) continue;
+    d.text(fs::relative(path, options_.policy).string());
+    add_file(d, path);
+  }
+  return d.hex();
+}
+
+std::string PpoRun::input_digest() const {
+  std::vector<std::pair<std::string, std::string>> lines;
+  for (std::size_t i = 0; i < records_.size(); ++i) lines.emplace_back(trajectories_[i].id, records_[i].line());
+  std::sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return id_less(a.first, b.first); });
+  Digest d;
+  for (const auto& [id, line] : lines) d.text(line);
+  d.text(critic_digest());
+  const Transformer& policy = policy_->transformer;
+  if (policy_->config().shared_value)  // the policy's digest is without the value head
+    d.bytes(policy.values() + policy.layout().score, static_cast<std::size_t>(policy_->config().width) * sizeof(float));
+  d.text(adam_->digest());
+  d.text(state_.json());
+  return d.hex();
+}
+
+double PpoRun::mean_kl() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < batch_.ref_logprobs.size(); ++i)
+    sum += static_cast<double>(batch_.old_logprobs[i]) - static_cast<double>(batch_.ref_logprobs[i]);
+  return sum / static_cast<double>(batch_.trajectories.size());
+}
+
+void PpoRun::prepare(Metrics& metrics) {
+  if (options_.records && *options_.records != size())
+    bad_input("the input has " + std::to_string(size()) + " records, not the " + std::to_string(*options_.records) +
+                  " of --records",
+              "look at the programs before this one in the pipeline");
+  if (trajectories_.empty()) bad_input("the input has no trajectories");
+  for (Model* m : {policy_.get(), critic_.get()})
+    if (m != nullptr) m->transformer.config().dtype = dtype_;
+  ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo);
+  batch_ = ppo_->prepare(trajectories_, options_.reward_kl.beta, options_.off_policy);
+  // What the controller refuses, it refuses before any training.
+  if (!batch_.ref_logprobs.empty())
+    KlController(options_.reward_kl).update(mean_kl(), static_cast<std::uint64_t>(size()));
+
+  Moments score, total, length, entropy, cut;
+  double ended = 0;
+  for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
+    const Trajectory& t = *batch_.trajectories[i];
+    score.add(static_cast<double>(t.reward.value_or(0.0f)));
+    total.add(batch_.totals[i]);
+    length.add(static_cast<double>(batch_.size(i)));
+    cut.add(t.stopped ? 0 : 1);
+    ended += t.stopped;
+    double h = 0;
+    for (std::size_t k = batch_.begin[i]; k < batch_.begin[i + 1]; ++k) h += static_cast<double>(batch_.entropies[k]);
+    entropy.add(h);
+  }
+  metrics.set("iteration", static_cast<double>(state_.iteration));
+  metrics.set("episode", static_cast<double>(state_.episodes + size()));
+  if (!batch_.ref_logprobs.empty()) metrics.set("objective/kl", mean_kl());
+  metrics.set("objective/kl_beta", options_.reward_kl.beta);
+  metrics.set("objective/entropy", entropy.mean());
+  metrics.set("objective/scores", score.mean());
+  metrics.set("objective/non_score_reward", *total.mean() - *score.mean());
+  metrics.set("objective/rlhf_reward", total.mean());
+  metrics.set("val/first_ratio_min", static_cast<double>(batch_.first_ratio_min));
+  metrics.set("val/first_ratio_max", static_cast<double>(batch_.first_ratio_max));
+  metrics.set("val/num_eos_tokens", ended);
+  metrics.set("response_length/mean", length.mean());
+  metrics.set("response_length/clip_ratio", cut.mean());
+  if (uses_critic()) metrics.set("critic/vf_explained_var", explained_variance(batch_.values, batch_.returns));
+}
+
+// What prepare() made is a function of the policy as it was, whose weights are still in place: only now they become
+// those of the checkpoint. Controllers take their step after the last update, so that none is to be kept.
+void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint) {
+  checkpoint.steps(ppo_->planned_updates(size()));
+  checkpoint.learner("policy", policy_->transformer, *adam_);
+  if (critic_) checkpoint.learner("critic", critic_->transformer, *critic_adam_);
+  checkpoint.fields([this](StateFields& fields) { ppo_->visit_progress(fields); });
+  checkpoint.resume();
+  ppo_->train(batch_, state_.iteration, options_.objective_kl.beta, metrics,
+              [&](std::int64_t updates) { checkpoint.after(updates); });
+  check_finite(policy_->transformer);
+  if (critic_) check_finite(critic_->transformer);
+  if (!batch_.ref_logprobs.empty()) options_.reward_kl.update(mean_kl(), static_cast<std::uint64_t>(size()));
+  if (options_.ppo.objective == Objective::kKl) {
+    metrics.set("policy/kl_beta", options_.objective_kl.beta);
+    const double kl = ppo_->current_kl(batch_);
+    metrics.set("policy/kl_old_new", kl);
+    options_.objective_kl.update(kl, static_cast<std::uint64_t>(size()));
+    if (options_.objective_kl.kind != KlControl::kFixed) state_.objective_beta = options_.objective_kl.beta;
+  }
+  if (options_.reward_kl.kind != KlControl::kFixed) state_.reward_beta = options_.reward_kl.beta;
+  metrics.set("lr", options_.ppo.rate);
+  ++state_.iteration;
+  state_.episodes += size();
+  state_.steps = adam_->steps();
+  if (uses_critic()) state_.critic_steps = critic_adam_ ? critic_adam_->steps() : 0;
+}
+
+void PpoRun::save(RunFolder& folder) const {
+  save_model(*policy_, folder.temporary());
+  adam_->save(folder.trainer() + "/optimizer.safetensors");
+  write_file(folder.trainer() + "/state.json", state_.json());
+  const std::string critic = folder.temporary() + "/critic";
+  if (critic_) {
+    fs::create_directory(critic);
+    save_model(*critic_, critic);
+    critic_adam_->save(folder.trainer() + "/critic-optimizer.safetensors");
+  } else if (policy_->config().shared_value) {
+    fs::create_directory(critic);
+    const TensorInfo& t = *policy_->transformer.layout().find("score.weight");
+    const TensorView head{t.name, t.shape, policy_->transformer.values() + t.offset};
+    write_safetensors(critic + "/shared.safetensors", {&head, 1});
+  } else if (file_exists(options_.policy + "/critic")) {
+    // An iteration that needs no critic hands on the one that is there.
+    fs::copy(options_.policy + "/critic", critic, fs::copy_options::recursive);
+    const std::string moments = options_.policy + "/trainer/critic-optimizer.safetensors";
+    if (file_exists(moments)) fs::copy_file(moments, folder.trainer() + "/critic-optimizer.safetensors");
+  }
+}
+
+std::vector<Record> PpoRun::annotated() {
+  const PolicyTerms terms = ppo_->terms(batch_, batch_.new_logprobs, options_.objective_kl.beta);
+  std::vector<Record> records = records_;
+  for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
+    Record& r = records[static_cast<std::size_t>(batch_.trajectories[i] - trajectories_.data())];
+    const auto part = [&](const std::vector<float>& v) {
+      return std::span(v).subspan(batch_.begin[i], batch_.size(i));
+    };
+    if (!batch_.values.empty()) r.set_reals("values", part(batch_.values));
+    r.set_reals("token_rewards", part(batch_.rewards));
+    r.set_reals("advantages", part(batch_.advantages));
+    r.set_reals("returns", part(batch_.returns));
+    r.set_reals("ratio", part(terms.ratio));
+    r.set_reals("policy_loss", part(terms.loss));
+  }
+  return records;
+}
+
+}  // namespace nudge

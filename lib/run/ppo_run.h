@@ -1,0 +1,92 @@
+// What ppo-step does around Ppo: the policy folder with its critic and its trainer's state, in and out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/io/record.h"
+#include "lib/rl/controller.h"
+#include "lib/rl/ppo.h"
+#include "lib/run/run_folder.h"
+#include "lib/run/training_checkpoint.h"
+
+namespace nudge {
+
+enum class CriticKind { kOwn, kShared };
+
+struct PpoRunOptions {
+  std::string policy, critic_init;
+  CriticKind critic = CriticKind::kOwn;
+  bool off_policy = false, allow_truncated = false;
+  std::optional<std::int64_t> records;  // that the input has to have
+  KlController reward_kl;               // beta of the penalty in the reward; nats per sequence
+  KlController objective_kl{KlControl::kFixed, 1.0, 0.01, 10000};  // of the objective `kl`; nats per token
+  AdamOptions adam{0.9, 0.999, 1e-5, 0, 1};
+  PpoOptions ppo;
+  std::optional<Dtype> dtype;  // the records' where not given
+};
+
+// The counters and controllers that travel from one iteration to the next in trainer/state.json.
+struct TrainerState {
+  std::int64_t iteration = 0, episodes = 0, steps = 0, critic_steps = 0;
+  std::optional<double> reward_beta, objective_beta;
+
+  static TrainerState read(const std::string& folder);  // a fresh one where the folder has none
+  std::string json() const;
+};
+
+class PpoRun {
+ public:
+  explicit PpoRun(PpoRunOptions options);
+
+  // Takes a record of the input. Errors: kBadInput naming it: not a trajectory of this policy's, fields missing.
+  void add(const Record& record);
+  std::int64_t size() const { return static_cast<std::int64_t>(records_.size()); }
+
+  // Names the policy's folder with its critic and state, and the input whatever its order.
+  std::string policy_digest() const { return folder_digest_; }
+  std::vector<std::string> remarks() const;  // Model's, of policy and critic
+  std::string input_digest() const;
+
+  // Recomputes log-probs, values, advantages. Sets the objective/, val/, critic/ ... metrics. Errors: kBadInput,
+  // kUsage for a controller that can't go on.
+  void prepare(Metrics& metrics);
+  float first_ratio_min() const { return batch_.first_ratio_min; }
+  float first_ratio_max() const { return batch_.first_ratio_max; }
+  // All updates, from `checkpoint` on where that has some, and the controllers' step. Errors: kBadInput where training
+  // diverges.
+  void train(Metrics& metrics, TrainingCheckpoint& checkpoint);
+  // Writes policy, critic and trainer's state.
+  void save(RunFolder& folder) const;
+  // The input's records, in its order, with "values", "advantages", "returns", "token_rewards", "ratio" and
+  // "policy_loss" added; nothing is trained.
+  std::vector<Record> annotated();
+
+ private:
+  void load_critic();
+  void load_shared_critic();
+  void load_trainer();
+  std::string critic_digest() const;
+  std::string advice_on_policy(const std::string& sampled_by) const;
+  bool stored_critic() const;  // whether the policy's folder has one
+  void take_over_controllers();
+  bool uses_critic() const { return options_.ppo.objective != Objective::kReinforce; }
+  double mean_kl() const;  // sum of log pi - log ref over a sequence, mean over sequences
+
+  PpoRunOptions options_;
+  std::unique_ptr<Model> policy_, critic_;
+  std::unique_ptr<Adam> adam_, critic_adam_;
+  Dtype dtype_ = Dtype::kF32;
+  std::unique_ptr<Ppo> ppo_;
+  TrainerState state_;
+  std::string digest_, folder_digest_;  // of what samples, and of all that the output takes over
+  std::vector<Record> records_;
+  std::vector<Trajectory> trajectories_;
+  PpoBatch batch_;
+};
+
+}  // namespace nudge

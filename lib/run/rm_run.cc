@@ -1,0 +1,250 @@
+#include "lib/run/rm_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "lib/base/error.h"
+#include "lib/base/profile.h"
+#include "lib/rl/minibatch.h"
+#include "lib/rl/record_kind.h"
+#include "lib/rl/trajectory.h"
+
+namespace nudge {
+namespace {
+
+template <class T>
+void sort_by_id(std::vector<T>& items) {
+  std::stable_sort(items.begin(), items.end(), [](const T& a, const T& b) { return id_less(a.id, b.id); });
+}
+
+std::string figure(double x, const char* form = "%.4g") {
+  char text[48];
+  std::snprintf(text, sizeof text, form, x);
+  return text;
+}
+
+std::string figure(const Estimate& e) {
+  if (!e.mean) return "?";
+  return figure(*e.mean) + (e.standard_error ? " +- " + figure(*e.standard_error, "%.2g") : "");
+}
+
+void set_held_out(Metrics& m, const Calibration& c) {
+  m.set("held_out/pairs", static_cast<double>(c.pairs));
+  m.set("held_out/identical", static_cast<double>(c.identical));
+  for (const auto& [name, estimate] :
+       {std::pair{"accuracy", &c.accuracy}, {"margin", &c.margin}, {"loss", &c.log_loss}, {"brier", &c.brier}}) {
+    m.set(std::string("held_out/") + name, estimate->mean);
+    m.set(std::string("held_out/") + name + "_error", estimate->standard_error);
+  }
+  m.set("held_out/calibration_error", c.expected_error);
+  for (const CalibrationBin& b : c.bins) {
+    const std::string name = "held_out/calibration/" + figure(b.low, "%.1f") + "/";
+    m.set(name + "count", static_cast<double>(b.count));
+    m.set(name + "predicted", b.predicted);
+    m.set(name + "observed", b.observed);
+  }
+}
+
+void set_step(Metrics& m, const RewardFigures& f, std::int64_t tokens, float rate, double norm) {
+  m.set("loss", f.loss);
+  m.set("accuracy", f.accuracy);
+  m.set("margin", f.margin);
+  m.set("min_reward", f.min_reward);
+  m.set("mean_reward", f.mean_reward);
+  m.set("max_reward", f.max_reward);
+  m.set("num_tokens", static_cast<double>(tokens));
+  m.set("lr", static_cast<double>(rate));
+  m.set("grad_norm", norm);
+}
+
+constexpr const char* kOfTokenizer =
+    "sample them by a policy that has the tokenizer of --init, or leave --normalize-on out";
+
+// Mean and deviation of the scores as they are to be stored: (0, 1) without normalisation.
+void normalize(ModelConfig& config, const Moments& scores, bool by_deviation) {
+  config.reward_mean = scores.mean().value();
+  if (!by_deviation) return;
+  config.reward_std = std::sqrt(scores.variance().value());
+  if (!(config.reward_std > 0))
+    bad_input("all scores are equal, so no deviation can be made 1", "leave rewards as they are with --no-normalize");
+}
+
+void count_pairs(const Ranking& r, RewardData& data) {
+  for (std::size_t i = 0; i < r.answers.size(); ++i)
+    for (std::size_t j = i + 1; j < r.answers.size(); ++j) {
+      ++data.pairs;
+      data.identical += r.answers[i] == r.answers[j];
+    }
+}
+
+void store_normalization(Model& model, RewardTrainer& trainer, const RewardData& data,
+                         const std::vector<RewardSample>* samples, const RewardRunOptions& options) {
+  if (!options.normalize) return;
+  Moments moments;
+  if (samples) {
+    std::vector<ResponseView> views;
+    for (const RewardSample& s : *samples) views.push_back({s.prompt, s.response, 1});
+    for (float score : trainer.scores(std::span<const ResponseView>(views))) moments.add(static_cast<double>(score));
+  } else {
+    for (const auto& scores : trainer.scores(std::span<const Ranking>(data.rankings)))
+      for (float score : scores) moments.add(static_cast<double>(score));
+  }
+  normalize(model.transformer.config(), moments, samples != nullptr || options.normalize_std);
+}
+
+}  // namespace
+
+bool RewardData::margins() const {
+  return std::any_of(rankings.begin(), rankings.end(), [](const Ranking& r) { return r.margin != 0; });
+}
+
+RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+                       bool skip_long, const std::string& what) {
+  const ProfileScope scope(Part::kReading);
+  RewardData data;
+  const std::vector<std::string> ids = unique_ids(records);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    Ranking r = read_as(RecordKind::kPreference, "rm-train", records[i], [&] {
+      return read_ranking(records[i], static_cast<std::int64_t>(i), model, dialogues);
+    });
+    ++data.records;
+    if (skip_long && r.longest() > model.config().context) {
+      ++data.skipped;
+      continue;
+    }
+    check_fits(r, model.config(), "leave such records out with --too-long skip");
+    count_pairs(r, data);
+    data.rankings.push_back(std::move(r));
+  }
+  if (data.rankings.empty()) bad_input(what + ": none of its preferences fits the context");
+  sort_by_id(data.rankings);
+  return data;
+}
+
+std::vector<RewardSample> reward_samples(const std::vector<Record>& records, const Model& model, bool skip_long,
+                                         const std::string& what) {
+  std::vector<RewardSample> samples;
+  const std::vector<std::string> ids = unique_ids(records);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const Record& r = records[i];
+    check_tokenizer(r, model.tokenizer.digest(), "reward model", kOfTokenizer);
+    RewardSample s = read_as(RecordKind::kTrajectory, "rm-train --normalize-on", r, [&] {
+      return RewardSample{ids[i], r.ids("prompt_ids"), r.ids("response_ids")};
+    });
+    if (s.response.empty()) r.fail("response_ids", "is empty");
+    for (const auto& [key, tokens] : {std::pair{"prompt_ids", &s.prompt}, {"response_ids", &s.response}})
+      for (std::int32_t t : *tokens)
+        if (t >= model.config().vocab)
+          r.fail(key, "holds token " + std::to_string(t) + ", beyond the vocabulary", kOfTokenizer);
+    const auto n = static_cast<std::int64_t>(s.prompt.size() + s.response.size());
+    if (n > model.config().context) {
+      if (skip_long) continue;
+      bad_input(r.where() + ": prompt and response have " + std::to_string(n) + " tokens, more than the context of " +
+                    std::to_string(model.config().context),
+                "leave such records out with --too-long skip");
+    }
+    samples.push_back(std::move(s));
+  }
+  if (samples.empty()) bad_input(what + ": none of its trajectories fits the context");
+  sort_by_id(samples);
+  return samples;
+}
+
+RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held_out,
+                    const std::vector<RewardSample>* samples, const RewardRunOptions& options,
+                    const OnFigures& on_figures, TrainingCheckpoint& checkpoint) {
+  EpochPlan plan(static_cast<std::int64_t>(data.rankings.size()), options.training, "rm");
+  const Schedule schedule = plan.schedule();
+  // What an earlier training stored belongs to the scores it ended with.
+  model.transformer.config().reward_mean = 0;
+  model.transformer.config().reward_std = 1;
+  RewardTrainer trainer(model, options.loss, options.training.adam, options.training.micro_tokens,
+                        options.training.recompute, options.training.groups);
+  RewardReport report;
+  report.steps = plan.steps();
+  checkpoint.steps(plan.steps());
+  checkpoint.learner("model", model.transformer, trainer.adam());
+  checkpoint.fields([&](StateFields& f) {
+    f("tokens", report.tokens), f("first_loss", report.first_loss), f("last_loss", report.last_loss);
+  });
+  const auto take_step = [&](std::int64_t s) {
+    std::vector<const Ranking*> minibatch;
+    for (std::int64_t i : plan.step(s)) minibatch.push_back(&data.rankings[static_cast<std::size_t>(i)]);
+    const float rate = schedule.rate(static_cast<std::uint64_t>(s));
+    const RewardFigures done = trainer.accumulate(minibatch);
+    const double norm = trainer.step(rate);
+    report.tokens += done.tokens;
+    if (s == 0) report.first_loss = done.loss;
+    report.last_loss = done.loss;
+    Metrics figures;
+    figures.set("step", static_cast<double>(s + 1));
+    figures.set("epoch", plan.epochs_after(s));
+    at_step(s + 1, [&] { set_step(figures, done, report.tokens, rate, norm); });
+    on_figures(s + 1, plan.steps(), figures);
+    checkpoint.after(s + 1);
+  };
+  checkpoint.guarded([&] {
+    checkpoint.resume();
+    for (std::int64_t s = checkpoint.taken(); s < plan.steps(); ++s) take_step(s);
+    check_finite(model.transformer);
+    store_normalization(model, trainer, data, samples, options);
+    report.mean = model.config().reward_mean;
+    report.std = model.config().reward_std;
+    if (held_out) report.held_out = judge(trainer.scores(held_out->rankings), held_out->rankings);
+  });
+  if (report.held_out) {
+    Metrics figures;
+    figures.set("step", static_cast<double>(plan.steps()));
+    set_held_out(figures, *report.held_out);
+    on_figures(plan.steps(), plan.steps(), figures);
+  }
+  return report;
+}
+
+Calibration judge(const std::vector<std::vector<float>>& scores, std::span<const Ranking> rankings) {
+  std::vector<float> better, worse;
+  std::vector<bool> identical;
+  SequenceValues margins, judged;  // by ranking; judged: those of different answers
+  for (std::size_t r = 0; r < scores.size(); ++r) {
+    const std::vector<float>& answers = scores[r];
+    std::vector<float> margin, different;
+    for (std::size_t i = 0; i < answers.size(); ++i)
+      for (std::size_t j = i + 1; j < answers.size(); ++j) {
+        better.push_back(answers[i]), worse.push_back(answers[j]);
+        identical.push_back(!rankings.empty() && rankings[r].answers[i] == rankings[r].answers[j]);
+        margin.push_back(answers[i] - answers[j]);
+        if (!identical.back()) different.push_back(margin.back());
+      }
+    margins.append(margin);
+    if (!different.empty()) judged.append(different);
+  }
+  Calibration c = calibrate(better, worse, kCalibrationBins, identical);
+  if (margins.tokens() == margins.sequences()) return c;
+  const auto error = [&](TokenFunction f) { return estimate(margins, f).per_token.standard_error; };
+  if (judged.sequences() > 0)
+    c.accuracy.standard_error =
+        estimate(judged, [](double m) { return m > 0 ? 1.0 : m < 0 ? 0.0 : 0.5; }).per_token.standard_error;
+  c.margin.standard_error = error([](double m) { return m; });
+  c.log_loss.standard_error = error([](double m) { return softplus(-m); });
+  c.brier.standard_error = error([](double m) { return sigmoid(-m) * sigmoid(-m); });
+  return c;
+}
+
+std::vector<std::string> report_lines(const Calibration& c) {
+  std::vector<std::string> lines = {
+      "held-out: " + std::to_string(c.pairs) + (c.pairs == 1 ? " pair" : " pairs") +
+          (c.identical > 0 ? ", " + std::to_string(c.identical) + " of them identical" : "") + ", accuracy " +
+          figure(c.accuracy) + ", margin " + figure(c.margin) + ", log loss " + figure(c.log_loss) + ", Brier score " +
+          figure(c.brier),
+      "expected calibration error " + figure(c.expected_error.value_or(0)) + "; by bins of the predicted probability:",
+      "  bin         predicted  observed   count"};
+  for (const CalibrationBin& b : c.bins) {
+    const auto cell = [](const std::optional<double>& x) { return x ? figure(*x, "%9.3f") : std::string("        -"); };
+    lines.push_back("  " + figure(b.low, "%.1f") + " to " + figure(b.high, "%.1f") + "  " + cell(b.predicted) + " " +
+                    cell(b.observed) + figure(static_cast<double>(b.count), " %7.0f"));
+  }
+  return lines;
+}
+
+}  // namespace nudge

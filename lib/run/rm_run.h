@@ -1,0 +1,72 @@
+// A run of reward-model training, from records to a model that knows its normalisation: what rm-train does between
+// its options and its tally.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/io/record.h"
+#include "lib/model/folder.h"
+#include "lib/report/calibration.h"
+#include "lib/rl/preference.h"
+#include "lib/rl/reward_model.h"
+#include "lib/run/training.h"
+#include "lib/run/training_checkpoint.h"
+
+namespace nudge {
+
+struct RewardRunOptions {
+  TrainingOptions training;
+  RewardLossOptions loss;
+  bool normalize = true;       // rewards get mean 0 over the training answers, or over samples
+  bool normalize_std = false;  // and standard deviation 1 over the training answers; over samples they always do
+};
+
+struct RewardData {
+  std::vector<Ranking> rankings;  // in the order of their ids
+  std::int64_t records = 0, skipped = 0;  // skipped: too long
+  std::int64_t pairs = 0, identical = 0;  // identical: of the same answer twice
+  bool margins() const;                   // whether any is not 0
+};
+
+// Errors: kBadInput naming the record, or `what` where nothing is left.
+RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+                       bool skip_long, const std::string& what);
+
+// A policy's response, by which rewards are normalised.
+struct RewardSample {
+  std::string id;
+  std::vector<std::int32_t> prompt, response;
+};
+
+// Of trajectories, by "prompt_ids" and "response_ids", in the order of their ids. Errors: kBadInput naming record and
+// field: other tokenizers, tokens beyond the vocabulary, an empty response, beyond the context (unless `skip_long`).
+std::vector<RewardSample> reward_samples(const std::vector<Record>& records, const Model& model, bool skip_long,
+                                         const std::string& what);
+
+struct RewardReport {
+  std::int64_t steps = 0, tokens = 0;
+  std::optional<double> first_loss, last_loss;  // of steps
+  std::optional<Calibration> held_out;
+  double mean = 0, std = 1;  // as stored
+};
+
+// Trains the model, from `checkpoint` on where that has something, and stores the normalisation in its configuration.
+// Figures of a step: step, epoch, loss, accuracy, margin, min_reward, mean_reward, max_reward (raw scores), num_tokens
+// (forwarded so far), lr, grad_norm; at the end the held-out ones, held_out/... Errors: kBadInput where numbers stop
+// being finite, or all scores are equal and their deviation was asked for; kStopped.
+RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held_out,
+                    const std::vector<RewardSample>* samples, const RewardRunOptions& options,
+                    const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
+
+// Pairs of scores, the better one first, as calibrate() takes them. Errors of means count rankings, not pairs: the
+// pairs of one ranking share answers. `rankings` tell which answers are identical; without them none is.
+Calibration judge(const std::vector<std::vector<float>>& scores, std::span<const Ranking> rankings = {});
+
+// The held-out figures in words and a table, a line each.
+std::vector<std::string> report_lines(const Calibration& held_out);
+
+}  // namespace nudge

@@ -1,0 +1,82 @@
+// From prompt records to trajectory records.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "lib/io/record.h"
+#include "lib/io/stream.h"
+#include "lib/model/folder.h"
+#include "lib/model/generate.h"
+#include "lib/rl/dialogue.h"
+#include "lib/run/streams.h"
+
+namespace nudge {
+
+struct RolloutOptions {
+  GenerateOptions generate;
+  std::int64_t samples = 1;  // a prompt
+  std::string policy;        // its folder, for messages
+  ChatOptions chat;          // of prompts that are dialogues
+  bool skip_long = false;    // leave out prompts that leave no room in the context, instead of failing
+};
+
+using TokenProgress = std::function<void(std::int64_t tokens)>;
+
+// Draws samples of prompts as they are read and writes their trajectories, in the prompts' order.
+class Rollout {
+ public:
+  Rollout(Model& model, RolloutOptions options);
+
+  // `next`: the next prompt record, {"prompt"} with a text or a dialogue, or {"messages"}, and its number in the whole
+  // input, its group where it has no id; false at the end. `ready`: whether there is one without waiting; samples are
+  // drawn on meanwhile.
+  struct Prompts {
+    std::function<bool(Record& prompt, std::int64_t& number)> next;
+    std::function<bool()> ready;
+  };
+
+  // Errors: kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context (unless
+  // `skip_long`) or among the tokens in flight, an id seen before; the sampling's, naming policy and sample. What
+  // `prompts` and `progress` throw ends it, with whole trajectories written.
+  void run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, const TokenProgress& progress);
+
+  struct Tally {
+    std::int64_t trajectories = 0, tokens = 0, stopped = 0, skipped = 0, prompts = 0;  // skipped: of the prompts
+  };
+  const Tally& tally() const { return tally_; }
+  const std::string& policy_digest() const { return policy_digest_; }
+  const Dialogues& dialogues() const { return dialogues_; }
+
+ private:
+  Record as_text(const Record& record, PromptText& text) const;
+  std::vector<std::int32_t> encode(const Record& prompt, const PromptText& text) const;
+  bool needs_prompt() const { return !prompt_ || sample_ == options_.samples; }
+  bool next_prompt(const Prompts& prompts);
+  bool ready(const Prompts& prompts);
+  bool next_request(const Prompts& prompts, SampleRequest& request);
+  bool is_kept(const SampleRequest& request, KeptRecords& kept);
+  Record trajectory(const SampleRequest& request, const SampledResponse& response) const;
+  void count(const SampledResponse& response);
+
+  Model& model_;
+  RolloutOptions options_;
+  Generator generator_;
+  Dialogues dialogues_;
+  std::string policy_digest_;
+  std::shared_ptr<const Record> prompt_;  // the one that samples are drawn of, its tokens, group, and the next sample
+  std::vector<std::int32_t> tokens_;
+  std::string group_;
+  std::int64_t sample_ = 0;
+  bool ended_ = false;  // there are no more prompts
+  std::deque<std::shared_ptr<const Record>> prompts_;  // of each request whose trajectory is not yet written
+  std::unordered_set<std::string> groups_;
+  Tally tally_;
+};
+
+}  // namespace nudge

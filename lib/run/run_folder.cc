@@ -1,0 +1,102 @@
+#include "lib/run/run_folder.h"
+
+#include <simdjson.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "lib/base/comm.h"
+#include "lib/base/error.h"
+#include "lib/base/profile.h"
+#include "lib/cli/signals.h"
+#include "lib/io/checkpoint.h"
+#include "lib/io/json.h"
+#include "lib/io/json_parse.h"
+
+namespace nudge {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Where a rank's provenance isn't the first one's, all ranks fail.
+void check_same_in_all_ranks(const std::string& provenance) {
+  const std::string mine = Digest().text(provenance).hex();
+  const std::vector<char> all = comm().gather(std::span<const char>(mine));
+  for (std::size_t rank = 1; rank * mine.size() < all.size(); ++rank)
+    if (std::memcmp(all.data(), all.data() + rank * mine.size(), mine.size()) != 0)
+      bad_input("rank " + std::to_string(rank) + " has other options, models or programs than rank 0",
+                "start all ranks by one command, with folders that all of them see");
+}
+
+}  // namespace
+
+RunFolder::RunFolder(std::string path, std::string program, bool force)
+    : path_(std::move(path)), program_(std::move(program)), force_(force) {
+  while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
+  if (path_.empty() || path_ == "-") usage_error("-o FOLDER is missing", "a model is written as a folder");
+  if (!comm().first()) return;
+  std::error_code error;
+  const fs::path parent = fs::absolute(path_, error).parent_path();
+  if (!fs::is_directory(parent, error) || access(parent.c_str(), W_OK) != 0)
+    throw Error(Exit::kCannotCreate, path_ + ": " + parent.string() + " is no folder that can be written");
+  const bool there = fs::exists(path_, error);
+  if (error) throw Error(Exit::kCannotCreate, path_ + ": " + error.message());
+  if (there && !force_ && recorded_provenance().empty())
+    throw Error(Exit::kCannotCreate, path_ + ": exists already", "name another folder, or replace it with --force");
+}
+
+std::string RunFolder::recorded_provenance() const {
+  const std::string file = path_ + "/trainer/provenance.json";
+  if (std::error_code error; !fs::exists(file, error)) return {};
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view text, program;
+  if (parse_python_json(parser, read_file(file), root) != simdjson::SUCCESS ||
+      root["provenance"].get(text) != simdjson::SUCCESS || root["program"].get(program) != simdjson::SUCCESS ||
+      program != program_)
+    return {};
+  return std::string(text);
+}
+
+bool RunFolder::made_already(const std::string& provenance) {
+  provenance_ = provenance;
+  check_same_in_all_ranks(provenance);
+  catch_stops();  // before there is something to be removed on the way out
+  bool there = comm().first() && open();
+  comm().broadcast(&there, sizeof there);
+  return there;
+}
+
+bool RunFolder::open() {
+  if (!force_ && file_exists(path_)) {
+    if (recorded_provenance() != provenance_)
+      throw Error(Exit::kCannotCreate, path_ + ": exists already, made from other input or options",
+                  "name another folder, or replace it with --force");
+    clean_up_beside(path_);  // killed between publishing and cleaning up, it left something
+    return true;
+  }
+  output_ = std::make_unique<OutputFolder>(path_, force_);
+  return false;
+}
+
+const std::string& RunFolder::trainer() {
+  if (trainer_.empty()) {
+    trainer_ = temporary() + "/trainer";
+    if (std::error_code error; !fs::create_directory(trainer_, error) && error)
+      throw Error(Exit::kCannotCreate, trainer_ + ": " + error.message());
+  }
+  return trainer_;
+}
+
+void RunFolder::publish() {
+  const ProfileScope scope(Part::kSaving);
+  JsonWriter w(2);
+  w.begin_object().field("program", program_).field("provenance", provenance_).end_object();
+  write_file(trainer() + "/provenance.json", w.text() + "\n");
+  output_->publish();
+  clean_up_beside(path_);
+}
+
+}  // namespace nudge

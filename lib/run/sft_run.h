@@ -1,0 +1,48 @@
+// A run of supervised fine-tuning, from records to a trained model: what sft-train does between its options and
+// its tally.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/io/record.h"
+#include "lib/model/folder.h"
+#include "lib/rl/sft.h"
+#include "lib/run/training.h"
+#include "lib/run/training_checkpoint.h"
+
+namespace nudge {
+
+struct SftRunOptions {
+  TrainingOptions training;
+  Learn learn;
+};
+
+struct SftData {
+  std::vector<SftExample> examples;  // in the order of their ids
+  std::int64_t records = 0, skipped = 0;  // skipped: too long
+  bool prompts = false, dialogues = false;  // whether any record has a prompt; is {"messages"}
+};
+
+// Errors: kBadInput naming the record, or `what` where there is nothing to learn from.
+SftData sft_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+                 const SftRunOptions& options, const std::string& what);
+
+struct SftReport {
+  std::int64_t steps = 0, tokens = 0;  // tokens that counted, over all steps
+  std::optional<double> first_loss, last_loss;  // of steps
+  std::optional<double> held_out_before, held_out_after;
+};
+
+// Trains the model, from `checkpoint` on where that has something. Figures of a step: step, epoch, loss/train, lr,
+// grad_norm, tokens (that counted in it); before the first and after the last: step, held_out/loss,
+// held_out/perplexity. Errors: kBadInput naming the step where numbers stop being finite; kStopped.
+SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, const SftRunOptions& options,
+                  const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
+
+// "loss 6.2 to 1.3, held-out loss 6.2 to 1.5 (perplexity 4.5)" of what there is.
+std::string summary(const SftReport& report);
+
+}  // namespace nudge

@@ -1,0 +1,192 @@
+#include "lib/run/training_checkpoint.h"
+
+#include <filesystem>
+
+#include "lib/base/comm.h"
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/base/profile.h"
+#include "lib/cli/signals.h"
+#include "lib/io/files.h"
+#include "lib/io/safetensors.h"
+#include "lib/rl/trajectory.h"
+
+namespace nudge {
+namespace {
+
+constexpr const char* kSchema = "checkpoint/1";
+constexpr const char* kState = "/state.json";
+// A checkpoint is 12 bytes a weight, a step of some thousand tokens tens of thousands of operations a weight. So it
+// takes in the order of a tenth of a step, whatever the model's size, and every ten minutes it takes nothing, while a
+// run that is over before writes none.
+constexpr double kPatience = 600;
+
+// All that the bytes of a run depend on.
+std::string tag_of(const RunFolder& folder) {
+  return Digest().text(kSchema).number(kArithmetic).text(folder.provenance()).hex();
+}
+
+Record read_state(const CheckpointPlace& place) {
+  const std::string path = place.path + kState;
+  std::string text = read_file(path);
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  return Record::parse(text, path);
+}
+
+void write_weights(const Transformer& model, const std::string& path) {
+  std::vector<TensorView> views;
+  for (const TensorInfo& t : model.layout().tensors) views.push_back({t.name, t.shape, model.values() + t.offset});
+  write_safetensors(path, views);
+}
+
+void read_weights(Transformer& model, const std::string& path) {
+  const SafetensorsFile file(path);
+  for (const TensorInfo& t : model.layout().tensors) {
+    if (file.at(t.name).shape != t.shape)
+      bad_input(path + ": tensor " + t.name + " has another shape than the model's");
+    file.read_f32(t.name, model.change() + t.offset);
+  }
+  model.pack(false);
+}
+
+}  // namespace
+
+bool SaveOptions::due(std::int64_t step, double seconds) const {
+  if (!every) return seconds >= kPatience;
+  return *every > 0 && step % *every == 0;
+}
+
+Option& save_option(Tool& tool, SaveOptions& options, const std::string& steps) {
+  return tool.option("--save-every", options.every,
+                     steps + " from one checkpoint to the next, for the same command to go on from; 0: only when a "
+                     "signal stops it")
+      .at_least(0).at_most(1e9).shown_default("when 10 minutes have gone by").neutral();
+}
+
+std::string checkpoint_options(const CheckpointPlace& place) {
+  try {
+    return read_state(place).text("options");
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+TrainingCheckpoint::TrainingCheckpoint(Tool& tool, const RunFolder& folder, SaveOptions options, InputSpool& input,
+                                       std::string step)
+    : tool_(&tool), options_(options), step_name_(std::move(step)), input_(&input),
+      store_(std::in_place, folder.path(), tag_of(folder)), saved_at_(std::chrono::steady_clock::now()) {
+  let_stops_interrupt(stop_requested);
+  if (comm().first()) find_last(input);
+  tell_last();
+}
+
+// What the first rank found, to all.
+void TrainingCheckpoint::tell_last() {
+  CheckpointPlace place = last_.value_or(CheckpointPlace{"", store_->tag(), -1});
+  comm().broadcast(&place.step, sizeof place.step);
+  comm().broadcast(place.path);
+  if (place.step < 0) return;
+  step_ = place.step;
+  last_ = place;
+}
+
+void TrainingCheckpoint::find_last(const InputSpool& input) {
+  if (!input.kept_tag().empty() && input.kept_tag() != store_->tag())
+    bad_input("stdin is empty, and the records that were kept are of a run with other models",
+              "give the records again");
+  last_ = store_->newest([&](const std::string& path) {
+    tool_->warn(path + ": is damaged and was removed; what it held is computed again");
+  });
+}
+
+void TrainingCheckpoint::keep_input() {
+  if (store_ && comm().first() && !last_ && input_->folder() != nullptr) save();
+}
+
+std::string TrainingCheckpoint::earlier(const std::string& name) const {
+  if (taken() == 0) return "";
+  return read_state(*last_).find_text(name).value_or("");
+}
+
+void TrainingCheckpoint::resume() {
+  if (taken() == 0) return;
+  const ProfileScope scope(Part::kLoading);
+  Record state = read_state(*last_);
+  for (const Learner& l : learners_) {
+    read_weights(*l.model, last_->path + "/" + l.weights());
+    l.adam->load(last_->path + "/" + l.moments(), state.integer(l.name + "_steps"));
+  }
+  StateFields reading(state, StateFields::kRead);
+  fields_(reading);
+  comm().barrier();  // until all have read it: the next checkpoint removes it
+  tool_->note("goes on after " + progress());
+}
+
+void TrainingCheckpoint::after(std::int64_t step) {
+  if (!store_) return;
+  step_ = step;
+  if (comm().any(stop_requested())) stop();
+  const std::chrono::duration<double> since = std::chrono::steady_clock::now() - saved_at_;
+  if (comm().first() && options_.due(step, since.count())) save();
+}
+
+void TrainingCheckpoint::stop() {
+  if (!store_) throw Error(Exit::kStopped, "stopped");
+  if (comm().first() && step_ > 0 && (!last_ || last_->step != step_)) save();
+  comm().barrier();  // a rank that ends would end the one that saves
+  if (step_ > 0) throw Error(Exit::kStopped, "stopped after " + progress() + ", which is saved");
+  throw Error(Exit::kStopped, "stopped before the first " + step_name_ +
+                                  (last_ ? "; its records are kept" : ", with nothing to be saved"));
+}
+
+// After step 0 there are the records alone, in the folder that they were copied to.
+void TrainingCheckpoint::save() {
+  const ProfileScope scope(Part::kSaving);
+  std::optional<TemporaryFolder> fresh;
+  if (step_ > 0) fresh.emplace(store_->output(), "saving");
+  TemporaryFolder& folder = fresh ? *fresh : *input_->folder();
+  write_state(folder.path());
+  if (step_ > 0) hand_on_input(folder.path());
+  last_ = store_->commit(folder, step_);
+  saved_at_ = std::chrono::steady_clock::now();
+}
+
+void TrainingCheckpoint::write_state(const std::string& folder) {
+  Record state("the state of the run");
+  state.set_text("schema", kSchema);
+  state.set_text("options", input_->options());
+  state.set_integer("step", step_);
+  if (step_ > 0) {
+    for (const Learner& l : learners_) {
+      write_weights(*l.model, folder + "/" + l.weights());
+      l.adam->save(folder + "/" + l.moments());
+      state.set_integer(l.name + "_steps", l.adam->steps());
+    }
+    StateFields writing(state, StateFields::kWrite);
+    fields_(writing);
+  }
+  write_file(folder + kState, state.line() + "\n");
+}
+
+// The records go from one checkpoint to the next without being written again, where the file system has links.
+void TrainingCheckpoint::hand_on_input(const std::string& folder) const {
+  namespace fs = std::filesystem;
+  const std::string to = folder + "/" + kSpoolFile;
+  std::vector<std::string> sources;
+  if (last_) sources.push_back(last_->path);
+  if (input_->folder() != nullptr) sources.push_back(input_->folder()->path());
+  for (const std::string& source : sources) {
+    const std::string from = source + "/" + kSpoolFile;
+    std::error_code error;
+    if (!fs::is_regular_file(from, error)) continue;
+    fs::create_hard_link(from, to, error);
+    if (error && !fs::copy_file(from, to, error)) throw Error(Exit::kIo, to + ": can't be made: " + error.message());
+    return;
+  }
+}
+
+std::string TrainingCheckpoint::progress() const {
+  return step_name_ + " " + std::to_string(step_) + (steps_ > 0 ? " of " + std::to_string(steps_) : "");
+}
+
+}  // namespace nudge

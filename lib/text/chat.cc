@@ -1,0 +1,217 @@
+#include "lib/text/chat.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "lib/base/digest.h"
+#include "lib/base/error.h"
+#include "lib/io/json.h"
+#include "lib/io/json_parse.h"
+#include "lib/io/json_reader.h"
+#include "lib/text/chat_formats.h"
+
+namespace nudge {
+namespace {
+
+constexpr const char* kFile = "chat_template.jinja";
+constexpr std::string_view kOthers = "additional_chat_templates/", kSuffix = ".jinja";
+
+// A text, or a list or an object of named ones.
+void take_config(const std::string& config, std::map<std::string, std::string>& sources) {
+  if (config.empty()) return;
+  const JsonReader in(config, "tokenizer_config.json");
+  JsonReader::Value value;
+  if (!in.find(in.root(), "chat_template", "the file", value)) return;
+  if (value.is_object()) {
+    for (const auto& [name, source] : in.object(value, "chat_template"))
+      sources[std::string(name)] = in.text(source, "the chat_template \"" + std::string(name) + "\"");
+  } else if (value.is_array()) {
+    for (const JsonReader::Value entry : in.array(value, "chat_template")) {
+      const auto part = [&](const char* key) {
+        return std::string(in.text(in.need(entry, key, "a chat_template"), std::string(key) + " of a chat_template"));
+      };
+      sources[part("name")] = part("template");
+    }
+  } else {
+    sources["default"] = in.text(value, "chat_template");
+  }
+}
+
+// Files stand before tokenizer_config.json as a whole, and of the files the additional ones last, as in transformers.
+std::map<std::string, std::string> sources_of(const Tokenizer& tokenizer) {
+  std::map<std::string, std::string> sources;
+  for (const auto& [file, text] : tokenizer.template_files()) {
+    std::string name = "default";
+    if (file != kFile) name = file.substr(kOthers.size(), file.size() - kOthers.size() - kSuffix.size());
+    sources[name] = text;
+  }
+  if (sources.empty()) take_config(tokenizer.config_json(), sources);
+  return sources;
+}
+
+// The texts of the parts that a content is a list of.
+std::string joined_parts(simdjson::dom::array parts) {
+  std::string all;
+  for (const simdjson::dom::element part : parts) {
+    std::string_view type, text;
+    if (part["type"].get(type) != simdjson::SUCCESS)
+      throw std::runtime_error("has a content that is a list of something else than parts with a \"type\"");
+    if (type != "text")
+      throw std::runtime_error("has a part of the type \"" + std::string(type) + "\", and models here read text alone");
+    if (part["text"].get(text) != simdjson::SUCCESS) throw std::runtime_error("has a part of text without \"text\"");
+    all += text;
+  }
+  return all;
+}
+
+std::size_t common_start(std::string_view a, std::string_view b) {
+  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
+// Up to the end of the last of `ends` in the text, or all of it.
+std::string up_to_end(std::string text, const std::vector<std::string>& ends) {
+  std::size_t size = 0;
+  for (const std::string& end : ends) {
+    const std::size_t at = end.empty() ? text.npos : text.rfind(end);
+    if (at != text.npos) size = std::max(size, at + end.size());
+  }
+  if (size > 0) text.resize(size);
+  return text;
+}
+
+}  // namespace
+
+ChatTemplate::ChatTemplate(const Tokenizer& tokenizer, ChatOptions options) : options_(std::move(options)) {
+  sources_ = options_.format.empty() ? sources_of(tokenizer)
+                                     : std::map<std::string, std::string>{{"default", chat_format_source(options_.format)}};
+  for (const auto& [name, text] : tokenizer.named_tokens()) tokens_[name] = jinja::Value::of(text);
+  if (sources_.empty()) {
+    why_ = "the model's folder has no chat_template";
+  } else if (!sources_.contains("default")) {
+    why_ = "the model's folder has no chat_template that is named default";
+  }
+  try {
+    for (const auto& [name, source] : sources_) {
+      if (name == "default" || name == "tool_use") templates_.emplace(name, jinja::Template(source));
+    }
+  } catch (const jinja::TemplateError& e) {
+    why_ = std::string("the chat_template can't be read: ") + e.what();
+  }
+  if (!why_.empty()) return;
+  try {  // one that takes lists of parts says the same of a text and of a part with it
+    const auto said = [&](const char* content) {
+      const Dialogue one{{{"user", std::string(R"({"role":"user","content":)") + content + "}"}}, {}};
+      return render(one, 1, true).text;
+    };
+    const std::string text = said(R"("x")");
+    takes_parts_ = true;
+    takes_parts_ = said(R"([{"type":"text","text":"x"}])") == text;
+  } catch (const std::runtime_error&) {
+    takes_parts_ = false;
+  }
+  dated_ = false;
+}
+
+std::string ChatTemplate::digest() const {
+  Digest d;
+  for (const auto& [name, source] : sources_) d.text(name).text(source);
+  d.number(options_.date.year).number(options_.date.month).number(options_.date.day);
+  for (const auto& [name, json] : options_.variables) d.text(name).text(json);
+  return d.hex();
+}
+
+bool ChatTemplate::knows(const std::string& variable) const {
+  return std::ranges::any_of(sources_, [&](const auto& s) { return s.second.find(variable) != std::string::npos; });
+}
+
+// The message, its parts joined where the template asks for a text.
+std::string ChatTemplate::with_plain_content(const ChatMessage& message) const {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root, content;
+  simdjson::dom::array parts;
+  if (parse_json(parser, message.json, root) || root["content"].get(content) || content.get(parts)) return message.json;
+  const std::string text = joined_parts(parts);
+  return takes_parts_ ? message.json : with_member(message.json, "content", json_quote(text));
+}
+
+// As in transformers, "tool_use" is for dialogues with tools.
+const jinja::Template& ChatTemplate::chosen(const Dialogue& dialogue) const {
+  const auto tools = dialogue.variables.contains("tools") || options_.variables.contains("tools");
+  const auto found = templates_.find(tools ? "tool_use" : "default");
+  return found == templates_.end() ? templates_.at("default") : found->second;
+}
+
+jinja::Rendered ChatTemplate::render(const Dialogue& dialogue, std::size_t count, bool answer) const {
+  if (!why_.empty()) throw std::runtime_error("can't be rendered: " + why_);
+  std::string list;
+  for (std::size_t i = 0; i < count; ++i) list += (i == 0 ? "[" : ",") + with_plain_content(dialogue.messages[i]);
+  jinja::Variables variables = tokens_;
+  variables["tools"] = variables["documents"] = jinja::Value::none();
+  for (const auto* more : {&options_.variables, &dialogue.variables})
+    for (const auto& [name, json] : *more) variables[name] = jinja::value_of_json(json);
+  variables["messages"] = jinja::value_of_json(count == 0 ? "[]" : list + "]");
+  variables["add_generation_prompt"] = jinja::Value::boolean(answer);
+  try {
+    jinja::Rendered made = chosen(dialogue).render(variables, options_.date);
+    dated_ |= made.dated;
+    return made;
+  } catch (const jinja::TemplateError& e) {
+    throw std::runtime_error(std::string("can't be rendered by the chat_template: ") + e.what());
+  }
+}
+
+// What the template writes before message `count`'s content, whatever that is; "" where it has no text.
+std::string ChatTemplate::before_content(const Dialogue& dialogue, std::size_t count) const {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root, content;
+  const std::string& json = dialogue.messages[count].json;
+  if (parse_json(parser, json, root) || root["content"].get(content) || !content.is_string()) return "";
+  const auto said = [&](const char* text) {
+    Dialogue other = dialogue;
+    other.messages[count].json = with_member(json, "content", text);
+    return render(other, count + 1, false).text;
+  };
+  const std::string one = said(R"("0")");
+  return one.substr(0, common_start(one, said(R"("1")")));
+}
+
+std::pair<std::string, std::string> ChatTemplate::prompt_and_answer(const Dialogue& dialogue, std::size_t count,
+                                                                    const std::vector<std::string>& ends) const {
+  const std::string prompt = render(dialogue, count, true).text;
+  const std::string whole = render(dialogue, dialogue.messages.size(), false).text;
+  std::string start = whole.starts_with(prompt) ? prompt : before_content(dialogue, count);
+  if (start.empty() || !whole.starts_with(start)) {
+    const std::size_t same = common_start(whole, prompt);
+    throw std::runtime_error("has an answer that doesn't go on from its prompt: the chat_template ends the prompt in " +
+                             json_quote(prompt.substr(same)) + ", and has " + json_quote(whole.substr(same, 20)) +
+                             " there once it is answered");
+  }
+  std::string answer = up_to_end(whole.substr(start.size()), ends);
+  return {std::move(start), std::move(answer)};
+}
+
+ChatAnswers ChatTemplate::answers(const Dialogue& dialogue, bool all, const std::vector<std::string>& ends) const {
+  const std::size_t count = dialogue.messages.size();
+  const jinja::Rendered whole = render(dialogue, count, false);
+  ChatAnswers found{whole.text, {}};
+  if (!whole.generations.empty() && !whole.unplaced) {
+    const std::size_t before = all ? 0 : render(dialogue, count - 1, false).generations.size();
+    for (std::size_t i = before; i < whole.generations.size(); ++i)
+      if (whole.generations[i].first < whole.generations[i].second) found.spans.push_back(whole.generations[i]);
+  } else {
+    for (std::size_t i = all ? 0 : count - 1; i < count; ++i) {
+      if (dialogue.messages[i].role != "assistant") continue;
+      Dialogue part = dialogue;
+      part.messages.resize(i + 1);
+      const auto [prompt, answer] = prompt_and_answer(part, i, ends);
+      if (!std::string_view(whole.text).substr(prompt.size()).starts_with(answer) || !whole.text.starts_with(prompt))
+        throw std::runtime_error("is changed by a later turn: the chat_template writes message " +
+                                 std::to_string(i + 1) + " and what is before it otherwise where it isn't the last");
+      if (!answer.empty()) found.spans.emplace_back(prompt.size(), prompt.size() + answer.size());
+    }
+  }
+  if (!found.spans.empty()) found.text.resize(found.spans.back().second);
+  return found;
+}
+
+}  // namespace nudge

@@ -1,0 +1,174 @@
+// Tables, plots, JSON and pages, by hand-made figures.
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "lib/report/report_html.h"
+#include "lib/report/report_json.h"
+#include "lib/report/report_text.h"
+#include "tests/report/records.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+// Two responses, 0.5 + 2 and -0.25 nats from the reference.
+FileReport simple(const std::string& name = "made") {
+  std::vector<Record> records = {trajectory("a", {1}, {1, 2}, {-1, -2}, {-1.5, -4}),
+                                 trajectory("b", {1}, {3}, {-0.5}, {-0.25})};
+  records[0].set_real("reward", 1), records[1].set_real("reward", 3);
+  return report_of(records, {}, 4096, name);
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool is_ascii(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
+}
+std::size_t times(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("figures have five digits and two for the error") {
+  CHECK(figure(Estimate{1.0 / 3, 0.0123456}) == "0.33333 ± 0.012");
+  CHECK(figure(Estimate{2.5, {}}) == "2.5");
+  CHECK(figure(Estimate{}) == "");
+  CHECK(figure(std::optional<double>(INFINITY)) == "inf");
+  CHECK(figure(std::optional<double>(0.0)) == "0");
+}
+
+TEST_CASE("a file's table names its figures and leaves absent ones out") {
+  const std::string text = report_text(file_section(simple(), 0.2), {.plots = false});
+  CHECK(has(text, "made\n"));
+  CHECK(has(text, "  responses             2\n"));
+  CHECK(has(text, "  reward                2 ± 1\n"));
+  CHECK(has(text, "KL(policy ‖ ref), nats\n"));
+  CHECK(has(text, "  k1                  0.75 ± 0.67      1.125 ± 1.4\n"));
+  CHECK_FALSE(has(text, "old"));
+  CHECK_FALSE(has(text, "temperature 0"));
+}
+
+TEST_CASE("plots stand below the tables unless they are unwanted") {
+  const ReportSection section = file_section(simple(), 0.2);
+  const std::string with = report_text(section, {.plots = true}), without = report_text(section, {.plots = false});
+  CHECK(with.rfind(without, 0) == 0);
+  CHECK(has(with, "KL(policy ‖ ref) by position, nats\n"));
+  CHECK(has(with, "position in the response\n"));
+  CHECK_FALSE(has(without, "by position"));
+}
+
+TEST_CASE("in ASCII no other byte is written") {
+  const ReportSection section = file_section(simple(), 0.2);
+  const std::string text = report_text(section, {.plots = true, .unicode = false});
+  CHECK(is_ascii(text));
+  CHECK(has(text, "KL(policy || ref), nats"));
+  CHECK(has(text, "2 +- 1"));
+  CHECK_FALSE(is_ascii(report_text(section, {.plots = false, .unicode = true})));
+}
+
+TEST_CASE("a name can't drive the terminal or the page") {
+  const ReportSection section = file_section(simple("a\x1b[2J<b>&\"c"), 0.2);
+  CHECK(has(report_text(section, {}), "a\\x1b[2J<b>&\"c\n"));
+  CHECK(has(report_html({&section, 1}), "<h2>a\\x1b[2J&lt;b&gt;&amp;&quot;c</h2>"));
+}
+
+TEST_CASE("several files have a row each, without columns that are empty, and curves by file") {
+  const std::vector<FileReport> reports = {simple("p0.jsonl"), simple("p1.jsonl")};
+  const ReportSection all = overview(reports, 0.2);
+  REQUIRE(all.tables.size() == 1);
+  CHECK(all.tables[0].rows.size() == 2);
+  CHECK(all.tables[0].rows[1][0] == "p1.jsonl");
+  CHECK(all.tables[0].header == std::vector<std::string>{"file", "responses", "cut", "length", "reward",
+                                                         "KL(policy ‖ ref) k1", "k3", "√KL", "entropy est."});
+  CHECK(all.plots[0].title == "Reward");
+  CHECK(all.plots[0].series[0].values == std::vector<double>{2, 2});
+  CHECK(all.plots[1].series[0].values == std::vector<double>{1.125, 1.125});
+  CHECK(report_sections(reports, 0.2).size() == 3);
+  CHECK(report_sections({reports.data(), 1}, 0.2).size() == 1);
+}
+
+TEST_CASE("a file without a figure is a gap in the curve") {
+  const std::vector<FileReport> reports = {simple(), report_of({trajectory("a", {1}, {1}, {-1})})};
+  const ReportSection all = overview(reports, 0.2);
+  CHECK(std::isnan(all.plots[0].series[0].values[1]));
+  CHECK(all.tables[0].rows[1][4] == "");
+  CHECK(has(report_text(all, {.plots = false}), "   -"));
+}
+
+TEST_CASE("the JSON holds the figures in both units, null where there is none") {
+  const FileReport r = simple();
+  simdjson::dom::parser parser;
+  const std::string text = report_json({&r, 1}, 0.3);
+  CHECK(text.back() == '\n');
+  const simdjson::dom::element e = parser.parse(text);
+  CHECK(std::string_view(e["schema"]) == "kl-report/1");
+  CHECK(double(e["clip"]) == 0.3);
+  CHECK(e["old"].is_null());
+  const simdjson::dom::element file = simdjson::dom::array(e["files"]).at(0);
+  CHECK(std::string_view(file["file"]) == "made");
+  CHECK(std::int64_t(file["tokens"]) == 3);
+  CHECK(std::int64_t(file["finish"]["stop"]) == 2);
+  CHECK(double(file["reward"]["mean"]) == 2);
+  CHECK(double(file["reward"]["se"]) == 1);
+  CHECK(double(file["policy_ref"]["k1"]["per_token"]["mean"]) == 0.75);
+  CHECK(double(file["policy_ref"]["k1"]["per_sequence"]["mean"]) == 1.125);
+  CHECK(file["old_new"].is_null());
+  const simdjson::dom::element last = file["policy_ref"]["by_position"].at(1);
+  CHECK(std::int64_t(last["position"]) == 1);
+  CHECK(std::int64_t(last["responses"]) == 1);
+  CHECK(double(last["k1"]["mean"]) == 2);
+  CHECK(last["k1"]["se"].is_null());
+}
+
+TEST_CASE("figures beyond the numbers of JSON are null") {
+  const FileReport r = report_of({trajectory("a", {1}, {1}, {-2000}, {-1})});  // k3: e^1999
+  simdjson::dom::parser parser;
+  const simdjson::dom::element e = parser.parse(report_json({&r, 1}, 0.2));
+  CHECK(e["files"].at(0)["policy_ref"]["k3"]["per_token"]["mean"].is_null());
+  CHECK(double(e["files"].at(0)["policy_ref"]["k1"]["per_token"]["mean"]) == -1999);
+  CHECK(has(report_text(file_section(r, 0.2), {}), "inf"));
+}
+
+TEST_CASE("the page is whole, fetches nothing and has a picture for each plot") {
+  const std::vector<FileReport> reports = {simple("p0"), simple("p1")};
+  const auto sections = report_sections(reports, 0.2);
+  const std::string html = report_html(sections);
+  CHECK(html.rfind("<!DOCTYPE html>\n", 0) == 0);
+  CHECK(has(html, "</html>\n"));
+  std::size_t plots = 0, tables = 0;
+  for (const ReportSection& s : sections) plots += s.plots.size(), tables += s.tables.size();
+  CHECK(times(html, "<svg ") == plots);
+  CHECK(times(html, "</svg>") == plots);
+  CHECK(times(html, "<table>") == tables);
+  for (const char* outside : {"<script", "<link", "src=", "href=", "url("}) CHECK_FALSE(has(html, outside));
+  CHECK(times(html, "http") == plots);  // the SVG namespace, a name and no address
+  CHECK(html == report_html(sections));
+}
+
+TEST_CASE("a curve runs from corner to corner of its picture, and a gap cuts it") {
+  const double gap = std::numeric_limits<double>::quiet_NaN();
+  const std::string svg = plot_svg({"t", "x", {{"a", {0, 1, gap, 0.5, gap}}}});
+  CHECK(has(svg, "d=\"M70 210L207.5 20\""));  // 4 steps over 70 to 620; 0 at 210, 1 at 20
+  CHECK(has(svg, "<circle cx=\"482.5\" cy=\"115\""));
+  CHECK(times(svg, "<circle") == 1);
+}
+
+TEST_CASE("numbers all equal are a line in the middle of the picture") {
+  CHECK(has(plot_svg({"t", "x", {{"a", {3, 3}}}}), "d=\"M70 115L620 115\""));
+  CHECK(has(plot_svg({"t", "x", {{"a", {0, 0}}}}), "d=\"M70 115L620 115\""));
+}
+
+TEST_CASE("the locale's charset is that of the first variable that is set") {
+  CHECK(locale_is_utf8(nullptr, nullptr, "en_GB.UTF-8"));
+  CHECK(locale_is_utf8("C.utf8", "C", "C"));
+  CHECK_FALSE(locale_is_utf8("C", nullptr, "en_GB.UTF-8"));
+  CHECK_FALSE(locale_is_utf8("", "POSIX", "en_GB.UTF-8"));
+  CHECK(locale_is_utf8("", "", "en_GB.UTF-8"));
+  CHECK_FALSE(locale_is_utf8(nullptr, nullptr, nullptr));
+}

@@ -1,0 +1,216 @@
+#include "lib/rl/advantages.h"
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "lib/base/error.h"
+#include "tests/harness/golden_batch.h"
+
+using namespace nudge;
+using namespace nudge::test;
+
+namespace {
+
+std::string message_of(std::span<const TrajectoryView> batch, const AdvantageOptions& options) {
+  try {
+    token_signals(batch, options);
+  } catch (const Error& error) {
+    CHECK(error.status() == Exit::kBadInput);
+    return error.what();
+  }
+  return "";
+}
+
+std::vector<TrajectoryView> views(const GoldenBatch& g) {
+  std::vector<TrajectoryView> batch;
+  for (const GoldenSample& s : g.samples) batch.push_back({s.old_logprobs, s.ref_logprobs, s.old_values, s.score});
+  return batch;
+}
+
+void check_all_near(std::span<const float> got, std::span<const double> expected, double tolerance) {
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t t = 0; t < got.size(); ++t) CHECK(near(static_cast<double>(got[t]), expected[t], tolerance));
+}
+
+const std::vector<float> kRewards = {1, 0, 2}, kValues = {0.5f, 1, -1};
+
+struct Gae {
+  std::vector<float> advantages = std::vector<float>(3), returns = std::vector<float>(3);
+  Gae(double gamma, double lambda) { gae(kRewards, kValues, gamma, lambda, advantages, returns); }
+};
+
+}  // namespace
+
+TEST_CASE("rewards, advantages and returns are the oracle's, for every family") {
+  NEED_ORACLE(oracle);
+  for (const std::string& family : golden_families(oracle)) {
+    CAPTURE(family);
+    const GoldenBatch g = read_golden_batch(oracle, family);
+    const AdvantageOptions options{
+        .kl_beta = g.kl_beta, .gamma = g.gamma, .lambda = g.lambda, .whiten_advantages = false};
+    const TokenSignals signals = token_signals(views(g), options);
+    for (std::size_t i = 0; i < g.samples.size(); ++i) {
+      check_all_near(signals.rewards_of(i), g.samples[i].rewards, 1e-5);
+      check_all_near(signals.advantages_of(i), g.samples[i].advantages, 1e-5);
+      check_all_near(signals.returns_of(i), g.samples[i].returns, 1e-5);
+    }
+  }
+}
+
+TEST_CASE("whitened advantages are the oracle's with the biased variance, and returns stay as they were") {
+  NEED_ORACLE(oracle);
+  for (const std::string& family : golden_families(oracle)) {
+    CAPTURE(family);
+    const GoldenBatch g = read_golden_batch(oracle, family);
+    const TokenSignals signals =
+        token_signals(views(g), {.kl_beta = g.kl_beta, .gamma = g.gamma, .lambda = g.lambda});
+    for (std::size_t i = 0; i < g.samples.size(); ++i) {
+      check_all_near(signals.advantages_of(i), g.samples[i].advantages_whitened, 1e-5);
+      check_all_near(signals.returns_of(i), g.samples[i].returns, 1e-5);
+    }
+  }
+}
+
+TEST_CASE("a token's reward is the KL penalty, and the last one has the score besides") {
+  const std::vector<float> logprobs = {-1, -2, -3}, ref = {-1.5f, -2, -1};
+  std::vector<float> out(3);
+  token_rewards(logprobs, ref, 0.5, 10, out);
+  CHECK(out == std::vector<float>{-0.25f, 0, 11});
+  token_rewards(logprobs, ref, 0.25, -4, out);
+  CHECK(out == std::vector<float>{-0.125f, 0, -3.5f});
+}
+
+TEST_CASE("a KL coefficient of 0 needs no reference") {
+  const std::vector<float> logprobs = {-1, -2};
+  std::vector<float> out(2);
+  token_rewards(logprobs, {}, 0, 3, out);
+  CHECK(out == std::vector<float>{0, 3});
+  CHECK_FALSE(std::signbit(out[0]));
+}
+
+TEST_CASE("equal policies are rewarded with a positive zero") {
+  const std::vector<float> logprobs = {-1, -2};
+  std::vector<float> out(2);
+  token_rewards(logprobs, logprobs, 0.1, 0, out);
+  CHECK_FALSE(std::signbit(out[0]));
+  CHECK_FALSE(std::signbit(out[1]));
+}
+
+TEST_CASE("a response of one token gets penalty and score together") {
+  const std::vector<float> logprobs = {-1}, ref = {-3};
+  std::vector<float> out(1);
+  token_rewards(logprobs, ref, 0.5, 2, out);
+  CHECK(out[0] == 1.0f);
+}
+
+TEST_CASE("lambda 1 and gamma 1: the return is the plain sum of the rewards to come") {
+  const Gae g(1, 1);
+  CHECK(g.returns == std::vector<float>{3, 2, 2});
+  CHECK(g.advantages == std::vector<float>{2.5f, 1, 3});
+}
+
+TEST_CASE("lambda 1 with a discount: the discounted return, whatever the values") {
+  const Gae g(0.5, 1);  // 1 + 0/2 + 2/4, 0 + 2/2, 2
+  CHECK(g.returns == std::vector<float>{1.5f, 1, 2});
+}
+
+TEST_CASE("lambda 0: the advantage is the temporal difference") {
+  const Gae g(0.5, 0);  // 1 + 1/2 - 0.5, 0 - 1/2 - 1, 2 - (-1)
+  CHECK(g.advantages == std::vector<float>{1, -1.5f, 3});
+  CHECK(g.returns == std::vector<float>{1.5f, -0.5f, 2});
+}
+
+TEST_CASE("lambda between weighs the temporal differences geometrically") {
+  const Gae g(0.5, 0.5);  // deltas 1, -1.5, 3; weight 1/4
+  CHECK(g.advantages == std::vector<float>{0.8125f, -0.75f, 3});
+}
+
+TEST_CASE("a sequence of no tokens is no error") {
+  std::vector<float> none;
+  gae(none, none, 1, 0.95, none, none);
+  token_rewards(none, none, 0.1, 5, none);
+  whiten(none, true);
+  CHECK(none.empty());
+}
+
+TEST_CASE("whitening gives mean 0 and biased variance 1") {
+  std::vector<float> x = {1, 2, 3, 6};  // mean 3, biased variance 14/4
+  whiten(x, true);
+  const double sd = std::sqrt(3.5 + 1e-8);
+  check_all_near(x, std::vector<double>{-2 / sd, -1 / sd, 0, 3 / sd}, 1e-7);
+}
+
+TEST_CASE("whitening without the shift keeps the mean") {
+  std::vector<float> x = {1, 2, 3, 6};
+  whiten(x, false);
+  const double sd = std::sqrt(3.5 + 1e-8);
+  check_all_near(x, std::vector<double>{3 - 2 / sd, 3 - 1 / sd, 3, 3 + 3 / sd}, 1e-6);
+}
+
+TEST_CASE("whitening equal numbers gives zeros, and 1e-8 under the root decides for tiny spreads") {
+  std::vector<float> same = {2, 2, 2}, tiny = {1e-4f, -1e-4f};
+  whiten(same, true);
+  CHECK(same == std::vector<float>{0, 0, 0});
+  whiten(tiny, true);  // 1e-4/sqrt(1e-8 + 1e-8)
+  CHECK(near(static_cast<double>(tiny[0]), std::sqrt(0.5), 1e-6));
+}
+
+TEST_CASE("whitened rewards keep their mean, and returns and advantages follow them") {
+  const std::vector<float> zeros(2), values(2);
+  const std::vector<TrajectoryView> batch = {{zeros, zeros, values, 4}, {zeros, zeros, values, 0}};
+  const TokenSignals plain = token_signals(batch, {.lambda = 1, .whiten_advantages = false});
+  const TokenSignals white =
+      token_signals(batch, {.lambda = 1, .whiten_rewards = true, .whiten_advantages = false});
+  CHECK(plain.rewards == std::vector<float>{0, 4, 0, 0});
+  const double sd = std::sqrt(3.0 + 1e-8);  // mean 1, biased variance (9 + 3)/4
+  check_all_near(white.rewards, std::vector<double>{1 - 1 / sd, 1 + 3 / sd, 1 - 1 / sd, 1 - 1 / sd}, 1e-6);
+  CHECK(near(static_cast<double>(white.returns[0]), 2 + 2 / sd, 1e-6));
+  CHECK(near(static_cast<double>(white.advantages[3]), 1 - 1 / sd, 1e-6));
+}
+
+TEST_CASE("the batch is laid out back to back, sequences without tokens included") {
+  const std::vector<float> two = {-1, -1}, none, one = {-2};
+  const std::vector<TrajectoryView> batch = {{two, two, two, 1}, {none, none, none, 7}, {one, one, one, 2}};
+  const TokenSignals signals = token_signals(batch, {.whiten_advantages = false});
+  CHECK(signals.begin == std::vector<std::size_t>{0, 2, 2, 3});
+  CHECK(signals.rewards == std::vector<float>{0, 1, 2});
+  CHECK(signals.rewards_of(1).empty());
+  CHECK(signals.returns_of(2)[0] == 2.0f);
+  CHECK(signals.advantages_of(2)[0] == 4.0f);
+}
+
+TEST_CASE("lengths that differ are errors that name the sequence") {
+  const std::vector<float> two = {-1, -1}, one = {-2};
+  const std::vector<TrajectoryView> values = {{two, two, two, 1}, {two, two, one, 1}};
+  CHECK(message_of(values, {}) == "sequence 1: 1 values for 2 response tokens");
+  const std::vector<TrajectoryView> ref = {{two, one, two, 1}};
+  CHECK(message_of(ref, {}) == "sequence 0: 1 reference log-probs for 2 response tokens");
+  CHECK(message_of(ref, {.kl_beta = 0}) == "");
+}
+
+TEST_CASE("numbers that are not finite are errors that name sequence and token") {
+  const std::vector<float> good = {-1, -1};
+  const std::vector<float> bad = {-1, std::numeric_limits<float>::infinity()};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<TrajectoryView> old{{bad, good, good, 1}}, ref{{good, bad, good, 1}}, value{{good, good, bad, 1}},
+      score{{good, good, good, nan}};
+  CHECK(message_of(old, {}) == "sequence 0: log-prob of token 1 is not finite");
+  CHECK(message_of(ref, {}) == "sequence 0: reference log-prob of token 1 is not finite");
+  CHECK(message_of(value, {}) == "sequence 0: value of token 1 is not finite");
+  CHECK(message_of(score, {}) == "sequence 0: the score is not finite");
+}
+
+TEST_CASE("the return of a trajectory is the discounted sum of its rewards") {
+  const std::vector<float> rewards = {1, 2, 4};
+  CHECK(trajectory_return(rewards, 1) == 7.0);
+  CHECK(trajectory_return(rewards, 0.5) == 3.0);
+  CHECK(trajectory_return({}, 1) == 0.0);
+}
+
+TEST_CASE("REINFORCE weighs with the return itself, or with what it is above the batch's mean") {
+  const std::vector<double> returns = {1, 2, 6};
+  CHECK(reinforce_weights(returns, false) == std::vector<float>{1, 2, 6});
+  CHECK(reinforce_weights(returns, true) == std::vector<float>{-2, -1, 3});
+  CHECK(reinforce_weights({}, true).empty());
+}

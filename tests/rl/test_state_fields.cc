@@ -1,0 +1,99 @@
+// Numbers of a run's loop, written down and read back to the bit.
+#include "lib/rl/state_fields.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "lib/run/training_checkpoint.h"
+#include "tests/harness/harness.h"
+
+using namespace nudge;
+
+namespace {
+
+struct State {
+  std::int64_t count = 0;
+  double x = 0;
+  std::optional<double> maybe, none;
+  bool flag = false;
+  std::string text;
+  Moments moments;
+
+  void visit(StateFields& f) {
+    f("count", count), f("x", x), f("maybe", maybe), f("none", none), f("flag", flag), f("text", text);
+    f("moments", moments);
+  }
+};
+
+State after_a_file(State state) {
+  Record out("out");
+  StateFields writing(out, StateFields::kWrite);
+  state.visit(writing);
+  Record in = Record::parse(out.line(), "in");
+  StateFields reading(in, StateFields::kRead);
+  State back;
+  back.maybe = back.none = 7;
+  back.visit(reading);
+  return back;
+}
+
+bool same(double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); }
+
+}  // namespace
+
+TEST_CASE("doubles come back to the bit") {
+  const double denormal = std::numeric_limits<double>::denorm_min(), most = std::numeric_limits<double>::max();
+  for (const double x : {0.0, -0.0, 0.1, -1.0 / 3, 1e300, most, denormal, 9007199254740993.0, 1e22, 5e-324, 2.0}) {
+    State s;
+    s.x = x;
+    s.maybe = -x;
+    const State back = after_a_file(s);
+    CHECK(same(back.x, x));
+    REQUIRE(back.maybe);
+    CHECK(same(*back.maybe, -x));
+    CHECK(!back.none);
+  }
+}
+
+TEST_CASE("counts, flags and texts come back") {
+  State s;
+  s.count = 9007199254740991, s.flag = true, s.text = "a\n\"b\"";
+  const State back = after_a_file(s);
+  CHECK(back.count == s.count);
+  CHECK(back.flag);
+  CHECK(back.text == s.text);
+}
+
+TEST_CASE("moments go on as if they had never been written down") {
+  State s;
+  Moments whole;
+  for (int i = 0; i < 100; ++i) {
+    const double x = std::sin(i) * 1e3, weight = 1 + i % 7;
+    whole.add(x, weight);
+    s.moments.add(x, weight);
+    if (i % 9 == 4) s = after_a_file(s);
+  }
+  CHECK(s.moments.count() == whole.count());
+  CHECK(same(*s.moments.mean(), *whole.mean()));
+  CHECK(same(*s.moments.variance(), *whole.variance()));
+}
+
+TEST_CASE("a field that is missing is an error, an optional one is not") {
+  Record in = Record::parse(R"({"count":1,"x":2})", "in");
+  StateFields reading(in, StateFields::kRead);
+  std::int64_t n = 0;
+  std::optional<double> x = 3;
+  reading("count", n), reading("y", x);
+  CHECK(n == 1);
+  CHECK(!x);
+  CHECK_THROWS_WITH(reading("steps", n), doctest::Contains("field \"steps\""));
+}
+
+TEST_CASE("checkpoints are due by steps, by time, or never") {
+  const SaveOptions by_time, never{0}, third{3};
+  CHECK(by_time.due(1, 600));
+  CHECK(!by_time.due(1000, 599));
+  CHECK(!never.due(1, 1e6));
+  for (std::int64_t step = 1; step <= 9; ++step) CHECK(third.due(step, 0) == (step % 3 == 0));
+}
