@@ -137,7 +137,9 @@ int main(int argc, char** argv) {
   input_files(tool, files);
   tool.group("Policies");
   tool.option("--old", old_folder, "model folder of the policy that sampled")
-      .placeholder("FOLDER").needs("--new").neutral();
+      .placeholder("FOLDER")
+      .needs("--new")
+      .neutral();
   tool.option("--new", new_folder, "model folder of the policy to compare with it").placeholder("FOLDER").neutral();
   const Option& clipped =
       tool.option("--clip", clip, "count ratios outside 1 - EPS to 1 + EPS").placeholder("EPS").at_least(0);
@@ -145,7 +147,8 @@ int main(int argc, char** argv) {
   tool.option("--json", json, "JSON on stdout in place of tables");
   tool.option("--html", page, "write a page with tables and plots as well").placeholder("FILE").neutral();
   tool.option("--plot", plot, "plots below the tables; without this only on a terminal")
-      .excludes("--no-plot").excludes("--json");
+      .excludes("--no-plot")
+      .excludes("--json");
   tool.option("--no-plot", no_plot, "no plots below the tables").excludes("--json");
   tool.option("--ascii", ascii, "tables and plots in ASCII, as where the locale isn't UTF-8").excludes("--json");
   Option& output = output_option(tool, streams.output);
@@ -179,8 +182,9 @@ int main(int argc, char** argv) {
     for (const FileReport& r : reports) warn_of_bias(tool, r);
     const bool ratios = std::ranges::any_of(reports, [](const FileReport& r) { return r.old_new.tokens() > 0; });
     if (clipped.given() && !ratios)
-      tool.warn("--clip did nothing: no record tells of a second policy, so there are no ratios; leave it out, or give "
-                "--new");
+      tool.warn(
+          "--clip did nothing: no record tells of a second policy, so there are no ratios; leave it out, or give "
+          "--new");
     const std::vector<ReportSection> sections = report_sections(reports, clip);
     const bool unicode = !ascii && locale_is_utf8(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"));
     const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);

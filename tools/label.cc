@@ -91,8 +91,8 @@ Decision ask_at(Terminal& terminal, const Question& q, std::size_t number, std::
   const std::size_t width = terminal.width();
   std::string screen = "pair " + std::to_string(number + 1) + " of " + std::to_string(total) + "\n\n";
   for (const std::string& line : screen_lines(prompt_words(answers[q.left]), width)) screen += line + "\n";
-  screen += "\n" + side_by_side("left", answers[q.left].text("response"), "right",
-                                answers[q.right].text("response"), width);
+  screen +=
+      "\n" + side_by_side("left", answers[q.left].text("response"), "right", answers[q.right].text("response"), width);
   terminal.show(screen + "[l]eft  [r]ight  [t]ie  [s]kip  [u]ndo  [q]uit ");
   for (;;) {
     switch (terminal.key()) {
@@ -101,7 +101,8 @@ Decision ask_at(Terminal& terminal, const Question& q, std::size_t number, std::
       case 't': return Decision::kTie;
       case 's': return Decision::kSkip;
       case 'u': return Decision::kUndo;
-      case 'q': case Terminal::kEnd: return Decision::kQuit;
+      case 'q':
+      case Terminal::kEnd: return Decision::kQuit;
     }
   }
 }
@@ -144,9 +145,11 @@ int main(int argc, char** argv) {
   tool.group("Pairs");
   tool.option("--by", o.by, "the number in each record by which the better answer is told").placeholder("FIELD");
   tool.option("--pairs", o.pairs, "the pairs of a group: the best and the worst alone, or all")
-      .one_of({"best-worst", "all"}).shown_default("best-worst; without --by one pair drawn by the seed");
+      .one_of({"best-worst", "all"})
+      .shown_default("best-worst; without --by one pair drawn by the seed");
   tool.option("--min-margin", o.min_margin, "least difference of the figures that makes a pair")
-      .at_least(0).needs("--by");
+      .at_least(0)
+      .needs("--by");
   shard_option(tool, o.streams.shard).needs("--by");
   tool.group("Asking a human");
   tool.option("--labeler", o.labeler, "who decides, for the records").excludes("--by");

@@ -44,13 +44,12 @@ Description about() {
               "fault and exits with 65. Plain text has no marks that would prove it complete.\n\n"
               "On a terminal the tokens of a sample (response_ids) are coloured: by log-prob, the redder the less "
               "probable; by advantage or by KL (logprobs - ref_logprobs), red below 0 and green above.",
-          .examples = {{"What a rollout gave.", "peek trajectories.jsonl.zst"},
-                       {"Three random samples of a pipeline's records, tokens coloured by advantage.",
-                        "zstdcat scored.jsonl.zst | peek -n 3 --random --by advantages"},
-                       {"Are all shards there?",
-                        "peek --verify shard-*.jsonl.zst && cat shard-*.jsonl.zst > all.jsonl.zst"},
-                       {"The mean reward, for a script.",
-                        "peek --json scored.jsonl.zst | jq .fields.reward.values.mean"}}};
+          .examples = {
+              {"What a rollout gave.", "peek trajectories.jsonl.zst"},
+              {"Three random samples of a pipeline's records, tokens coloured by advantage.",
+               "zstdcat scored.jsonl.zst | peek -n 3 --random --by advantages"},
+              {"Are all shards there?", "peek --verify shard-*.jsonl.zst && cat shard-*.jsonl.zst > all.jsonl.zst"},
+              {"The mean reward, for a script.", "peek --json scored.jsonl.zst | jq .fields.reward.values.mean"}}};
 }
 
 // They are shown in colour alone.
@@ -103,18 +102,25 @@ int main(int argc, char** argv) {
   seed_option(tool, o.samples.seed).needs("--random");
   using enum TokenFigure;
   const Option& by = tool.choice("--by", o.by, {{"logprobs", kLogProbs}, {"advantages", kAdvantages}, {"kl", kKl}},
-                                 "the figure that colours tokens").excludes("--json");
+                                 "the figure that colours tokens")
+                         .excludes("--json");
   const Option& tokenizer_folder =
-      tool.option("--tokenizer", o.tokenizer, "model folder whose tokenizer shows the tokens as text instead of their ids")
-          .placeholder("FOLDER").excludes("--json");
+      tool.option("--tokenizer", o.tokenizer,
+                  "model folder whose tokenizer shows the tokens as text instead of their ids")
+          .placeholder("FOLDER")
+          .excludes("--json");
   tool.group("Output");
   tool.option("--json", o.json, "write one JSON object instead of words");
-  const Option& color =
-      tool.choice("--color", o.colour,
-                  {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}},
-                  "show tokens in colour: where stdout is a terminal, always, or never").excludes("--json");
+  const Option& color = tool.choice("--color", o.colour,
+                                    {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}},
+                                    "show tokens in colour: where stdout is a terminal, always, or never")
+                            .excludes("--json");
   tool.option("--verify", o.verify, "only tell what is damaged, missing or there twice; nothing where all is well")
-      .excludes("--json").excludes("--samples").excludes("--random").excludes("--by").excludes("--tokenizer")
+      .excludes("--json")
+      .excludes("--samples")
+      .excludes("--random")
+      .excludes("--by")
+      .excludes("--tokenizer")
       .excludes("--color");
   tool.after_parsing([&] {
     refuse_unread({&random, &by, &tokenizer_folder, &color}, o.samples.count == 0, "--samples 0 shows no record");
@@ -124,7 +130,8 @@ int main(int argc, char** argv) {
     if (!shows_tokens(o))
       for (const Option* option : {&by, &tokenizer_folder})
         if (option->given())
-          tool.warn(option->shown_name() + " does nothing where stdout is no terminal; --color always shows the tokens");
+          tool.warn(option->shown_name() +
+                    " does nothing where stdout is no terminal; --color always shows the tokens");
     if (o.verify) return verify(tool, o);
     std::optional<Tokenizer> tokenizer;
     if (!o.tokenizer.empty()) tokenizer.emplace(Tokenizer::load(o.tokenizer));

@@ -75,9 +75,9 @@ void reward_options(Tool& tool, PpoRunOptions& o) {
 void training_options(Tool& tool, PpoRunOptions& o) {
   PpoOptions& p = o.ppo;
   tool.group("Training");
-  const Option& epochs =
-      tool.option("--epochs", p.epochs, "passes over the trajectories; not for reinforce, which makes one update of all")
-          .at_least(1);
+  const Option& epochs = tool.option("--epochs", p.epochs,
+                                     "passes over the trajectories; not for reinforce, which makes one update of all")
+                             .at_least(1);
   const Option& minibatch =
       tool.option("--minibatch", p.minibatch, "sequences per update; not for reinforce, which takes all").at_least(1);
   tool.option("--lr", p.rate, "the policy's learning rate").at_least(0).at_most(1e3);
@@ -132,11 +132,10 @@ int main(int argc, char** argv) {
       .required()
       .placeholder("FOLDER")
       .neutral();
-  const Option& critic_init =
-      tool.option("--critic-init", options.critic_init,
-                  "what the critic starts from where the policy has none yet: the reward model")
-          .placeholder("FOLDER")
-          .neutral();
+  const Option& critic_init = tool.option("--critic-init", options.critic_init,
+                                          "what the critic starts from where the policy has none yet: the reward model")
+                                  .placeholder("FOLDER")
+                                  .neutral();
   const Option& critic =
       tool.choice("--critic", options.critic, {{"own", CriticKind::kOwn}, {"shared", CriticKind::kShared}},
                   "a network of its own, or a value head on the policy's trunk");
@@ -174,16 +173,14 @@ int main(int argc, char** argv) {
     const auto begin = std::chrono::steady_clock::now();
     refuse_metrics_in_input(metrics_file, streams.files);
     std::unique_ptr<RunFolder> folder;
-    if (dry_run)
-      refuse_same_file(streams.files, streams.output);
-    else
-      folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
+    if (dry_run) refuse_same_file(streams.files, streams.output);
+    else folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
     leave_on_stops(tool.about().name);
     PpoRun run(options);
     tool.warn_all(run.remarks());
     Provenance provenance = Provenance(tool.provenance()).input("policy", run.policy_digest());
-    InputSpool spool = dry_run ? InputSpool(streams.files)
-                               : InputSpool(tool, streams.files, folder->path(), provenance.text());
+    InputSpool spool =
+        dry_run ? InputSpool(streams.files) : InputSpool(tool, streams.files, folder->path(), provenance.text());
     each_record(tool, spool, streams.salvage, [&](const Record& record) { run.add(record); });
     Metrics metrics;
     provenance.input("records", run.input_digest());

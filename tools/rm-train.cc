@@ -22,10 +22,13 @@ SaveOptions saving;
 void register_options(Tool& tool) {
   input_files(tool, files);
   tool.group("Model and data");
-  tool.option("--init", init, "language model or reward model to start from").required()
-      .placeholder("FOLDER").neutral();
+  tool.option("--init", init, "language model or reward model to start from")
+      .required()
+      .placeholder("FOLDER")
+      .neutral();
   tool.option("--held-out", held_out, "preferences to measure accuracy and calibration on")
-      .placeholder("FILE").neutral();
+      .placeholder("FILE")
+      .neutral();
   tool.option("--margin", options.loss.margin_weight, "weight of the records' margins in the loss").at_least(0);
   tool.option("--centering", options.loss.centering, "weight of the pairs' squared sums of rewards in the loss")
       .at_least(0);
@@ -34,14 +37,19 @@ void register_options(Tool& tool) {
   seed_option(tool, options.training.seed);
   tool.group("Rewards");
   tool.option("--normalize-on", normalize_on, "trajectories whose rewards get mean 0 and standard deviation 1")
-      .placeholder("FILE").shown_default("mean 0 over the training answers").neutral();
+      .placeholder("FILE")
+      .shown_default("mean 0 over the training answers")
+      .neutral();
   tool.option("--normalize-std", options.normalize_std, "standard deviation 1 over the training answers, too")
       .excludes("--normalize-on");
   tool.option("--no-normalize", options.normalize, "leave rewards as they come")
-      .excludes("--normalize-on").excludes("--normalize-std");
+      .excludes("--normalize-on")
+      .excludes("--normalize-std");
   tool.group("Output");
-  tool.option("-o,--output", output, "model folder to write; appears when complete").required()
-      .placeholder("FOLDER").neutral();
+  tool.option("-o,--output", output, "model folder to write; appears when complete")
+      .required()
+      .placeholder("FOLDER")
+      .neutral();
   save_option(tool, saving, "steps");
   force_option(tool, force);
   metrics_option(tool, metrics);
@@ -100,8 +108,9 @@ int main(int argc, char** argv) {
     warn_of_skipped(tool, data.skipped, data.records, "the input");
     warn_of_identical(tool, data.identical, data.pairs, "the input");
     if (options.loss.margin_weight > 0 && !data.margins())
-      tool.warn("--margin did nothing: no pair has a \"margin\" other than 0; leave it out, or add one as label --by "
-                "does");
+      tool.warn(
+          "--margin did nothing: no pair has a \"margin\" other than 0; leave it out, or add one as label --by "
+          "does");
     std::optional<RewardData> unseen;
     if (!held_out.empty()) {
       const LoadedRecords more = load_records(tool, {held_out}, salvage);

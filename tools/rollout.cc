@@ -1,8 +1,8 @@
 // Samples answers to prompts: trajectories with their tokens and log-probs.
+#include "lib/run/rollout.h"
 #include "lib/cli/signals.h"
 #include "lib/kernels/kernels.h"
 #include "lib/run/chat_flags.h"
-#include "lib/run/rollout.h"
 #include "lib/run/run_folder.h"
 #include "lib/run/streams.h"
 #include "lib/run/training.h"
@@ -75,8 +75,9 @@ int main(int argc, char** argv) {
     options.chat = chat.options();
     Rollout rollout(model, options);
     if (g.sampling.temperature == 0 && (g.sampling.top_k > 0 || g.sampling.top_p < 1))
-      tool.warn("--top-k and --top-p do nothing at temperature 0, which takes the most probable token; leave them out, "
-                "or raise --temperature");
+      tool.warn(
+          "--top-k and --top-p do nothing at temperature 0, which takes the most probable token; leave them out, "
+          "or raise --temperature");
     Provenance provenance(tool.provenance());
     provenance.input("policy", rollout.policy_digest()).input("chat", rollout.dialogues().chat().digest());
     catch_stops();

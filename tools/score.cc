@@ -50,13 +50,16 @@ int main(int argc, char** argv) {
                           .placeholder("FOLDER")
                           .neutral();
   const Option& missing_end =
-      tool.choice("--missing-end", options.missing_end,
-                  {{"keep", MissingEnd::kKeep}, {"replace", MissingEnd::kReplace}, {"subtract", MissingEnd::kSubtract}},
-                  "what becomes of the score of a response cut by its length: kept, replaced by --missing-end-value, or "
-                  "that subtracted")
+      tool.choice(
+              "--missing-end", options.missing_end,
+              {{"keep", MissingEnd::kKeep}, {"replace", MissingEnd::kReplace}, {"subtract", MissingEnd::kSubtract}},
+              "what becomes of the score of a response cut by its length: kept, replaced by --missing-end-value, or "
+              "that subtracted")
           .needs("--reward-model");
-  Option& value = tool.option("--missing-end-value", options.missing_end_value, "the score that replaces, or the penalty")
-                      .needs("--missing-end").shown_default("replace: -1; subtract: 1");
+  Option& value =
+      tool.option("--missing-end-value", options.missing_end_value, "the score that replaces, or the penalty")
+          .needs("--missing-end")
+          .shown_default("replace: -1; subtract: 1");
   tool.after_parsing([&] {
     const bool subtract = options.missing_end == MissingEnd::kSubtract;
     if (!value.given()) options.missing_end_value = subtract ? 1.0f : -1.0f;
@@ -100,7 +103,7 @@ int main(int argc, char** argv) {
     std::vector<Record> window;
     std::vector<std::int64_t> numbers;
     std::int64_t tokens = 0, taken = 0;  // tokens of the window, records of the shard
-    const auto flush = [&] {  // what is in the window
+    const auto flush = [&] {             // what is in the window
       heed_stop();
       scorer.score(window, numbers);
       for (const Record& r : window) out.write(r);
@@ -142,7 +145,8 @@ int main(int argc, char** argv) {
     if (c.pairs > 0 && scorer.trajectories() == 0)
       for (const Option* option : {&ref, &missing_end})
         if (option->given())
-          tool.warn(option->shown_name() + " did nothing: no record is a trajectory; leave it out for preference pairs");
+          tool.warn(option->shown_name() +
+                    " did nothing: no record is a trajectory; leave it out for preference pairs");
     if (c.pairs > 0) {
       more = accuracy_words(c);
     } else if (!reward_model.empty() && out.records() > 0) {
@@ -150,8 +154,7 @@ int main(int argc, char** argv) {
       std::snprintf(text, sizeof text, "mean reward %.4f", scorer.mean_reward());
       more = text;
     }
-    if (scorer.skipped() > 0)
-      more = std::to_string(scorer.skipped()) + " too long" + (more.empty() ? "" : ", ") + more;
+    if (scorer.skipped() > 0) more = std::to_string(scorer.skipped()) + " too long" + (more.empty() ? "" : ", ") + more;
     tool.tally({{out.records(), "record"}}, more, true);
   });
 }

@@ -36,9 +36,11 @@ void new_model_options(Tool& tool) {
       &tool.option("--width", sizes.width, "channels").at_least(1).at_most(65536),
       &tool.option("--heads", sizes.heads, "attention heads; they divide the width").at_least(1).at_most(1024),
       &tool.option("--kv-heads", sizes.kv_heads, "heads of keys and values, shared by the others; 0: --heads")
-           .at_least(0).at_most(1024),
+           .at_least(0)
+           .at_most(1024),
       &tool.option("--inner", sizes.inner, "width of the feed-forward part; 0: 4 widths, of a gated one 8/3")
-           .at_least(0).at_most(1 << 20),
+           .at_least(0)
+           .at_most(1 << 20),
       &tool.option("--context", sizes.context, "tokens that it sees at most").at_least(2).at_most(1 << 20),
       &tool.option("--vocab", sizes.vocab, "tokens of its vocabulary, at most").at_least(258).at_most(1 << 20)};
   tool.after_parsing([given] {
@@ -70,30 +72,33 @@ int main(int argc, char** argv) {
              .stops_saved = true});
   input_files(tool, files);
   tool.group("Model and data");
-  tool.option("--init", init, "model folder to start from; new: a new model").required()
-      .placeholder("FOLDER").neutral();
-  const Option& loss_on =
-      tool.choice("--loss-on", options.learn.prompt, {{"completion", false}, {"all", true}},
-                  "tokens that are learnt of a prompt and its completion");
-  tool.option("--held-out", held_out, "records to measure the loss on, before and after")
-      .placeholder("FILE").neutral();
+  tool.option("--init", init, "model folder to start from; new: a new model")
+      .required()
+      .placeholder("FOLDER")
+      .neutral();
+  const Option& loss_on = tool.choice("--loss-on", options.learn.prompt, {{"completion", false}, {"all", true}},
+                                      "tokens that are learnt of a prompt and its completion");
+  tool.option("--held-out", held_out, "records to measure the loss on, before and after").placeholder("FILE").neutral();
   const Option& turns = tool.choice("--learn", options.learn.all_turns, {{"last", false}, {"all", true}},
                                     "messages of the assistant that are learnt of {\"messages\"}");
   const ChatFlags chat(tool);
-  tool.after_parsing([&] {
-    refuse_unread({&turns}, options.learn.prompt, "with --loss-on all every token is learnt");
-  });
+  tool.after_parsing(
+      [&] { refuse_unread({&turns}, options.learn.prompt, "with --loss-on all every token is learnt"); });
   training_options(tool, options.training, "sequences");
   seed_option(tool, options.training.seed);
   new_model_options(tool);
   tool.group("Output");
-  tool.option("-o,--output", output, "model folder to write; appears when complete").required()
-      .placeholder("FOLDER").neutral();
+  tool.option("-o,--output", output, "model folder to write; appears when complete")
+      .required()
+      .placeholder("FOLDER")
+      .neutral();
   tool.choice("--store", storage.dtype,
               {{"f32", StoredDtype::kF32}, {"bf16", StoredDtype::kBf16}, {"f16", StoredDtype::kF16}},
               "numbers in the folder; those that are computed with are rounded");
   tool.option("--shard-size", shard_megabytes, "megabytes in a file of the folder's weights; 0: all in one file")
-      .at_least(0).at_most(1'000'000'000).placeholder("MB");
+      .at_least(0)
+      .at_most(1'000'000'000)
+      .placeholder("MB");
   save_option(tool, saving, "steps");
   force_option(tool, force);
   metrics_option(tool, metrics);
@@ -114,9 +119,7 @@ int main(int argc, char** argv) {
     if (model) tool.warn_all(model->remarks);
     Provenance provenance(tool.provenance());
     provenance.input("init", model ? folder_digest(*model) : "new").input("chat", chat.digest());
-    InputSpool spool = only_written ? InputSpool(files)
-                                    : InputSpool(tool, files, folder.path(),
-                                                 provenance.text());
+    InputSpool spool = only_written ? InputSpool(files) : InputSpool(tool, files, folder.path(), provenance.text());
     const LoadedRecords text = only_written ? LoadedRecords() : load_records(tool, spool, salvage);
     if (folder.made_already(provenance.input("text", text.digest).text())) {
       tool.note(folder.path() + " is there already, made by this very run" +
@@ -142,8 +145,9 @@ int main(int argc, char** argv) {
     if (turns.given() && !either(&SftData::dialogues))
       tool.warn("--learn did nothing: no record has {\"messages\"}, whose turns it chooses; leave it out");
     if (loss_on.given() && !either(&SftData::prompts))
-      tool.warn("--loss-on did nothing: no record has a prompt, and of a text all tokens are learnt; leave it out, or "
-                "give {\"prompt\",\"completion\"}");
+      tool.warn(
+          "--loss-on did nothing: no record has a prompt, and of a text all tokens are learnt; leave it out, or "
+          "give {\"prompt\",\"completion\"}");
     StepReport steps(tool, metrics, "loss/train");
     TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
     const SftReport report =

@@ -41,10 +41,8 @@ void Comm::broadcast(void* data, std::size_t size) {
   for (std::size_t at = 0; at < size; at += kMostExchanged) {
     const std::size_t piece = std::min(kMostExchanged, size - at);
     for (int having = 1; having < size_; having *= 2) {
-      if (rank_ < having)
-        exchange(rank_ + having, bytes + at, piece, nullptr, 0);
-      else if (rank_ < 2 * having)
-        exchange(rank_ - having, nullptr, 0, bytes + at, piece);
+      if (rank_ < having) exchange(rank_ + having, bytes + at, piece, nullptr, 0);
+      else if (rank_ < 2 * having) exchange(rank_ - having, nullptr, 0, bytes + at, piece);
     }
   }
 }
@@ -66,10 +64,8 @@ std::vector<std::byte> Comm::gather_bytes(std::span<const std::byte> mine) {
     exchange(peer, &have, sizeof have, &get, sizeof get);
     std::vector<std::byte> other(get);
     exchange_long(peer, all.data(), all.size(), other.data(), other.size());
-    if (rank_ < peer)
-      all.insert(all.end(), other.begin(), other.end());
-    else
-      all.insert(all.begin(), other.begin(), other.end());
+    if (rank_ < peer) all.insert(all.end(), other.begin(), other.end());
+    else all.insert(all.begin(), other.begin(), other.end());
   }
   return all;
 }

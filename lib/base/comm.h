@@ -41,7 +41,9 @@ class Comm {
     return all;
   }
   template <class T>
-  std::vector<T> gather(const std::vector<T>& mine) { return gather(std::span<const T>(mine)); }
+  std::vector<T> gather(const std::vector<T>& mine) {
+    return gather(std::span<const T>(mine));
+  }
 
   // Whether it is so in any of the ranks.
   bool any(bool mine);

@@ -15,6 +15,7 @@ namespace {
 constexpr int kChains = 12, kRounds = 1000000;  // milliseconds, so that waking a thread is no part of it
 
 // Twelve chains x = 0 x + 0, or x = x + 0 0, in registers, in assembly because a compiler may keep them elsewhere.
+// clang-format off
 #define NUDGE_CHAIN(op, type, n) op " %%" type "mm12, %%" type "mm12, %%" type "mm" #n "\n\t"
 #define NUDGE_CHAINS(op, type)                                                                          \
   NUDGE_CHAIN(op, type, 0) NUDGE_CHAIN(op, type, 1) NUDGE_CHAIN(op, type, 2) NUDGE_CHAIN(op, type, 3)   \
@@ -24,6 +25,7 @@ constexpr int kChains = 12, kRounds = 1000000;  // milliseconds, so that waking 
   "vzeroall\n\t.p2align 5\n\t1:\n\t" NUDGE_CHAINS(op, type) "dec %0\n\tjnz 1b\n\tvzeroupper"
 #define NUDGE_CLOBBERS "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
                        "xmm11", "xmm12", "cc"
+// clang-format on
 
 void fma_of_16() {
   std::int64_t rounds = kRounds;
@@ -53,7 +55,9 @@ void multiply_tiles() {
       "tdpbf16ps %%tmm4, %%tmm5, %%tmm0\n\ttdpbf16ps %%tmm4, %%tmm5, %%tmm1\n\t"
       "tdpbf16ps %%tmm4, %%tmm5, %%tmm2\n\ttdpbf16ps %%tmm4, %%tmm5, %%tmm3\n\t"
       "dec %0\n\tjnz 1b\n\ttilerelease"
-      : "+r"(rounds) : "m"(config) : "cc");
+      : "+r"(rounds)
+      : "m"(config)
+      : "cc");
 }
 
 // Adds up in four sums, so that no latency of an addition shows, from one place on or from four, whose lines then come
@@ -88,9 +92,8 @@ double read_rate(std::int64_t bytes, int repeats) {
   Buffer<float> memory(bytes / 4);
   const std::int64_t grain = std::max<std::int64_t>(memory.size() / thread_count() / 8, 4096);
   // Written first: pages that nobody wrote are all one page of zeros, which stays in a cache.
-  parallel_ranges(memory.size(), grain, [&](std::int64_t a, std::int64_t b) {
-    std::fill(memory.data() + a, memory.data() + b, 1.0f);
-  });
+  parallel_ranges(memory.size(), grain,
+                  [&](std::int64_t a, std::int64_t b) { std::fill(memory.data() + a, memory.data() + b, 1.0f); });
   const auto seconds = [&](int places) {
     return fastest(repeats, [&] {
       parallel_ranges(memory.size(), grain,
@@ -108,9 +111,8 @@ MachineLimits measure_limits(std::string_view level, std::int64_t bytes, int rep
   MachineLimits limits;
   const int threads = thread_count(), lanes = level == "v3" ? 8 : 16;
   if (!level.empty()) {
-    const double seconds = fastest(repeats, [&] {
-      parallel_for(threads, [&](std::int64_t) { lanes == 16 ? fma_of_16() : fma_of_8(); });
-    });
+    const double seconds =
+        fastest(repeats, [&] { parallel_for(threads, [&](std::int64_t) { lanes == 16 ? fma_of_16() : fma_of_8(); }); });
     limits.fma = 2.0 * lanes * kChains * kRounds * threads / seconds;
   }
   if (level == "amx") {

@@ -13,10 +13,12 @@ using Clock = std::chrono::steady_clock;
 // machines at hand.
 constexpr double kBalance = 10;
 
+// clang-format off
 constexpr const char* kNames[kPartCount] = {
     "products forward", "products backward", "attention forward", "attention backward", "norms and elementwise",
     "head and loss",    "optimizer",         "between ranks",     "sampling",           "reading records",
     "writing records",  "loading models",    "saving models",     "other"};
+// clang-format on
 
 struct State {
   std::thread::id owner;
@@ -76,15 +78,14 @@ std::vector<std::string> profile_lines(const Profile& p, const MachineLimits& li
   for (int i = 0; i < kPartCount; ++i) {
     const Profile::Share& s = p.parts[i];
     if (s.seconds <= 0) continue;
-    n = std::snprintf(line, sizeof line, "  %-21s %9.3f s %5.1f%%", kNames[i], s.seconds,
-                          100 * s.seconds / p.seconds);
+    n = std::snprintf(line, sizeof line, "  %-21s %9.3f s %5.1f%%", kNames[i], s.seconds, 100 * s.seconds / p.seconds);
     const double computing = limits.fma > 0 ? s.flops / limits.fma : 0;
     const double reading = limits.read > 0 ? s.bytes / limits.read : 0;
     if (computing + reading > 0) {
       const bool computes = computing > reading;
       std::snprintf(line + n, sizeof line - static_cast<std::size_t>(n), " %8.1f %-7s %4.0f%% of the limit",
-                         (computes ? s.flops : s.bytes) / s.seconds / 1e9, computes ? "GFLOP/s" : "GB/s",
-                         100 * (computing + reading) / s.seconds);
+                    (computes ? s.flops : s.bytes) / s.seconds / 1e9, computes ? "GFLOP/s" : "GB/s",
+                    100 * (computing + reading) / s.seconds);
     }
     lines.push_back(line);
   }

@@ -17,18 +17,18 @@
 namespace nudge {
 
 enum class Part {
-  kProducts,           // of matrices, forward
+  kProducts,  // of matrices, forward
   kProductsBackward,
   kAttention,
   kAttentionBackward,
-  kElementwise,        // norms, activations, residuals, rotary positions, embeddings
-  kHead,               // the language head with its loss, score heads
+  kElementwise,  // norms, activations, residuals, rotary positions, embeddings
+  kHead,         // the language head with its loss, score heads
   kOptimizer,
-  kExchange,           // of ranks: messages, waiting for each other
+  kExchange,  // of ranks: messages, waiting for each other
   kSampling,
-  kReading,            // records
+  kReading,  // records
   kWriting,
-  kLoading,            // models
+  kLoading,  // models
   kSaving,
   kOther,
 };

@@ -53,8 +53,8 @@ std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed, std::u
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), std::int64_t{0});
   for (std::int64_t i = n - 1; i > 0; --i) {
-    const auto j = static_cast<std::int64_t>(uniform(seed, stream, static_cast<std::uint64_t>(i)) *
-                                             static_cast<double>(i + 1));
+    const auto j =
+        static_cast<std::int64_t>(uniform(seed, stream, static_cast<std::uint64_t>(i)) * static_cast<double>(i + 1));
     std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]);
   }
   return order;

@@ -83,7 +83,9 @@ Option& input_files(Tool& tool, std::vector<std::string>& files) {
 Option& output_option(Tool& tool, std::string& path) {
   path = "-";
   return tool.option("-o,--output", path, "output file, written beside and renamed when complete; .zst is compressed")
-      .placeholder("FILE").shown_default("stdout").neutral();
+      .placeholder("FILE")
+      .shown_default("stdout")
+      .neutral();
 }
 
 Option& compress_option(Tool& tool, bool& compress) {
@@ -109,7 +111,9 @@ Option& threads_option(Tool& tool) {
     return n;
   };
   return tool.add("--threads", "threads to use; 0 is all available (OMP_NUM_THREADS, else the processors)", binding)
-      .at_least(0).at_most(kMaxThreads).neutral();
+      .at_least(0)
+      .at_most(kMaxThreads)
+      .neutral();
 }
 
 Option& seed_option(Tool& tool, std::uint64_t& seed) {

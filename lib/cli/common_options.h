@@ -34,7 +34,8 @@ Option& salvage_option(Tool& tool, bool& salvage);
 Option& threads_option(Tool& tool);
 Option& seed_option(Tool& tool, std::uint64_t& seed);
 // The arithmetic of the models' products. D is Dtype, or std::optional<Dtype> where it may come from elsewhere.
-template <class D> Option& dtype_option(Tool& tool, D& dtype) {
+template <class D>
+Option& dtype_option(Tool& tool, D& dtype) {
   return tool.choice("--dtype", dtype, {{"f32", Dtype::kF32}, {"bf16", Dtype::kBf16}},
                      "arithmetic of the matrix products; weights stay float32");
 }

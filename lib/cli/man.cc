@@ -82,7 +82,8 @@ std::string environment_section(const Description& about) {
       "Where it is set, and not to 0, the shares of the time by part go to standard\n"
       "error at the end, as with \\fB\\-v \\-v\\fR.\n";
   if (!about.kernel_level) return text;
-  return text + ".TP\n\\fBNUDGE_KERNELS\\fR\n"
+  return text +
+         ".TP\n\\fBNUDGE_KERNELS\\fR\n"
          "The level of the kernels to use instead of the best that the processor has.\n"
          "The results do not depend on it.\n"
          ".TP\n\\fBOMP_NUM_THREADS\\fR\nThe number of threads where \\fB\\-\\-threads\\fR is 0.\n";
@@ -109,8 +110,8 @@ std::string examples_section(const Description& about) {
 
 std::string see_also_section(const std::string& name) {
   std::string text = ".SH SEE ALSO\n";
-  const char* programs[] = {"jq",      "kl-report", "label",    "peek", "ppo-step",
-                            "rm-train", "rollout",   "score",    "sft-train", "zstd"};
+  const char* programs[] = {"jq",       "kl-report", "label", "peek",      "ppo-step",
+                            "rm-train", "rollout",   "score", "sft-train", "zstd"};
   std::string entries;
   for (const std::string program : programs) {
     if (program == name) continue;

@@ -51,12 +51,12 @@ class Option {
   Option& below(double bound);
   Option& one_of(std::vector<std::string> choices);
 
-  Option& required();                          // must be given
-  Option& placeholder(std::string name);       // FILE, DIR, ...
-  Option& shown_default(std::string words);    // in the help instead of the variable's initial value
-  Option& excludes(std::string long_name);     // "--by": not together with that option
-  Option& needs(std::string long_name);        // "--by": only together with that option
-  Option& neutral();                           // changes no output: not part of the provenance
+  Option& required();                        // must be given
+  Option& placeholder(std::string name);     // FILE, DIR, ...
+  Option& shown_default(std::string words);  // in the help instead of the variable's initial value
+  Option& excludes(std::string long_name);   // "--by": not together with that option
+  Option& needs(std::string long_name);      // "--by": only together with that option
+  Option& neutral();                         // changes no output: not part of the provenance
 
   // Reads one occurrence. Throws a usage error that names the option.
   void assign(const std::string& text);

@@ -34,8 +34,8 @@ double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 *
 std::string usage_text() {
   rusage used = {};
   ::getrusage(RUSAGE_SELF, &used);
-  return "processor time: " + duration_text(seconds(used.ru_utime) + seconds(used.ru_stime)) +
-         ", memory: at most " + grouped_digits(used.ru_maxrss) + " KiB";
+  return "processor time: " + duration_text(seconds(used.ru_utime) + seconds(used.ru_stime)) + ", memory: at most " +
+         grouped_digits(used.ru_maxrss) + " KiB";
 }
 
 // -v adds one, --verbose=false takes all back.

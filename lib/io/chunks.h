@@ -40,7 +40,7 @@ class ChunkReader {
   void end_by(int fd) { wakes_.end = fd; }
 
   bool zstd() const { return zstd_; }
-  std::int64_t frames() const { return frames_; }     // with text, whole ones
+  std::int64_t frames() const { return frames_; }                                    // with text, whole ones
   std::int64_t offset() const { return base_ + static_cast<std::int64_t>(start_); }  // consumed so far
 
  private:
@@ -61,13 +61,13 @@ class ChunkReader {
   Wakes wakes_;
   std::string name_;
   std::size_t limit_;
-  std::string window_;     // read and not yet dropped; the frame in work begins at start_
+  std::string window_;  // read and not yet dropped; the frame in work begins at start_
   std::size_t start_ = 0;
   std::int64_t base_ = 0;  // offset of window_[0] in the input
   bool ended_ = false, begun_ = false, zstd_ = false;
-  bool damaged_ = false;   // look for the next frame first
-  bool ours_ = false;      // between an opening and a closing mark
-  bool piecewise_ = false; // within a frame that is given piece by piece
+  bool damaged_ = false;    // look for the next frame first
+  bool ours_ = false;       // between an opening and a closing mark
+  bool piecewise_ = false;  // within a frame that is given piece by piece
   std::int64_t frames_ = 0, frame_at_ = 0;
   std::string text_;
   ZSTD_DCtx_s* decoder_ = nullptr;
@@ -83,8 +83,8 @@ class ChunksAhead {
 
   void next(Chunk& chunk);  // replaces it; throws what ChunkReader::next() threw there
   bool ready() { return thread_.joinable() ? queue_.ready() : reader_.ready(); }  // as ChunkReader::ready()
-  bool zstd() const { return reader_.zstd(); }  // once there was a chunk
-  std::int64_t frames() const { return reader_.frames(); }  // after kEnd, as offset()
+  bool zstd() const { return reader_.zstd(); }                                    // once there was a chunk
+  std::int64_t frames() const { return reader_.frames(); }                        // after kEnd, as offset()
   std::int64_t offset() const { return reader_.offset(); }
 
  private:
@@ -93,7 +93,7 @@ class ChunksAhead {
 
   ChunkReader reader_;  // the thread's while it runs
   int texts_ = 0;
-  Descriptor wake_;     // an eventfd that the thread looks at while it waits for input
+  Descriptor wake_;  // an eventfd that the thread looks at while it waits for input
   Handover<Chunk> queue_;
   std::exception_ptr failure_;  // that ended the thread
   std::thread thread_;

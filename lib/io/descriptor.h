@@ -56,10 +56,10 @@ void read_exactly_at(int fd, char* to, std::size_t size, off_t at, const std::st
 void write_all(int fd, std::string_view data, const std::string& name);
 void write_all_at(int fd, std::string_view data, off_t at, const std::string& name);
 
-void sync_file(int fd, const std::string& name);       // kIo; descriptors that can't be synced are left alone
-void sync_folder(const std::string& path);             // its entries; one that can't be opened goes unsynced; kIo
-void sync_parent_folder(const std::string& path);      // so that a rename survives a power cut; kIo
-void sync_tree(const std::string& folder);             // a folder with all that is in it; kIo
+void sync_file(int fd, const std::string& name);   // kIo; descriptors that can't be synced are left alone
+void sync_folder(const std::string& path);         // its entries; one that can't be opened goes unsynced; kIo
+void sync_parent_folder(const std::string& path);  // so that a rename survives a power cut; kIo
+void sync_tree(const std::string& folder);         // a folder with all that is in it; kIo
 
 // Whether both are files, no links, that hold the same bytes.
 bool same_bytes(const std::string& one, const std::string& other);
@@ -69,7 +69,7 @@ bool same_tree(const std::string& one, const std::string& other);
 // file nor folder, open_input's, kIo.
 std::string tree_digest(const std::string& folder, const std::string& except);
 
-std::string parent_of(const std::string& path);        // "." where there is none
+std::string parent_of(const std::string& path);  // "." where there is none
 std::string base_name(const std::string& path);
 
 // rename(2) that replaces nothing: -1 with errno EEXIST where `to` exists. Where the file system knows neither

@@ -71,8 +71,7 @@ void write_file(const std::string& path, std::string_view text) {
   fd.close(path);
 }
 
-OutputFolder::OutputFolder(const std::string& path, bool force)
-    : final_(without_trailing_slash(path)), force_(force) {
+OutputFolder::OutputFolder(const std::string& path, bool force) : final_(without_trailing_slash(path)), force_(force) {
   ignore_file_size_signal();
   restore_replaced(final_);
   check_creatable(final_, force, true);

@@ -39,7 +39,10 @@ constexpr const char* kArrowStreamLine =
 constexpr Magic kMagics[] = {
     {0, "\x1F\x8B"sv, "is gzip-compressed", kUnpack, "zcat @", false},
     {0, "\x1F\x9D"sv, "is compressed by compress (.Z)", kUnpack, "zcat @", false},
-    {0, "\xFD" "7zXZ\0"sv, "is xz-compressed", kUnpack, "xzcat @", false},
+    {0,
+     "\xFD"
+     "7zXZ\0"sv,
+     "is xz-compressed", kUnpack, "xzcat @", false},
     {0, "\x5D\0\0"sv, "is lzma-compressed", kUnpack, "xzcat @", false},
     {4, "1AY&SY"sv, "is bzip2-compressed", kUnpack, "bzcat @", false},
     {4, "\x17\x72\x45\x38\x50\x90"sv, "is bzip2-compressed", kUnpack, "bzcat @", false},
@@ -66,7 +69,10 @@ constexpr Magic kMagics[] = {
     {0, "%PDF-"sv, "is a PDF", kWrongFile, nullptr, false},
     {0, "\x89PNG\r\n\x1A\n"sv, "is a picture (PNG)", kWrongFile, nullptr, false},
     {0, "\xFF\xD8\xFF"sv, "is a picture (JPEG)", kWrongFile, nullptr, false},
-    {0, "\x7F" "ELF"sv, "is a compiled program (ELF)", kWrongFile, nullptr, false},
+    {0,
+     "\x7F"
+     "ELF"sv,
+     "is a compiled program (ELF)", kWrongFile, nullptr, false},
 };
 
 bool stands_at(std::string_view head, std::size_t at, std::string_view bytes) {
@@ -179,8 +185,7 @@ std::optional<Foreign> find_latin(std::string_view head, const InputSource& sour
 }
 
 std::string shell_quoted(const std::string& path) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,:=@%+-";
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,:=@%+-";
   const std::string name = path.starts_with('-') ? "./" + path : path;  // no option
   if (name.find_first_not_of(kPlain) == std::string::npos) return name;
   std::string out = "'";

@@ -36,7 +36,6 @@ std::optional<Foreign> find_foreign_text(std::string_view text, const InputSourc
 std::string pipe_from(std::string_view command, const InputSource& source, bool seeks = false);
 
 // What to do with a file of a model that is given as one of records.
-inline constexpr const char* kModelAdvice =
-    "a model's folder goes to an option such as --policy; --help lists them";
+inline constexpr const char* kModelAdvice = "a model's folder goes to an option such as --policy; --help lists them";
 
 }  // namespace nudge

@@ -58,8 +58,8 @@ std::optional<Foreign> json_array(const JsonSketch& array, const InputSource& so
   if (array.element == '{') return with_command(kWhat, kMakeRecords, "jq -c '.[]' @", source);
   if (array.element == 0 && !array.whole) return {};  // cut, all but its bracket
   if (array.element == 0) return Foreign{"is an empty JSON array", "no records are in it: name another file"};
-  return with_command(kWhat, "name what its elements are, such as", "jq -c '.[] | " + record_of(array, array.element) +
-                      "' @", source);
+  return with_command(kWhat, "name what its elements are, such as",
+                      "jq -c '.[] | " + record_of(array, array.element) + "' @", source);
 }
 
 Foreign array_lines(const JsonSketch& line, const InputSource& source) {
@@ -231,13 +231,14 @@ std::optional<Foreign> find_table(std::string_view text, const InputSource& sour
     char separator;
     const char *what, *delimiter;
   };
-  constexpr Kind kKinds[] = {{'\t', "is TSV", ",delimiter=\"\\t\""}, {',', "is CSV", ""},
-                             {';', "is CSV with semicolons", ",delimiter=\";\""}};
+  constexpr Kind kKinds[] = {
+      {'\t', "is TSV", ",delimiter=\"\\t\""}, {',', "is CSV", ""}, {';', "is CSV with semicolons", ",delimiter=\";\""}};
   for (const Kind& kind : kKinds) {
     if (!is_table(text, kind.separator)) continue;
-    const std::string line = "python3 -c 'import csv,json; csv.field_size_limit(1<<30); [print(json.dumps(r)) for r in "
-                             "csv.DictReader(open(0,newline=\"\",encoding=\"utf-8-sig\")" +
-                             std::string(kind.delimiter) + ")]' < @";
+    const std::string line =
+        "python3 -c 'import csv,json; csv.field_size_limit(1<<30); [print(json.dumps(r)) for r in "
+        "csv.DictReader(open(0,newline=\"\",encoding=\"utf-8-sig\")" +
+        std::string(kind.delimiter) + ")]' < @";
     return with_command(kind.what, "make records of it, by the names in its first line", line, source);
   }
   return {};

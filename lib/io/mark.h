@@ -10,9 +10,9 @@
 
 namespace nudge {
 
-constexpr std::uint32_t kFrameMagic = 0xFD2FB528;      // zstd's, little endian
-constexpr std::uint32_t kMarkMagic = 0x184D2A5B;       // one of the 16 of skippable frames
-constexpr std::size_t kLongestMark = 4096;             // bytes of payload
+constexpr std::uint32_t kFrameMagic = 0xFD2FB528;  // zstd's, little endian
+constexpr std::uint32_t kMarkMagic = 0x184D2A5B;   // one of the 16 of skippable frames
+constexpr std::size_t kLongestMark = 4096;         // bytes of payload
 
 // The whole skippable frame: magic, size, one line of JSON, the JSON's digest.
 std::string encode_mark(const StreamMark& mark);

@@ -79,15 +79,15 @@ struct RecordReader::State {
   bool skipping = false;              // within a line that is too long
   bool opened = false;                // a stream of ours is open
   StreamMark opening;
-  std::int64_t stream_records = 0;    // since the opening mark
+  std::int64_t stream_records = 0;  // since the opening mark
   Digest stream_digest;
   bool stream_damaged = false;
-  bool repeated = false;              // damage that follows damage without text between is not told again
+  bool repeated = false;  // damage that follows damage without text between is not told again
   std::int64_t total = 0;
   Digest all;
   std::string report;
   ShardsSeen shards;
-  std::optional<StreamMark> lone;     // see lone_shard()
+  std::optional<StreamMark> lone;  // see lone_shard()
   std::optional<Error> failure;
 
   StreamInfo& info() { return infos.back(); }
@@ -132,8 +132,8 @@ bool RecordReader::State::open_next() {
   StreamInfo fresh;
   fresh.name = is_stdin(path) ? "stdin" : path;
   infos.push_back(fresh);
-  Descriptor fd = is_stdin(path) ? Descriptor(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0))
-                                 : open_input(path, {-1, options.stop});
+  Descriptor fd =
+      is_stdin(path) ? Descriptor(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)) : open_input(path, {-1, options.stop});
   if (!fd) system_error(Exit::kNoInput, "stdin", "can't be opened", errno);
   chunks.emplace(std::move(fd), fresh.name, options.max_line + kFrameMargin, options.stop);
   opened = skipping = stream_damaged = repeated = looked = false;
@@ -269,7 +269,8 @@ void RecordReader::State::handle_mark(const StreamMark& mark, std::int64_t at) {
   shards[mark.digest][mark.shards][mark.shard].push_back(infos.size() - 1);
   if (stream_records != mark.records) {
     damage("the end mark tells of " + std::to_string(mark.records) + " records, here are " +
-               std::to_string(stream_records), at);
+               std::to_string(stream_records),
+           at);
   } else if (!stream_damaged && stream_digest.hex() != mark.text) {
     damage("the records are not those that the end mark tells of", at);
   }
@@ -357,8 +358,8 @@ void RecordReader::State::refuse_repeated_shards() {
       for (const auto& [shard, inputs] : seen) {
         if (n <= 1 || inputs.size() == 1) continue;
         StreamInfo& again = infos[inputs.back()];
-        note(again, again.name + ": shard " + std::to_string(shard) + " of " + std::to_string(n) +
-                        " is there twice; " + infos[inputs[0]].name + " has it too");
+        note(again, again.name + ": shard " + std::to_string(shard) + " of " + std::to_string(n) + " is there twice; " +
+                        infos[inputs[0]].name + " has it too");
       }
     }
   }

@@ -73,14 +73,14 @@ class Record {
   std::string name(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;  // |n| < 2^53, written without point or exponent
   double number(std::string_view key) const;
-  float real(std::string_view key) const;  // rounded once from the text
+  float real(std::string_view key) const;                     // rounded once from the text
   std::vector<std::int32_t> ids(std::string_view key) const;  // 0 to 2^31 - 1
   std::vector<float> reals(std::string_view key) const;
   std::vector<double> numbers(std::string_view key) const;
   std::vector<std::string> texts(std::string_view key) const;
   std::vector<std::string> elements(std::string_view key) const;  // of a list, the JSON text of each
-  std::vector<Message> messages(std::string_view key) const;  // [{"role",...}, ...], not empty
-  std::string_view raw(std::string_view key) const;           // valid until the record changes
+  std::vector<Message> messages(std::string_view key) const;      // [{"role",...}, ...], not empty
+  std::string_view raw(std::string_view key) const;               // valid until the record changes
 
   std::optional<std::string> find_text(std::string_view key) const;
   std::optional<std::string> find_name(std::string_view key) const;
@@ -99,7 +99,7 @@ class Record {
   void set_raw(std::string_view key, std::string json);  // valid JSON on one line, taken as it is
   void erase(std::string_view key);
 
-  std::string line() const;  // without the newline
+  std::string line() const;                // without the newline
   void append_to(std::string& out) const;  // the line
 
  private:

@@ -31,9 +31,9 @@ struct Dtype {
   const char* name;
   int bytes;
 };
-constexpr Dtype kDtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4},
-                             {"I16", 2}, {"I8", 1},  {"U64", 8}, {"U32", 4},  {"U16", 2}, {"U8", 1},
-                             {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+constexpr Dtype kDtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2},  {"BF16", 2},    {"I64", 8},
+                             {"I32", 4}, {"I16", 2}, {"I8", 1},   {"U64", 8},     {"U32", 4},
+                             {"U16", 2}, {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
 
 int bytes_of(std::string_view dtype) {
   for (const Dtype& d : kDtypes) {
@@ -267,9 +267,8 @@ void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size
 void SafetensorsFile::check_ranges(std::int64_t data_size) const {
   std::vector<const Tensor*> order;
   for (const Tensor& tensor : tensors_) order.push_back(&tensor);
-  std::sort(order.begin(), order.end(), [](const Tensor* a, const Tensor* b) {
-    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
-  });
+  std::sort(order.begin(), order.end(),
+            [](const Tensor* a, const Tensor* b) { return std::pair(a->begin, a->end) < std::pair(b->begin, b->end); });
   std::int64_t at = 0;
   for (const Tensor* tensor : order) {
     if (tensor->begin < at) bad_input(path_ + name_of(*tensor) + "overlaps the tensor before it");
@@ -344,8 +343,8 @@ void write_tensor(int fd, const TensorView& tensor, StoredDtype dtype, const std
       const float x = tensor.data[at + static_cast<std::int64_t>(i)];
       raw[i] = bf16 ? to_bf16(x) : to_half(x);
       if (std::isfinite(x) && std::isinf(bf16 ? from_bf16(raw[i]) : from_half(raw[i]))) {
-        bad_input("tensor " + tensor.name + " has the number " + json_number(x) + ", which is beyond " +
-                      name_of(dtype), "store F32");
+        bad_input("tensor " + tensor.name + " has the number " + json_number(x) + ", which is beyond " + name_of(dtype),
+                  "store F32");
       }
     }
     write_all(fd, {reinterpret_cast<const char*>(raw.data()), raw.size() * 2}, path);

@@ -17,8 +17,8 @@ class SafetensorsFile {
   struct Tensor {
     std::string name;
     std::string dtype;  // as in the file: F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL F8_E4M3 F8_E5M2
-    std::vector<std::int64_t> shape;     // empty for a single number
-    std::int64_t begin = 0, end = 0;     // bytes, from the start of the data
+    std::vector<std::int64_t> shape;  // empty for a single number
+    std::int64_t begin = 0, end = 0;  // bytes, from the start of the data
     std::int64_t elements() const;
   };
 

@@ -95,8 +95,7 @@ template <bool kValue>
   if (commas == 0) return 0;
   const int size = std::countr_zero(commas);
   // Moved so that '0' is the least of signed bytes.
-  const unsigned digits =
-      mask(_mm_cmpgt_epi8(_mm_set1_epi8(-128 + 10), _mm_add_epi8(text, _mm_set1_epi8(128 - '0'))));
+  const unsigned digits = mask(_mm_cmpgt_epi8(_mm_set1_epi8(-128 + 10), _mm_add_epi8(text, _mm_set1_epi8(128 - '0'))));
   const int sign = *p == '-';
   const int whole = std::countr_one(digits >> sign), point = sign + whole;
   if (whole == 0 || (whole > 1 && p[sign] == '0')) return 0;

@@ -18,11 +18,11 @@ namespace nudge {
 // What the two skippable frames around a finished compressed stream carry.
 struct StreamMark {
   bool closing = false;
-  std::string program;            // that wrote the stream
-  std::string digest;             // of its input and options, or ""
-  int shard = 0, shards = 1;      // shard i of n
-  std::int64_t records = 0;       // closing only
-  std::string text;               // closing only: digest of the lines
+  std::string program;        // that wrote the stream
+  std::string digest;         // of its input and options, or ""
+  int shard = 0, shards = 1;  // shard i of n
+  std::int64_t records = 0;   // closing only
+  std::string text;           // closing only: digest of the lines
 };
 
 // What is known of one input, complete once it was read to its end.
@@ -37,12 +37,12 @@ struct StreamInfo {
 };
 
 struct ReaderOptions {
-  bool salvage = false;       // deliver what is whole and remember the loss, instead of failing
+  bool salvage = false;  // deliver what is whole and remember the loss, instead of failing
   // Where end marks tell of shards i/n, all n of a work (a digest) have to be there, each once. Known at the end: it is
   // thrown, or with salvage noted, in place of the last next()'s false.
   bool whole_shards = false;
-  bool lone_shard = false;    // with whole_shards: one shard and nothing else will do as well, see lone_shard()
-  std::size_t max_line = std::size_t{64} << 20;  // bytes
+  bool lone_shard = false;  // with whole_shards: one shard and nothing else will do as well, see lone_shard()
+  std::size_t max_line = std::size_t{64} << 20;          // bytes
   std::function<void(std::string_view line)> copy = {};  // is given each line that is delivered, as digest() counts it
   int stop = -1;  // a descriptor: once it is readable no more is read, and no input waited for, but thrown (kStopped)
 };
@@ -61,7 +61,7 @@ class RecordReader {
   ~RecordReader();
   RecordReader(RecordReader&&) noexcept;
 
-  bool next(Record& record);     // false at the end of the last input
+  bool next(Record& record);  // false at the end of the last input
   // Whether there is something for next() to begin with, so that it hardly has to wait: for programs that have other
   // work to do meanwhile, or words to pass on.
   bool ready();
@@ -71,7 +71,7 @@ class RecordReader {
   const std::vector<StreamInfo>& streams() const;  // inputs opened so far
   // After the end, where all that was read is one shard of several, whole: its end mark.
   std::optional<StreamMark> lone_shard() const;
-  std::string salvage_report() const;              // what was lost, on one line; "" if nothing was
+  std::string salvage_report() const;  // what was lost, on one line; "" if nothing was
 
  private:
   struct State;
@@ -79,13 +79,13 @@ class RecordReader {
 };
 
 struct WriterOptions {
-  std::string path;   // "" or "-" is stdout
-  bool zstd = false;  // -z; implied by a name in .zst, that of a redirected stdout included
-  bool force = false; // replace an existing file
+  std::string path;     // "" or "-" is stdout
+  bool zstd = false;    // -z; implied by a name in .zst, that of a redirected stdout included
+  bool force = false;   // replace an existing file
   bool resume = false;  // go on where a dead run with the same digest left off (files only): see resumed()
   int shard = 0, shards = 1;
-  std::string digest;   // of input and options
-  std::string program;  // named in the marks
+  std::string digest;                             // of input and options
+  std::string program;                            // named in the marks
   std::size_t frame_text = std::size_t{1} << 20;  // bytes of text a frame
 };
 

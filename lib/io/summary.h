@@ -43,7 +43,7 @@ class Summary {
   const std::map<std::string, std::int64_t>& schemas() const { return schemas_; }  // "" for records without one
   const std::vector<FieldSummary>& fields() const { return fields_; }              // in the order they appeared
   std::int64_t fields_left_out() const { return left_out_; }  // each time that another name was seen
-  std::vector<Record> samples() const;  // in the records' order
+  std::vector<Record> samples() const;                        // in the records' order
 
  private:
   FieldSummary* field(const std::string& key);

@@ -64,14 +64,14 @@ bool stdout_is_named_zst() {
 
 struct RecordWriter::State {
   WriterOptions options;
-  std::string name;        // for messages
-  std::string temporary;   // "" where there is none: stdout, a device
+  std::string name;       // for messages
+  std::string temporary;  // "" where there is none: stdout, a device
   std::string final_path;
-  std::string tag;         // of the work, in the temporary name; "" where it is not to be gone on with
+  std::string tag;  // of the work, in the temporary name; "" where it is not to be gone on with
   Descriptor fd;
-  bool regular = false;    // a file: time has no say in its frames
+  bool regular = false;  // a file: time has no say in its frames
   ZSTD_CCtx* encoder = nullptr;
-  std::string pending;     // lines of the frame that is being gathered
+  std::string pending;  // lines of the frame that is being gathered
   std::int64_t count = 0, kept = 0;
   Digest text;
   // Of a temporary file: where the whole frames end, and how much of `pending` stands after them as plain text,
@@ -338,9 +338,7 @@ void RecordWriter::pass_on() {
   state_->pass_on();
 }
 void RecordWriter::set_digest(std::string digest) { state_->options.digest = std::move(digest); }
-void RecordWriter::set_shard(int shard, int shards) {
-  state_->options.shard = shard, state_->options.shards = shards;
-}
+void RecordWriter::set_shard(int shard, int shards) { state_->options.shard = shard, state_->options.shards = shards; }
 std::int64_t RecordWriter::resumed() const { return state_->kept; }
 std::int64_t RecordWriter::records() const { return state_->count; }
 

@@ -35,8 +35,8 @@ void adamw(float* p, const float* g, float* m, float* v, int64_t n, const AdamSt
   }
   if (i == n) return;
   const int64_t rest = n - i;
-  const Lanes a = advance({load_first(p + i, rest), load_first(m + i, rest), load_first(v + i, rest)},
-                          load_first(g + i, rest), s);
+  const Lanes a =
+      advance({load_first(p + i, rest), load_first(m + i, rest), load_first(v + i, rest)}, load_first(g + i, rest), s);
   store_first(p + i, a.p, rest);
   store_first(m + i, a.m, rest);
   store_first(v + i, a.v, rest);

@@ -10,7 +10,7 @@ GemmBf16 gemm_bf16;
 
 namespace {
 
-constexpr int64_t kRows = 16;  // of a tile of A
+constexpr int64_t kRows = 16;    // of a tile of A
 constexpr int64_t kBlock = 512;  // k of a panel that stay in the first-level cache: 32 KiB
 constexpr int64_t kMostRows = strip_scratch * 2 / kBlock / 32 * 32;  // of A's copy, in numbers of 16 bits
 
@@ -20,8 +20,7 @@ void copy_tiles(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
     const int64_t n = most(0, least(16, steps - i));
     f32x16 r[kRows];
     if (j.row == 1) {
-      for (int64_t l = 0; l < 16; ++l)
-        r[l] = l < n ? load_first(j.a + m + (k + i + l) * j.column, rows) : broadcast(0);
+      for (int64_t l = 0; l < 16; ++l) r[l] = l < n ? load_first(j.a + m + (k + i + l) * j.column, rows) : broadcast(0);
       transpose(r);
     } else {
       for (int64_t l = 0; l < kRows; ++l)

@@ -26,7 +26,9 @@ NUDGE_INLINE void end_tiles() { _tile_release(); }
 
 #else
 
-struct TileBytes { uint32_t at[16][16]; };
+struct TileBytes {
+  uint32_t at[16][16];
+};
 inline thread_local TileBytes emulated_tiles[8];
 NUDGE_INLINE void begin_tiles() {
   // Nothing of an earlier product may be used: not-a-numbers would show it.

@@ -28,7 +28,8 @@ NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
 
 // x[rows, D] with the rows beside each other, kStep numbers a channel; where rows are fewer, the others are any.
 // Writes 16 - kStep numbers more than D kStep.
-template <int kStep, class E> void turn_rows(const float* x, int64_t ld, int64_t rows, int64_t D, E* turned) {
+template <int kStep, class E>
+void turn_rows(const float* x, int64_t ld, int64_t rows, int64_t D, E* turned) {
   for (int64_t i = 0; i < D; i += 16) {
     const int64_t channels = least(16, D - i);
     f32x16 t[16];
@@ -58,7 +59,8 @@ struct Rows {
 
 // Keys and values in blocks; step is the distance of two values. next_keys and next_values are what is read where
 // that group or key would be: behind the last key the values, behind the last value the next head's keys.
-template <class E> struct Blocks {
+template <class E>
+struct Blocks {
   KvBlocks kv;
   int64_t D, step = ceiling(D, 16) * 16;
   static constexpr bool kPadded = true;
@@ -73,7 +75,8 @@ static_assert(kKvBlock % 32 == 0 && kStripBlock % kKvBlock == 0);
 
 // A single query computes less than it waits for memory: with each step over W vectors of numbers it fetches as much
 // of those at `next`.
-template <int R, int W, class E> NUDGE_INLINE auto fetched(const E* next, int64_t step) {
+template <int R, int W, class E>
+NUDGE_INLINE auto fetched(const E* next, int64_t step) {
   constexpr int kBytes = W * 16 * int{sizeof(E)};
   if constexpr (R > 1) return NothingNext();
   else return LinesNext<(kBytes + 63) / 64, true>{reinterpret_cast<const char*>(next), step * int64_t{sizeof(E)}};
@@ -108,7 +111,10 @@ void score(const float* x, int64_t ld, int64_t rows, K k, int64_t groups, int64_
   });
 }
 
-template <class E> NUDGE_INLINE RightOf<E> right_of(const E* p, int64_t step) { return {p, step, 16, 32}; }
+template <class E>
+NUDGE_INLINE RightOf<E> right_of(const E* p, int64_t step) {
+  return {p, step, 16, 32};
+}
 
 // The chains of a tile of R rows of out go on: out[r, :] (+)= sum over k of a[r * row + k * step] b[k, :].
 template <int R>
@@ -210,9 +216,8 @@ void differentiate(Weights p, Weights ds, int64_t row, int64_t position, const f
 void sum_queries(Weights w, int64_t first, int64_t n, const float* x, int64_t ldx, int64_t D, float* out, int64_t ldo) {
   for (int64_t j = 0; j < first;) {
     const int64_t rows = least(least(kTileRows, first - j), kStripBlock - j % kStripBlock);
-    with_rows<kTileRows>(rows, [&](auto r) {
-      add_products<r>(w.at(0, j), 1, kStripStep, x, ldx, n, D, false, out + j * ldo, ldo);
-    });
+    with_rows<kTileRows>(
+        rows, [&](auto r) { add_products<r>(w.at(0, j), 1, kStripStep, x, ldx, n, D, false, out + j * ldo, ldo); });
     j += rows;
   }
   for (int64_t i = 0; i < n; ++i) {
@@ -234,12 +239,14 @@ NUDGE_INLINE void turn_key(const float* k, int64_t D, uint16_t* to) {
 }
 
 // Keys k[n, D] that have their places in one group, the first one's being `to`.
-template <class E> void put_group(const float* k, int64_t ld, int64_t n, int64_t D, E* to) {
+template <class E>
+void put_group(const float* k, int64_t ld, int64_t n, int64_t D, E* to) {
   if (n == 16) return turn_rows<16>(k, ld, n, D, to);
   for (int64_t j = 0; j < n; ++j) turn_key(k + j * ld, D, to + j);
 }
 
-template <class E> void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, Blocks<E> to) {
+template <class E>
+void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, Blocks<E> to) {
   for (int64_t j = first; j < first + n;) {
     const int64_t stop = least(first + n, (j / 16 + 1) * 16), row = j - first;
     put_group(k + row * ld, ld, stop - j, to.D, to.keys(j / 16) + j % 16);

@@ -27,7 +27,7 @@ PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
 bool instructions_are_known();
-}
+}  // namespace v4bf16
 namespace amx {
 GemmBf16 gemm_bf16;
 }
@@ -69,8 +69,7 @@ Kernels v4_with(const char* name, PackBf16* pack, PackTransposeBf16* pack_transp
   return k;
 }
 const Kernels& v4bf16_table() {
-  static const Kernels table =
-      v4_with("v4bf16", v4bf16::pack_bf16, v4bf16::pack_transpose_bf16, v4bf16::gemm_bf16);
+  static const Kernels table = v4_with("v4bf16", v4bf16::pack_bf16, v4bf16::pack_transpose_bf16, v4bf16::gemm_bf16);
   return table;
 }
 const Kernels& amx_table() {

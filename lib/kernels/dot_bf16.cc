@@ -131,11 +131,14 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                GemmScratch scratch) {
   const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
-  for_strips<kRows>(j, panel_begin, panel_end, M == 1 ? kTogether : row == 1 ? kPanelsInTurn : 1, copy_pairs,
-                    [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
-    if (row == 1) run_strip<true>(j, packed, strip, p, panels, k, steps);
-    else run_strip<false>(j, packed, strip, p, panels, k, steps);
-  });
+  for_strips<kRows>(j, panel_begin, panel_end,
+                    M == 1     ? kTogether
+                    : row == 1 ? kPanelsInTurn
+                               : 1,
+                    copy_pairs, [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
+                      if (row == 1) run_strip<true>(j, packed, strip, p, panels, k, steps);
+                      else run_strip<false>(j, packed, strip, p, panels, k, steps);
+                    });
 }
 
 }  // namespace nudge::NUDGE_LEVEL

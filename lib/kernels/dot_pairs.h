@@ -39,7 +39,8 @@ NUDGE_INLINE bool same(i32x16 a, i32x16 b) {
 }
 
 // Whether dot(a, b, sum) is two_fmas, by numbers of like size, of which each step rounds.
-template <class Dot> bool is_two_fmas(const Dot& dot) {
+template <class Dot>
+bool is_two_fmas(const Dot& dot) {
   uint32_t state = 1;
   for (int round = 0; round < 64; ++round) {
     const i32x16 a = bits_of(random_bits(state, 0x807f807fu, 0x3f803f80u));
@@ -50,7 +51,8 @@ template <class Dot> bool is_two_fmas(const Dot& dot) {
   return true;
 }
 // Whether pairs(low, high) is rounded_pairs, by numbers of any kind, and by such as are halfway between two of bf16.
-template <class Pairs> bool is_rounded_pairs(const Pairs& pairs) {
+template <class Pairs>
+bool is_rounded_pairs(const Pairs& pairs) {
   uint32_t state = 1;
   for (int round = 0; round < 512; ++round) {
     const uint32_t kept = round % 2 == 0 ? ~0u : 0xffff0000u, always = round % 2 == 0 ? 0 : 0x8000u;
@@ -71,8 +73,8 @@ NUDGE_INLINE __m512i round_both(f32x16 a, f32x16 b) {  // all of a, then all of 
 }
 NUDGE_INLINE i32x16 pairs_of(f32x16 low, f32x16 high) {
   const __m512i turns = _mm512_set_epi64(  // the first of both, the second of both ...
-      0x001f000f001e000e, 0x001d000d001c000c, 0x001b000b001a000a, 0x0019000900180008,
-      0x0017000700160006, 0x0015000500140004, 0x0013000300120002, 0x0011000100100000);
+      0x001f000f001e000e, 0x001d000d001c000c, 0x001b000b001a000a, 0x0019000900180008, 0x0017000700160006,
+      0x0015000500140004, 0x0013000300120002, 0x0011000100100000);
   return {_mm512_maskz_permutexvar_epi16(~0u, turns, round_both(low, high))};
 }
 // Of 32 numbers beside each other the pairs of k + 2 and k, for even k and odd k in turn.

@@ -16,10 +16,10 @@ namespace nudge {
 
 // What one read of a row of logits l gives, for z = l / temperature.
 struct RowStats {
-  float max;       // max z
-  float log_sum;   // log sum exp(z - max); log sum exp z is max + log_sum
-  float logprob;   // z[chosen] - max - log_sum; 0 when chosen < 0
-  float entropy;   // -sum p log p, in nats
+  float max;      // max z
+  float log_sum;  // log sum exp(z - max); log sum exp z is max + log_sum
+  float logprob;  // z[chosen] - max - log_sum; 0 when chosen < 0
+  float entropy;  // -sum p log p, in nats
 };
 
 // One step of AdamW (13; Loshchilov and Hutter, arXiv:1711.05101) in PyTorch's form:
@@ -32,9 +32,9 @@ struct AdamStep {
 
 // The terms of the gradient of a loss by one row of logits; see row_backward.
 struct RowGradient {
-  float logprob;   // dL/d log p[chosen]
-  float entropy;   // dL/d entropy
-  float kl_old;    // dL/d KL(old || new), exact over the row; 0 without old logits
+  float logprob;  // dL/d log p[chosen]
+  float entropy;  // dL/d entropy
+  float kl_old;   // dL/d KL(old || new), exact over the row; 0 without old logits
 };
 
 // Where the keys and values of one head of one sequence lie: those of token j in block j / kKvBlock, which begins
@@ -53,8 +53,8 @@ constexpr int64_t kPanelColumns = 32;  // of a packed matrix, see pack
 // activation(C) or C activation'(slope_at), by a function of the same table. Each may be null; the matrices have C's
 // shape and distance of rows, and `active` may be C.
 struct Ending {
-  const float* bias = nullptr;      // [N]
-  const float* residual = nullptr;  // not C
+  const float* bias = nullptr;                                        // [N]
+  const float* residual = nullptr;                                    // not C
   void (*activation)(const float* x, float* y, int64_t n) = nullptr;  // y may be x
   void (*activation_backward)(const float* x, const float* dy, float* dx, int64_t n) = nullptr;
   const float* slope_at = nullptr;
@@ -149,8 +149,8 @@ struct Kernels {
 
   // --- RMS norm (15): y = x rstd gain, rstd = 1 / sqrt(mean of x^2 + eps); as layer norm in all else ---
   void (*rms_norm)(const float* x, const float* gain, int64_t T, int64_t C, float eps, float* y, float* rstd);
-  void (*rms_norm_backward)(const float* dy, const float* x, const float* gain, const float* rstd, int64_t T,
-                            int64_t C, float* dx);
+  void (*rms_norm_backward)(const float* dy, const float* x, const float* gain, const float* rstd, int64_t T, int64_t C,
+                            float* dx);
   void (*rms_norm_parameters)(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t begin,
                               int64_t end, float* dgain);
 

@@ -73,8 +73,8 @@ void pack(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int
           float* packed);
 void pack_transpose(const float* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                     int64_t panel_end, float* out);
-void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c,
-          int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c, int64_t ldc,
+          int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
           GemmScratch scratch);
 // matrix_bf16.cc
 int64_t packed_size_bf16(int64_t K, int64_t N);

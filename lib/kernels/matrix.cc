@@ -80,25 +80,25 @@ void pack_transpose(const float* packed, int64_t K, int64_t n_begin, int64_t n_e
   }
 }
 
-void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c,
-          int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c, int64_t ldc,
+          int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
           GemmScratch scratch) {
   const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
   for_strips<1>(j, panel_begin, panel_end, together(j), copy_strip<false>,
                 [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
-    with_rows<kTileRows>(strip.rows, [&](auto r) {
-      constexpr int R = r;
-      if (strip.count == 1 && row == 1) run_alone<R, true>(j, packed, strip, p, panels, k, steps);
-      else if (strip.count == 1) run_alone<R, false>(j, packed, strip, p, panels, k, steps);
-      // Strips are equal shares of more than kTileRows rows.
-      if constexpr (R >= kTileRows / 2) {
-        for (const int64_t end = p + panels; strip.count > 1 && p < end; ++p) {
-          if (row == 1) run_among<R, true>(j, packed, strip, p, k, steps);
-          else run_among<R, false>(j, packed, strip, p, k, steps);
-        }
-      }
-    });
-  });
+                  with_rows<kTileRows>(strip.rows, [&](auto r) {
+                    constexpr int R = r;
+                    if (strip.count == 1 && row == 1) run_alone<R, true>(j, packed, strip, p, panels, k, steps);
+                    else if (strip.count == 1) run_alone<R, false>(j, packed, strip, p, panels, k, steps);
+                    // Strips are equal shares of more than kTileRows rows.
+                    if constexpr (R >= kTileRows / 2) {
+                      for (const int64_t end = p + panels; strip.count > 1 && p < end; ++p) {
+                        if (row == 1) run_among<R, true>(j, packed, strip, p, k, steps);
+                        else run_among<R, false>(j, packed, strip, p, k, steps);
+                      }
+                    }
+                  });
+                });
 }
 
 }  // namespace nudge::NUDGE_LEVEL

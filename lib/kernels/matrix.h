@@ -12,8 +12,8 @@ constexpr int64_t kPanel = kPanelColumns;
 constexpr int64_t kSlot = kTileRows * kStripStep;  // floats of one strip's block of k
 constexpr int64_t kSlots = strip_scratch / kSlot;  // that fit into the scratch
 static_assert(kSlots >= 4 && kSlots * kTileRows * kStripBlock >= kGemmCopy);
-constexpr int64_t kDeep = 4;                       // blocks of k per copy of A while there are many rows
-constexpr int64_t kEnding = 4;                     // panels, or more, that are ended together: rows of some lines
+constexpr int64_t kDeep = 4;    // blocks of k per copy of A while there are many rows
+constexpr int64_t kEnding = 4;  // panels, or more, that are ended together: rows of some lines
 // Panels that each strip of a transposed A meets in turn. Its product adds few tokens up in a C that fits no cache, whose
 // rows lie far apart: with some lines of each at a time memory moves C twice as fast, and B comes from the second level.
 constexpr int64_t kPanelsInTurn = 8;
@@ -65,23 +65,25 @@ static inline void copy_panel(const float* from, int64_t row, int64_t column, in
         transpose_block(from + k + n * column, column, most(0, least(16, columns - n)), rows, to + n, kPanel);
     } else {
       for (int64_t n = 0; n < kPanel; ++n)
-        for (int64_t i = 0; i < rows; ++i)
-          to[i * kPanel + n] = n < columns ? from[(k + i) * row + n * column] : 0;
+        for (int64_t i = 0; i < rows; ++i) to[i * kPanel + n] = n < columns ? from[(k + i) * row + n * column] : 0;
     }
   }
 }
 
 // The tile that C holds, or zeros where the chains begin; and back, with the bias where they end.
-template <int R, int W> NUDGE_INLINE void begin_tile(const Job& j, int64_t m, int64_t n, int64_t k, Tile<R, W>& t) {
+template <int R, int W>
+NUDGE_INLINE void begin_tile(const Job& j, int64_t m, int64_t n, int64_t k, Tile<R, W>& t) {
   if (k > 0 || j.accumulate) load_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
   else clear(t);
 }
 // Fetches the next tile of as many rows, from row m on, where it isn't in a cache since an earlier block of k.
-template <int R, int W> NUDGE_INLINE void fetch_tile(const Job& j, int64_t m, int64_t n, int64_t k) {
+template <int R, int W>
+NUDGE_INLINE void fetch_tile(const Job& j, int64_t m, int64_t n, int64_t k) {
   if (!j.accumulate || k > 0) return;
   each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { fetch(j.c + (m + r) * j.ldc + n + 16 * w); });
 }
-template <int R, int W> NUDGE_INLINE void end_tile(const Job& j, int64_t m, int64_t n, bool last, Tile<R, W>& t) {
+template <int R, int W>
+NUDGE_INLINE void end_tile(const Job& j, int64_t m, int64_t n, bool last, Tile<R, W>& t) {
   if (j.ending.bias != nullptr && last) {
     Tile<1, W> bias;
     load_tile(bias, j.ending.bias + n, 0, j.N - n);
@@ -156,7 +158,8 @@ struct Strip {
 template <int lines = 1, bool first_level = false>
 NUDGE_INLINE LinesNext<lines, first_level> share_of_next(const Strip& s, const void* block, int64_t bytes,
                                                          int64_t steps) {
-  return {static_cast<const char*>(block) + bytes + s.number * bytes / s.count, ceiling(bytes, most(1, s.count * steps))};
+  return {static_cast<const char*>(block) + bytes + s.number * bytes / s.count,
+          ceiling(bytes, most(1, s.count * steps))};
 }
 
 // C's tiles, strip by strip for each panel: copy(j, m, rows, k, steps, strip) is to copy one, and run(strip, p, panels, k,
@@ -164,8 +167,7 @@ NUDGE_INLINE LinesNext<lines, first_level> share_of_next(const Strip& s, const v
 // a tile reads at once, in whose order they lie in memory, where the next block is fetched before it is met, or
 // kPanelsInTurn. But for the last, strips are some kRows rows.
 template <int kRows, class Copy, class Run>
-void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t group, const Copy& copy,
-                const Run& run) {
+void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t group, const Copy& copy, const Run& run) {
   const int64_t count = ceiling(j.M, kTileRows), all_blocks = most(1, ceiling(j.K, kStripBlock));
   if (count == 0) return;
   const int64_t deep = least(all_blocks, most(kDeep, kSlots / count)), parts = ceiling(count, kSlots / deep);

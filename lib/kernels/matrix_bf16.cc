@@ -85,8 +85,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
   const bool by_column = row == 1;
   const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1;
   float* unpacked = scratch.at + strip_scratch;
-  for_strips<1>(j, panel_begin, panel_end, together(M), copy_strip<true>,
-                [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
+  const auto multiply = [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
     if (M <= kFewRows) {
       const int64_t end = (p + panels) * kPanel;
       with_rows<kFewRows>(strip.rows, [&](auto r) {
@@ -108,8 +107,8 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
         for (int64_t d = 0; d < size; d += kDepthNumbers) unpack_block<TilePairs>(from + d, unpacked + d);
       }
       const auto run = [&](auto lines) {
-        auto next = share_of_next<lines>(strip, from, size * int64_t{sizeof(uint16_t)},
-                                         padded(steps) / 2 * (2 / kTileWide));
+        auto next =
+            share_of_next<lines>(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
         with_rows<kTileRows>(strip.rows, [&](auto r) {
           for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16) {
             run_many<r, kTileWide>(j, unpacked, strip.at, strip_row, strip_step, strip.m, n, k, steps, next);
@@ -121,7 +120,8 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
       if (strip.count == 1 && kTileWide == 2) run(Index<2>());
       else run(Index<1>());
     }
-  });
+  };
+  for_strips<1>(j, panel_begin, panel_end, together(M), copy_strip<true>, multiply);
 }
 
 }  // namespace nudge::NUDGE_LEVEL

@@ -25,7 +25,9 @@ struct ChainPairs {
   static constexpr int64_t high(int64_t row) { return row / 2 * 4 + row % 2; }
 };
 
-struct Halves { f32x16 low, high; };
+struct Halves {
+  f32x16 low, high;
+};
 NUDGE_INLINE Halves load_pairs(const uint16_t* p) {
   const i32x16 both = bits_of(load(reinterpret_cast<const float*>(p)));
   return {float_of_bits(shift_left<16>(both)), float_of_bits(both & broadcast_int(INT32_MIN >> 15))};
@@ -35,14 +37,16 @@ NUDGE_INLINE void store_pairs(uint16_t* p, f32x16 low, f32x16 high) {
 }
 
 // A block of a panel as floats [32 k][32 columns], and back.
-template <class Order> void unpack_block(const uint16_t* block, float* to) {
+template <class Order>
+void unpack_block(const uint16_t* block, float* to) {
   for (int64_t i = 0; i < kPanel; ++i) {  // 16 rows of each of two tiles
     const Halves pairs = load_pairs(block + i * 32);
     float* tile = to + i / 16 * 16;
     store(tile + Order::low(i % 16) * kPanel, pairs.low), store(tile + Order::high(i % 16) * kPanel, pairs.high);
   }
 }
-template <class Order> void pack_block(const float* from, uint16_t* block) {
+template <class Order>
+void pack_block(const float* from, uint16_t* block) {
   for (int64_t i = 0; i < kPanel; ++i) {
     const float* tile = from + i / 16 * 16;
     store_pairs(block + i * 32, load(tile + Order::low(i % 16) * kPanel), load(tile + Order::high(i % 16) * kPanel));

@@ -23,8 +23,12 @@ constexpr int64_t kLanes = 16;
 
 // f(0), f(1), ... f(N - 1) with constants: a loop that is unrolled before the compiler decides what lives in
 // registers (g++ keeps a tile in memory around the loop over k where a pragma unrolls).
-template <int i> struct Index { constexpr operator int() const { return i; } };
-template <int N, int i = 0, class F> NUDGE_INLINE void each(const F& f) {
+template <int i>
+struct Index {
+  constexpr operator int() const { return i; }
+};
+template <int N, int i = 0, class F>
+NUDGE_INLINE void each(const F& f) {
   if constexpr (i < N) {
     f(Index<i>());
     each<N, i + 1>(f);
@@ -42,9 +46,15 @@ NUDGE_INLINE void fetch(const float* p) { _mm_prefetch(reinterpret_cast<const ch
 
 #if defined(__AVX512F__)
 
-struct f32x16 { __m512 v; };
-struct i32x16 { __m512i v; };
-struct mask16 { __mmask16 v; };
+struct f32x16 {
+  __m512 v;
+};
+struct i32x16 {
+  __m512i v;
+};
+struct mask16 {
+  __mmask16 v;
+};
 
 // Some operations are written with a zeroing mask of all lanes: GCC 12's plain forms name an undefined
 // vector, about which it then warns. The instruction is the same.
@@ -90,9 +100,18 @@ NUDGE_INLINE i32x16 operator-(i32x16 a, i32x16 b) { return {_mm512_sub_epi32(a.v
 NUDGE_INLINE i32x16 operator&(i32x16 a, i32x16 b) { return {_mm512_and_si512(a.v, b.v)}; }
 NUDGE_INLINE i32x16 operator|(i32x16 a, i32x16 b) { return {_mm512_or_si512(a.v, b.v)}; }
 NUDGE_INLINE i32x16 operator^(i32x16 a, i32x16 b) { return {_mm512_xor_si512(a.v, b.v)}; }
-template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) { return {_mm512_maskz_slli_epi32(kAll, a.v, n)}; }
-template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) { return {_mm512_maskz_srai_epi32(kAll, a.v, n)}; }
-template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) { return {_mm512_maskz_srli_epi32(kAll, a.v, n)}; }
+template <int n>
+NUDGE_INLINE i32x16 shift_left(i32x16 a) {
+  return {_mm512_maskz_slli_epi32(kAll, a.v, n)};
+}
+template <int n>
+NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) {
+  return {_mm512_maskz_srai_epi32(kAll, a.v, n)};
+}
+template <int n>
+NUDGE_INLINE i32x16 shift_right(i32x16 a) {
+  return {_mm512_maskz_srli_epi32(kAll, a.v, n)};
+}
 // Of each four lanes the third, the first, the fourth, the second.
 NUDGE_INLINE i32x16 chains_of_fours(i32x16 a) { return {_mm512_maskz_shuffle_epi32(kAll, a.v, _MM_PERM_BDAC)}; }
 // Sixteen numbers of 16 bits as the low halves of the lanes, and back.
@@ -122,7 +141,8 @@ NUDGE_INLINE __m512 low_pairs(__m512 a, __m512 b) {
 NUDGE_INLINE __m512 high_pairs(__m512 a, __m512 b) {
   return _mm512_castpd_ps(_mm512_maskz_unpackhi_pd(0xff, _mm512_castps_pd(a), _mm512_castps_pd(b)));
 }
-template <int order> NUDGE_INLINE __m512 quarters(__m512 a, __m512 b) {
+template <int order>
+NUDGE_INLINE __m512 quarters(__m512 a, __m512 b) {
   return _mm512_maskz_shuffle_f32x4(kAll, a, b, order);
 }
 NUDGE_INLINE void transpose(f32x16 (&r)[16]) {
@@ -144,15 +164,27 @@ NUDGE_INLINE void transpose(f32x16 (&r)[16]) {
 
 #else  // AVX2
 
-struct f32x16 { __m256 lo, hi; };
-struct i32x16 { __m256i lo, hi; };
-struct mask16 { __m256 lo, hi; };
+struct f32x16 {
+  __m256 lo, hi;
+};
+struct i32x16 {
+  __m256i lo, hi;
+};
+struct mask16 {
+  __m256 lo, hi;
+};
 
 NUDGE_INLINE f32x16 broadcast(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 NUDGE_INLINE f32x16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
-NUDGE_INLINE void store(float* p, f32x16 a) { _mm256_storeu_ps(p, a.lo); _mm256_storeu_ps(p + 8, a.hi); }
+NUDGE_INLINE void store(float* p, f32x16 a) {
+  _mm256_storeu_ps(p, a.lo);
+  _mm256_storeu_ps(p + 8, a.hi);
+}
 // Past the caches, to a whole cache line.
-NUDGE_INLINE void stream(float* p, f32x16 a) { _mm256_stream_ps(p, a.lo); _mm256_stream_ps(p + 8, a.hi); }
+NUDGE_INLINE void stream(float* p, f32x16 a) {
+  _mm256_stream_ps(p, a.lo);
+  _mm256_stream_ps(p + 8, a.hi);
+}
 NUDGE_INLINE __m256i first_mask8(int64_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -203,13 +235,16 @@ NUDGE_INLINE i32x16 operator|(i32x16 a, i32x16 b) { return {_mm256_or_si256(a.lo
 NUDGE_INLINE i32x16 operator^(i32x16 a, i32x16 b) {
   return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)};
 }
-template <int n> NUDGE_INLINE i32x16 shift_left(i32x16 a) {
+template <int n>
+NUDGE_INLINE i32x16 shift_left(i32x16 a) {
   return {_mm256_slli_epi32(a.lo, n), _mm256_slli_epi32(a.hi, n)};
 }
-template <int n> NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) {
+template <int n>
+NUDGE_INLINE i32x16 shift_right_signed(i32x16 a) {
   return {_mm256_srai_epi32(a.lo, n), _mm256_srai_epi32(a.hi, n)};
 }
-template <int n> NUDGE_INLINE i32x16 shift_right(i32x16 a) {
+template <int n>
+NUDGE_INLINE i32x16 shift_right(i32x16 a) {
   return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
 }
 NUDGE_INLINE i32x16 chains_of_fours(i32x16 a) {

@@ -46,8 +46,8 @@ NUDGE_INLINE void each_vector(int64_t begin, int64_t end, Step&& step) {
 // Running sums over the row, relative to the maximum so far.
 struct Sums {
   float max = -kInfinity;
-  f32x16 weight = broadcast(0.0f);   // of exp(z - max)
-  f32x16 moment = broadcast(0.0f);   // of exp(z - max) (z - max)
+  f32x16 weight = broadcast(0.0f);  // of exp(z - max)
+  f32x16 moment = broadcast(0.0f);  // of exp(z - max) (z - max)
 };
 
 // The maximum of z. A division's rounding keeps order, so one of the largest logit is enough.

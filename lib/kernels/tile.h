@@ -19,13 +19,18 @@ constexpr int kTileRows = 6, kTileWide = 1;
 constexpr int64_t kStripBlock = 256;
 constexpr int64_t kStripStep = kStripBlock + 16;
 
-template <int R, int W> struct Tile { f32x16 at[R][W]; };
+template <int R, int W>
+struct Tile {
+  f32x16 at[R][W];
+};
 
-template <int R, int W, class F> NUDGE_INLINE void each_of(const F& f) {
+template <int R, int W, class F>
+NUDGE_INLINE void each_of(const F& f) {
   each<R>([&](auto r) NUDGE_LAMBDA { each<W>([&](auto w) NUDGE_LAMBDA { f(r, w); }); });
 }
 
-template <int R, int W> NUDGE_INLINE void clear(Tile<R, W>& t) {
+template <int R, int W>
+NUDGE_INLINE void clear(Tile<R, W>& t) {
   each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = broadcast(0); });
 }
 
@@ -36,27 +41,28 @@ NUDGE_INLINE int64_t columns_of(int64_t columns, int w) {
 }
 
 // The tile from or to row-major memory; columns beyond `columns` are neither read nor written.
-template <int R, int W> NUDGE_INLINE void load_tile(Tile<R, W>& t, const float* c, int64_t ld, int64_t columns) {
+template <int R, int W>
+NUDGE_INLINE void load_tile(Tile<R, W>& t, const float* c, int64_t ld, int64_t columns) {
   if (columns >= 16 * W) {
     each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = load(c + r * ld + 16 * w); });
   } else {
-    each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA {
-      t.at[r][w] = load_first(c + r * ld + 16 * w, columns_of(columns, w));
-    });
+    each_of<R, W>([&](auto r, auto w)
+                      NUDGE_LAMBDA { t.at[r][w] = load_first(c + r * ld + 16 * w, columns_of(columns, w)); });
   }
 }
-template <int R, int W> NUDGE_INLINE void store_tile(const Tile<R, W>& t, float* c, int64_t ld, int64_t columns) {
+template <int R, int W>
+NUDGE_INLINE void store_tile(const Tile<R, W>& t, float* c, int64_t ld, int64_t columns) {
   if (columns >= 16 * W) {
     each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { store(c + r * ld + 16 * w, t.at[r][w]); });
   } else {
-    each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA {
-      store_first(c + r * ld + 16 * w, t.at[r][w], columns_of(columns, w));
-    });
+    each_of<R, W>([&](auto r, auto w)
+                      NUDGE_LAMBDA { store_first(c + r * ld + 16 * w, t.at[r][w], columns_of(columns, w)); });
   }
 }
 
 // f with the number of rows, 1 <= rows <= R, as a constant.
-template <int R, class F> NUDGE_INLINE void with_rows(int64_t rows, const F& f) {
+template <int R, class F>
+NUDGE_INLINE void with_rows(int64_t rows, const F& f) {
   if constexpr (R > 1) {
     if (rows < R) return with_rows<R - 1>(rows, f);
   }
@@ -64,7 +70,8 @@ template <int R, class F> NUDGE_INLINE void with_rows(int64_t rows, const F& f) 
 }
 
 // Where the tile's right factor lies: vector w of step k is at p[k * step + (w / 2) * pair + (w % 2) * next].
-template <class E> struct RightOf {
+template <class E>
+struct RightOf {
   const E* p;
   int64_t step, next, pair;
 };
@@ -75,12 +82,14 @@ NUDGE_INLINE f32x16 load_numbers(const uint16_t* p) { return load_bf16(p); }
 // Memory that will be read soon, fetched beside the computing, kLines lines for each step, into the second-level cache
 // or the `first` level's.
 struct NothingNext {};
-template <int kLines, bool first = false> struct LinesNext {
+template <int kLines, bool first = false>
+struct LinesNext {
   const char* p;
   int64_t step;  // bytes
 };
 NUDGE_INLINE void fetch(NothingNext&) {}
-template <int kLines, bool first> NUDGE_INLINE void fetch(LinesNext<kLines, first>& next) {
+template <int kLines, bool first>
+NUDGE_INLINE void fetch(LinesNext<kLines, first>& next) {
   each<kLines>([&](auto i) NUDGE_LAMBDA { _mm_prefetch(next.p + 64 * i, first ? _MM_HINT_T0 : _MM_HINT_T1); });
   next.p += next.step;
 }

@@ -29,7 +29,8 @@ constexpr float kExpMost = 89.0f;
 
 // exp(x), with exp(0) exactly 1, 0 below the smallest normal number, infinity on overflow. exp_within is for x from
 // kExpZero to kExpMost, or NaN. A vector's steps are one long chain: of N vectors each makes a step before the next.
-template <int N> NUDGE_INLINE void exp_within(f32x16 (&x)[N]) {
+template <int N>
+NUDGE_INLINE void exp_within(f32x16 (&x)[N]) {
   f32x16 n[N], q[N];
   each<N>([&](auto i) NUDGE_LAMBDA { n[i] = round_to_even(x[i] * broadcast(1.44269504f)); });
   // ln 2 in two parts, the first of 9 bits.
@@ -93,9 +94,7 @@ NUDGE_INLINE f32x16 sigmoid(f32x16 x) {
 }
 
 // log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|)).
-NUDGE_INLINE f32x16 log_sigmoid(f32x16 x) {
-  return min(broadcast(0.0f), x) - log1p_unit(exp(negate(abs(x))));
-}
+NUDGE_INLINE f32x16 log_sigmoid(f32x16 x) { return min(broadcast(0.0f), x) - log1p_unit(exp(negate(abs(x)))); }
 
 NUDGE_INLINE f32x16 tanh(f32x16 x) {
   const f32x16 s = x * x;

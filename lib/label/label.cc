@@ -14,8 +14,7 @@ namespace {
 // Keeps what a pair can need; log-probs and the like would be most of the memory.
 Record pared(const Record& trajectory, std::string_view figure) {
   Record kept(trajectory.where());
-  for (const std::string_view key :
-       {"id", "prompt", "response", "prompt_ids", "response_ids", "tokenizer"}) {
+  for (const std::string_view key : {"id", "prompt", "response", "prompt_ids", "response_ids", "tokenizer"}) {
     if (trajectory.has(key)) kept.set_raw(key, std::string(trajectory.raw(key)));
   }
   if (!figure.empty() && !kept.has(figure) && trajectory.has(figure)) {

@@ -177,23 +177,14 @@ bool run_label_session(const std::vector<Question>& questions, LabelJournal& jou
       continue;
     }
     switch (ask(q, at)) {
-      case Decision::kLeft:
-        journal.add_preference(preference_record(*q.group, q.left, q.right, labeler));
-        break;
-      case Decision::kRight:
-        journal.add_preference(preference_record(*q.group, q.right, q.left, labeler));
-        break;
-      case Decision::kTie:
-        journal.add_note(q.id, "tie");
-        break;
-      case Decision::kSkip:
-        journal.add_note(q.id, "skip");
-        break;
+      case Decision::kLeft: journal.add_preference(preference_record(*q.group, q.left, q.right, labeler)); break;
+      case Decision::kRight: journal.add_preference(preference_record(*q.group, q.right, q.left, labeler)); break;
+      case Decision::kTie: journal.add_note(q.id, "tie"); break;
+      case Decision::kSkip: journal.add_note(q.id, "skip"); break;
       case Decision::kUndo:
         if (at > 0) journal.remove(questions[--at].id);
         break;
-      case Decision::kQuit:
-        return false;
+      case Decision::kQuit: return false;
     }
   }
 }

@@ -37,9 +37,9 @@ class LabelJournal {
   LabelJournal& operator=(const LabelJournal&) = delete;
 
   bool has(const std::string& id) const { return preferences_.ids.count(id) + notes_.ids.count(id) > 0; }
-  void add_preference(const Record& record);                      // returns when it is on disk
-  void add_note(const std::string& id, const char* decision);     // so does this
-  void remove(const std::string& id);                             // the undo; likewise
+  void add_preference(const Record& record);                   // returns when it is on disk
+  void add_note(const std::string& id, const char* decision);  // so does this
+  void remove(const std::string& id);                          // the undo; likewise
   std::int64_t preferences() const { return static_cast<std::int64_t>(preferences_.ids.size()); }
   std::int64_t notes() const { return static_cast<std::int64_t>(notes_.ids.size()); }
   bool repaired() const { return repaired_; }  // a cut-off line was dropped

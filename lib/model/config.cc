@@ -33,9 +33,7 @@ class Keys {
     bad_input(where_ + ": \"" + path_ + key + "\" " + why, advice);
   }
   // The value, or nothing where the key is absent or null; of several the last.
-  bool find(const char* key, element& value) const {
-    return find_last(json_, key, value) && !value.is_null();
-  }
+  bool find(const char* key, element& value) const { return find_last(json_, key, value) && !value.is_null(); }
   bool has(const char* key) const {
     element value;
     return json_[key].get(value) == simdjson::SUCCESS;
@@ -161,11 +159,13 @@ void refuse_unsupported(const Keys& keys) {
   for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder"})
     if (keys.flag(key, false)) keys.refuse(key, "true is not supported");
   element value;
+  // clang-format off
   for (const char* key : {"quantization_config", "pruned_heads", "attention_multiplier", "embedding_multiplier",
                           "residual_multiplier", "logits_scaling", "logit_scale", "attn_logit_softcapping",
                           "final_logit_softcapping", "query_pre_attn_scalar", "clip_qkv", "alibi", "no_rope_layers",
                           "attention_chunk_size", "dual_chunk_attention_config", "rope_interleaved", "use_mrope",
                           "use_qk_norm", "qk_layernorm", "mlp_only_layers", "num_local_experts", "num_experts"})
+    // clang-format on
     if (keys.find(key, value) && !is_nothing(value)) keys.refuse(key, "is not supported");
 }
 
@@ -285,9 +285,9 @@ ModelConfig ModelConfig::usual(std::string_view family) {
   c.rotary.theta = f.defaults.theta;
   c.rotary.share = f.defaults.rotary_share;
   c.gated = f.block.gated;
-  c.activation = f.block.gated ? Activation::kSilu
+  c.activation = f.block.gated                                       ? Activation::kSilu
                  : std::string_view(f.defaults.activation) == "gelu" ? Activation::kGeluErf
-                                                                      : Activation::kGeluTanh;
+                                                                     : Activation::kGeluTanh;
   c.qk_norm = f.block.qk_norm;
   c.parallel = f.defaults.parallel;
   c.qkv_bias = f.qkv_bias.fallback;
@@ -311,17 +311,15 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   c.layers = keys.size(names.layers, -1, kMostLayers);
   c.width = keys.size(names.width, -1, kWidest);
   c.heads = keys.size(names.heads, -1, kWidest);
-  c.context = keys.size(names.context, *names.context_copy != 0 ? keys.size(names.context_copy, defaults.context)
-                                                                 : defaults.context);
+  c.context = keys.size(names.context,
+                        *names.context_copy != 0 ? keys.size(names.context_copy, defaults.context) : defaults.context);
   c.vocab = keys.size("vocab_size");
   c.inner = keys.size(names.inner, defaults.inner > 0 ? defaults.inner : 4 * c.width, kWidest);
   read_heads(keys, *family, c);
   c.norm_eps = keys.positive(names.eps, defaults.eps);
   c.activation = activation_of(keys, *family);
-  if (c.positions == PositionKind::kRotary)
-    c.rotary = rotary_of(keys, *family, c.head_dim());
-  else
-    refuse_rotary(keys);
+  if (c.positions == PositionKind::kRotary) c.rotary = rotary_of(keys, *family, c.head_dim());
+  else refuse_rotary(keys);
   refuse_windows(keys, *family, c.layers, c.context);
   const auto bias = [&](const Family::Bias& b) { return *b.key != 0 ? keys.flag(b.key, b.fallback) : b.fallback; };
   c.qkv_bias = bias(family->qkv_bias);
@@ -383,8 +381,8 @@ std::string ModelConfig::json(const char* torch_dtype) const {
   put(f.keys.eps, norm_eps);
   put(f.keys.activation, name_of(activation));
   for (const char* dropout : f.keys.dropouts) put(dropout, 0.0);
-  for (const auto& [bias, value] : {std::pair{f.qkv_bias, qkv_bias}, {f.proj_bias, proj_bias},
-                                    {f.inner_bias, inner_bias}})
+  for (const auto& [bias, value] :
+       {std::pair{f.qkv_bias, qkv_bias}, {f.proj_bias, proj_bias}, {f.inner_bias, inner_bias}})
     put(bias.key, value);
   put(f.keys.parallel, parallel);
   if (positions == PositionKind::kRotary) {

@@ -51,7 +51,7 @@ struct ModelConfig {
   bool shared_value = false;
   std::int32_t bos = -1, eos = -1, pad = -1;  // -1 where there is none
   std::vector<std::int32_t> more_eos;         // where "eos_token_id" is a list: those after the first
-  Dtype dtype = Dtype::kF32;  // of the arithmetic: the caller's choice, which no folder holds
+  Dtype dtype = Dtype::kF32;                  // of the arithmetic: the caller's choice, which no folder holds
   // Of a reward model: reward = (score - mean) / std (docs/mathematics.md, 3). Other software sees the score.
   double reward_mean = 0, reward_std = 1;
 

@@ -18,8 +18,8 @@ namespace nudge {
 struct Model {
   Transformer transformer;
   Tokenizer tokenizer;
-  std::string generation_config;   // the file's text as it was, "" where there is none
-  std::vector<std::int32_t> eos;   // the ending tokens: generation_config's, else config's
+  std::string generation_config;          // the file's text as it was, "" where there is none
+  std::vector<std::int32_t> eos;          // the ending tokens: generation_config's, else config's
   std::vector<std::string> remarks = {};  // where files contradict each other: what was taken, for users to see
 
   const ModelConfig& config() const { return transformer.config(); }

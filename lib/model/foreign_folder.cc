@@ -17,7 +17,9 @@ namespace fs = std::filesystem;
 
 // "gpt2", "HuggingFaceTB/SmolLM2-135M".
 bool may_be_hub_name(std::string_view name) {
-  const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.'; };
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
   const std::size_t slash = name.find('/');
   const std::string_view user = name.substr(0, slash), model = slash == name.npos ? user : name.substr(slash + 1);
   const auto is_part = [&](std::string_view part) {
@@ -158,8 +160,8 @@ void refuse_foreign_weights(const std::string& folder) {
     if (file_exists(folder + "/" + name))
       bad_input(folder + "/" + name + ": the weights are PyTorch's pickles, which are programs and are not read",
                 "write them anew: python3 -c 'import sys; from transformers import AutoModelForCausalLM as M; "
-                "M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' " + folder +
-                    " (a reward model: AutoModelForSequenceClassification)");
+                "M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' " +
+                    folder + " (a reward model: AutoModelForSequenceClassification)");
   for (const char* end : {".gguf", ".pth", ".h5", ".msgpack", ".onnx"})
     if (const std::string file = file_ending_in(folder, end); !file.empty())
       bad_input(folder + "/model.safetensors: is missing, and " + file + " is of another format",

@@ -17,8 +17,7 @@ constexpr std::int64_t kLogitRows = 64;  // at a time: a row is 200 kB with a vo
 }
 
 Generator::Generator(const Model& model, GenerateOptions options)
-    : model_(model),
-      options_(std::move(options)),
+    : model_(model), options_(std::move(options)),
       blocks_(options_.tokens_in_flight == 0 ? std::numeric_limits<std::int64_t>::max()
                                              : options_.tokens_in_flight / kKvBlock),
       cache_(model.config().layers, model.config(), 2 * options_.slots, model.config().dtype) {}
@@ -38,7 +37,8 @@ bool Generator::meets_stop_text(const SampleRequest& request, const SampledRespo
     const std::int32_t token = response.ids[response.ids.size() - 1 - tail];
     if (!model_.tokenizer.is_special(token)) bytes += model_.tokenizer.token_bytes(token).size();
   }
-  constexpr std::size_t kBefore = 16;  // tokens that keep the tail's first one amid others: alone it might lose its space
+  constexpr std::size_t kBefore =
+      16;  // tokens that keep the tail's first one amid others: alone it might lose its space
   const std::span ids(response.ids);
   const std::span before = tail < ids.size() ? ids.first(ids.size() - tail) : std::span(request.prompt);
   const std::string text =
@@ -245,7 +245,8 @@ std::vector<SampledResponse> Generator::run(std::span<const SampleRequest> reque
     request = requests[next++];
     return true;
   };
-  run(source, [&](const SampleRequest&, SampledResponse&& response) { responses.push_back(std::move(response)); },
+  run(
+      source, [&](const SampleRequest&, SampledResponse&& response) { responses.push_back(std::move(response)); },
       progress);
   return responses;
 }

@@ -27,23 +27,23 @@ namespace nudge {
 
 struct GenerateOptions {
   SamplingOptions sampling;
-  std::int64_t max_tokens = 64;     // of a response
+  std::int64_t max_tokens = 64;  // of a response
   std::uint64_t seed = 0;
-  std::vector<std::string> stop;    // texts that end a response; they stay in it
-  std::int64_t slots = 32;          // sequences at a time
+  std::vector<std::string> stop;      // texts that end a response; they stay in it
+  std::int64_t slots = 32;            // sequences at a time
   std::int64_t tokens_in_flight = 0;  // with keys and values in the cache, in whole blocks; 0: what the slots need
-  std::string model;                // its folder, for messages
+  std::string model;                  // its folder, for messages
 };
 
 struct SampleRequest {
-  std::string id;                     // the random numbers' stream
-  std::vector<std::int32_t> prompt;   // 1 .. context - 1 tokens
+  std::string id;                    // the random numbers' stream
+  std::vector<std::int32_t> prompt;  // 1 .. context - 1 tokens
 };
 
 struct SampledResponse {
-  std::vector<std::int32_t> ids;   // the ending token included
-  std::vector<float> logprobs;     // over the whole vocabulary at the temperature (at 1 for temperature 0)
-  bool stopped = false;            // by an ending token or a stop text, not by a length
+  std::vector<std::int32_t> ids;  // the ending token included
+  std::vector<float> logprobs;    // over the whole vocabulary at the temperature (at 1 for temperature 0)
+  bool stopped = false;           // by an ending token or a stop text, not by a length
 };
 
 class Generator {
@@ -89,10 +89,10 @@ class Generator {
   };
   // Ordered by request: those that wait come behind all that run.
   struct Running {
-    std::int64_t request;    // its number
+    std::int64_t request;  // its number
     std::int64_t group;
-    std::int64_t sequence;   // of the cache
-    bool waiting = false;    // for one before it that reads their prompt
+    std::int64_t sequence;  // of the cache
+    bool waiting = false;   // for one before it that reads their prompt
     bool ended = false;
   };
 
@@ -129,9 +129,9 @@ class Generator {
   std::int64_t next_ = 0;             // all before it run or have ended
   std::vector<std::int32_t> prompt_;  // of the one drawn last, and its group
   std::int64_t group_ = 0;
-  bool exhausted_ = false;            // the source has no more
+  bool exhausted_ = false;  // the source has no more
   std::vector<Running> running_;
-  std::vector<std::int64_t> free_;    // sequences of the cache
+  std::vector<std::int64_t> free_;  // sequences of the cache
 };
 
 }  // namespace nudge

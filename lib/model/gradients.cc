@@ -44,9 +44,8 @@ float* Gradients::embedding(std::int32_t token) {
 }
 
 void Gradients::fill_zero(std::int64_t begin, std::int64_t end) {
-  parallel_ranges(end - begin, 262144, [&](std::int64_t from, std::int64_t to) {
-    std::fill(at(begin + from), at(begin + to), 0.0f);
-  });
+  parallel_ranges(end - begin, 262144,
+                  [&](std::int64_t from, std::int64_t to) { std::fill(at(begin + from), at(begin + to), 0.0f); });
 }
 
 void Gradients::zero() {

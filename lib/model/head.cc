@@ -68,8 +68,8 @@ void LanguageHead::stats_of(const Transformer& model, const float* final, const 
   });
 }
 
-void LanguageHead::evaluate(const Transformer& model, const float* final, const Targets& targets,
-                            RowStats* stats, OldPolicy old, float* kl, Exchanged exchanged) {
+void LanguageHead::evaluate(const Transformer& model, const float* final, const Targets& targets, RowStats* stats,
+                            OldPolicy old, float* kl, Exchanged exchanged) {
   const ProfileScope scope(Part::kHead);
   for (std::int64_t begin = 0, end; begin < targets.size(); begin = end) {
     end = chunk_end(targets, begin);
@@ -98,8 +98,7 @@ void LanguageHead::train(const Transformer& model, const Batch& batch, const flo
       const bool both = old.model != nullptr;
       const auto target = static_cast<std::size_t>(begin + i);
       kernels().row_backward(row, V, targets.temperatures[target], &stats[u], targets.tokens[target], gradient[u],
-                             both ? old_logits_.data() + i * V : nullptr, both ? &old_stats_[u] : nullptr,
-                             row);
+                             both ? old_logits_.data() + i * V : nullptr, both ? &old_stats_[u] : nullptr, row);
     });
     model.logits_backward(logits_.data(), states_.data(), parts, dstates_.data(), gradients);
     scatter_rows(dstates_.data(), targets.rows.data() + begin, n, C, dfinal);

@@ -43,8 +43,8 @@ class LanguageHead {
  public:
   // stats[i] of row rows[i] for its token; with `old`, kl[i] = KL(old || model) too, and what `exchanged` asks for.
   // final: [T, C].
-  void evaluate(const Transformer& model, const float* final, const Targets& targets,
-                RowStats* stats, OldPolicy old = {}, float* kl = nullptr, Exchanged exchanged = {});
+  void evaluate(const Transformer& model, const float* final, const Targets& targets, RowStats* stats,
+                OldPolicy old = {}, float* kl = nullptr, Exchanged exchanged = {});
 
   // What the loss does with a chunk of rows [begin, end): from their stats (and KL) to the loss's gradient by them.
   // The pointers are those of row `begin`.
@@ -52,8 +52,8 @@ class LanguageHead {
                                   RowGradient* gradient)>;
   // Evaluates, asks the loss, and takes its gradient back: dfinal[T, C] of the rows is written, the head's
   // gradient is added, chunk by chunk in the order of the targets, which is that of the batch's rows.
-  void train(const Transformer& model, const Batch& batch, const float* final, const Targets& targets,
-             const Loss& loss, float* dfinal, Gradients& gradients, OldPolicy old = {});
+  void train(const Transformer& model, const Batch& batch, const float* final, const Targets& targets, const Loss& loss,
+             float* dfinal, Gradients& gradients, OldPolicy old = {});
 
  private:
   void logits_of(const Transformer& model, const float* final, const std::int64_t* rows, std::int64_t n,

@@ -66,7 +66,8 @@ class KvCache {
   void share(std::int64_t from, std::int64_t to, std::int64_t n) {
     const auto blocks = static_cast<std::size_t>(blocks_for(n));
     Sequence shared{{of(from).blocks.begin(), of(from).blocks.begin() + std::ptrdiff_t(blocks)},
-                    {of(from).pointers.begin(), of(from).pointers.begin() + std::ptrdiff_t(blocks)}, n};
+                    {of(from).pointers.begin(), of(from).pointers.begin() + std::ptrdiff_t(blocks)},
+                    n};
     for (std::int32_t block : shared.blocks) ++holders_[static_cast<std::size_t>(block)];
     clear(to);
     of(to) = std::move(shared);
@@ -123,8 +124,8 @@ class KvCache {
   Dtype dtype_ = Dtype::kF32;
   std::vector<Sequence> sequences_;
   std::vector<Buffer<unsigned char>> slabs_;
-  std::vector<unsigned char*> pool_;         // all blocks, in slabs
-  std::vector<std::int32_t> holders_;        // of each, how many sequences
+  std::vector<unsigned char*> pool_;   // all blocks, in slabs
+  std::vector<std::int32_t> holders_;  // of each, how many sequences
   std::vector<std::int32_t> free_;
 };
 

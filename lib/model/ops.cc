@@ -75,9 +75,8 @@ struct Bf16 {
 template <class A>
 void pack_with(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N,
                typename A::Number* packed) {
-  parallel_ranges(panels_of(N), 4, [&](std::int64_t begin, std::int64_t end) {
-    A::pack()(b, row, column, K, N, begin, end, packed);
-  });
+  parallel_ranges(panels_of(N), 4,
+                  [&](std::int64_t begin, std::int64_t end) { A::pack()(b, row, column, K, N, begin, end, packed); });
 }
 
 // The ending of what begins at row `row`, column `column` of a matrix of N columns.
@@ -95,8 +94,8 @@ void multiply_with(const float* x, std::int64_t T, const Packed& B, const typena
                    const Ending& ending, float* y) {
   const std::int64_t product = ++products;
   deal_tiles(T, B.N, B.K, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
-    A::gemm()(x + row * B.K, B.K, 1, packed, part_of(ending, row, 0, B.N), y + row * B.N, B.N, rows, B.N, B.K,
-              begin, end, false, gemm_scratch(product, row));
+    A::gemm()(x + row * B.K, B.K, 1, packed, part_of(ending, row, 0, B.N), y + row * B.N, B.N, rows, B.N, B.K, begin,
+              end, false, gemm_scratch(product, row));
   });
 }
 

@@ -93,8 +93,7 @@ void declare_block(const ModelConfig& config, const std::string& h, Placer& plac
     placer.norm(h + names.k_norm, D, false, l.k_norm);
   }
   Placer::Parts qkv{{h + names.qkv[0], (H + 2 * G) * D}}, up{{h + names.up[0], F}};
-  if (*names.qkv[1] != 0)
-    qkv = {{h + names.qkv[0], H * D}, {h + names.qkv[1], G * D}, {h + names.qkv[2], G * D}};
+  if (*names.qkv[1] != 0) qkv = {{h + names.qkv[0], H * D}, {h + names.qkv[1], G * D}, {h + names.qkv[2], G * D}};
   if (*names.up[1] != 0) up.emplace_back(h + names.up[1], F);
   placer.linear(qkv, C, config.qkv_bias, l.qkv);
   placer.linear({{h + names.proj, C}}, H * D, config.proj_bias, l.proj);
@@ -116,7 +115,8 @@ Layout::Layout(const ModelConfig& config) {
   const std::int64_t C = config.width, V = config.vocab;
   Placer placer(names.stored_in_out);
   placer.tensor(root + names.embedding, {V, C}, &embedding);
-  if (config.positions == PositionKind::kLearned) placer.tensor(root + names.positions, {config.context, C}, &positions);
+  if (config.positions == PositionKind::kLearned)
+    placer.tensor(root + names.positions, {config.context, C}, &positions);
   layers.resize(static_cast<std::size_t>(config.layers));
   for (std::size_t l = 0; l < layers.size(); ++l)
     declare_block(config, root + names.block + std::to_string(l) + ".", placer, layers[l]);
@@ -145,10 +145,8 @@ Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout
   for (const TensorInfo& t : layout.tensors) {
     float* v = values.data() + t.offset;
     if (t.name == "score.weight" || t.name.ends_with("bias")) continue;
-    if (t.shape.size() == 1)
-      std::fill(v, v + t.size, 1.0f);
-    else
-      fill_normal(v, t.size, adds_up(t.name) ? residual : 0.02, seed, t.name);
+    if (t.shape.size() == 1) std::fill(v, v + t.size, 1.0f);
+    else fill_normal(v, t.size, adds_up(t.name) ? residual : 0.02, seed, t.name);
   }
   if (layout.score >= 0) initialise_score(config, layout, seed, values.data());
   return values;

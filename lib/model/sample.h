@@ -13,9 +13,9 @@ namespace nudge {
 inline constexpr float kLeastTemperature = 1e-3f;
 
 struct SamplingOptions {
-  float temperature = 1;    // 0 takes the most probable token; otherwise at least kLeastTemperature
-  std::int64_t top_k = 0;   // 0: no limit. Tokens as probable as the k-th are all kept
-  float top_p = 1;          // 1: no limit. The smallest set whose probability reaches p, at least one token
+  float temperature = 1;   // 0 takes the most probable token; otherwise at least kLeastTemperature
+  std::int64_t top_k = 0;  // 0: no limit. Tokens as probable as the k-th are all kept
+  float top_p = 1;         // 1: no limit. The smallest set whose probability reaches p, at least one token
 };
 
 // Turns weights (not negative, of any sum) into those of the truncated distribution, in place: what top_k and

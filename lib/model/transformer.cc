@@ -19,10 +19,8 @@ Transformer::Transformer(ModelConfig config, Buffer<float> values)
 
 void Transformer::copy(const LinearAt& l, bool transposed, Packed& to) const {
   const std::int64_t row = l.stored_in_out ? l.out : 1, column = l.stored_in_out ? 1 : l.in;
-  if (transposed)
-    nudge::pack(at(l.weight), column, row, l.out, l.in, config_.dtype, to);
-  else
-    nudge::pack(at(l.weight), row, column, l.in, l.out, config_.dtype, to);
+  if (transposed) nudge::pack(at(l.weight), column, row, l.out, l.in, config_.dtype, to);
+  else nudge::pack(at(l.weight), row, column, l.in, l.out, config_.dtype, to);
 }
 
 void Transformer::pack(bool blocks) {
@@ -64,8 +62,8 @@ void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, con
   multiply(x, T, kept.usable() ? kept : room(), ending, y);
 }
 
-void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept,
-                                   float* dx, const Ending& ending) const {
+void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx,
+                                   const Ending& ending) const {
   const ProfileScope scope(Part::kProductsBackward);
   if (kept.usable()) return multiply_transpose(dy, T, kept, ending, dx);
   copy(l, true, room());
@@ -182,8 +180,7 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
   const auto parameters_backward = [&](const float* x, const float* dy, const LinearAt& l) {
     if (l.stored_in_out)
       accumulate_outer(x, dy, batch.begin, l.in, l.out, config_.dtype, g.begins(l.weight), g.at(l.weight));
-    else
-      accumulate_outer(dy, x, batch.begin, l.out, l.in, config_.dtype, g.begins(l.weight), g.at(l.weight));
+    else accumulate_outer(dy, x, batch.begin, l.out, l.in, config_.dtype, g.begins(l.weight), g.at(l.weight));
     if (l.bias >= 0) accumulate_rows(dy, T, l.out, g.at(l.bias));
   };
 
@@ -255,18 +252,14 @@ void Transformer::embed_backward(const Batch& batch, const float* dx, Gradients&
 
 void Transformer::norm(const float* x, const NormAt& n, std::int64_t T, float* y, float* mean, float* rstd) const {
   const auto eps = static_cast<float>(config_.norm_eps);
-  if (n.bias < 0)
-    rms_norm(x, at(n.gain), T, config_.width, eps, y, rstd);
-  else
-    layer_norm(x, at(n.gain), at(n.bias), T, config_.width, eps, y, mean, rstd);
+  if (n.bias < 0) rms_norm(x, at(n.gain), T, config_.width, eps, y, rstd);
+  else layer_norm(x, at(n.gain), at(n.bias), T, config_.width, eps, y, mean, rstd);
 }
 
 void Transformer::norm_backward(const float* dy, const float* x, const NormAt& n, std::int64_t T, const float* mean,
                                 const float* rstd, float* dx, Gradients& g) const {
-  if (n.bias < 0)
-    rms_norm_backward(dy, x, at(n.gain), rstd, T, config_.width, dx, g.at(n.gain));
-  else
-    layer_norm_backward(dy, x, at(n.gain), mean, rstd, T, config_.width, dx, g.at(n.gain), g.at(n.bias));
+  if (n.bias < 0) rms_norm_backward(dy, x, at(n.gain), rstd, T, config_.width, dx, g.at(n.gain));
+  else layer_norm_backward(dy, x, at(n.gain), mean, rstd, T, config_.width, dx, g.at(n.gain), g.at(n.bias));
 }
 
 void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) const {
@@ -311,8 +304,8 @@ void Transformer::logits_backward(const float* dlogits, const float* final, std:
                                   float* dfinal, Gradients& g) const {
   const ProfileScope scope(Part::kHead);
   multiply_transpose(dlogits, begin.back(), head_pack(), {}, dfinal);
-  accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype,
-                   g.begins(layout_.unembedding), g.at(layout_.unembedding));
+  accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype, g.begins(layout_.unembedding),
+                   g.at(layout_.unembedding));
 }
 
 void Transformer::scores(const float* final, std::span<const std::int64_t> rows, float* score) const {

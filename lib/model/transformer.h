@@ -35,11 +35,11 @@ struct Batch {
 // What the forward keeps of a block for its backward; T rows each. RMS norms leave mean1 and mean2 unused. What norms
 // and activations yield is not kept, but made again from what is: no product is needed, and a third is saved.
 struct BlockTrace {
-  Buffer<float> mean1, rstd1;                       // [T], [T]
-  Buffer<float> q_raw, q_rstd, k_raw, k_rstd;       // [T, H, D], [T, H], [T, G, D], [T, G]: before the q and k norms
-  Buffer<float> qkv, attention, stats;              // [T, (H + 2G) D] normed and turned, [T, H D], [H, T, 2]
-  Buffer<float> middle, mean2, rstd2;               // [T, C], [T], [T]
-  Buffer<float> up;                                 // [T, F] before the activation ([T, 2F] where gated)
+  Buffer<float> mean1, rstd1;                  // [T], [T]
+  Buffer<float> q_raw, q_rstd, k_raw, k_rstd;  // [T, H, D], [T, H], [T, G, D], [T, G]: before the q and k norms
+  Buffer<float> qkv, attention, stats;         // [T, (H + 2G) D] normed and turned, [T, H D], [H, T, 2]
+  Buffer<float> middle, mean2, rstd2;          // [T, C], [T], [T]
+  Buffer<float> up;                            // [T, F] before the activation ([T, 2F] where gated)
 };
 
 // The forward's working memory. With `keep` every block has its own trace and backward can follow;

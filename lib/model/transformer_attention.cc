@@ -97,8 +97,8 @@ std::int64_t Transformer::place_scratch(std::int64_t T) const {
   return config_.qk_norm ? 2 * T * config_.heads * config_.head_dim() : 0;
 }
 
-void Transformer::place_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer,
-                                 const BlockTrace& b, float* dqkv, float* scratch, Gradients& g) const {
+void Transformer::place_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer, const BlockTrace& b,
+                                 float* dqkv, float* scratch, Gradients& g) const {
   turn(positions, dqkv, true);
   if (!config_.qk_norm) return;
   const auto T = static_cast<std::int64_t>(positions.size());
@@ -143,7 +143,10 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
   // its own accord: neighbours go to one thread, which reads a third faster, as long as each thread has some items. More
   // queries compute, and are dealt head by head.
   const std::int64_t neighbours = std::min(H, (n * H - 1) / (4 * thread_count()) + 1);
-  struct Heads { const Run* run; std::int64_t begin, end; };
+  struct Heads {
+    const Run* run;
+    std::int64_t begin, end;
+  };
   std::vector<Heads> items;
   for (const Run& r : runs) {
     const std::int64_t heads = r.count == 1 ? neighbours : 1;

@@ -25,11 +25,11 @@ struct CalibrationBin {
 // symmetric about 1/2 but for ties, both orders of which are in the bin that holds 1/2.
 struct Calibration {
   std::size_t pairs = 0;
-  std::size_t identical = 0;  // of them: pairs of the same answer twice, which nobody can judge
-  Estimate accuracy;     // m > 0 in the other pairs, ties count half; binomial error sqrt(a(1 - a)/n)
-  Estimate margin;       // mean m
-  Estimate log_loss;     // mean -log sigma(m), the training loss: log 2 knows nothing
-  Estimate brier;        // mean (1 - sigma(m))^2: 1/4 knows nothing
+  std::size_t identical = 0;             // of them: pairs of the same answer twice, which nobody can judge
+  Estimate accuracy;                     // m > 0 in the other pairs, ties count half; binomial error sqrt(a(1 - a)/n)
+  Estimate margin;                       // mean m
+  Estimate log_loss;                     // mean -log sigma(m), the training loss: log 2 knows nothing
+  Estimate brier;                        // mean (1 - sigma(m))^2: 1/4 knows nothing
   std::optional<double> expected_error;  // mean |predicted - observed| over bins, weighted by count
   std::vector<CalibrationBin> bins;      // of equal width
 };

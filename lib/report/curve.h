@@ -13,10 +13,10 @@ struct Series {
 };
 
 struct PlotStyle {
-  std::size_t width = 60;   // columns of the canvas, without the axis; at least 2
-  std::size_t height = 12;  // rows of the canvas; at least 2
-  bool unicode = true;      // false: ASCII alone
-  std::string title = {};   // a line above, where not empty
+  std::size_t width = 60;    // columns of the canvas, without the axis; at least 2
+  std::size_t height = 12;   // rows of the canvas; at least 2
+  bool unicode = true;       // false: ASCII alone
+  std::string title = {};    // a line above, where not empty
   std::string x_label = {};  // below the axis, where not empty
   long first_x = 0;
 };

@@ -18,9 +18,9 @@ struct Field {
 };
 
 constexpr Field kFields[] = {
-    {"new_logprobs", &Evaluation::new_logprobs, false},   {"new_entropies", &Evaluation::new_entropies, false},
-    {"old_logprobs", &Evaluation::old_logprobs, true},    {"old_entropies", &Evaluation::old_entropies, true},
-    {"kl_old_new", &Evaluation::kl_old_new, true},        {"kl_new_old", &Evaluation::kl_new_old, true},
+    {"new_logprobs", &Evaluation::new_logprobs, false}, {"new_entropies", &Evaluation::new_entropies, false},
+    {"old_logprobs", &Evaluation::old_logprobs, true},  {"old_entropies", &Evaluation::old_entropies, true},
+    {"kl_old_new", &Evaluation::kl_old_new, true},      {"kl_new_old", &Evaluation::kl_new_old, true},
 };
 
 }  // namespace
@@ -52,8 +52,9 @@ ReportPolicies ReportPolicies::load(const std::optional<std::string>& old_folder
 }
 
 void ReportPolicies::check_tokenizers(const Record& record) const {
-  const std::string advice = "KL compares policies over the same tokens: give --old and --new policies with the "
-                             "tokenizer of the one that sampled";
+  const std::string advice =
+      "KL compares policies over the same tokens: give --old and --new policies with the "
+      "tokenizer of the one that sampled";
   if (old_) check_tokenizer(record, old_->tokenizer.digest(), "old policy", advice);
   if (fresh_) check_tokenizer(record, fresh_->tokenizer.digest(), "new policy", advice);
 }

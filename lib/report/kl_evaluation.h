@@ -33,8 +33,8 @@ class ReportPolicies {
   // Errors: kUsage for an old policy alone; kBadInput where the vocabularies differ.
   ReportPolicies(std::optional<Model> old_policy, std::optional<Model> fresh);
   // From folders. Errors: those of load_model as well.
-  static ReportPolicies load(const std::optional<std::string>& old_folder,
-                             const std::optional<std::string>& new_folder, Dtype dtype = Dtype::kF32);
+  static ReportPolicies load(const std::optional<std::string>& old_folder, const std::optional<std::string>& new_folder,
+                             Dtype dtype = Dtype::kF32);
 
   const Transformer* old_policy() const { return old_ ? &old_->transformer : nullptr; }
   const Transformer* fresh() const { return fresh_ ? &fresh_->transformer : nullptr; }

@@ -21,9 +21,9 @@ struct FileReport {
   std::string name;
   Evaluators by;  // by which the responses were evaluated, now or when the records were written
   std::int64_t responses = 0, tokens = 0, stopped = 0;
-  std::int64_t greedy = 0;     // sampled at temperature 0; their log-probs are at temperature 1
-  std::int64_t truncated = 0;  // sampled with top-k or top-p at a temperature above 0
-  std::int64_t foreign = 0;    // sampled by another policy than the old one, as far as both are known
+  std::int64_t greedy = 0;               // sampled at temperature 0; their log-probs are at temperature 1
+  std::int64_t truncated = 0;            // sampled with top-k or top-p at a temperature above 0
+  std::int64_t foreign = 0;              // sampled by another policy than the old one, as far as both are known
   std::vector<double> rewards, lengths;  // a number a response; lengths in tokens, the ending one included
   SequenceValues logprobs;               // as recorded
   KlStatistics to_ref;                   // KL(policy || ref), log-ratio ref/policy, of responses that have both

@@ -38,7 +38,7 @@ class KlStatistics {
   std::vector<PositionMean> exact_by_position() const;
   std::vector<PositionMean> entropy_by_position() const;
 
-  Estimate ratio() const;  // the mean of r over tokens, 1 in expectation; the error is clustered
+  Estimate ratio() const;                        // the mean of r over tokens, 1 in expectation; the error is clustered
   std::optional<double> ratio_variance() const;  // biased, over all tokens
 
   // Quantiles of r over all tokens, at each p in 0 to 1 (0 and 1: the extremes). Empty where there are none.

@@ -79,8 +79,8 @@ std::string axes(const ReportPlot& plot, const Frame& frame) {
   for (const double share : {0.0, 0.5, 1.0}) {
     const double v = frame.low * (1 - share) + frame.high * share;
     const std::string y = number(frame.y(v));
-    svg += "<line class=\"grid\" x1=\"" + number(kLeft) + "\" x2=\"" + number(kRight) + "\" y1=\"" + y +
-           "\" y2=\"" + y + "\"/>\n" + label(kLeft - 6, frame.y(v) + 4, "end", number(v, 4));
+    svg += "<line class=\"grid\" x1=\"" + number(kLeft) + "\" x2=\"" + number(kRight) + "\" y1=\"" + y + "\" y2=\"" +
+           y + "\"/>\n" + label(kLeft - 6, frame.y(v) + 4, "end", number(v, 4));
   }
   svg += "<path class=\"axis\" d=\"M" + number(kLeft) + " " + number(kTop) + "V" + number(kBottom) + "H" +
          number(kRight) + "\"/>\n" + label(kLeft, kBottom + 16, "middle", "0");
@@ -139,7 +139,8 @@ std::string plot_svg(const ReportPlot& plot) {
 }
 
 std::string report_html(std::span<const ReportSection> sections) {
-  std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>kl-report</title>\n";
+  std::string html =
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>kl-report</title>\n";
   html += std::string("<style>") + kStyle + "</style>\n</head>\n<body>\n<h1>kl-report</h1>\n";
   for (const ReportSection& section : sections) {
     html += "<section>\n" + element("h2", section.title) + "\n";

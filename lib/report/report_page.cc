@@ -87,8 +87,11 @@ ReportTable summary(const FileReport& r) {
 
 ReportTable reference(const FileReport& r) {
   ReportTable table{.title = "KL(policy ‖ ref), nats" + of_responses(r.to_ref.sequences(), r.responses),
-                    .header = kUnits, .rows = {}};
-  table.rows = {units("k1", r.to_ref.k1()), units("k2", r.to_ref.k2()), units("k3", r.to_ref.k3()),
+                    .header = kUnits,
+                    .rows = {}};
+  table.rows = {units("k1", r.to_ref.k1()),
+                units("k2", r.to_ref.k2()),
+                units("k3", r.to_ref.k3()),
                 {"distance √KL (k3)", "", figure(r.distance())}};
   return table;
 }
@@ -155,9 +158,11 @@ ReportSection file_section(const FileReport& r, double clip) {
   add(section, ratios(r, clip));
   add(section, entropies(r));
   const std::string position = "position in the response";
-  add(section, ReportPlot{"KL(policy ‖ ref) by position, nats", position,
+  add(section, ReportPlot{"KL(policy ‖ ref) by position, nats",
+                          position,
                           {series("k1", r.to_ref.k1_by_position()), series("k3", r.to_ref.k3_by_position())}});
-  add(section, ReportPlot{"KL(old ‖ new) by position, nats", position,
+  add(section, ReportPlot{"KL(old ‖ new) by position, nats",
+                          position,
                           {series("exact", r.old_new.exact_by_position()),  // k1's noise would flatten both
                            series("k3", r.old_new.k3_by_position())}});
   return section;
@@ -166,8 +171,9 @@ ReportSection file_section(const FileReport& r, double clip) {
 ReportSection overview(std::span<const FileReport> reports, double clip) {
   ReportSection section{.title = count(reports.size()) + " files", .tables = {}, .plots = {}};
   ReportTable table;
-  table.header = {"file", "responses", "cut", "length", "reward", "KL(policy ‖ ref) k1", "k3", "√KL", "entropy est.",
-                  "KL(old ‖ new) exact", "k3", "clipped", "eff. tokens"};
+  table.header = {
+      "file",         "responses",           "cut", "length",  "reward",     "KL(policy ‖ ref) k1", "k3", "√KL",
+      "entropy est.", "KL(old ‖ new) exact", "k3",  "clipped", "eff. tokens"};
   for (const FileReport& r : reports)
     table.rows.push_back({r.name, count(r.responses), share(r.responses - r.stopped, r.responses), figure(r.length()),
                           figure(r.reward()), figure(r.to_ref.k1().per_sequence), figure(r.to_ref.k3().per_sequence),
@@ -178,13 +184,16 @@ ReportSection overview(std::span<const FileReport> reports, double clip) {
   section.tables.push_back(std::move(table));
   const std::string x = "file";
   add(section, ReportPlot{"Reward", x, {over(reports, "", [](auto& r) { return r.reward().mean; })}});
-  add(section, ReportPlot{"KL(policy ‖ ref) per response, nats", x,
+  add(section, ReportPlot{"KL(policy ‖ ref) per response, nats",
+                          x,
                           {over(reports, "k1", [](auto& r) { return r.to_ref.k1().per_sequence.mean; }),
                            over(reports, "k3", [](auto& r) { return r.to_ref.k3().per_sequence.mean; })}});
-  add(section, ReportPlot{"Entropy estimate per token, nats", x,
-                          {over(reports, "", [](auto& r) { return r.entropy_estimate().per_token.mean; })}});
+  add(section, ReportPlot{"Entropy estimate per token, nats", x, {over(reports, "", [](auto& r) {
+                            return r.entropy_estimate().per_token.mean;
+                          })}});
   add(section, ReportPlot{"Response length, tokens", x, {over(reports, "", [](auto& r) { return r.length().mean; })}});
-  add(section, ReportPlot{"KL(old ‖ new) per response, nats", x,
+  add(section, ReportPlot{"KL(old ‖ new) per response, nats",
+                          x,
                           {over(reports, "exact", [](auto& r) { return r.old_new.exact().per_sequence.mean; }),
                            over(reports, "k3", [](auto& r) { return r.old_new.k3().per_sequence.mean; })}});
   return section;

@@ -62,7 +62,10 @@ std::string report_text(const ReportSection& section, const TextStyle& style) {
   for (const ReportTable& table : section.tables) text += table_text(table, words);
   if (!style.plots) return text;
   for (const ReportPlot& p : section.plots)
-    text += "\n" + plot(p.series, {.width = style.width, .height = 9, .unicode = style.unicode, .title = words(p.title),
+    text += "\n" + plot(p.series, {.width = style.width,
+                                   .height = 9,
+                                   .unicode = style.unicode,
+                                   .title = words(p.title),
                                    .x_label = words(p.x_label)});
   return text;
 }

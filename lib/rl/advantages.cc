@@ -31,8 +31,8 @@ void expect_sound(std::size_t i, const TrajectoryView& view, const AdvantageOpti
 
 }  // namespace
 
-void token_rewards(std::span<const float> logprobs, std::span<const float> ref_logprobs, double kl_beta,
-                   double score, std::span<float> out) {
+void token_rewards(std::span<const float> logprobs, std::span<const float> ref_logprobs, double kl_beta, double score,
+                   std::span<float> out) {
   const std::size_t T = out.size();
   for (std::size_t t = 0; t < T; ++t) {
     const double log_ratio =

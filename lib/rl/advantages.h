@@ -14,22 +14,22 @@ namespace nudge {
 
 // One sampled response, borrowed.
 struct TrajectoryView {
-  std::span<const float> logprobs;      // (T) log pi_old(token), nats
-  std::span<const float> ref_logprobs;  // (T) log pi_ref(token); may be empty where kl_beta is 0
-  std::span<const float> values;        // (T) V before the token is seen; may be empty for REINFORCE
-  double score = 0;                     // of the whole response, given at its last token
+  std::span<const float> logprobs;            // (T) log pi_old(token), nats
+  std::span<const float> ref_logprobs;        // (T) log pi_ref(token); may be empty where kl_beta is 0
+  std::span<const float> values;              // (T) V before the token is seen; may be empty for REINFORCE
+  double score = 0;                           // of the whole response, given at its last token
   std::span<const float> token_rewards = {};  // (T) given besides, from other programs; may be empty
   std::string where = {};                     // named in errors; its index in the batch where empty
 };
 
 struct AdvantageOptions {
-  double kl_beta = 0.05;           // weight of the penalty in the reward
-  double gamma = 1.0;              // discount per token, 0 to 1
-  double lambda = 0.95;            // GAE's, 0 to 1; 1 is the plain discounted return
-  bool whiten_rewards = false;     // per-token rewards over the batch, without shifting the mean
-  bool whiten_advantages = true;   // over the batch; not for REINFORCE
-  bool reinforce = false;          // no critic: each token's advantage is its trajectory's return
-  bool baseline = false;           // REINFORCE: less the batch's mean return
+  double kl_beta = 0.05;          // weight of the penalty in the reward
+  double gamma = 1.0;             // discount per token, 0 to 1
+  double lambda = 0.95;           // GAE's, 0 to 1; 1 is the plain discounted return
+  bool whiten_rewards = false;    // per-token rewards over the batch, without shifting the mean
+  bool whiten_advantages = true;  // over the batch; not for REINFORCE
+  bool reinforce = false;         // no critic: each token's advantage is its trajectory's return
+  bool baseline = false;          // REINFORCE: less the batch's mean return
 };
 
 // The per-token signals of a batch, its sequences back to back.
@@ -38,7 +38,7 @@ struct TokenSignals {
   std::vector<double> totals;      // (sequences) sum of the rewards, neither discounted nor whitened
   std::vector<float> rewards;      // as GAE read them
   std::vector<float> advantages;
-  std::vector<float> returns;      // before the advantages are whitened; REINFORCE's advantages
+  std::vector<float> returns;  // before the advantages are whitened; REINFORCE's advantages
 
   std::span<const float> rewards_of(std::size_t i) const { return part(rewards, i); }
   std::span<const float> advantages_of(std::size_t i) const { return part(advantages, i); }
@@ -56,8 +56,8 @@ TokenSignals token_signals(std::span<const TrajectoryView> batch, const Advantag
 
 // r_t = -kl_beta (logprobs_t - ref_logprobs_t) + [t = T-1] score, into out (T). With kl_beta 0 the reference
 // is not read. T = 0 writes nothing: there is no token to carry the score.
-void token_rewards(std::span<const float> logprobs, std::span<const float> ref_logprobs, double kl_beta,
-                   double score, std::span<float> out);
+void token_rewards(std::span<const float> logprobs, std::span<const float> ref_logprobs, double kl_beta, double score,
+                   std::span<float> out);
 
 // delta_t = r_t + gamma V_{t+1} - V_t with V_T = 0; A_t = delta_t + gamma lambda A_{t+1}; return_t = A_t + V_t.
 // rewards, values, advantages and returns are (T).

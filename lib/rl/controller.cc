@@ -8,8 +8,8 @@
 
 namespace nudge {
 namespace {
-constexpr double kMaxError = 0.2;      // Ziegler's clip
-constexpr double kMargin = 1.5;        // Schulman's: no change within target/1.5 to 1.5 target
+constexpr double kMaxError = 0.2;  // Ziegler's clip
+constexpr double kMargin = 1.5;    // Schulman's: no change within target/1.5 to 1.5 target
 bool positive(double x) { return std::isfinite(x) && x > 0; }
 }  // namespace
 

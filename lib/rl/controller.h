@@ -16,7 +16,6 @@ enum class KlControl {
   kHalving,   // beta/2 below target/1.5, 2 beta above 1.5 target: PPO's with an adaptive penalty
 };
 
-
 // All of its state: what a checkpoint must keep.
 struct KlController {
   KlControl kind = KlControl::kFixed;

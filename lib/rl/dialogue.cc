@@ -93,7 +93,8 @@ auto Dialogues::rendered(const Record& record, const char* key, F f) const {
   } catch (const Error&) {
     throw;
   } catch (const std::runtime_error& cause) {
-    bad_input(record.where() + ": field \"" + key + "\" is a dialogue that " + cause.what(), advice_for(chat_, cause.what()));
+    bad_input(record.where() + ": field \"" + key + "\" is a dialogue that " + cause.what(),
+              advice_for(chat_, cause.what()));
   }
 }
 

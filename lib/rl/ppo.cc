@@ -70,7 +70,8 @@ void compare_with_recorded(PpoBatch& batch, bool off_policy) {
   batch.first_ratio_max = *std::max_element(ratio.begin(), ratio.end());
   const auto refuse = [&](std::size_t i, std::size_t k, const char* why, const char* advice) {
     bad_input(batch.trajectories[i]->where + ": the log-prob of response token " + std::to_string(k - batch.begin[i]) +
-                  " is " + why, advice);
+                  " is " + why,
+              advice);
   };
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i)
     for (std::size_t k = batch.begin[i]; k < batch.begin[i + 1]; ++k) {
@@ -85,13 +86,8 @@ void compare_with_recorded(PpoBatch& batch, bool off_policy) {
 }  // namespace
 
 Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options)
-    : policy_(policy),
-      critic_(critic),
-      adam_(adam),
-      critic_adam_(critic_adam),
-      options_(std::move(options)),
-      groups_(options_.groups),
-      gradients_(policy.config(), policy.transformer.layout()),
+    : policy_(policy), critic_(critic), adam_(adam), critic_adam_(critic_adam), options_(std::move(options)),
+      groups_(options_.groups), gradients_(policy.config(), policy.transformer.layout()),
       trace_(true, options_.recompute) {
   policy_.transformer.pack(false);
   if (critic_ != nullptr) {
@@ -367,11 +363,17 @@ std::int64_t Ppo::planned_updates(std::int64_t n) const {
 void Ppo::visit_progress(StateFields& fields) {
   Progress& p = progress_;
   fields("epoch", p.epoch), fields("begin", p.begin), fields("stopped", p.stopped);
-  for (const auto& [name, moments] :
-       {std::pair{"policy_loss", &p.policy_loss}, {"value_loss", &p.value_loss}, {"loss", &p.loss},
-        {"entropy", &p.entropy}, {"approxkl", &p.approxkl}, {"clipfrac", &p.clipfrac},
-        {"value_clipfrac", &p.value_clipfrac}, {"ratio", &p.ratio}, {"ratio_variance", &p.ratio_variance},
-        {"kl", &p.kl}, {"norms", &p.norms}})
+  for (const auto& [name, moments] : {std::pair{"policy_loss", &p.policy_loss},
+                                      {"value_loss", &p.value_loss},
+                                      {"loss", &p.loss},
+                                      {"entropy", &p.entropy},
+                                      {"approxkl", &p.approxkl},
+                                      {"clipfrac", &p.clipfrac},
+                                      {"value_clipfrac", &p.value_clipfrac},
+                                      {"ratio", &p.ratio},
+                                      {"ratio_variance", &p.ratio_variance},
+                                      {"kl", &p.kl},
+                                      {"norms", &p.norms}})
     fields(name, *moments);
 }
 

@@ -38,15 +38,15 @@ struct PpoOptions {
   bool recompute = false;            // blocks again in the backward; changes no bit
   std::int64_t groups = 1;           // of a minibatch's gradient: GroupSum
   double clip_low = 0.2, clip_high = 0.2;
-  double value_clip = 0.2;           // negative: not clipped
-  double c1 = 0.05;                  // of the value loss, whose square has no 1/2
-  double c2 = 0;                     // of the entropy
-  double kl_loss = 0;                // of k3(new, ref) in the loss
-  bool kl_estimate = false;          // kKl: k3 of the samples in place of the exact KL
-  double target_kl = 0;              // stop the iteration when a minibatch's approxkl exceeds it; 0: never
-  bool whiten = true;                // advantages
+  double value_clip = 0.2;   // negative: not clipped
+  double c1 = 0.05;          // of the value loss, whose square has no 1/2
+  double c2 = 0;             // of the entropy
+  double kl_loss = 0;        // of k3(new, ref) in the loss
+  bool kl_estimate = false;  // kKl: k3 of the samples in place of the exact KL
+  double target_kl = 0;      // stop the iteration when a minibatch's approxkl exceeds it; 0: never
+  bool whiten = true;        // advantages
   bool whiten_rewards = false;
-  bool baseline = false;             // kReinforce: subtract the batch's mean return
+  bool baseline = false;  // kReinforce: subtract the batch's mean return
   double gamma = 1, lambda = 0.95;
   double rate = 1e-5, critic_rate = 1e-5;
   double max_norm = 1;
@@ -60,7 +60,7 @@ struct PpoBatch {
   std::vector<std::size_t> begin;
   std::vector<float> old_logprobs, ref_logprobs;  // ref: empty where nothing needs it and some record has none
   std::vector<float> values, rewards, advantages, returns;
-  std::vector<double> totals;  // of each trajectory: the sum of its rewards, neither discounted nor whitened
+  std::vector<double> totals;       // of each trajectory: the sum of its rewards, neither discounted nor whitened
   std::vector<float> new_logprobs;  // before any update; recomputed
   std::vector<float> entropies;
   float first_ratio_min = 1, first_ratio_max = 1;
@@ -143,7 +143,7 @@ class Ppo {
   Adam* critic_adam_;
   PpoOptions options_;
   Progress progress_;
-  bool finished_ = false;  // train() was done with it
+  bool finished_ = false;             // train() was done with it
   std::unique_ptr<Transformer> old_;  // kKl: the policy before the first update
   GroupSum groups_;
   Gradients gradients_;

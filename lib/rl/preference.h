@@ -19,7 +19,7 @@ struct Ranking {
   float margin = 0;                                // asked of the better answer; of pairs only
   bool pair = true;                                // a preference, not a ranking
 
-  std::int64_t longest() const;                    // tokens of prompt and answer
+  std::int64_t longest() const;  // tokens of prompt and answer
   ResponseView view(std::size_t answer) const { return {prompt, answers[answer], 1}; }
 };
 

@@ -25,6 +25,7 @@ struct Row {
 // What an instruction and the text that it is about are together: the latter may be empty.
 #define WITH(about) "([.instruction, ." about "] | map(select(. != null and . != \"\")) | join(\"\\n\"))"
 
+// clang-format off
 const Row kRows[] = {
     {RecordKind::kExample, {"conversations"}, "\"from\"", "{messages: " TURNS "}"},
     {RecordKind::kExample, {"conversations"}, "\"role\"", "{messages: .conversations}"},
@@ -66,21 +67,22 @@ const Row kRows[] = {
      "{prompt} + if .winner | test(\"a$\"; \"i\") then {chosen: .response_a, rejected: .response_b} "
      "elif .winner | test(\"b$\"; \"i\") then {chosen: .response_b, rejected: .response_a} else empty end"},
 };
+// clang-format on
 
 #undef TURNS
 #undef WITH
 
 // Other names of one field, by which a record of two or three fields is told.
-constexpr auto kPrompts = std::to_array<const char*>({"prompt", "question", "instruction", "query", "input", "article",
-                                                       "document", "post", "history"});
-constexpr auto kAnswers = std::to_array<const char*>({"completion", "response", "answer", "output", "target", "summary",
-                                                       "highlights", "chosen"});
+constexpr auto kPrompts = std::to_array<const char*>(
+    {"prompt", "question", "instruction", "query", "input", "article", "document", "post", "history"});
+constexpr auto kAnswers = std::to_array<const char*>(
+    {"completion", "response", "answer", "output", "target", "summary", "highlights", "chosen"});
 constexpr auto kTexts =
     std::to_array<const char*>({"text", "content", "body", "document", "article", "story", "chosen"});
 constexpr auto kBetter = std::to_array<const char*>({"chosen", "chosen_response", "response_chosen", "response_j", "j",
-                                                      "preferred", "better", "accepted", "positive", "winner"});
+                                                     "preferred", "better", "accepted", "positive", "winner"});
 constexpr auto kWorse = std::to_array<const char*>({"rejected", "rejected_response", "response_rejected", "response_k",
-                                                     "k", "dispreferred", "worse", "refused", "negative", "loser"});
+                                                    "k", "dispreferred", "worse", "refused", "negative", "loser"});
 constexpr auto kRatings = std::to_array<const char*>({"score", "rating", "reward", "overall_score", "helpfulness"});
 
 // The first of the names that the record has, "" where it has none.
@@ -171,8 +173,8 @@ std::string program_before(const Record& record, RecordKind wanted, const std::s
                                                     : "score --reward-model FOLDER" + file + " | label --by reward";
     return "it is a trajectory; label makes pairs of those of a prompt: " + scored + " | " + reader + " ...";
   }
-  const bool answered = record.has("response") || record.has("completion") || record.has("chosen") ||
-                        record.has("rejected");
+  const bool answered =
+      record.has("response") || record.has("completion") || record.has("chosen") || record.has("rejected");
   if (wanted == RecordKind::kPreference && prompt && !answered && line_to_record(record, wanted, reader).empty())
     return "sample answers and let them be compared first: rollout --policy FOLDER -n 2" + file +
            " -o T.jsonl; label -o pairs.jsonl T.jsonl; " + reader + " ... pairs.jsonl";

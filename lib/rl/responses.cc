@@ -37,7 +37,7 @@ std::int64_t lay_out_scored(const ResponseView& r, std::int32_t pad, Batch& batc
 }
 
 std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const ResponseView> responses,
-                                                                  std::int64_t limit) {
+                                                                 std::int64_t limit) {
   std::vector<std::int64_t> sizes;
   for (const ResponseView& r : responses) sizes.push_back(r.tokens());
   return runs_within(sizes, limit);

@@ -33,7 +33,7 @@ std::int64_t lay_out_scored(const ResponseView& r, std::int32_t pad, Batch& batc
 
 // The runs of responses that go through a model together, by their tokens.
 std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const ResponseView> responses,
-                                                                  std::int64_t limit);
+                                                                 std::int64_t limit);
 
 struct ResponseStats {
   std::vector<float> logprobs, entropies;  // a number for each predicted token

@@ -31,14 +31,8 @@ void RewardTrainer::Sums::add(const Sums& other) {
 
 RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
                              bool recompute, std::int64_t groups)
-    : model_(model),
-      loss_(loss),
-      adam_(model.transformer.layout(), adam),
-      micro_tokens_(micro_tokens),
-      groups_(groups),
-      gradients_(model.config(), model.transformer.layout()),
-      trace_(true, recompute),
-      evaluator_(micro_tokens) {
+    : model_(model), loss_(loss), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), groups_(groups),
+      gradients_(model.config(), model.transformer.layout()), trace_(true, recompute), evaluator_(micro_tokens) {
   model_.transformer.pack(false);
 }
 
@@ -88,8 +82,7 @@ RewardTrainer::Sums RewardTrainer::accumulate_group(std::span<const Ranking* con
     std::vector<std::int64_t> last;
     for (auto i = begin; i < end; ++i)
       for (std::size_t a = 0; a < members[static_cast<std::size_t>(i)]->answers.size(); ++a)
-        last.push_back(
-            lay_out_scored(members[static_cast<std::size_t>(i)]->view(a), model_.config().pad, batch));
+        last.push_back(lay_out_scored(members[static_cast<std::size_t>(i)]->view(a), model_.config().pad, batch));
     model_.transformer.forward(batch, trace_);
     std::vector<float> score(last.size()), dscore(last.size());
     model_.transformer.scores(trace_.final.data(), last, score.data());

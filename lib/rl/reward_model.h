@@ -20,9 +20,9 @@ struct RewardLossOptions {
 };
 
 struct RewardFigures {
-  double loss = 0;             // mean over rankings of the mean over their pairs
+  double loss = 0;                 // mean over rankings of the mean over their pairs
   std::optional<double> accuracy;  // of pairs of different answers, if any; equal rewards count half
-  double margin = 0;           // mean r_better - r_worse over pairs
+  double margin = 0;               // mean r_better - r_worse over pairs
   double min_reward = 0, mean_reward = 0, max_reward = 0;
   std::int64_t tokens = 0;
 };

@@ -17,8 +17,7 @@ float Schedule::rate(std::uint64_t step) const {
   if (step < warmup)
     return static_cast<float>(peak * (static_cast<double>(step + 1) / static_cast<double>(warmup + 1)));
   if (decay == Decay::kConstant) return static_cast<float>(peak);
-  const double p =
-      step >= steps ? 1.0 : static_cast<double>(step - warmup) / static_cast<double>(steps - warmup);
+  const double p = step >= steps ? 1.0 : static_cast<double>(step - warmup) / static_cast<double>(steps - warmup);
   const double left = decay == Decay::kLinear ? 1 - p : 0.5 * (1 + det_cos_turns(0.5 * p));
   return static_cast<float>(peak * (min_fraction + (1 - min_fraction) * left));
 }

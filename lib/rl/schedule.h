@@ -9,7 +9,6 @@ namespace nudge {
 
 enum class Decay { kConstant, kLinear, kCosine };
 
-
 // Step s counts from 0. While s < warmup the rate is peak (s + 1)/(warmup + 1): no step is wasted on a rate of
 // 0, and step `warmup` is the first at the peak. From there it falls over the steps left,
 // p = (s - warmup)/(steps - warmup), to min_fraction * peak, which step `steps`, the first after the last one

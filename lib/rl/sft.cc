@@ -37,13 +37,12 @@ void lay_out(std::span<const SftExample* const> examples, Batch& batch, Targets&
     const std::int64_t begin = batch.size();
     batch.add(std::span(e->tokens).first(e->tokens.size() - 1));
     for (const auto& [first, second] : e->learnt)
-      for (std::int64_t t = first; t < second; ++t)
-        targets.add(begin + t - 1, e->tokens[static_cast<std::size_t>(t)]);
+      for (std::int64_t t = first; t < second; ++t) targets.add(begin + t - 1, e->tokens[static_cast<std::size_t>(t)]);
   }
 }
 
 std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const SftExample* const> examples,
-                                                                  std::int64_t limit) {
+                                                                 std::int64_t limit) {
   std::vector<std::int64_t> sizes;
   for (const SftExample* e : examples) sizes.push_back(static_cast<std::int64_t>(e->tokens.size()) - 1);
   return runs_within(sizes, limit);
@@ -69,8 +68,7 @@ std::vector<SftExample> sft_examples(const Record& record, const std::string& id
                                      const Dialogues& dialogues, Learn learn) {
   std::vector<SftExample> examples;
   const bool messages = is_dialogue(record);
-  if (!messages && record.has("text") == record.has("completion"))
-    refuse_kind(record);
+  if (!messages && record.has("text") == record.has("completion")) refuse_kind(record);
   if (record.has("text")) {
     auto tokens = encode_start(record, "text", {record.text("text"), false}, model.tokenizer);
     append_end(model, tokens);
@@ -107,8 +105,7 @@ bool fits(const SftExample& example, const ModelConfig& config) {
   return static_cast<std::int64_t>(example.tokens.size()) <= config.context + 1;
 }
 
-SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute,
-                       std::int64_t groups)
+SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute, std::int64_t groups)
     : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), groups_(groups),
       gradients_(model.config(), model.transformer.layout()), trace_(true, recompute) {
   model_.transformer.pack(false);
@@ -152,14 +149,15 @@ double SftTrainer::accumulate_group(std::span<const SftExample* const> members, 
     model_.transformer.forward(batch, trace_);
     dfinal_.reserve(batch.size() * model_.config().width);
     std::fill_n(dfinal_.data(), batch.size() * model_.config().width, 0.0f);
-    head_.train(model_.transformer, batch, trace_.final.data(), targets,
-                [&](std::int64_t b, std::int64_t e, const RowStats* stats, const float*, RowGradient* gradient) {
-                  for (std::int64_t i = 0; i < e - b; ++i) {
-                    loss -= static_cast<double>(stats[i].logprob);
-                    gradient[i] = {weight, 0, 0};
-                  }
-                },
-                dfinal_.data(), gradients_);
+    head_.train(
+        model_.transformer, batch, trace_.final.data(), targets,
+        [&](std::int64_t b, std::int64_t e, const RowStats* stats, const float*, RowGradient* gradient) {
+          for (std::int64_t i = 0; i < e - b; ++i) {
+            loss -= static_cast<double>(stats[i].logprob);
+            gradient[i] = {weight, 0, 0};
+          }
+        },
+        dfinal_.data(), gradients_);
     model_.transformer.backward(batch, trace_, dfinal_.data(), gradients_);
   }
   return loss;

@@ -46,8 +46,8 @@ std::vector<SftExample> sft_examples(const Record& record, const std::string& id
 bool fits(const SftExample& example, const ModelConfig& config);
 
 struct SftFigures {
-  double loss = 0;            // nats a token
-  std::int64_t tokens = 0;    // that count
+  double loss = 0;          // nats a token
+  std::int64_t tokens = 0;  // that count
 };
 
 class SftTrainer {

@@ -71,8 +71,8 @@ bool fits(const Trajectory& t, const ModelConfig& config) { return t.view().toke
 
 void check_fits(const Trajectory& t, const ModelConfig& config, const std::string& what, const std::string& advice) {
   if (!fits(t, config))
-    bad_input(t.where + ": prompt and response have " + std::to_string(t.view().tokens()) +
-                  " tokens, more than the " + what + "'s context of " + std::to_string(config.context),
+    bad_input(t.where + ": prompt and response have " + std::to_string(t.view().tokens()) + " tokens, more than the " +
+                  what + "'s context of " + std::to_string(config.context),
               advice);
 }
 

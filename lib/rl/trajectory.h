@@ -19,16 +19,16 @@ inline constexpr int kArithmetic = 1;
 struct Trajectory {
   std::string id, policy, where;
   std::vector<std::int32_t> prompt_ids, response_ids;
-  std::vector<float> logprobs;              // a number for each predicted token
-  std::vector<float> ref_logprobs;          // empty where the record has none
-  std::vector<float> token_rewards;         // "rewards", added to the per-token reward; empty where there are none
+  std::vector<float> logprobs;       // a number for each predicted token
+  std::vector<float> ref_logprobs;   // empty where the record has none
+  std::vector<float> token_rewards;  // "rewards", added to the per-token reward; empty where there are none
   std::optional<float> reward;
   float temperature = 1;
-  bool truncated_sampling = false;          // top-k or top-p
-  bool stopped = true;                      // finish is "stop"
+  bool truncated_sampling = false;  // top-k or top-p
+  bool stopped = true;              // finish is "stop"
   std::string dtype;
   std::int64_t arithmetic = 0;
-  std::vector<std::string> nulls;           // names of fields that are null, for messages
+  std::vector<std::string> nulls;  // names of fields that are null, for messages
 
   ResponseView view() const { return {prompt_ids, response_ids, temperature}; }
 };

@@ -17,7 +17,8 @@ jinja::Date date_of(const std::string& text) {
     good = dash ? text[i] == '-' : text[i] >= '0' && text[i] <= '9';
     if (int& part = parts[i < 4 ? 0 : i < 7 ? 1 : 2]; !dash) part = part * 10 + (text[i] - '0');
   }
-  const std::chrono::year_month_day day{std::chrono::year(parts[0]), std::chrono::month(static_cast<unsigned>(parts[1])),
+  const std::chrono::year_month_day day{std::chrono::year(parts[0]),
+                                        std::chrono::month(static_cast<unsigned>(parts[1])),
                                         std::chrono::day(static_cast<unsigned>(parts[2]))};
   if (!good || !day.ok() || parts[0] < 1) usage_error("--chat-date: " + text + " is no day", "write it as 2026-11-30");
   return {parts[0], parts[1], parts[2]};
@@ -33,8 +34,9 @@ ChatFlags::ChatFlags(Tool& tool, const char* needs) {
                        .neutral();  // its text is what counts
   Option& date = tool.option("--chat-date", date_, "the day that chat templates are told which ask for it")
                      .placeholder("YYYY-MM-DD");
-  Option& kwargs = tool.option("--chat-kwargs", kwargs_, "what else chat templates are told, as {\"enable_thinking\":false}")
-                       .placeholder("JSON");
+  Option& kwargs =
+      tool.option("--chat-kwargs", kwargs_, "what else chat templates are told, as {\"enable_thinking\":false}")
+          .placeholder("JSON");
   for (Option* option : {&format, &date, &kwargs})
     if (needs != nullptr) option->needs(needs);
   date_option_ = &date, kwargs_option_ = &kwargs;
@@ -61,7 +63,8 @@ void ChatFlags::parse() {
 std::string ChatFlags::digest() const { return Digest().text(source_).hex(); }
 
 void ChatFlags::warn_of_unused(Tool& tool, const Dialogues& dialogues, bool format_used) const {
-  const std::string none = " did nothing: no record is a dialogue; leave it out, or give lists of {\"role\",\"content\"}";
+  const std::string none =
+      " did nothing: no record is a dialogue; leave it out, or give lists of {\"role\",\"content\"}";
   if (named() && !format_used && !dialogues.met()) tool.warn("--chat-format " + options_.format + none);
   if (date_option_->given() && !dialogues.chat().dated())
     tool.warn("--chat-date " + date_ +

@@ -24,8 +24,8 @@ class InputSpool {
   InputSpool(Tool& tool, std::vector<std::string> files, std::string output, std::string options);
 
   const std::vector<std::string>& files() const { return files_; }  // to be read: those given, or what was kept
-  ReaderOptions reader_options(bool salvage);  // shards have to be there all
-  void finish();  // all was read
+  ReaderOptions reader_options(bool salvage);                       // shards have to be there all
+  void finish();                                                    // all was read
 
   const std::string& options() const { return options_; }
   const std::string& kept_tag() const { return kept_tag_; }  // of the run whose records are read, else ""

@@ -68,7 +68,8 @@ std::vector<std::string> texts_of(const std::vector<Record>& records) {
 Model new_model(const NewModelOptions& options, const std::vector<Record>& records, std::uint64_t seed) {
   const ProfileScope scope(Part::kLoading);
   options.check();
-  const TrainedTokenizer trained = train_bpe(texts_of(records), {static_cast<std::int32_t>(options.vocab), options.family});
+  const TrainedTokenizer trained =
+      train_bpe(texts_of(records), {static_cast<std::int32_t>(options.vocab), options.family});
   Tokenizer tokenizer =
       Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "the new tokenizer");
 
@@ -84,8 +85,8 @@ Model new_model(const NewModelOptions& options, const std::vector<Record>& recor
   generation.field("eos_token_id", std::int64_t{config.eos});
   generation.field("pad_token_id", std::int64_t{config.pad}).end_object();
   const std::int32_t eos = config.eos;
-  return Model{Transformer(std::move(config), std::move(values)), std::move(tokenizer), generation.text() + "\n",
-               {eos}};
+  return Model{
+      Transformer(std::move(config), std::move(values)), std::move(tokenizer), generation.text() + "\n", {eos}};
 }
 
 }  // namespace nudge

@@ -13,8 +13,8 @@ namespace nudge {
 struct NewModelOptions {
   std::string family = "gpt2";  // family.h's model_type
   std::int64_t layers = 4, width = 128, heads = 4, context = 256;
-  std::int64_t kv_heads = 0;    // 0: as many as heads
-  std::int64_t inner = 0;       // 0: the usual one, see below
+  std::int64_t kv_heads = 0;  // 0: as many as heads
+  std::int64_t inner = 0;     // 0: the usual one, see below
   std::int64_t vocab = 2048;  // at most: texts with few repetitions give fewer tokens
 
   void check() const;  // throws kUsage for sizes that don't go together or that the family doesn't have

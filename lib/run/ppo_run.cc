@@ -147,8 +147,7 @@ std::vector<std::string> PpoRun::remarks() const {
 
 // An adapted beta goes on from where the last iteration left it.
 void PpoRun::take_over_controllers() {
-  if (options_.reward_kl.kind != KlControl::kFixed && state_.reward_beta)
-    options_.reward_kl.beta = *state_.reward_beta;
+  if (options_.reward_kl.kind != KlControl::kFixed && state_.reward_beta) options_.reward_kl.beta = *state_.reward_beta;
   options_.reward_kl.check();
   if (options_.ppo.objective != Objective::kKl) return;
   if (options_.objective_kl.kind != KlControl::kFixed && state_.objective_beta)
@@ -219,11 +218,11 @@ void PpoRun::load_trainer() {
 
 void PpoRun::add(const Record& record) {
   const ProfileScope scope(Part::kReading);
-  check_tokenizer(record, policy_->tokenizer.digest(), "policy",
-                  "give --policy the folder that sampled them, or sample anew with this one: rollout --policy " +
-                      options_.policy);
-  Trajectory t = read_as(RecordKind::kTrajectory, "ppo-step", record,
-                         [&] { return read_trajectory(record, policy_->config()); });
+  check_tokenizer(
+      record, policy_->tokenizer.digest(), "policy",
+      "give --policy the folder that sampled them, or sample anew with this one: rollout --policy " + options_.policy);
+  Trajectory t =
+      read_as(RecordKind::kTrajectory, "ppo-step", record, [&] { return read_trajectory(record, policy_->config()); });
   check_fits(t, policy_->config(), "policy", "give --policy the folder that sampled them, or leave such records out");
   t.stopped = ended_by_itself(record, *policy_);
   std::string advice;

@@ -105,9 +105,8 @@ RewardData reward_data(const std::vector<Record>& records, const Model& model, c
   RewardData data;
   const std::vector<std::string> ids = unique_ids(records);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    Ranking r = read_as(RecordKind::kPreference, "rm-train", records[i], [&] {
-      return read_ranking(records[i], static_cast<std::int64_t>(i), model, dialogues);
-    });
+    Ranking r = read_as(RecordKind::kPreference, "rm-train", records[i],
+                        [&] { return read_ranking(records[i], static_cast<std::int64_t>(i), model, dialogues); });
     ++data.records;
     if (skip_long && r.longest() > model.config().context) {
       ++data.skipped;
@@ -223,8 +222,9 @@ Calibration judge(const std::vector<std::vector<float>>& scores, std::span<const
   if (margins.tokens() == margins.sequences()) return c;
   const auto error = [&](TokenFunction f) { return estimate(margins, f).per_token.standard_error; };
   if (judged.sequences() > 0)
-    c.accuracy.standard_error =
-        estimate(judged, [](double m) { return m > 0 ? 1.0 : m < 0 ? 0.0 : 0.5; }).per_token.standard_error;
+    c.accuracy.standard_error = estimate(judged, [](double m) {
+                                  return m > 0 ? 1.0 : m < 0 ? 0.0 : 0.5;
+                                }).per_token.standard_error;
   c.margin.standard_error = error([](double m) { return m; });
   c.log_loss.standard_error = error([](double m) { return softplus(-m); });
   c.brier.standard_error = error([](double m) { return sigmoid(-m) * sigmoid(-m); });

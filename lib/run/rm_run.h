@@ -26,7 +26,7 @@ struct RewardRunOptions {
 };
 
 struct RewardData {
-  std::vector<Ranking> rankings;  // in the order of their ids
+  std::vector<Ranking> rankings;          // in the order of their ids
   std::int64_t records = 0, skipped = 0;  // skipped: too long
   std::int64_t pairs = 0, identical = 0;  // identical: of the same answer twice
   bool margins() const;                   // whether any is not 0

@@ -19,11 +19,8 @@ RolloutOptions with_name(RolloutOptions options) {
 }  // namespace
 
 Rollout::Rollout(Model& model, RolloutOptions options)
-    : model_(model),
-      options_(with_name(std::move(options))),
-      generator_(model, options_.generate),
-      dialogues_(model, options_.chat),
-      policy_digest_(model_digest(model.transformer)) {
+    : model_(model), options_(with_name(std::move(options))), generator_(model, options_.generate),
+      dialogues_(model, options_.chat), policy_digest_(model_digest(model.transformer)) {
   model_.transformer.pack();
 }
 
@@ -164,8 +161,8 @@ Record Rollout::trajectory(const SampleRequest& request, const SampledResponse& 
   r.set_real("top_p", g.sampling.top_p);
   r.set_reals("logprobs", response.logprobs);
   // What later programs add is of a response that the prompt's record had, not of this one.
-  constexpr std::string_view kOfResponses[] = {"reward",     "rewards", "ref_logprobs",  "values", "advantages",
-                                               "returns",    "ratio",   "token_rewards", "policy_loss"};
+  constexpr std::string_view kOfResponses[] = {"reward",  "rewards", "ref_logprobs",  "values",     "advantages",
+                                               "returns", "ratio",   "token_rewards", "policy_loss"};
   for (const Record::Field& f : prompt.fields())
     if (!r.has(f.key) && std::ranges::find(kOfResponses, f.key) == std::end(kOfResponses)) r.set_raw(f.key, f.raw);
   return r;

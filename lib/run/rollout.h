@@ -73,7 +73,7 @@ class Rollout {
   std::vector<std::int32_t> tokens_;
   std::string group_;
   std::int64_t sample_ = 0;
-  bool ended_ = false;  // there are no more prompts
+  bool ended_ = false;                                 // there are no more prompts
   std::deque<std::shared_ptr<const Record>> prompts_;  // of each request whose trajectory is not yet written
   std::unordered_set<std::string> groups_;
   Tally tally_;

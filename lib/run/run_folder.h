@@ -23,7 +23,7 @@ class RunFolder {
   bool made_already(const std::string& provenance);
 
   const std::string& path() const { return path_; }
-  const std::string& provenance() const { return provenance_; }        // that made_already() was given
+  const std::string& provenance() const { return provenance_; }  // that made_already() was given
   bool is_written_here() const { return output_ != nullptr; }
   const std::string& temporary() const { return output_->path(); }  // write here
   const std::string& trainer();                                     // its folder trainer/, made on first use

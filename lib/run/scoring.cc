@@ -88,8 +88,8 @@ Trajectory Scorer::for_reward(const Record& record) const {
   t.where = record.where();
   t.id = record.name("id");
   t.stopped = ended(record);
-  const auto again = dialogues_->rendered_again(record).value_or(
-      AnsweredPrompt{{record.text("prompt")}, record.text("response")});
+  const auto again =
+      dialogues_->rendered_again(record).value_or(AnsweredPrompt{{record.text("prompt")}, record.text("response")});
   t.prompt_ids = encode_start(record, "prompt", again.prompt, model.tokenizer);
   t.response_ids = encode_answer(record, "response", again.answer, model);
   // Of one that was cut, the template's ending token goes again.

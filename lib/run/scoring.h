@@ -60,7 +60,7 @@ class Scorer {
   std::int64_t skipped() const { return skipped_; }
   std::int64_t encoded_again() const { return encoded_again_; }  // trajectories of another tokenizer, for the reward
   double mean_reward() const { return trajectories_ == 0 ? 0 : reward_sum_ / static_cast<double>(trajectories_); }
-  std::string digest() const;  // of both models
+  std::string digest() const;                // of both models
   std::vector<std::string> remarks() const;  // Model's, of both
 
  private:

@@ -19,9 +19,8 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, const D
   SftData data;
   const std::vector<std::string> ids = unique_ids(records);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    auto examples = read_as(RecordKind::kExample, "sft-train", records[i], [&] {
-      return sft_examples(records[i], ids[i], model, dialogues, options.learn);
-    });
+    auto examples = read_as(RecordKind::kExample, "sft-train", records[i],
+                            [&] { return sft_examples(records[i], ids[i], model, dialogues, options.learn); });
     ++data.records;
     data.prompts |= !records[i].has("text");
     data.dialogues |= is_dialogue(records[i]);
@@ -71,8 +70,8 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
                   const OnFigures& on_figures, TrainingCheckpoint& checkpoint) {
   EpochPlan plan(static_cast<std::int64_t>(data.examples.size()), options.training, "sft");
   const Schedule schedule = plan.schedule();
-  SftTrainer trainer(model, options.training.adam, options.training.micro_tokens,
-                     options.training.recompute, options.training.groups);
+  SftTrainer trainer(model, options.training.adam, options.training.micro_tokens, options.training.recompute,
+                     options.training.groups);
   SftReport report;
   report.steps = plan.steps();
   std::string measured = held_out ? digest_of(*held_out) : "";

@@ -21,8 +21,8 @@ struct SftRunOptions {
 };
 
 struct SftData {
-  std::vector<SftExample> examples;  // in the order of their ids
-  std::int64_t records = 0, skipped = 0;  // skipped: too long
+  std::vector<SftExample> examples;         // in the order of their ids
+  std::int64_t records = 0, skipped = 0;    // skipped: too long
   bool prompts = false, dialogues = false;  // whether any record has a prompt; is {"messages"}
 };
 
@@ -31,7 +31,7 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, const D
                  const SftRunOptions& options, const std::string& what);
 
 struct SftReport {
-  std::int64_t steps = 0, tokens = 0;  // tokens that counted, over all steps
+  std::int64_t steps = 0, tokens = 0;           // tokens that counted, over all steps
   std::optional<double> first_loss, last_loss;  // of steps
   std::optional<double> held_out_before, held_out_after;
 };

@@ -25,7 +25,8 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
   tool.option("--warmup", o.schedule.warmup, "steps in which the learning rate rises").at_most(1e9);
   const Option& least =
       tool.option("--min-lr", o.schedule.min_fraction, "what the learning rate falls to, as a fraction of --lr")
-          .at_least(0).at_most(1);
+          .at_least(0)
+          .at_most(1);
   tool.after_parsing([&] {
     const bool falls = o.schedule.decay != Decay::kConstant;
     refuse_unread({&least}, !falls && o.schedule.min_fraction > 0, "--schedule constant doesn't fall");
@@ -38,7 +39,8 @@ void training_options(Tool& tool, TrainingOptions& o, const std::string& example
   tool.option("--max-norm", o.adam.max_norm, "gradients are scaled down to this norm; 0 doesn't").at_least(0);
   too_long_option(tool, o.skip_long, examples + " longer than the model's context");
   tool.option("--micro-batch", o.micro_tokens, "tokens that go through the model at a time; changes no bit")
-      .at_least(1).neutral();
+      .at_least(1)
+      .neutral();
   recompute_option(tool, o.recompute);
   groups_option(tool, o.groups);
 }
@@ -58,7 +60,8 @@ void groups_option(Tool& tool, std::int64_t& groups) {
   tool.option("--groups", groups,
               "runs that a step's examples are cut into, a power of two; each has a gradient of its own, added by a "
               "fixed tree; as many ranks can share a step, and other numbers give other roundings")
-      .at_least(1).at_most(1024);
+      .at_least(1)
+      .at_most(1024);
 }
 
 namespace {
@@ -70,7 +73,9 @@ void ranks_option(Tool& tool, const std::int64_t& groups) {
   tool.option("--ranks", *ranks,
               "processes that mpirun or srun started for this run, which share the work; a power of two that divides "
               "--groups; changes no bit")
-      .at_least(1).at_most(1024).neutral();
+      .at_least(1)
+      .at_most(1024)
+      .neutral();
   tool.first_after_parsing([ranks, &groups] {
     if (!power_of_two(groups))
       usage_error("--groups " + std::to_string(groups) + " is no power of two", "sums are a binary tree of groups");
@@ -139,8 +144,7 @@ OnFigures StepReport::on_figures() {
   return [this](std::int64_t step, std::int64_t steps, const Metrics& figures) {
     metrics_.write(figures.json());
     if (!progress_) progress_.emplace(tool_.console(), "steps", steps);
-    if (const auto loss = figures.get(loss_))
-      progress_->update(step, "loss " + number_text(static_cast<float>(*loss)));
+    if (const auto loss = figures.get(loss_)) progress_->update(step, "loss " + number_text(static_cast<float>(*loss)));
   };
 }
 

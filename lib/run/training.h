@@ -28,7 +28,7 @@ struct TrainingOptions {
   Schedule schedule;                 // its `steps` follow from the examples
   AdamOptions adam;
   std::uint64_t seed = 0;
-  bool skip_long = false;            // leave out what does not fit the context, instead of failing
+  bool skip_long = false;  // leave out what does not fit the context, instead of failing
 };
 
 // --too-long; `what`: of what, in words.

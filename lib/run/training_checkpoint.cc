@@ -57,10 +57,15 @@ bool SaveOptions::due(std::int64_t step, double seconds) const {
 }
 
 Option& save_option(Tool& tool, SaveOptions& options, const std::string& steps) {
-  return tool.option("--save-every", options.every,
-                     steps + " from one checkpoint to the next, for the same command to go on from; 0: only when a "
-                     "signal stops it")
-      .at_least(0).at_most(1e9).shown_default("when 10 minutes have gone by").neutral();
+  return tool
+      .option("--save-every", options.every,
+              steps +
+                  " from one checkpoint to the next, for the same command to go on from; 0: only when a "
+                  "signal stops it")
+      .at_least(0)
+      .at_most(1e9)
+      .shown_default("when 10 minutes have gone by")
+      .neutral();
 }
 
 std::string checkpoint_options(const CheckpointPlace& place) {

@@ -12,11 +12,11 @@ namespace nudge {
 struct AddedToken {
   std::string content;
   std::int32_t id = 0;
-  bool special = false;      // left out by decode() on request
-  bool lstrip = false;       // takes the white space before it
-  bool rstrip = false;       // takes the white space behind it
-  bool single_word = false;  // is found only where no word character touches it
-  bool normalized = false;   // is looked for in the normalized text, and is normalized itself
+  bool special = false;                      // left out by decode() on request
+  bool lstrip = false;                       // takes the white space before it
+  bool rstrip = false;                       // takes the white space behind it
+  bool single_word = false;                  // is found only where no word character touches it
+  bool normalized = false;                   // is looked for in the normalized text, and is normalized itself
   std::string_view file = "tokenizer.json";  // that names it
 };
 

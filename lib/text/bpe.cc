@@ -16,7 +16,7 @@ namespace nudge {
 namespace {
 
 constexpr std::size_t kTurns = 4096;  // from here on, going through all merges costs little
-constexpr std::size_t kShort = 32;  // up to here, looking at all pairs again beats keeping them in order
+constexpr std::size_t kShort = 32;    // up to here, looking at all pairs again beats keeping them in order
 
 std::size_t table_size(std::size_t items) { return std::bit_ceil(items * 2 + 2); }
 

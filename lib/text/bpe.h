@@ -19,10 +19,10 @@ enum class BpeAlphabet : std::uint8_t { kBytes, kCharacters };
 
 struct BpeOptions {
   BpeAlphabet alphabet = BpeAlphabet::kBytes;
-  bool ignore_merges = false;   // a word that is a token is that token, whatever the merges say
-  bool byte_fallback = false;   // a symbol without a token is the tokens <0x00> to <0xFF> of its bytes, if all exist
-  bool fuse_unknown = false;    // neighbouring unknown symbols are one unknown token
-  std::int32_t unknown = -1;    // the token for a symbol without one; -1: such symbols are left out
+  bool ignore_merges = false;  // a word that is a token is that token, whatever the merges say
+  bool byte_fallback = false;  // a symbol without a token is the tokens <0x00> to <0xFF> of its bytes, if all exist
+  bool fuse_unknown = false;   // neighbouring unknown symbols are one unknown token
+  std::int32_t unknown = -1;   // the token for a symbol without one; -1: such symbols are left out
   static constexpr std::int32_t kMissing = -2;  // of `unknown`: such a symbol is an error
 };
 
@@ -67,14 +67,14 @@ class Bpe {
 
   std::vector<std::string> token_bytes_;
   BpeOptions options_;
-  std::vector<std::uint32_t> pages_;        // of 256 symbols (bytes or characters), into symbols_; 0: none has an id
-  std::vector<std::int32_t> symbols_;       // their ids, or -1; the first 256 stay -1, for all pages without an id
-  std::int32_t fallback_[256];              // ids of <0x00> to <0xFF>, or -1
-  std::vector<Slot> merges_;                // open addressing, a power of two
-  std::vector<std::int32_t> words_;         // likewise: ids of the tokens that are whole words, or -1
-  std::size_t longest_word_ = 0;            // bytes
-  std::size_t turns_ = 0;                   // merges, where none has a part that a later one makes too; else 0
-  bool cut_at_spaces_ = false;              // no token holds "▁" behind anything else
+  std::vector<std::uint32_t> pages_;   // of 256 symbols (bytes or characters), into symbols_; 0: none has an id
+  std::vector<std::int32_t> symbols_;  // their ids, or -1; the first 256 stay -1, for all pages without an id
+  std::int32_t fallback_[256];         // ids of <0x00> to <0xFF>, or -1
+  std::vector<Slot> merges_;           // open addressing, a power of two
+  std::vector<std::int32_t> words_;    // likewise: ids of the tokens that are whole words, or -1
+  std::size_t longest_word_ = 0;       // bytes
+  std::size_t turns_ = 0;              // merges, where none has a part that a later one makes too; else 0
+  bool cut_at_spaces_ = false;         // no token holds "▁" behind anything else
 };
 
 }  // namespace nudge

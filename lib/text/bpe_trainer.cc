@@ -239,12 +239,14 @@ std::string tokenizer_json(const Trainer& trained, const Style& style, bool pad)
   const std::size_t end = trained.tokens.size();
   std::string out =
       "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n"
-      "  \"added_tokens\": [\n    " + special_entry(kEndOfText, end);
+      "  \"added_tokens\": [\n    " +
+      special_entry(kEndOfText, end);
   if (pad) out += ",\n    " + special_entry(kPad, end + 1);
   out += "\n  ],\n" + pipeline_json(style);
-  out += "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n"
-         "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n"
-         "    \"byte_fallback\": false,\n    \"ignore_merges\": false,\n    \"vocab\": {\n";
+  out +=
+      "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n"
+      "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n"
+      "    \"byte_fallback\": false,\n    \"ignore_merges\": false,\n    \"vocab\": {\n";
   for (std::size_t id = 0; id < end; ++id) {
     out += "      " + json_string(trained.tokens[id]) + ": " + std::to_string(id) + ",\n";
   }

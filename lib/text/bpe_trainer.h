@@ -14,11 +14,11 @@ struct TrainedTokenizer {
 };
 
 struct BpeTraining {
-  std::int32_t vocab_size = 0;        // at most
+  std::int32_t vocab_size = 0;  // at most
   // The family of the model: transformers has classes for some, which compose characters (NFC) or cut words in their
   // own way. The tokenizer is one that they load to the same ids.
   std::string_view family = "gpt2";
-  bool pad = true;                    // <|pad|> as the last id
+  bool pad = true;  // <|pad|> as the last id
 };
 
 // 256 bytes, then merges in the order they were found, then <|endoftext|>, then <|pad|>. The pair that

@@ -82,8 +82,9 @@ std::string up_to_end(std::string text, const std::vector<std::string>& ends) {
 }  // namespace
 
 ChatTemplate::ChatTemplate(const Tokenizer& tokenizer, ChatOptions options) : options_(std::move(options)) {
-  sources_ = options_.format.empty() ? sources_of(tokenizer)
-                                     : std::map<std::string, std::string>{{"default", chat_format_source(options_.format)}};
+  sources_ = options_.format.empty()
+                 ? sources_of(tokenizer)
+                 : std::map<std::string, std::string>{{"default", chat_format_source(options_.format)}};
   for (const auto& [name, text] : tokenizer.named_tokens()) tokens_[name] = jinja::Value::of(text);
   if (sources_.empty()) {
     why_ = "the model's folder has no chat_template";

@@ -18,8 +18,8 @@ constexpr std::string_view kChatMl = R"({%- for message in messages %}
 
 // The same with a system message for dialogues that have none.
 std::string chatml(const std::string& system) {
-  return "{%- if messages[0].role != 'system' %}\n    {{- '<|im_start|>system\\n" + system + "<|im_end|>\\n' }}\n{%- endif %}\n" +
-         std::string(kChatMl);
+  return "{%- if messages[0].role != 'system' %}\n    {{- '<|im_start|>system\\n" + system +
+         "<|im_end|>\\n' }}\n{%- endif %}\n" + std::string(kChatMl);
 }
 
 // An answer to the last question has its thoughts, or an empty one; what was thought before is left out.

@@ -21,13 +21,14 @@ bool is_one_of(std::string_view name, Names names) {
 bool is_method(const Value& value, std::string_view name) {
   switch (value.kind) {
     case Kind::kText:
-      return is_one_of(name, {"capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find",
-                              "format", "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
-                              "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
-                              "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix",
-                              "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip",
-                              "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper",
-                              "zfill"}) ||
+      return is_one_of(name, {"capitalize",   "casefold",    "center",    "count",      "encode",       "endswith",
+                              "expandtabs",   "find",        "format",    "format_map", "index",        "isalnum",
+                              "isalpha",      "isascii",     "isdecimal", "isdigit",    "isidentifier", "islower",
+                              "isnumeric",    "isprintable", "isspace",   "istitle",    "isupper",      "join",
+                              "ljust",        "lower",       "lstrip",    "maketrans",  "partition",    "removeprefix",
+                              "removesuffix", "replace",     "rfind",     "rindex",     "rjust",        "rpartition",
+                              "rsplit",       "rstrip",      "split",     "splitlines", "startswith",   "strip",
+                              "swapcase",     "title",       "translate", "upper",      "zfill"}) ||
              (value.markup() && is_one_of(name, {"escape", "striptags", "unescape"}));
     case Kind::kList: return is_one_of(name, {"copy", "count", "index"});
     case Kind::kTuple: return is_one_of(name, {"count", "index"});

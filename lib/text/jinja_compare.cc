@@ -109,8 +109,9 @@ struct MapIterator : Iterator {
     charge(1);
     if (at == map.map().size()) return false;
     const Map::Entry& entry = map.map().begin()[static_cast<std::ptrdiff_t>(at++)];
-    value = part == View::Part::kKeys ? entry.first
-            : part == View::Part::kValues ? entry.second : Value::tuple({entry.first, entry.second});
+    value = part == View::Part::kKeys     ? entry.first
+            : part == View::Part::kValues ? entry.second
+                                          : Value::tuple({entry.first, entry.second});
     return true;
   }
   Value map;

@@ -215,9 +215,7 @@ Value Renderer::call(const Value& callee, const Arguments& given) {
     case Kind::kMethod: return call_method(as<Method>(callee), given);
     case Kind::kFunction: return call_global(as<Function>(callee).name, given, {today_, rendered_.dated, namespaces_});
     case Kind::kLoop: return call_loop(callee, given);
-    case Kind::kJoiner:
-      given.expect_values("joiner", 0, 0);
-      return call_joiner(as<Joiner>(callee));
+    case Kind::kJoiner: given.expect_values("joiner", 0, 0); return call_joiner(as<Joiner>(callee));
     default: fail_wrong("'" + type_name(callee) + "' object is not callable");
   }
 }

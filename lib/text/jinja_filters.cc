@@ -178,10 +178,12 @@ Value f_round(const Value& value, const Arguments& given) {
   return divide(truncated(method == "ceil" ? std::ceil(scaled) : std::floor(scaled)), scale);
 }
 
-constexpr NamedFilter kFilters[] = {
-    {"abs", f_abs}, {"attr", f_attr}, {"count", f_length}, {"d", f_default}, {"default", f_default}, {"e", f_escape},
-    {"escape", f_escape}, {"float", f_float}, {"forceescape", f_forceescape}, {"format", f_format}, {"int", f_int},
-    {"length", f_length}, {"round", f_round}, {"safe", f_safe}, {"string", f_string}, {"tojson", f_tojson}};
+constexpr NamedFilter kFilters[] = {{"abs", f_abs},       {"attr", f_attr},       {"count", f_length},
+                                    {"d", f_default},     {"default", f_default}, {"e", f_escape},
+                                    {"escape", f_escape}, {"float", f_float},     {"forceescape", f_forceescape},
+                                    {"format", f_format}, {"int", f_int},         {"length", f_length},
+                                    {"round", f_round},   {"safe", f_safe},       {"string", f_string},
+                                    {"tojson", f_tojson}};
 
 // Filters of jinja2 that are refused where they are reached.
 constexpr const char* kRefused[] = {"filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr"};

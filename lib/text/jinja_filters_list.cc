@@ -17,9 +17,7 @@ bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-Value lower_text(const Value& value) {
-  return value.is(Kind::kText) ? Value::of(python::lower(value.text())) : value;
-}
+Value lower_text(const Value& value) { return value.is(Kind::kText) ? Value::of(python::lower(value.text())) : value; }
 
 std::vector<Value> path_of(const Value& attribute) {
   if (attribute.is(Kind::kNone)) return {};
@@ -180,7 +178,7 @@ Value f_list(const Value& value, const Arguments& given) {
 
 constexpr NamedFilter kFilters[] = {
     {"dictsort", f_dictsort}, {"first", f_first}, {"groupby", f_groupby}, {"join", f_join}, {"last", f_last},
-    {"list", f_list}, {"max", f_max}, {"min", f_min}, {"sort", f_sort}, {"sum", f_sum}};
+    {"list", f_list},         {"max", f_max},     {"min", f_min},         {"sort", f_sort}, {"sum", f_sum}};
 
 }  // namespace
 

@@ -61,8 +61,8 @@ const std::string& text_of(const Value& value) {
 }
 
 Value global(const std::string& name) {
-  constexpr const char* kNames[] = {"range", "dict", "lipsum", "cycler", "joiner", "namespace", "raise_exception",
-                                    "strftime_now"};
+  constexpr const char* kNames[] = {"range",  "dict",      "lipsum",          "cycler",
+                                    "joiner", "namespace", "raise_exception", "strftime_now"};
   for (const char* known : kNames) {
     if (name == known) return Value::make(Kind::kFunction, std::make_shared<Function>(known));
   }

@@ -34,8 +34,8 @@ class Parameters {
   std::vector<const Value*> values_;
 };
 
-std::int64_t integer_of(const Value& value);       // as Python's index(): TemplateError for what is none
-const std::string& text_of(const Value& value);    // TemplateError for what is none
+std::int64_t integer_of(const Value& value);     // as Python's index(): TemplateError for what is none
+const std::string& text_of(const Value& value);  // TemplateError for what is none
 
 Value call_filter(const std::string& name, const Value& value, const Arguments& given);
 bool call_test(const std::string& name, const Value& value, const Arguments& given);

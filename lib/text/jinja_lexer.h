@@ -11,7 +11,17 @@ namespace nudge::jinja {
 
 struct Token {
   enum class Type {
-    kData, kOutputBegin, kOutputEnd, kBlockBegin, kBlockEnd, kName, kText, kInteger, kFloat, kSign, kEnd
+    kData,
+    kOutputBegin,
+    kOutputEnd,
+    kBlockBegin,
+    kBlockEnd,
+    kName,
+    kText,
+    kInteger,
+    kFloat,
+    kSign,
+    kEnd
   };
   Type type;
   int line;

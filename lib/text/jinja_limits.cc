@@ -28,15 +28,11 @@ std::string described(Cause cause, const std::string& what, int line) {
 }  // namespace
 
 TemplateError::TemplateError(Cause cause, const std::string& what, int line)
-    : std::runtime_error(described(cause, shortened(what), line)),
-      cause_(cause),
-      line_(line),
-      words_(shortened(what)) {}
+    : std::runtime_error(described(cause, shortened(what), line)), cause_(cause), line_(line), words_(shortened(what)) {
+}
 
 void fail_wrong(const std::string& what) { throw TemplateError(Cause::kWrong, what); }
-void fail_unsupported(const std::string& what) {
-  throw TemplateError(Cause::kUnsupported, what + " is not supported");
-}
+void fail_unsupported(const std::string& what) { throw TemplateError(Cause::kUnsupported, what + " is not supported"); }
 void fail_limit(const std::string& what) { throw TemplateError(Cause::kLimit, what); }
 
 Meter::Meter() : steps_before_(steps), base_before_(base) {

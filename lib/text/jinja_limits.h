@@ -8,15 +8,15 @@
 
 namespace nudge::jinja {
 
-inline constexpr std::size_t kMostSource = 1 << 20;        // bytes of a template
-inline constexpr std::size_t kMostSteps = 20'000'000;      // expressions, statements, rounds; and 32 bytes of text each
-inline constexpr std::size_t kMostText = 16 << 20;         // bytes of one text, the output among them
-inline constexpr std::size_t kMostMembers = 1'000'000;     // of a list or a map
-inline constexpr std::size_t kMostHeld = 256 << 20;        // bytes of all values at one time
-inline constexpr std::int64_t kMostRange = 100'000;        // numbers in a range(): jinja2's sandbox has the same
-inline constexpr int kMostNesting = 150;                   // of blocks and expressions in a template
-inline constexpr int kMostDepth = 1000;  // of evaluations in each other: of macros that call themselves
-inline constexpr int kMostValueDepth = 400;                // of lists and maps in each other
+inline constexpr std::size_t kMostSource = 1 << 20;     // bytes of a template
+inline constexpr std::size_t kMostSteps = 20'000'000;   // expressions, statements, rounds; and 32 bytes of text each
+inline constexpr std::size_t kMostText = 16 << 20;      // bytes of one text, the output among them
+inline constexpr std::size_t kMostMembers = 1'000'000;  // of a list or a map
+inline constexpr std::size_t kMostHeld = 256 << 20;     // bytes of all values at one time
+inline constexpr std::int64_t kMostRange = 100'000;     // numbers in a range(): jinja2's sandbox has the same
+inline constexpr int kMostNesting = 150;                // of blocks and expressions in a template
+inline constexpr int kMostDepth = 1000;                 // of evaluations in each other: of macros that call themselves
+inline constexpr int kMostValueDepth = 400;             // of lists and maps in each other
 
 // Why a template has no text.
 class TemplateError : public std::runtime_error {
@@ -31,8 +31,8 @@ class TemplateError : public std::runtime_error {
   TemplateError(Cause cause, const std::string& what, int line = 0);
 
   Cause cause() const { return cause_; }
-  int line() const { return line_; }                    // of the template, from 1; 0 where none is known
-  const std::string& words() const { return words_; }   // what() without the line
+  int line() const { return line_; }                   // of the template, from 1; 0 where none is known
+  const std::string& words() const { return words_; }  // what() without the line
 
  private:
   Cause cause_;

@@ -94,8 +94,8 @@ Node* Parser::negation() {
 bool Parser::comparison_sign(Node* node) {
   using Comparison = Node::Comparison;
   constexpr std::pair<std::string_view, Comparison> kSigns[] = {
-      {"==", Comparison::kEqual}, {"!=", Comparison::kUnequal}, {"<", Comparison::kLess},
-      {"<=", Comparison::kLessEqual}, {">", Comparison::kGreater}, {">=", Comparison::kGreaterEqual}};
+      {"==", Comparison::kEqual},     {"!=", Comparison::kUnequal}, {"<", Comparison::kLess},
+      {"<=", Comparison::kLessEqual}, {">", Comparison::kGreater},  {">=", Comparison::kGreaterEqual}};
   for (const auto& [sign, comparison] : kSigns) {
     if (skip_sign(sign)) return node->comparisons.push_back(comparison), true;
   }

@@ -113,11 +113,15 @@ Node* Parser::statement() {
   if (token.type != Kind::kName) fail("tag name expected");
   const std::string word = token.text;
   using Rule = Node* (Parser::*)();
-  constexpr std::pair<std::string_view, Rule> kRules[] = {
-      {"if", &Parser::if_statement}, {"for", &Parser::for_statement}, {"set", &Parser::set_statement},
-      {"macro", &Parser::macro_statement}, {"call", &Parser::call_statement}, {"filter", &Parser::filter_statement},
-      {"generation", &Parser::generation_statement}, {"with", &Parser::with_statement},
-      {"print", &Parser::print_statement}};
+  constexpr std::pair<std::string_view, Rule> kRules[] = {{"if", &Parser::if_statement},
+                                                          {"for", &Parser::for_statement},
+                                                          {"set", &Parser::set_statement},
+                                                          {"macro", &Parser::macro_statement},
+                                                          {"call", &Parser::call_statement},
+                                                          {"filter", &Parser::filter_statement},
+                                                          {"generation", &Parser::generation_statement},
+                                                          {"with", &Parser::with_statement},
+                                                          {"print", &Parser::print_statement}};
   for (const auto& [name, rule] : kRules) {
     if (word != name) continue;
     open_tags_.push_back(word);

@@ -247,7 +247,7 @@ class Binder {
     const Symbols& symbols;
     Unit& unit;  // where code runs
     bool soft;
-    int loops;   // of the unit, around the code
+    int loops;  // of the unit, around the code
   };
 
   void bind(const Body& body, const Frame& frame) {
@@ -270,9 +270,7 @@ class Binder {
         bind_function(*node, node->bodies[0], frame);
         node->target_slot = slot(node->name, frame);
         return;
-      case Type::kCallBlock:
-        bind_function(*node, node->bodies[1], frame);
-        return bind(node->bodies[0], frame);
+      case Type::kCallBlock: bind_function(*node, node->bodies[1], frame); return bind(node->bodies[0], frame);
       case Type::kGeneration: return bind_function(*node, node->bodies[0], frame);
       case Type::kBreak:
       case Type::kContinue:

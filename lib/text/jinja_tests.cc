@@ -13,12 +13,8 @@ namespace {
 
 using Test = bool (*)(const Value& value, const Value& other);
 
-bool t_odd(const Value& v, const Value&) {
-  return equal(modulo(v, Value::integer(2)), Value::integer(1));
-}
-bool t_even(const Value& v, const Value&) {
-  return equal(modulo(v, Value::integer(2)), Value::integer(0));
-}
+bool t_odd(const Value& v, const Value&) { return equal(modulo(v, Value::integer(2)), Value::integer(1)); }
+bool t_even(const Value& v, const Value&) { return equal(modulo(v, Value::integer(2)), Value::integer(0)); }
 bool t_divisible(const Value& v, const Value& by) { return equal(modulo(v, by), Value::integer(0)); }
 bool t_defined(const Value& v, const Value&) { return !v.is(Kind::kUndefined); }
 bool t_undefined(const Value& v, const Value&) { return v.is(Kind::kUndefined); }
@@ -93,19 +89,45 @@ struct Known {
 };
 
 const std::unordered_map<std::string_view, Known>& tests() {
-  static const std::unordered_map<std::string_view, Known> all = {
-      {"odd", {t_odd, false}}, {"even", {t_even, false}}, {"divisibleby", {t_divisible, true}},
-      {"defined", {t_defined, false}}, {"undefined", {t_undefined, false}}, {"filter", {t_filter, false}},
-      {"test", {t_test, false}}, {"none", {t_none, false}}, {"boolean", {t_boolean, false}},
-      {"false", {t_false, false}}, {"true", {t_true, false}}, {"integer", {t_integer, false}},
-      {"float", {t_float, false}}, {"lower", {t_lower, false}}, {"upper", {t_upper, false}},
-      {"string", {t_string, false}}, {"mapping", {t_mapping, false}}, {"number", {t_number, false}},
-      {"sequence", {t_sequence, false}}, {"iterable", {t_iterable, false}}, {"callable", {t_callable, false}},
-      {"sameas", {t_same, true}}, {"escaped", {t_escaped, false}}, {"in", {t_in, true}}, {"==", {t_equal, true}},
-      {"eq", {t_equal, true}}, {"equalto", {t_equal, true}}, {"!=", {t_unequal, true}}, {"ne", {t_unequal, true}},
-      {">", {t_greater, true}}, {"gt", {t_greater, true}}, {"greaterthan", {t_greater, true}},
-      {"ge", {t_greater_equal, true}}, {">=", {t_greater_equal, true}}, {"<", {t_less, true}}, {"lt", {t_less, true}},
-      {"lessthan", {t_less, true}}, {"<=", {t_less_equal, true}}, {"le", {t_less_equal, true}}};
+  static const std::unordered_map<std::string_view, Known> all = {{"odd", {t_odd, false}},
+                                                                  {"even", {t_even, false}},
+                                                                  {"divisibleby", {t_divisible, true}},
+                                                                  {"defined", {t_defined, false}},
+                                                                  {"undefined", {t_undefined, false}},
+                                                                  {"filter", {t_filter, false}},
+                                                                  {"test", {t_test, false}},
+                                                                  {"none", {t_none, false}},
+                                                                  {"boolean", {t_boolean, false}},
+                                                                  {"false", {t_false, false}},
+                                                                  {"true", {t_true, false}},
+                                                                  {"integer", {t_integer, false}},
+                                                                  {"float", {t_float, false}},
+                                                                  {"lower", {t_lower, false}},
+                                                                  {"upper", {t_upper, false}},
+                                                                  {"string", {t_string, false}},
+                                                                  {"mapping", {t_mapping, false}},
+                                                                  {"number", {t_number, false}},
+                                                                  {"sequence", {t_sequence, false}},
+                                                                  {"iterable", {t_iterable, false}},
+                                                                  {"callable", {t_callable, false}},
+                                                                  {"sameas", {t_same, true}},
+                                                                  {"escaped", {t_escaped, false}},
+                                                                  {"in", {t_in, true}},
+                                                                  {"==", {t_equal, true}},
+                                                                  {"eq", {t_equal, true}},
+                                                                  {"equalto", {t_equal, true}},
+                                                                  {"!=", {t_unequal, true}},
+                                                                  {"ne", {t_unequal, true}},
+                                                                  {">", {t_greater, true}},
+                                                                  {"gt", {t_greater, true}},
+                                                                  {"greaterthan", {t_greater, true}},
+                                                                  {"ge", {t_greater_equal, true}},
+                                                                  {">=", {t_greater_equal, true}},
+                                                                  {"<", {t_less, true}},
+                                                                  {"lt", {t_less, true}},
+                                                                  {"lessthan", {t_less, true}},
+                                                                  {"<=", {t_less_equal, true}},
+                                                                  {"le", {t_less_equal, true}}};
   return all;
 }
 

@@ -46,19 +46,54 @@ struct Given {
 
 struct Node {
   enum class Type {
-    kConstant, kName, kTuple, kList, kDict, kAttribute, kItem, kSlice, kCall, kFilter, kTest, kNot, kNegative,
-    kPositive, kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower, kAnd, kOr, kConcat, kCompare,
+    kConstant,
+    kName,
+    kTuple,
+    kList,
+    kDict,
+    kAttribute,
+    kItem,
+    kSlice,
+    kCall,
+    kFilter,
+    kTest,
+    kNot,
+    kNegative,
+    kPositive,
+    kAdd,
+    kSubtract,
+    kMultiply,
+    kDivide,
+    kFloorDivide,
+    kModulo,
+    kPower,
+    kAnd,
+    kOr,
+    kConcat,
+    kCompare,
     kCondition,
     kNamespaceField,  // of a target
-    kText, kOutput, kIf, kFor, kSet, kSetBlock, kMacro, kCallBlock, kGeneration, kFilterBlock, kWith, kBreak, kContinue,
-    kUnsupported      // fails where it is reached; an expression or a statement
+    kText,
+    kOutput,
+    kIf,
+    kFor,
+    kSet,
+    kSetBlock,
+    kMacro,
+    kCallBlock,
+    kGeneration,
+    kFilterBlock,
+    kWith,
+    kBreak,
+    kContinue,
+    kUnsupported  // fails where it is reached; an expression or a statement
   };
   enum class Access { kLoad, kStore, kParameter };
   enum class Comparison { kEqual, kUnequal, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn };
 
   Type type;
   int line = 0, depth = 1;
-  std::string name;          // of names, attributes, filters, tests, macros, what is not supported
+  std::string name;  // of names, attributes, filters, tests, macros, what is not supported
   Access access = Access::kLoad;
   Value constant;            // also the text, and what a name is that is undefined
   std::vector<Node*> parts;  // operands in order; null where one is absent

@@ -216,9 +216,7 @@ std::size_t hash_of(const Value& value) {
     case Kind::kBool:
     case Kind::kInteger: return std::hash<std::int64_t>()(value.number);
     case Kind::kFloat: return hash_of_float(value.real);
-    case Kind::kText:
-      charge_text(value.text().size());
-      return std::hash<std::string_view>()(value.text());
+    case Kind::kText: charge_text(value.text().size()); return std::hash<std::string_view>()(value.text());
     case Kind::kTuple: {
       std::size_t hash = 3;
       for (const Value& v : value.items()) hash = hash * 1000003 ^ hash_of(v);

@@ -34,11 +34,24 @@ struct Value {
   enum class Kind : std::uint8_t {
     kMissing,    // a name that nothing is bound to; never seen by a template
     kUndefined,  // jinja2's Undefined
-    kNone, kBool, kInteger, kFloat, kText, kList, kTuple, kMap, kRange,
-    kView,       // a map's keys(), values(), items()
+    kNone,
+    kBool,
+    kInteger,
+    kFloat,
+    kText,
+    kList,
+    kTuple,
+    kMap,
+    kRange,
+    kView,  // a map's keys(), values(), items()
     kNamespace,
-    kIterator,   // Python's generators: each value once
-    kLoop, kMacro, kFunction, kMethod, kCycler, kJoiner
+    kIterator,  // Python's generators: each value once
+    kLoop,
+    kMacro,
+    kFunction,
+    kMethod,
+    kCycler,
+    kJoiner
   };
   using List = std::vector<Value>;
   using Map = jinja::Map;

@@ -21,15 +21,11 @@ std::size_t contraction_end(std::string_view text, std::size_t at, bool either_c
     case 's':
     case 't':
     case 'm':
-    case 'd':
-      return at + 2;
+    case 'd': return at + 2;
     case 'r':
-    case 'v':
-      return letter(2) == 'e' ? at + 3 : at;
-    case 'l':
-      return letter(2) == 'l' ? at + 3 : at;
-    default:
-      return either_case && text.substr(at + 1).starts_with("\u017F") ? at + 3 : at;
+    case 'v': return letter(2) == 'e' ? at + 3 : at;
+    case 'l': return letter(2) == 'l' ? at + 3 : at;
+    default: return either_case && text.substr(at + 1).starts_with("\u017F") ? at + 3 : at;
   }
 }
 

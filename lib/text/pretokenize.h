@@ -61,12 +61,12 @@ class PreTokenizer {
  public:
   struct Step {
     enum class Kind : std::uint8_t { kByteLevel, kSplit, kDigits, kMetaspace } kind = Kind::kByteLevel;
-    bool add_prefix_space = false, use_regex = true;  // kByteLevel
+    bool add_prefix_space = false, use_regex = true;    // kByteLevel
     SplitBehavior behavior = SplitBehavior::kIsolated;  // kSplit and kDigits
     bool invert = false;
-    std::shared_ptr<const SplitRegex> regex;  // kSplit
-    WordEnd known = nullptr;                  // kSplit: does what `regex` does, where that is known
-    std::string replacement;                  // kMetaspace: the character that stands for a space
+    std::shared_ptr<const SplitRegex> regex;         // kSplit
+    WordEnd known = nullptr;                         // kSplit: does what `regex` does, where that is known
+    std::string replacement;                         // kMetaspace: the character that stands for a space
     PrependScheme prepend = PrependScheme::kAlways;  // kMetaspace
     bool split = true;                               // kMetaspace: cut before each replacement
   };
@@ -96,12 +96,11 @@ class PreTokenizer {
       begin = end;
     }
   }
-  static std::vector<Piece> apply(const Step& step, const std::vector<Piece>& pieces,
-                                  std::deque<std::string>& storage);
+  static std::vector<Piece> apply(const Step& step, const std::vector<Piece>& pieces, std::deque<std::string>& storage);
   static void apply_metaspace(const Step& step, const Piece& piece, std::deque<std::string>& storage,
                               std::vector<Piece>& out);
 
-  std::vector<Step> steps_;   // without the last where last_ does it, so that nothing is stored on the usual way
+  std::vector<Step> steps_;  // without the last where last_ does it, so that nothing is stored on the usual way
   WordEnd last_ = nullptr;
 };
 

@@ -15,6 +15,7 @@ namespace {
 struct Capitals {
   std::uint32_t small, large[3];
 };
+// clang-format off
 constexpr Capitals kCapitals[] = {
     {0xDF, {0x53, 0x53}}, {0x149, {0x2BC, 0x4E}}, {0x1F0, {0x4A, 0x30C}}, {0x390, {0x399, 0x308, 0x301}},
     {0x3B0, {0x3A5, 0x308, 0x301}}, {0x587, {0x535, 0x552}}, {0x1E96, {0x48, 0x331}}, {0x1E97, {0x54, 0x308}},
@@ -44,6 +45,7 @@ constexpr Capitals kCapitals[] = {
     {0xFB13, {0x544, 0x546}}, {0xFB14, {0x544, 0x535}}, {0xFB15, {0x544, 0x53B}}, {0xFB16, {0x54E, 0x546}},
     {0xFB17, {0x544, 0x53D}},
 };
+// clang-format on
 
 const Capitals* capitals_of(std::uint32_t c) {
   const auto found = std::lower_bound(std::begin(kCapitals), std::end(kCapitals), c,
@@ -86,6 +88,7 @@ bool among(std::uint32_t c, const CodePointRange* begin, const CodePointRange* e
 
 // The property Cased: letters with case, and what Other_Lowercase, Other_Uppercase and newer versions add.
 bool is_cased(std::uint32_t c) {
+  // clang-format off
   static constexpr CodePointRange kOthers[] = {
       {0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},     {0x2C0, 0x2C1},     {0x2E0, 0x2E4},
       {0x345, 0x345},     {0x37A, 0x37A},     {0x10FC, 0x10FC},   {0x1C89, 0x1C8A},   {0x1D2C, 0x1D6A},
@@ -95,6 +98,7 @@ bool is_cased(std::uint32_t c) {
       {0xAB69, 0xAB69},   {0x10780, 0x10780}, {0x10783, 0x10785}, {0x10787, 0x107B0}, {0x107B2, 0x107BA},
       {0x10D50, 0x10D65}, {0x10D70, 0x10D85}, {0x1E030, 0x1E06D}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169},
       {0x1F170, 0x1F189}};
+  // clang-format on
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
   return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL || category == UTF8PROC_CATEGORY_LT ||
          among(c, std::begin(kOthers), std::end(kOthers));
@@ -102,6 +106,7 @@ bool is_cased(std::uint32_t c) {
 
 // The property Case_Ignorable: marks, modifiers, formats, punctuation that stands within words, and newer marks.
 bool is_case_ignorable(std::uint32_t c) {
+  // clang-format off
   static constexpr CodePointRange kOthers[] = {
       {0x27, 0x27},       {0x2E, 0x2E},       {0x3A, 0x3A},       {0xB7, 0xB7},       {0x387, 0x387},
       {0x55F, 0x55F},     {0x5F4, 0x5F4},     {0x897, 0x897},     {0x2018, 0x2019},   {0x2024, 0x2024},
@@ -110,6 +115,7 @@ bool is_case_ignorable(std::uint32_t c) {
       {0x10EFC, 0x10EFC}, {0x113BB, 0x113C0}, {0x113CE, 0x113CE}, {0x113D0, 0x113D0}, {0x113D2, 0x113D2},
       {0x113E1, 0x113E2}, {0x11F5A, 0x11F5A}, {0x1611E, 0x16129}, {0x1612D, 0x1612F}, {0x16D40, 0x16D42},
       {0x16D6B, 0x16D6C}, {0x1E5EE, 0x1E5EF}};
+  // clang-format on
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_ME:

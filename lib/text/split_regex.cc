@@ -87,21 +87,15 @@ class Translator {
     const char name = rest().size() > 1 ? rest()[1] : '\0';
     switch (name) {
       case 's':
-      case 'S':
-        at_ += 2;
-        return body_of(CharClass::kSpace, name == 'S');
+      case 'S': at_ += 2; return body_of(CharClass::kSpace, name == 'S');
       case 'd':
-      case 'D':
-        at_ += 2;
-        return category("Nd", name == 'D');
+      case 'D': at_ += 2; return category("Nd", name == 'D');
       case 'p':
-      case 'P':
-        return property(name == 'P');
+      case 'P': return property(name == 'P');
       case 'n':
       case 'r':
       case 't':
-      case 'f':
-        return keep(2), "";
+      case 'f': return keep(2), "";
       default:
         if (name < '!' || name > '~' || std::isalnum(static_cast<unsigned char>(name)) != 0) {
           refuse("the escape " + std::string(rest().substr(0, 2)));
@@ -198,8 +192,8 @@ struct SplitRegex::Compiled {
   Compiled(const std::string& pattern, std::uint32_t options) {
     int error = 0;
     PCRE2_SIZE offset = 0;
-    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                         PCRE2_UTF | options, &error, &offset, nullptr);
+    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | options, &error,
+                         &offset, nullptr);
     if (code == nullptr) throw std::invalid_argument(message_of(error));
     pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without it, matching is slower and the same
   }

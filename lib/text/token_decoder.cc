@@ -82,12 +82,8 @@ void apply(const DecoderStep& step, Texts& texts) {
     case Kind::kReplace:
       for (std::string& text : texts) text = replace_all(text, step.from, step.to);
       return;
-    case Kind::kByteFallback:
-      texts = byte_fallback(texts);
-      return;
-    case Kind::kFuse:
-      texts = {joined(texts, "")};
-      return;
+    case Kind::kByteFallback: texts = byte_fallback(texts); return;
+    case Kind::kFuse: texts = {joined(texts, "")}; return;
     case Kind::kStrip:
       for (std::string& text : texts) strip(step, text);
       return;

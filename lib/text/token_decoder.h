@@ -11,9 +11,9 @@ namespace nudge {
 struct DecoderStep {
   enum class Kind : std::uint8_t { kByteLevel, kMetaspace, kReplace, kByteFallback, kFuse, kStrip };
   Kind kind = Kind::kByteLevel;
-  std::string from, to;               // kReplace; kMetaspace: `from` is the replacement, a character; kStrip: likewise
-  bool prefix = true;                 // kMetaspace: the first text's replacements are a prefix, which goes
-  std::size_t start = 0, stop = 0;    // kStrip: characters that may go at the start and at the end of each text
+  std::string from, to;             // kReplace; kMetaspace: `from` is the replacement, a character; kStrip: likewise
+  bool prefix = true;               // kMetaspace: the first text's replacements are a prefix, which goes
+  std::size_t start = 0, stop = 0;  // kStrip: characters that may go at the start and at the end of each text
 };
 
 class TokenDecoder {

@@ -35,10 +35,8 @@ struct Tokenizer::Impl {
   std::vector<std::pair<std::string, std::string>> older_files, template_files, named;
 
   Impl(std::vector<std::string> token_bytes, const TokenizerParts& parts)
-      : bpe(std::move(token_bytes), parts.merges, parts.options),
-        pre_tokenizer(parts.steps),
-        normalizer(parts.normalizer),
-        decoder(parts.decoder) {}
+      : bpe(std::move(token_bytes), parts.merges, parts.options), pre_tokenizer(parts.steps),
+        normalizer(parts.normalizer), decoder(parts.decoder) {}
 
   void encode_normalized(std::string_view text, TextPlace start, std::vector<std::int32_t>& out) const {
     for (const TextPiece& piece : normalized.split(text)) {
@@ -152,8 +150,8 @@ Tokenizer Tokenizer::load(const std::string& folder) {
   return from_files({json, config, map, added, model_config}, folder, read_template_files(folder));
 }
 
-Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view config_json,
-                               const std::string& where, std::string_view template_file) {
+Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view config_json, const std::string& where,
+                               std::string_view template_file) {
   std::vector<std::pair<std::string, std::string>> templates;
   if (!template_file.empty()) templates.emplace_back("chat_template.jinja", template_file);
   return from_files({tokenizer_json, config_json, {}, {}, {}}, where, std::move(templates));
@@ -261,7 +259,6 @@ std::string Tokenizer::decode_continuation(std::span<const std::int32_t> prompt,
 std::string Tokenizer::token_bytes(std::int32_t id) const {
   return id >= 0 && id < vocab_size() ? impl_->bytes[static_cast<std::size_t>(id)] : std::string();
 }
-
 
 std::int32_t Tokenizer::vocab_size() const { return static_cast<std::int32_t>(impl_->bytes.size()); }
 std::int32_t Tokenizer::eos_id() const { return impl_->eos; }

@@ -111,9 +111,9 @@ void read_older_files(const TokenizerFiles& files, const std::string& where, Tok
     AddedToken token;
     token.content = content;
     token.file = kAdded;
-    token.special = std::any_of(config.extra.begin(), config.extra.end(), is) ||
-                    std::any_of(config.named.begin(), config.named.end(),
-                                [&](const NamedToken& name) { return is(name.token); });
+    token.special =
+        std::any_of(config.extra.begin(), config.extra.end(), is) ||
+        std::any_of(config.named.begin(), config.named.end(), [&](const NamedToken& name) { return is(name.token); });
     token.normalized = !token.special;
     config.added.insert_or_assign(in.integer(value, "the id of \"" + std::string(content) + "\""), std::move(token));
   }

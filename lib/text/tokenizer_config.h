@@ -23,19 +23,20 @@ struct TokenizerFiles {
 enum class TokenizerKind : std::uint8_t { kFile, kGpt2, kNeox, kQwen2, kLlama, kCodeLlama };
 
 struct NamedToken {
-  std::string key;   // "eos_token" and so on
-  AddedToken token;  // its content is empty where there is none
-  bool said = false; // by a file, and not by the class alone
+  std::string key;    // "eos_token" and so on
+  AddedToken token;   // its content is empty where there is none
+  bool said = false;  // by a file, and not by the class alone
 };
 
 struct TokenizerConfig {
   TokenizerKind kind = TokenizerKind::kFile;
-  std::optional<bool> prefix_space;   // whether a text gets a space in front, where a class is told; else tokenizer.json says
-  bool lists_added = false;           // added_tokens_decoder is there: the added tokens of other files are older
+  std::optional<bool>
+      prefix_space;          // whether a text gets a space in front, where a class is told; else tokenizer.json says
+  bool lists_added = false;  // added_tokens_decoder is there: the added tokens of other files are older
   std::map<std::int64_t, AddedToken> added;  // by the id that a file gives
   std::vector<NamedToken> named;
-  std::vector<AddedToken> extra;      // more special tokens, without a name
-  std::int64_t model_vocab = -1;      // tokens that the model has, where config.json says so
+  std::vector<AddedToken> extra;  // more special tokens, without a name
+  std::int64_t model_vocab = -1;  // tokens that the model has, where config.json says so
 
   const NamedToken& name(std::string_view key) const;  // of the seven that always are there
 };

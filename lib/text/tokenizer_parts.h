@@ -21,12 +21,12 @@ struct TokenizerParts {
   std::vector<bool> present;            // by id: there is a token
   std::vector<BpeMerge> merges;         // in order of rank
   BpeOptions options;
-  std::vector<AddedToken> added;        // in the order in which they were added
+  std::vector<AddedToken> added;  // in the order in which they were added
   std::vector<NormalizerStep> normalizer;
   std::vector<PreTokenizer::Step> steps;
   std::vector<DecoderStep> decoder;
   std::vector<std::int32_t> before, after;  // the template's tokens around a text
-  std::string pipeline;                 // normalizer, pre-tokenizer and decoder in one canonical text, for the digest
+  std::string pipeline;  // normalizer, pre-tokenizer and decoder in one canonical text, for the digest
 };
 
 // Error kBadInput: "WHERE/tokenizer.json: cause".

@@ -125,8 +125,8 @@ void read_pre_tokenizer(const JsonReader& in, std::optional<bool> prefix_space, 
       step = split_step(in, part, canonical);
     } else if (type == "Digits") {
       step.kind = Step::Kind::kDigits;
-      step.behavior = in.flag(part, "individual_digits", false, "Digits") ? SplitBehavior::kIsolated
-                                                                         : SplitBehavior::kContiguous;
+      step.behavior =
+          in.flag(part, "individual_digits", false, "Digits") ? SplitBehavior::kIsolated : SplitBehavior::kContiguous;
     } else if (type == "Metaspace") {
       step = metaspace_step(in, part, prefix_space, canonical);
     } else {

@@ -17,17 +17,17 @@ const CodePointRange space_ranges[] = {{0x9, 0xD},       {0x20, 0x20},     {0x85
 
 // Characters that NFC touches and that came after Unicode 12.1: marks with a combining class and
 // characters with compositions, from Unicode 13 to 16 (so that a later utf8proc changes nothing).
-const CodePointRange later_than_nfc[] = {
-    {0x897, 0x89F},     {0x8CA, 0x8D2},     {0xC3C, 0xC3C},     {0x1715, 0x1715},   {0x1ABF, 0x1ACE},
-    {0x1DFA, 0x1DFA},   {0xA82C, 0xA82C},   {0x105C0, 0x105FF}, {0x10D69, 0x10D6D}, {0x10EAB, 0x10EAC},
-    {0x10EFC, 0x10EFF}, {0x10F82, 0x10F85}, {0x11070, 0x11070}, {0x11380, 0x113FF}, {0x11930, 0x11943},
-    {0x11F41, 0x11F42}, {0x16100, 0x1613F}, {0x16D40, 0x16D7F}, {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E08F},
-    {0x1E2AE, 0x1E2AE}, {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF}};
+const CodePointRange later_than_nfc[] = {{0x897, 0x89F},     {0x8CA, 0x8D2},     {0xC3C, 0xC3C},     {0x1715, 0x1715},
+                                         {0x1ABF, 0x1ACE},   {0x1DFA, 0x1DFA},   {0xA82C, 0xA82C},   {0x105C0, 0x105FF},
+                                         {0x10D69, 0x10D6D}, {0x10EAB, 0x10EAC}, {0x10EFC, 0x10EFF}, {0x10F82, 0x10F85},
+                                         {0x11070, 0x11070}, {0x11380, 0x113FF}, {0x11930, 0x11943}, {0x11F41, 0x11F42},
+                                         {0x16100, 0x1613F}, {0x16D40, 0x16D7F}, {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E08F},
+                                         {0x1E2AE, 0x1E2AE}, {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF}};
 
 template <std::size_t N>
 bool in_ranges(std::uint32_t c, const CodePointRange (&ranges)[N]) {
-  const auto after = std::upper_bound(ranges, ranges + N, c,
-                                      [](std::uint32_t x, const CodePointRange& r) { return x < r.first; });
+  const auto after =
+      std::upper_bound(ranges, ranges + N, c, [](std::uint32_t x, const CodePointRange& r) { return x < r.first; });
   return after != ranges && c <= (after - 1)->last;
 }
 
@@ -51,9 +51,9 @@ int sequence_at(std::string_view s, std::size_t at) {
 void append_nfc(std::string_view run, std::string& out) {
   if (run.empty()) return;
   utf8proc_uint8_t* composed = nullptr;
-  const auto length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(run.data()),
-                                   static_cast<utf8proc_ssize_t>(run.size()), &composed,
-                                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const auto length =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(run.data()), static_cast<utf8proc_ssize_t>(run.size()),
+                   &composed, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   if (length < 0) throw std::bad_alloc();  // the text is valid, so nothing else is left
   out.append(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(length));
   std::free(composed);
@@ -110,8 +110,7 @@ bool is_word(std::uint32_t c) {
     case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-      return true;
+    case UTF8PROC_CATEGORY_PC: return true;
     default:  // joiners, then the symbols that are Other_Alphabetic: circled and squared letters
       return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
              (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);

@@ -100,9 +100,14 @@ TEST_CASE("parallel loops visit each item once, flush denormals inside and resto
     CHECK(tiny * 0.5 != 0);
   }
   std::vector<std::int64_t> lengths(4);
-  parallel_ranges(10, 3, [&](std::int64_t begin, std::int64_t end) { lengths[static_cast<std::size_t>(begin / 3)] = end - begin; });
+  parallel_ranges(
+      10, 3, [&](std::int64_t begin, std::int64_t end) { lengths[static_cast<std::size_t>(begin / 3)] = end - begin; });
   CHECK(lengths == std::vector<std::int64_t>{3, 3, 3, 1});
-  CHECK_THROWS_AS(parallel_for(5, [](std::int64_t i) { if (i == 3) throw std::runtime_error("x"); }), std::runtime_error);
+  CHECK_THROWS_AS(parallel_for(5,
+                               [](std::int64_t i) {
+                                 if (i == 3) throw std::runtime_error("x");
+                               }),
+                  std::runtime_error);
 }
 
 TEST_CASE("of several items that fail the first by number is told, whatever the timing") {

@@ -66,9 +66,7 @@ TEST_CASE("a scope within another counts no time of its own and gives its work t
     }
     outer.add(0, 7);
   }
-  {
-    const ProfileScope alone(Part::kProducts, 30, 1);
-  }
+  { const ProfileScope alone(Part::kProducts, 30, 1); }
   const Profile p = profile_so_far();
   CHECK(part(p, Part::kHead).seconds >= 0.005);
   CHECK(part(p, Part::kHead).flops == 6100);
@@ -126,8 +124,8 @@ TEST_CASE("scopes of other threads, in a parallel loop or beside it, count nothi
 TEST_CASE("the lines give time, share, rate and the fraction of the limit of each part that took time") {
   Profile p;
   p.seconds = 8;
-  p.parts[static_cast<int>(Part::kProducts)] = {4, 500e9, 20e9};   // 500/250 + 20/20 = 3 s at the least
-  p.parts[static_cast<int>(Part::kOptimizer)] = {2, 0, 30e9};      // 1.5 s
+  p.parts[static_cast<int>(Part::kProducts)] = {4, 500e9, 20e9};  // 500/250 + 20/20 = 3 s at the least
+  p.parts[static_cast<int>(Part::kOptimizer)] = {2, 0, 30e9};     // 1.5 s
   p.parts[static_cast<int>(Part::kLoading)] = {1.5, 0, 0};
   p.parts[static_cast<int>(Part::kOther)] = {0.5, 0, 0};
   using Lines = std::vector<std::string>;
@@ -135,8 +133,7 @@ TEST_CASE("the lines give time, share, rate and the fraction of the limit of eac
         Lines{"profile of 8.000 s; limits now: reading memory 20.0 GB/s, FMA 250.0 GFLOP/s",
               "  products forward          4.000 s  50.0%    125.0 GFLOP/s   75% of the limit",
               "  optimizer                 2.000 s  25.0%     15.0 GB/s      75% of the limit",
-              "  loading models            1.500 s  18.8%",
-              "  other                     0.500 s   6.2%"});
+              "  loading models            1.500 s  18.8%", "  other                     0.500 s   6.2%"});
   // Without kernels there is no limit of computing, and what is known is said.
   CHECK(profile_lines(p, {0, 20e9})[0] == "profile of 8.000 s; limits now: reading memory 20.0 GB/s");
   CHECK(profile_lines(p, {0, 20e9})[1] ==

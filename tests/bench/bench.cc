@@ -57,8 +57,8 @@ void Bench::product(int64_t M, int64_t K, int64_t N, Dtype dtype) {
     check(element(a.data() + m * K, b.data() + n, K, N, dtype) == c[m * N + n], "a product");
   }
   const double s = fastest(M * K * N > (int64_t(1) << 33) ? 5 : 15, run);
-  const std::string what = "product, M " + std::to_string(M) + ", " + std::to_string(K) + " x " + std::to_string(N) +
-                           ", " + name_of(dtype);
+  const std::string what =
+      "product, M " + std::to_string(M) + ", " + std::to_string(K) + " x " + std::to_string(N) + ", " + name_of(dtype);
   if (M >= 64) table.computes(what, 2.0 * static_cast<double>(M * K * N), s, dtype);
   else table.reads(what + ", of the weights", bytes_of(dtype) * static_cast<double>(K * N), s);
 }

@@ -81,17 +81,18 @@ inline Limits measure_all_limits() {
   Buffer<float> memory(kBytes / 4);
   const std::int64_t n = memory.size(), grain = n / thread_count() / 8;
   limits.write = kBytes / fastest(5, [&] {
-    parallel_ranges(n, grain, [&](std::int64_t a, std::int64_t b) {
-      for (std::int64_t i = a; i < b; i += 4) _mm_stream_ps(memory.data() + i, _mm_set1_ps(1));
-      _mm_sfence();
-    });
-  });
+                   parallel_ranges(n, grain, [&](std::int64_t a, std::int64_t b) {
+                     for (std::int64_t i = a; i < b; i += 4) _mm_stream_ps(memory.data() + i, _mm_set1_ps(1));
+                     _mm_sfence();
+                   });
+                 });
   limits.copy = kBytes / 2 / fastest(5, [&] {
-    parallel_ranges(n / 2, grain, [&](std::int64_t a, std::int64_t b) {
-      for (std::int64_t i = a; i < b; i += 4) _mm_stream_ps(memory.data() + n / 2 + i, _mm_load_ps(memory.data() + i));
-      _mm_sfence();
-    });
-  });
+                  parallel_ranges(n / 2, grain, [&](std::int64_t a, std::int64_t b) {
+                    for (std::int64_t i = a; i < b; i += 4)
+                      _mm_stream_ps(memory.data() + n / 2 + i, _mm_load_ps(memory.data() + i));
+                    _mm_sfence();
+                  });
+                });
   return limits;
 }
 

@@ -52,11 +52,11 @@ void measure_training() {
     comm().barrier();
     double before = 0, between = 0;
     step = std::min(step, seconds_of([&] {
-      before = processor_seconds();
-      trainer.accumulate(minibatch);
-      between = processor_seconds();
-      trainer.step(1e-5f);
-    }));
+                      before = processor_seconds();
+                      trainer.accumulate(minibatch);
+                      between = processor_seconds();
+                      trainer.step(1e-5f);
+                    }));
     groups = std::min(groups, between - before);
     update = std::min(update, processor_seconds() - between);
     comm().barrier();

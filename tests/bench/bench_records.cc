@@ -45,8 +45,8 @@ std::vector<Sample> make_samples() {
   std::exponential_distribution<float> surprise(0.5f);
   std::normal_distribution<float> noise(0, 0.1f);
   const auto words = [&](int n) {  // a word a token
-    static const char* const list[] = {" the", " of",        " morning", " river", ", and",
-                                       " is",  " a", " question", ".\n",     " say"};
+    static const char* const list[] = {" the", " of", " morning",  " river", ", and",
+                                       " is",  " a",  " question", ".\n",    " say"};
     std::string text;
     for (int i = 0; i < n; ++i) text += list[random() % std::size(list)];
     return text;
@@ -149,7 +149,9 @@ void check_text(const std::vector<Sample>& samples, const std::string& text) {
   }
 }
 
-struct Seconds { double wall, processor; };  // the processor's count all threads
+struct Seconds {
+  double wall, processor;
+};  // the processor's count all threads
 
 double now(clockid_t clock) {
   timespec t{};
@@ -158,7 +160,8 @@ double now(clockid_t clock) {
 }
 
 // The least of some calls, after one that warms up.
-template <class F> Seconds measure(F&& f) {
+template <class F>
+Seconds measure(F&& f) {
   f();
   Seconds least{1e30, 1e30};
   for (int i = 0; i < 7; ++i) {

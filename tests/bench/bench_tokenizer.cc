@@ -21,25 +21,27 @@ namespace {
 // contractions, numbers and paragraphs of ordinary prose.
 std::string english(std::size_t size) {
   static const char* const words[] = {
-      "the",     "of",     "and",     "to",      "a",       "in",      "that",   "is",       "was",     "he",
-      "for",     "it",     "with",    "as",      "his",     "on",      "be",     "at",       "by",      "I",
-      "this",    "had",    "not",     "are",     "but",     "from",    "or",     "have",     "an",      "they",
-      "which",   "one",    "you",     "were",    "her",     "all",     "she",    "there",    "would",   "their",
-      "we",      "him",    "been",    "has",     "when",    "who",     "will",   "more",     "no",      "if",
-      "out",     "so",     "said",    "what",    "up",      "its",     "about",  "into",     "than",    "them",
-      "can",     "only",   "other",   "new",     "some",    "could",   "time",   "these",    "two",     "may",
-      "then",    "do",     "first",   "any",     "my",      "now",     "such",   "like",     "our",     "over",
-      "man",     "me",     "even",    "most",    "made",    "after",   "also",   "did",      "many",    "before",
-      "must",    "through", "back",   "years",   "where",   "much",    "your",   "way",      "well",    "down",
-      "should",  "because", "each",   "just",    "those",   "people",  "how",    "too",      "little",  "state",
-      "good",    "very",   "make",    "world",   "still",   "own",     "see",    "men",      "work",    "long",
-      "get",     "here",   "between", "both",    "life",    "being",   "under",  "never",    "day",     "same",
-      "another", "know",   "while",   "last",    "might",   "great",   "old",    "year",     "off",     "come",
-      "since",   "against", "go",     "came",    "right",   "used",    "take",   "three",    "government", "language",
-      "question", "answer", "children", "however", "different", "important", "sometimes", "understand", "river",
-      "mountain", "morning", "evening", "nothing", "something", "themselves", "experience", "history", "knowledge"};
-  static const char* const syllables[] = {"ba", "con", "der", "el", "for", "ing", "ka", "lo", "men", "ner", "or",
-                                          "pre", "ra", "ser", "tion", "un", "ver", "wil", "ton", "ly", "es", "th"};
+      "the",     "of",        "and",        "to",         "a",          "in",       "that",     "is",      "was",
+      "he",      "for",       "it",         "with",       "as",         "his",      "on",       "be",      "at",
+      "by",      "I",         "this",       "had",        "not",        "are",      "but",      "from",    "or",
+      "have",    "an",        "they",       "which",      "one",        "you",      "were",     "her",     "all",
+      "she",     "there",     "would",      "their",      "we",         "him",      "been",     "has",     "when",
+      "who",     "will",      "more",       "no",         "if",         "out",      "so",       "said",    "what",
+      "up",      "its",       "about",      "into",       "than",       "them",     "can",      "only",    "other",
+      "new",     "some",      "could",      "time",       "these",      "two",      "may",      "then",    "do",
+      "first",   "any",       "my",         "now",        "such",       "like",     "our",      "over",    "man",
+      "me",      "even",      "most",       "made",       "after",      "also",     "did",      "many",    "before",
+      "must",    "through",   "back",       "years",      "where",      "much",     "your",     "way",     "well",
+      "down",    "should",    "because",    "each",       "just",       "those",    "people",   "how",     "too",
+      "little",  "state",     "good",       "very",       "make",       "world",    "still",    "own",     "see",
+      "men",     "work",      "long",       "get",        "here",       "between",  "both",     "life",    "being",
+      "under",   "never",     "day",        "same",       "another",    "know",     "while",    "last",    "might",
+      "great",   "old",       "year",       "off",        "come",       "since",    "against",  "go",      "came",
+      "right",   "used",      "take",       "three",      "government", "language", "question", "answer",  "children",
+      "however", "different", "important",  "sometimes",  "understand", "river",    "mountain", "morning", "evening",
+      "nothing", "something", "themselves", "experience", "history",    "knowledge"};
+  static const char* const syllables[] = {"ba",  "con", "der", "el",   "for", "ing", "ka",  "lo",  "men", "ner", "or",
+                                          "pre", "ra",  "ser", "tion", "un",  "ver", "wil", "ton", "ly",  "es",  "th"};
   std::mt19937 random(1);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   std::string text;
@@ -62,7 +64,10 @@ std::string english(std::size_t size) {
       default: break;
     }
     switch (below(14)) {
-      case 0: text += below(6) == 0 ? ".\n\n" : ". "; capital = true; break;
+      case 0:
+        text += below(6) == 0 ? ".\n\n" : ". ";
+        capital = true;
+        break;
       case 1: text += ", "; break;
       default: text += ' ';
     }

@@ -32,7 +32,9 @@ inline Model model_of(const ModelConfig& config, Buffer<float> values) {
   const std::string text;
   const TrainedTokenizer trained = train_bpe({&text, 1}, {.vocab_size = 257, .pad = false});
   return Model{Transformer(config, std::move(values)),
-               Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "bytes"), "", {}};
+               Tokenizer::from_json(trained.tokenizer_json, trained.tokenizer_config_json, "bytes"),
+               "",
+               {}};
 }
 // The weights that sft-train --init new begins with.
 inline Model random_model(const ModelConfig& config) {

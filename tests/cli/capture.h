@@ -19,7 +19,8 @@ struct Outcome {
 Outcome in_child(const std::function<int()>& main, const std::string& stdout_path = {}, bool terminal = false);
 
 // tool.run with the words given as the command line.
-int run_words(Tool& tool, std::vector<std::string> words, const std::function<void()>& body = [] {});
+int run_words(
+    Tool& tool, std::vector<std::string> words, const std::function<void()>& body = [] {});
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 int lines_of(const std::string& text);

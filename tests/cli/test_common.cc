@@ -89,8 +89,7 @@ TEST_CASE("a shard takes the records congruent to its index, so that the shards 
 TEST_CASE("wrong shards are misuse with a reason") {
   for (const char* text : {"", "1", "/", "1/", "/2", "a/b", "1/2/3", "1 /2", "1/2 ", "0x1/2"}) {
     CAPTURE(text);
-    CHECK(fault({"--shard", text}) ==
-          "rollout: error: --shard: '" + std::string(text) + "' is not of the form i/n");
+    CHECK(fault({"--shard", text}) == "rollout: error: --shard: '" + std::string(text) + "' is not of the form i/n");
   }
   CHECK(fault({"--shard", "3/3"}) == "rollout: error: --shard: '3/3': i must be from 0 to n - 1");
   CHECK(fault({"--shard=-1/3"}) == "rollout: error: --shard: '-1/3': i must be from 0 to n - 1");
@@ -134,8 +133,8 @@ std::string shard_of(const Task& task) {
 TEST_CASE("slurm is the shard of the array's task, and recorded as i/n") {
   CHECK(shard_of({"0", "0", "1", "8"}) == "0/8");
   CHECK(shard_of({"7", "0", "1", "8", "7"}) == "7/8");
-  CHECK(shard_of({"3", "1", "1", "4", "4"}) == "2/4");     // --array=1-4
-  CHECK(shard_of({"13", "1", "4", "4", "13"}) == "3/4");   // --array=1-15:4, whether MAX is the last task or the bound
+  CHECK(shard_of({"3", "1", "1", "4", "4"}) == "2/4");    // --array=1-4
+  CHECK(shard_of({"13", "1", "4", "4", "13"}) == "3/4");  // --array=1-15:4, whether MAX is the last task or the bound
   CHECK(shard_of({"13", "1", "4", "4", "15"}) == "3/4");
   CHECK(shard_of({"0", "0", "1", "1", "0"}) == "0/1");  // --array=0-0 and 1-1, of N shards where N is 1
   CHECK(shard_of({"1", "1", "1", "1", "1"}) == "0/1");
@@ -149,8 +148,7 @@ TEST_CASE("slurm outside of an array, or of one with gaps, is misuse with a reas
   CHECK(shard_of({"0", "0", "", "4"}) == of + "SLURM_ARRAY_TASK_STEP is not set");
   CHECK(shard_of({"0", "0", "1", ""}) == of + "SLURM_ARRAY_TASK_COUNT is not set");
   for (const char* text : {"x", "-1", "1.5", "1 ", "9999999999999999999999", "1000000001"})
-    CHECK(shard_of({"0", "0", "1", text}) ==
-          of + "SLURM_ARRAY_TASK_COUNT is '" + text + "', no number of a task");
+    CHECK(shard_of({"0", "0", "1", text}) == of + "SLURM_ARRAY_TASK_COUNT is '" + text + "', no number of a task");
   const auto irregular = [&](const Task& t) { return contains(shard_of(t), "is of no regular array"); };
   CHECK(shard_of({"5", "0", "1", "3", "5"}) ==
         of + "task 5 of 3, from 0 to 5 by 1, is of no regular array");  // --array=0,2,5
@@ -189,7 +187,8 @@ TEST_CASE("--threads sets the threads of the process, 0 leaves them, and bounds 
   CHECK(contains(in_child([] {
                    Common v;
                    return run_words(v.tool, {"--version", "--threads", "5"});
-                 }).out, "threads: 5\n"));
+                 }).out,
+                 "threads: 5\n"));
 }
 
 TEST_CASE("seeds go up to 2^53 - 1, so that JSON can carry them") {
@@ -206,8 +205,7 @@ TEST_CASE("provenance holds what determines the output, sorted, and nothing else
   const std::string metrics = test::scratch_folder() + "/provenance.jsonl";
   CHECK(Common().provenance({"--seed=2", "-z", "-o", "elsewhere", "--force", "--salvage", "-q", "--samples", "4",
                              "--metrics", metrics, "--shard", "1/2", "some", "files"}) == base);
-  CHECK(Common().provenance({"--top-k", "090"}) ==
-        "tool=rollout\ndtype=f32\nsamples=1\nseed=0\ntop-k=90\n");
+  CHECK(Common().provenance({"--top-k", "090"}) == "tool=rollout\ndtype=f32\nsamples=1\nseed=0\ntop-k=90\n");
 }
 
 TEST_CASE("values in the provenance can't pretend to be other options") {
@@ -243,9 +241,8 @@ TEST_CASE("metrics are appended, a JSON line a step, over runs") {
   const std::string path = test::scratch_folder() + "/metrics.jsonl";
   for (int run = 0; run < 2; ++run) {
     Common c;
-    CHECK(run_words(c.tool, {"--metrics", path}, [&] {
-            c.metrics.write("{\"step\":" + std::to_string(run) + "}");
-          }) == 0);
+    CHECK(run_words(c.tool, {"--metrics", path}, [&] { c.metrics.write("{\"step\":" + std::to_string(run) + "}"); }) ==
+          0);
   }
   CHECK(content(path) == "{\"step\":0}\n{\"step\":1}\n");
 }

@@ -1,7 +1,7 @@
+#include <sys/wait.h>
 #include <cstdio>
 #include <fstream>
 #include <string>
-#include <sys/wait.h>
 #include <vector>
 
 #include "lib/cli/exit_table.h"
@@ -83,9 +83,9 @@ TEST_CASE("the man page has its sections in order and every status") {
   const auto result = test::in_child([&] { return test::run_words(s.tool, {"--man"}); });
   CHECK(result.status == 0);
   std::size_t at = 0;
-  for (const char* section : {".TH SAMPLE 1 ", ".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH OPTIONS",
-                              ".SS Sampling", ".SS Output", ".SH EXIT STATUS", ".SH ENVIRONMENT", ".SH EXAMPLES",
-                              ".SH SEE ALSO"}) {
+  for (const char* section :
+       {".TH SAMPLE 1 ", ".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH OPTIONS", ".SS Sampling", ".SS Output",
+        ".SH EXIT STATUS", ".SH ENVIRONMENT", ".SH EXAMPLES", ".SH SEE ALSO"}) {
     CAPTURE(section);
     at = result.out.find(section, at);
     REQUIRE(at != std::string::npos);
@@ -111,7 +111,8 @@ TEST_CASE("mandoc and man find nothing to complain about in the man page") {
   std::ofstream(path) << man_page(s.tool.about(), s.tool.options());
   const std::string report = test::scratch_folder() + "/lint";
   CHECK(std::system(("mandoc -Tlint -W style '" + path + "' | grep -v 'referenced manual not found' > '" + report +
-                     "'; cat '" + report + "'; test ! -s '" + report + "'").c_str()) == 0);
+                     "'; cat '" + report + "'; test ! -s '" + report + "'")
+                        .c_str()) == 0);
 }
 
 TEST_CASE("version, kernel level and threads are told") {

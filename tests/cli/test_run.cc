@@ -1,3 +1,5 @@
+#include <poll.h>
+#include <unistd.h>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -5,8 +7,6 @@
 #include <new>
 #include <stdexcept>
 #include <system_error>
-#include <poll.h>
-#include <unistd.h>
 
 #include "lib/cli/signals.h"
 #include "lib/cli/tool.h"
@@ -65,8 +65,9 @@ TEST_CASE("misuse is two lines on stderr, nothing on stdout, and 64") {
   const auto result = run([](Tool&) {}, {"--bogus-option"});
   CHECK(result.status == 64);
   CHECK(result.out.empty());
-  CHECK(result.err == "rollout: error: unknown option --bogus-option\n"
-                      "rollout: hint: rollout --help lists the options\n");
+  CHECK(result.err ==
+        "rollout: error: unknown option --bogus-option\n"
+        "rollout: hint: rollout --help lists the options\n");
 }
 
 TEST_CASE("no memory and no threads are 71, a file system's refusal 74 and any other exception 70") {
@@ -225,8 +226,7 @@ TEST_CASE("progress is shown on a terminal, overprinted, and wiped before words"
 }
 
 TEST_CASE("progress text tells share, rate, remaining time and the figure to watch") {
-  CHECK(progress_text(120, 256, "records", 10, "kl 0.01") ==
-        "120 of 256 records (46%), 12.0/s, ETA 11.3 s, kl 0.01");
+  CHECK(progress_text(120, 256, "records", 10, "kl 0.01") == "120 of 256 records (46%), 12.0/s, ETA 11.3 s, kl 0.01");
   CHECK(progress_text(5000, 0, "tokens", 2, "") == "5,000 tokens, 2500/s");
   CHECK(progress_text(0, 10, "records", 0, "") == "0 of 10 records (0%)");
   CHECK(progress_text(10, 10, "records", 4, "") == "10 of 10 records (100%), 2.5/s");

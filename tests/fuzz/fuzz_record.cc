@@ -61,9 +61,10 @@ void compare_list(const Record& record, const std::string& key, Element value) {
     promise(record.list_shape(key).size == static_cast<std::int64_t>(array.size()), "a list has its size");
   }
   promise(gives([&] {
-    const std::vector<double> read = record.numbers(key);
-    promise(read == figures, "numbers of a list");  // to simdjson -0 is the integer 0, which compares equal
-  }) == numbers, "a list of numbers is one");
+            const std::vector<double> read = record.numbers(key);
+            promise(read == figures, "numbers of a list");  // to simdjson -0 is the integer 0, which compares equal
+          }) == numbers,
+          "a list of numbers is one");
   promise(gives([&] { promise(record.texts(key) == words, "texts of a list"); }) == texts, "a list of texts is one");
   promise(gives([&] { promise(record.ids(key).size() == figures.size(), "ids of a list"); }) == ids, "ids are ids");
   const bool singles = gives([&] { promise(record.reals(key).size() == figures.size(), "floats of a list"); });

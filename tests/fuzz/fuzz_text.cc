@@ -35,7 +35,8 @@ void compare_words(const Expression& expression, std::string_view text) {
 
 Tokenizer byte_level() {
   test::TokenizerFixture fixture;
-  fixture.merges = {{"t", "h"}, {"th", "e"}, {"Ġ", "the"}, {"a", "b"}, {"ab", "ab"}, {"Ã", "©"}, {"Ġ", "Ġ"}, {"1", "2"}};
+  fixture.merges = {{"t", "h"},   {"th", "e"}, {"Ġ", "the"}, {"a", "b"},
+                    {"ab", "ab"}, {"Ã", "©"},  {"Ġ", "Ġ"},   {"1", "2"}};
   return fixture.make();
 }
 

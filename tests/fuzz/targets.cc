@@ -6,9 +6,9 @@
 namespace nudge::fuzz {
 
 const std::vector<Target>& targets() {
-  static const std::vector<Target> all = {{"stream", stream},       {"mark", mark},           {"record", record},
-                                          {"safetensors", safetensors}, {"tokenizer", tokenizer}, {"config", config},
-                                          {"text", text},           {"templates", templates}};
+  static const std::vector<Target> all = {
+      {"stream", stream},       {"mark", mark},     {"record", record}, {"safetensors", safetensors},
+      {"tokenizer", tokenizer}, {"config", config}, {"text", text},     {"templates", templates}};
   return all;
 }
 

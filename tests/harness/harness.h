@@ -55,9 +55,9 @@ const std::string& scratch_folder();
 }  // namespace nudge::test
 
 // Ends a test case as skipped where the oracle is absent; otherwise defines `oracle`, its path.
-#define NEED_ORACLE(oracle)                                   \
-  const std::string oracle = ::nudge::test::oracle_folder();  \
-  if (oracle.empty()) {                                       \
-    ::nudge::test::skip("no oracle folder");                  \
-    return;                                                   \
+#define NEED_ORACLE(oracle)                                  \
+  const std::string oracle = ::nudge::test::oracle_folder(); \
+  if (oracle.empty()) {                                      \
+    ::nudge::test::skip("no oracle folder");                 \
+    return;                                                  \
   }

@@ -2,12 +2,12 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "tests/harness/harness.h"
 
+#include <unistd.h>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <stdexcept>
-#include <unistd.h>
 
 namespace nudge::test {
 namespace {

@@ -114,7 +114,8 @@ TEST_CASE("where the furthest is damaged an earlier whole one is taken") {
   const std::string folder = fresh_folder("older");
   const CheckpointStore store(folder + "/p1", "f00");
   keep(store, 4, "four");
-  std::filesystem::copy(checkpoint_name(store.output(), "f00", 4), scratch("ckpt-copy"), std::filesystem::copy_options::recursive);
+  std::filesystem::copy(checkpoint_name(store.output(), "f00", 4), scratch("ckpt-copy"),
+                        std::filesystem::copy_options::recursive);
   keep(store, 6, "six");
   std::filesystem::rename(scratch("ckpt-copy"), checkpoint_name(store.output(), "f00", 4));
   CHECK(content(store) == "six");

@@ -112,8 +112,8 @@ TEST_CASE("a damaged frame is named with record and byte, and salvage goes on be
   const auto lines = sample_lines(20);
   std::string bytes = sample_stream(lines);
   const std::string magic = "\x28\xB5\x2F\xFD";
-  const std::size_t first = bytes.find(magic), second = bytes.find(magic, first + 1), third = bytes.find(magic, second +
-      1);
+  const std::size_t first = bytes.find(magic), second = bytes.find(magic, first + 1),
+                    third = bytes.find(magic, second + 1);
   bytes[third - 1] = static_cast<char>(bytes[third - 1] ^ 1);  // the second frame's checksum
   const Reading strict = read_all({make_file("frame.zst", bytes)});
   const std::size_t per_frame = strict.lines.size();
@@ -172,8 +172,8 @@ TEST_CASE("an end mark without its beginning is damage") {
 TEST_CASE("within a stream of ours a frame has to have a checksum") {
   StreamMark open, close;
   close.closing = true;
-  const Reading reading = read_all({make_file("nosum.zst", encode_mark(open) + foreign_frame("{}\n", false) +
-      encode_mark(close))});
+  const Reading reading =
+      read_all({make_file("nosum.zst", encode_mark(open) + foreign_frame("{}\n", false) + encode_mark(close))});
   CHECK(reading.outcome.message.find("a frame has no checksum") != std::string::npos);
 }
 
@@ -197,8 +197,8 @@ TEST_CASE("concatenated streams are accepted and each one's marks are checked") 
 TEST_CASE("garbage after the end is damage, zeros too") {
   const auto lines = sample_lines(9);
   const std::string bytes = sample_stream(lines);
-  for (const std::string& garbage : {std::string(1, '\0'), std::string(4096, '\0'), std::string("{\"a\":1}\n"),
-      std::string("xyz")}) {
+  for (const std::string& garbage :
+       {std::string(1, '\0'), std::string(4096, '\0'), std::string("{\"a\":1}\n"), std::string("xyz")}) {
     const Reading reading = read_all({make_file("garbage.zst", bytes + garbage)});
     CHECK(reading.lines == lines);
     CHECK(reading.outcome.status == 65);
@@ -286,8 +286,8 @@ TEST_CASE("a frame for which there is no memory is not damage, with salvage neit
 TEST_CASE("a shard that is there twice is refused, one that is missing where all are asked for") {
   const auto part = sample_lines(3);
   const std::string s0 = make_file("s0", sample_stream(part, 0, 3)), s1 = make_file("s1", sample_stream(part, 1, 3));
-  const std::string s2 = make_file("s2", sample_stream(part, 2, 3)), other = make_file("s3", sample_stream(part, 1, 3,
-      "d2"));
+  const std::string s2 = make_file("s2", sample_stream(part, 2, 3)),
+                    other = make_file("s3", sample_stream(part, 1, 3, "d2"));
   CHECK(read_all({s0, s1, s2}).outcome.message == "");
   CHECK(read_all({s0, s1}).outcome.message == "");
   CHECK(read_all({s1, s0, s1}).outcome.message == s1 + ": shard 1 of 3 is there twice; " + s1 + " has it too");
@@ -303,14 +303,13 @@ TEST_CASE("a shard that is there twice is refused, one that is missing where all
   CHECK(read_all({s2, s0, s1}, whole).outcome.message == "");
   CHECK(read_all({s1, last}, whole).outcome.message == s1 + ": shards that are missing: 0 2 of 3");
   CHECK(read_all({s0}, whole).outcome.message == s0 + ": shards that are missing: 1-2 of 3");
-  CHECK(read_all({s0, s1, copy}, whole).outcome.message == copy + ": shard 1 of 3 is there twice; " + s1 +
-        " has it too");  // before what is missing
+  CHECK(read_all({s0, s1, copy}, whole).outcome.message ==
+        copy + ": shard 1 of 3 is there twice; " + s1 + " has it too");  // before what is missing
   const Reading gaps = read_all({s1}, {.salvage = true, .whole_shards = true});
   CHECK(gaps.outcome.status == 0);
   CHECK(gaps.report == s1 + ": shards that are missing: 0 2 of 3");
   const std::string far = make_file("far", sample_stream(part, 700000, 1000000));
-  CHECK(read_all({far}, whole).outcome.message ==
-        far + ": shards that are missing: 0-699999 700001-999999 of 1000000");
+  CHECK(read_all({far}, whole).outcome.message == far + ": shards that are missing: 0-699999 700001-999999 of 1000000");
   std::string even;
   for (int i = 0; i < 1000; i += 2) even += sample_stream({}, i, 1000);
   const std::string many = read_all({make_file("even", even)}, whole).outcome.message;

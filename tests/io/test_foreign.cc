@@ -26,7 +26,8 @@ std::string advice(const std::string& head, const InputSource& source) {
 // Apache's format pages, NumPy's NEP 1, POSIX's ustar.
 TEST_CASE("binary formats are told by their first bytes") {
   CHECK(what("\x1F\x8B\x08\0"s) == "is gzip-compressed");
-  CHECK(what("\xFD" "7zXZ\0\0\4"s) == "is xz-compressed");
+  CHECK(what("\xFD"
+             "7zXZ\0\0\4"s) == "is xz-compressed");
   CHECK(what("BZh91AY&SY\0"s) == "is bzip2-compressed");
   CHECK(what("\x04\x22\x4D\x18\x64"s) == "is lz4-compressed");
   CHECK(what("PAR1\x15\0"s) == "is Parquet");
@@ -37,7 +38,8 @@ TEST_CASE("binary formats are told by their first bytes") {
   CHECK(what("PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0a.npyx"s) ==
         "is an archive of NumPy arrays");
   CHECK(what("name" + std::string(253, '\0') + "ustar\0"s) == "is a tar archive");
-  CHECK(what("\x7F" "ELF\2\1\1\0"s) == "is a compiled program (ELF)");
+  CHECK(what("\x7F"
+             "ELF\2\1\1\0"s) == "is a compiled program (ELF)");
   CHECK(what("\x89PNG\r\n\x1A\n\0"s) == "is a picture (PNG)");
 }
 
@@ -63,8 +65,8 @@ TEST_CASE("UTF-16 and UTF-32 without a mark are told by where the zeros are") {
 
 TEST_CASE("one line that is a record makes the others damaged") {
   const std::string record = "{\"a\": 1}\n";
-  for (const char* first : {"word\n", "a,b\n", "[1]\n", "\"a\"\n", "5\n", "{\"a\":\n", "{\"a\":1,\n", "{'a': 1}\n",
-                            "ab\":1}\n"}) {
+  for (const char* first :
+       {"word\n", "a,b\n", "[1]\n", "\"a\"\n", "5\n", "{\"a\":\n", "{\"a\":1,\n", "{'a': 1}\n", "ab\":1}\n"}) {
     CAPTURE(first);
     CHECK(what(first + record) == "");
     CHECK(what(first + std::string("\n\n") + record + first) == "");
@@ -121,8 +123,8 @@ TEST_CASE("a sketch of JSON ends where the value does, or the grammar") {
   CHECK(size("{\"a\":[1,\"}\\\"\"]} x") == 15);
   CHECK(sketch_json("{\"a\":[1]} x").whole);
   CHECK(!sketch_json("{\"a\":[1]").whole);
-  for (const char* bad : {"{a", "{\"a\" 1", "{,", "[1,]", "[1 2", "{\"a\":1,}", "[1}", "\"a\nb\"", "01 ", "nul ",
-                          "{\"a\":1\n{"}) {
+  for (const char* bad :
+       {"{a", "{\"a\" 1", "{,", "[1,]", "[1 2", "{\"a\":1,}", "[1}", "\"a\nb\"", "01 ", "nul ", "{\"a\":1\n{"}) {
     CAPTURE(bad);
     CHECK(!sketch_json(bad).good);
   }

@@ -22,10 +22,9 @@ std::string refusal(const std::string& json) {
 
 TEST_CASE("what transformers writes where no limit is known is read") {
   // json.dumps({"model_max_length": int(1e30), "x": float("nan"), "y": [float("inf"), float("-inf")]})
-  const JsonReader in(
-      R"({"model_max_length": 1000000000000000019884624838656, "x": NaN, "y": [Infinity, -Infinity], )"
-      R"("z": "NaN \" 1e999"})",
-      "f.json");
+  const JsonReader in(R"({"model_max_length": 1000000000000000019884624838656, "x": NaN, "y": [Infinity, -Infinity], )"
+                      R"("z": "NaN \" 1e999"})",
+                      "f.json");
   CHECK(in.text(in.need(in.root(), "z", "the file"), "z") == "NaN \" 1e999");
   CHECK(double(in.need(in.root(), "model_max_length", "the file")) == 1e30);
 }
@@ -58,7 +57,7 @@ TEST_CASE("of equal keys the last holds, in objects within too, and null is null
 }
 
 TEST_CASE("what is no JSON to Python either is refused, with advice for a model's file") {
-  for (const char* wrong : {"", "{", "{\"a\":1,}", "{\"a\":nan}", "{\"a\":-NaN}", "{\"a\":1e999.5}", "{\"a\":01e999}", 
+  for (const char* wrong : {"", "{", "{\"a\":1,}", "{\"a\":nan}", "{\"a\":-NaN}", "{\"a\":1e999.5}", "{\"a\":01e999}",
                             "{NaN:1}", "[NaN Infinity]", "{\"a\":1e999"}) {
     CAPTURE(wrong);
     CHECK(refusal(wrong).starts_with("f.json: not JSON: "));

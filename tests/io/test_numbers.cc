@@ -1,14 +1,14 @@
 // Numbers as text: what is written reads back to the same bits, and what is read is rounded once.
-#include <bit>
 #include <atomic>
-#include <thread>
-#include <vector>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/base/parallel.h"
@@ -77,8 +77,8 @@ TEST_CASE("reading agrees with the C library's strtof on random decimal texts") 
   int wrong = 0;
   for (std::uint64_t i = 0; i < 50000; ++i) {
     const auto r = philox(3, 4, i);
-    const std::string token = std::to_string(r[0]) + "." + std::to_string(r[1]) + "e" +
-                              std::to_string(static_cast<int>(r[2] % 60) - 50);
+    const std::string token =
+        std::to_string(r[0]) + "." + std::to_string(r[1]) + "e" + std::to_string(static_cast<int>(r[2] % 60) - 50);
     const auto read = parse_float(token);
     wrong += !read || *read != std::strtof(token.c_str(), nullptr);
   }
@@ -153,8 +153,8 @@ TEST_CASE("a token beyond the range is no number") {
 }
 
 TEST_CASE("what JSON does not call a number is none") {
-  for (const char* token : {"", "-", "+1", ".5", "1.", "1e", "1e+", "01", "-01", "inf", "-inf", "nan", "NaN",
-                            "Infinity", "0x10", " 1", "1 ", "1f", "null", "\"1\"", "true"}) {
+  for (const char* token : {"",    "-",   "+1",       ".5",   "1.", "1e", "1e+", "01",   "-01",   "inf", "-inf",
+                            "nan", "NaN", "Infinity", "0x10", " 1", "1 ", "1f",  "null", "\"1\"", "true"}) {
     CAPTURE(token);
     CHECK(!parse_float(token));
     CHECK(!parse_double(token));
@@ -182,11 +182,11 @@ TEST_CASE("quoting escapes what JSON asks for and keeps the rest") {
 TEST_CASE("quoting replaces bytes that are no UTF-8") {
   const std::string bad = "\xEF\xBF\xBD";
   CHECK(json_quote("a\xff\"b") == "\"a" + bad + "\\\"b\"");
-  CHECK(json_quote("\xc3") == "\"" + bad + "\"");                    // cut
-  CHECK(json_quote("\xc0\xaf") == "\"" + bad + bad + "\"");          // overlong
+  CHECK(json_quote("\xc3") == "\"" + bad + "\"");                      // cut
+  CHECK(json_quote("\xc0\xaf") == "\"" + bad + bad + "\"");            // overlong
   CHECK(json_quote("\xed\xa0\x80") == "\"" + bad + bad + bad + "\"");  // a surrogate
-  CHECK(json_quote("\xff\xf0\x9f\x98\x80") == "\"" + bad + "😀\"");  // what follows is kept
-  CHECK(json_quote("\xff\xf5\x80\x80\x80").size() == 2 + 5 * 3);     // beyond U+10FFFF
+  CHECK(json_quote("\xff\xf0\x9f\x98\x80") == "\"" + bad + "😀\"");     // what follows is kept
+  CHECK(json_quote("\xff\xf5\x80\x80\x80").size() == 2 + 5 * 3);       // beyond U+10FFFF
 }
 
 TEST_CASE("the JSON writer nests, separates and keeps the order") {

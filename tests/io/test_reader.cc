@@ -28,8 +28,8 @@ TEST_CASE("plain and compressed files give the same records and the same digest"
 }
 
 TEST_CASE("the digest ignores line ends and the split over files, and sees every byte else") {
-  const std::string unix_ends = make_file("d1", "{\"a\":1}\n{\"b\":2}\n"), dos_ends = make_file("d2",
-      "{\"a\":1}\r\n{\"b\":2}\r\n");
+  const std::string unix_ends = make_file("d1", "{\"a\":1}\n{\"b\":2}\n"),
+                    dos_ends = make_file("d2", "{\"a\":1}\r\n{\"b\":2}\r\n");
   const std::string first = make_file("d3", "{\"a\":1}\n"), second = make_file("d4", "{\"b\":2}");
   const std::string other = make_file("d5", "{\"a\":1}\n{\"b\":3}\n");
   CHECK(read_all({unix_ends}).digest == read_all({dos_ends}).digest);
@@ -39,8 +39,8 @@ TEST_CASE("the digest ignores line ends and the split over files, and sees every
 }
 
 TEST_CASE("zstd is told by its first bytes, not by the name") {
-  const std::string named = make_file("plain.zst", "{\"a\":1}\n"), unnamed = make_file("zstd.txt",
-      foreign_frame("{\"a\":1}\n"));
+  const std::string named = make_file("plain.zst", "{\"a\":1}\n"),
+                    unnamed = make_file("zstd.txt", foreign_frame("{\"a\":1}\n"));
   CHECK(read_all({named}).lines == std::vector<std::string>{"{\"a\":1}"});
   CHECK(read_all({unnamed}).lines == std::vector<std::string>{"{\"a\":1}"});
   CHECK(!read_all({named}).streams[0].zstd);
@@ -91,8 +91,7 @@ TEST_CASE("missing files and folders are no input, before anything is read") {
 
 TEST_CASE("a bad line is named by file and record, counted from 1 within its file") {
   const std::string good = make_file("good", "{}\n{}\n{}\n");
-  for (const char* bad : {"nonsense", "[]", "{\"a\":01e999}", "{\"a\":NaN}", "{\"a\":1,\"a\":2}",
-                          "{\"a\":\"\xff\"}"}) {
+  for (const char* bad : {"nonsense", "[]", "{\"a\":01e999}", "{\"a\":NaN}", "{\"a\":1,\"a\":2}", "{\"a\":\"\xff\"}"}) {
     CAPTURE(bad);
     const Reading reading = read_all({good, make_file("bad", std::string("{}\n") + bad + "\n{}\n")});
     CHECK(reading.lines.size() == 4);
@@ -113,8 +112,8 @@ TEST_CASE("a failed reader stays failed") {
 TEST_CASE("lines are bounded, in plain files, zstd files and bombs") {
   ReaderOptions options;
   options.max_line = 1000;
-  const std::string fits = "{\"a\":\"" + std::string(1000 - 8, 'x') + "\"}", longer = "{\"a\":\"" +
-      std::string(1000 - 7, 'x') + "\"}";
+  const std::string fits = "{\"a\":\"" + std::string(1000 - 8, 'x') + "\"}",
+                    longer = "{\"a\":\"" + std::string(1000 - 7, 'x') + "\"}";
   CHECK(read_all({make_file("fits", fits + "\n")}, options).lines.size() == 1);
   const Reading plain = read_all({make_file("longer", "{}\n" + longer + "\n{}\n")}, options);
   CHECK(plain.lines.size() == 1);
@@ -157,8 +156,8 @@ TEST_CASE("skippable frames of others are skipped, at the start too") {
   const std::string skippable("\x50\x2A\x4D\x18\x05\x00\x00\x00hello", 13);
   std::string large("\x5E\x2A\x4D\x18\x40\x42\x0F\x00", 8);  // 1,000,000 bytes
   large += std::string(1000000, 'z');
-  const Reading reading = read_all({make_file("skip.zst", skippable + foreign_frame("{}\n") + large +
-      foreign_frame("{}\n"))});
+  const Reading reading =
+      read_all({make_file("skip.zst", skippable + foreign_frame("{}\n") + large + foreign_frame("{}\n"))});
   CHECK(reading.outcome.message == "");
   CHECK(reading.lines.size() == 2);
   CHECK(read_all({make_file("skip.zst", foreign_frame("{}\n") + large.substr(0, 500))}).outcome.status == 65);
@@ -219,8 +218,8 @@ TEST_CASE("a blank line is nothing, wherever it stands") {
   for (const char* blank : {"\n", "\r\n", " \n", "\t \r\n", "\n\n \n"}) {
     CAPTURE(blank);
     const std::string text = blank + lines[0] + '\n' + blank + lines[1] + '\n' + blank;
-    for (const std::string& bytes : {text, text + "  ", foreign_frame(text),
-                                     foreign_frame(blank) + foreign_frame(text)}) {
+    for (const std::string& bytes :
+         {text, text + "  ", foreign_frame(text), foreign_frame(blank) + foreign_frame(text)}) {
       copied.clear();
       const Reading reading = read_all({make_file("blanks", bytes)}, options);
       CHECK(reading.outcome.message == "");

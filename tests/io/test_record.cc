@@ -97,8 +97,7 @@ TEST_CASE("a line is a record where simdjson takes it for an object, whatever it
     wrong += valid != (complaints == "no error");
     if (!valid || complaints != "no error") continue;
     const std::string written = parse(line).line();
-    wrong += simdjson::minify(other.parse(test::with_plain_numbers(written))) !=
-             simdjson::minify(parser.parse(plain));
+    wrong += simdjson::minify(other.parse(test::with_plain_numbers(written))) != simdjson::minify(parser.parse(plain));
     wrong += numbers_of(written) != numbers_of(line);
   }
   CHECK(wrong == 0);
@@ -280,7 +279,8 @@ TEST_CASE("a line that is not one whole JSON object is refused with its cause") 
   CHECK(refusal("{\"a\":01}") == at + "is not valid JSON: a number is malformed");
   CHECK(refusal("{\"a\":\"\xff\"}") == at + "is not valid UTF-8");
   const std::string half = at + "is not valid JSON: a text has half a surrogate pair, such as \\ud83d alone";
-  for (const char* text : {"\\ud800", "\\uDC00", "\\ud83d\\ud83d\\ude00", "\\ud83d\\ude00\\ude00", "\\\\\\ud83d \\ude00"})
+  for (const char* text :
+       {"\\ud800", "\\uDC00", "\\ud83d\\ud83d\\ude00", "\\ud83d\\ude00\\ude00", "\\\\\\ud83d \\ude00"})
     CHECK(refusal(std::string("{\"a\":\"") + text + "\"}") == half);
   CHECK(refusal("{\"a\":\"\\\\ud83d \\x\"}") == at + "is not valid JSON: a text has a bad escape");
 }
@@ -343,8 +343,7 @@ TEST_CASE("setters replace in place and append what is new") {
   r.set_raw("k", "{\"z\": 1}");
   r.erase("a");
   r.erase("nothing");
-  CHECK(r.line() ==
-        R"({"b":"x\"y","c":3,"d":-7,"e":0.1,"f":0.1,"h":[1,2],"i":[-0,1.5],"k":{"z": 1}})");
+  CHECK(r.line() == R"({"b":"x\"y","c":3,"d":-7,"e":0.1,"f":0.1,"h":[1,2],"i":[-0,1.5],"k":{"z": 1}})");
   CHECK(parse(r.line()).line() == r.line());
 }
 
@@ -381,7 +380,8 @@ TEST_CASE("a long value is cut in a message, between characters") {
 TEST_CASE("any number of the grammar passes through, and is refused by name where it is asked for and not held") {
   const std::string huge(400, '9');
   const std::string line = "{\"a\":1e999,\"b\":-1E+999,\"c\":1000000000000000019884624838656,\"d\":-" + huge +
-                           ",\"e\":" + huge + ".5,\"f\":[1,1e999,18446744073709551616],"
+                           ",\"e\":" + huge +
+                           ".5,\"f\":[1,1e999,18446744073709551616],"
                            "\"g\":{\"h\":[-9223372036854775809]},\"i\":1e-999,\"s\":\"1e999\"}";
   const Record r = parse(line);
   CHECK(r.line() == line);

@@ -55,9 +55,8 @@ std::vector<float> floats_of(const std::string& dtype, const std::string& data, 
 TEST_CASE("what is written reads back, in name order, and the header is aligned") {
   const std::vector<float> a{1, -0.0f, std::nanf("")}, b{2, 3, 4, 5, 6, 7}, scalar{42};
   const std::string path = scratch("rt.safetensors");
-  const std::vector<TensorView> tensors{{"z.scalar", {}, scalar.data()}, {"b", {2, 3}, b.data()}, {"none", {0, 4},
-      nullptr},
-                                        {"a\"é", {3}, a.data()}};
+  const std::vector<TensorView> tensors{
+      {"z.scalar", {}, scalar.data()}, {"b", {2, 3}, b.data()}, {"none", {0, 4}, nullptr}, {"a\"é", {3}, a.data()}};
   write_safetensors(path, tensors);
   SafetensorsFile file(path);
   REQUIRE(file.tensors().size() == 4);
@@ -257,8 +256,8 @@ TEST_CASE("every F16 becomes the number that its bits say") {
 TEST_CASE("F64 is rounded to nearest even, and refused beyond float") {
   const auto out = floats_of("F64", raw<double>({0.1, 1 + 0x1p-24, 1 + 0x1.8p-23, -0.0, INFINITY, 0x1p-149}), 6);
   CHECK(out[0] == 0.1f);
-  CHECK(out[1] == 1.0f);             // a tie, to even
-  CHECK(out[2] == 1 + 0x1p-22f);     // a tie, to even
+  CHECK(out[1] == 1.0f);          // a tie, to even
+  CHECK(out[2] == 1 + 0x1p-22f);  // a tie, to even
   CHECK(std::signbit(out[3]));
   CHECK(std::isinf(out[4]));
   CHECK(out[5] == 0x1p-149f);
@@ -272,8 +271,9 @@ TEST_CASE("tensors of integers can be listed but are no weights") {
     CHECK(outcome_of([&] { floats_of(dtype, std::string(16, '\0'), 2); }).message.find("not a floating-point tensor") !=
           std::string::npos);
   }
-  const std::pair<const char*, int> widths[] = {{"I32", 4}, {"U32", 4}, {"I16", 2}, {"U16", 2}, {"I8", 1}, {"U8", 1},
-                                                {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F64", 8}, {"F16", 2}};
+  const std::pair<const char*, int> widths[] = {{"I32", 4},     {"U32", 4}, {"I16", 2},  {"U16", 2},
+                                                {"I8", 1},      {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1},
+                                                {"F8_E5M2", 1}, {"F64", 8}, {"F16", 2}};
   for (const auto& width : widths) {
     const int bytes = 3 * width.second;
     INFO(width.first);

@@ -106,7 +106,7 @@ TEST_CASE("a reader is ready where it has something to begin with") {
   Pipe pipe;
   RecordReader reader({pipe.name()});
   Record record;
-  CHECK(reader.ready());  // it isn't open yet
+  CHECK(reader.ready());         // it isn't open yet
   for (int i = 0; i < 5; ++i) {  // from the second chunk on a thread reads
     pipe.give("{\"a\":1}\n{\"a\":2}\n");
     if (i > 0) {

@@ -29,11 +29,12 @@ TEST_CASE("what is whole has no faults, also without ids and without records") {
 
 TEST_CASE("ids are compared by what they say, over all files") {
   const std::string one = stream("one", {R"({"id":"a/0"})", R"({"id":5})", R"({"id":null})", R"({"id":1.5})"});
-  const std::string two = stream("two", {R"({"id":"\u0061/0"})", R"({"id":"5"})", R"({"id":null})", R"({"id":1.50})", R"({"id":1.5})"});
+  const std::string two =
+      stream("two", {R"({"id":"\u0061/0"})", R"({"id":"5"})", R"({"id":null})", R"({"id":1.50})", R"({"id":1.5})"});
   CHECK(verify_streams({one}).faults == Faults{});
-  CHECK(verify_streams({one, two}).faults ==
-        Faults{two + ": record 1: id \"a/0\" was there before", two + ": record 2: id \"5\" was there before",
-               two + ": record 5: id 1.5 was there before"});
+  CHECK(verify_streams({one, two}).faults == Faults{two + ": record 1: id \"a/0\" was there before",
+                                                    two + ": record 2: id \"5\" was there before",
+                                                    two + ": record 5: id 1.5 was there before"});
 }
 
 TEST_CASE("all faults are told, each file's in its order") {

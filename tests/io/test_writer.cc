@@ -208,8 +208,8 @@ TEST_CASE("frames hold whole lines, about frame_text each, with checksum and siz
   write_lines(options, sample_lines(200));
   const std::string bytes = bytes_of(path);
   int frames = 0;
-  for (std::size_t at = bytes.find("\x28\xB5\x2F\xFD"); at !=
-      std::string::npos; at = bytes.find("\x28\xB5\x2F\xFD", at + 1)) {
+  for (std::size_t at = bytes.find("\x28\xB5\x2F\xFD"); at != std::string::npos;
+       at = bytes.find("\x28\xB5\x2F\xFD", at + 1)) {
     ++frames;
     const auto size = ZSTD_getFrameContentSize(bytes.data() + at, bytes.size() - at);
     CHECK(size < 1100);

@@ -14,8 +14,8 @@ inline float nearest_bf16(float x) {
   if (std::fabs(x) < FLT_MIN) return std::copysign(0.0f, x);
   int exponent = 0;
   const double significand = std::frexp(static_cast<double>(x), &exponent);  // in [1/2, 1)
-  const double whole = std::nearbyint(significand * 256);                      // to even
-  return static_cast<float>(std::ldexp(whole, exponent - 8));                  // infinite where it leaves float's range
+  const double whole = std::nearbyint(significand * 256);                    // to even
+  return static_cast<float>(std::ldexp(whole, exponent - 8));                // infinite where it leaves float's range
 }
 
 }  // namespace nudge::test

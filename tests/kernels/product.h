@@ -16,13 +16,13 @@ inline int64_t panels_of(int64_t N) { return (N + 31) / 32; }
 // C (+)= A B (+ bias) (+ residual) with A[M,K] and B[K,N] row-major; how it is asked for is in the fields.
 struct Product {
   int64_t M, N, K;
-  Floats a, b, bias, c;         // bias and c may be empty: none, and from zero
-  Floats residual;              // may be empty
+  Floats a, b, bias, c;  // bias and c may be empty: none, and from zero
+  Floats residual;       // may be empty
   enum class Then { kNothing, kActivate, kActivateInPlace, kBackward } then = Then::kNothing;
-  Floats slope_at;              // of kBackward, which is in place
-  bool transposed = false;      // hand A over as its transpose
-  bool bf16 = false;            // factors rounded, the tile's arithmetic
-  int shift = 0;                // floats off a cache line
+  Floats slope_at;                         // of kBackward, which is in place
+  bool transposed = false;                 // hand A over as its transpose
+  bool bf16 = false;                       // factors rounded, the tile's arithmetic
+  int shift = 0;                           // floats off a cache line
   int64_t row_split = 0, panel_split = 0;  // more than one call
 
   Product(int64_t m, int64_t n, int64_t k) : M(m), N(n), K(k), a(normals(m * k, 31)), b(normals(k * n, 32)) {}
@@ -128,7 +128,7 @@ bool others_are_found_out();
 PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
-}
+}  // namespace nudge::emulated_dot
 namespace nudge::test {
 
 // The levels at hand, and amx and v4bf16 with their instructions computed in software.
@@ -141,8 +141,8 @@ inline std::vector<const Kernels*> product_levels() {
   };
   const Kernels& v3 = *kernels_of_level("v3");
   static const Kernels tiles = v3_with("amx, emulated", v3.pack_bf16, v3.pack_transpose_bf16, emulated::gemm_bf16);
-  static const Kernels dots = v3_with("v4bf16, emulated", emulated_dot::pack_bf16, emulated_dot::pack_transpose_bf16,
-                                      emulated_dot::gemm_bf16);
+  static const Kernels dots =
+      v3_with("v4bf16, emulated", emulated_dot::pack_bf16, emulated_dot::pack_transpose_bf16, emulated_dot::gemm_bf16);
   std::vector<const Kernels*> all = levels();
   all.push_back(&tiles);
   all.push_back(&dots);

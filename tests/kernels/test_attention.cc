@@ -76,8 +76,8 @@ Result run(const Kernels& kernel, const Head& h, int64_t chunk, int shift = 0, b
   for (int64_t first = 0; first < h.T; first += chunk) {
     const int64_t n = std::min(chunk, h.T - first);
     kernel.put_kv(h.k.data() + first * h.ld, h.v.data() + first * h.ld, h.ld, first, n, h.D, store.blocks());
-    kernel.attention(h.q.data() + first * h.ld, h.ld, n, first, store.blocks(), h.D, h.scale,
-                     out.data() + first * h.ld, h.ld, stats.data() + 2 * first, scratch.data());
+    kernel.attention(h.q.data() + first * h.ld, h.ld, n, first, store.blocks(), h.D, h.scale, out.data() + first * h.ld,
+                     h.ld, stats.data() + 2 * first, scratch.data());
   }
   CHECK((out.intact() && stats.intact() && scratch.intact() && store.intact()));
   Result result = {{}, stats.values()};
@@ -297,8 +297,8 @@ TEST_CASE("the gradient of attention agrees with central differences in double p
   for (int64_t D : {3, 16, 21}) {
     const Head h(53, D);
     const auto loss = [&](const Doubles& x, int which) {
-      const Exact e = exact(h, which == 0 ? x : doubles(h.q), which == 1 ? x : doubles(h.k),
-                            which == 2 ? x : doubles(h.v));
+      const Exact e =
+          exact(h, which == 0 ? x : doubles(h.q), which == 1 ? x : doubles(h.k), which == 2 ? x : doubles(h.v));
       double sum = 0;
       for (int64_t i = 0; i < h.T * h.D; ++i) sum += e.out[at(i)] * double(h.dout[at(i / h.D * h.ld + i % h.D)]);
       return sum;

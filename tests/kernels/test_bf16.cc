@@ -174,7 +174,8 @@ TEST_CASE("bf16: packing lays out the pairs that a level multiplies, zeros where
       CHECK(packed.back() == 0xabcd);
       for (int64_t i = 0; i < 3 * 32 * 64; ++i) {
         // A row's pairs are of neighbours, the first of them low, or of two in a chain, the first of them high.
-        const int64_t pair = i % 512 / 32, in_block = chains ? pair / 2 * 4 + pair % 2 + (1 - i % 2) * 2 : pair * 2 + i % 2;
+        const int64_t pair = i % 512 / 32,
+                      in_block = chains ? pair / 2 * 4 + pair % 2 + (1 - i % 2) * 2 : pair * 2 + i % 2;
         const int64_t at_k = i % 2048 / 1024 * 32 + in_block;
         const int64_t n = i / 2048 * 32 + i % 1024 / 512 * 16 + i % 32 / 2;
         const float wanted = at_k < K && n < N ? p.b[at(at_k * N + n)] : 0.0f;

@@ -9,14 +9,12 @@ namespace {
 using Kernel = void (*Kernels::*)(const float*, float*, std::int64_t);
 using Backward = void (*Kernels::*)(const float*, const float*, float*, std::int64_t);
 
-const Kernel unary[] = {&Kernels::exp,     &Kernels::log,         &Kernels::tanh,      &Kernels::erf,
-                        &Kernels::sigmoid, &Kernels::log_sigmoid, &Kernels::gelu_tanh, &Kernels::gelu_erf,
-                        &Kernels::round_to_bf16};
+const Kernel unary[] = {&Kernels::exp,       &Kernels::log,      &Kernels::tanh,
+                        &Kernels::erf,       &Kernels::sigmoid,  &Kernels::log_sigmoid,
+                        &Kernels::gelu_tanh, &Kernels::gelu_erf, &Kernels::round_to_bf16};
 const Backward backward[] = {&Kernels::gelu_tanh_backward, &Kernels::gelu_erf_backward};
 
-double gelu_tanh(double x) {
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-}
+double gelu_tanh(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
 double gelu_erf(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
 Floats ramp() {

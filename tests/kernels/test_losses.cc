@@ -112,8 +112,9 @@ TEST_CASE("the clipped policy loss and its gradient agree with central differenc
       for (std::size_t i = 0; i < now.size(); ++i) {
         const double h = 1e-6, r = std::exp(double(now[i]) - old[i]);
         if (std::abs(r - 0.8) < 1e-5 || std::abs(r - 1.28) < 1e-5) continue;  // no slope at the corner
-        const double slope_there = (policy_loss(now[i] + h, old[i], a[i], 0.2, 0.28) -
-                                    policy_loss(now[i] - h, old[i], a[i], 0.2, 0.28)) / (2 * h);
+        const double slope_there =
+            (policy_loss(now[i] + h, old[i], a[i], 0.2, 0.28) - policy_loss(now[i] - h, old[i], a[i], 0.2, 0.28)) /
+            (2 * h);
         REQUIRE(near(p.ratio[i], r, 1e-6, 0));
         REQUIRE(near(p.loss[i], policy_loss(now[i], old[i], a[i], 0.2, 0.28), 1e-6, 0));
         REQUIRE(near(p.dlogprob[i], slope_there, 2e-6, 1e-8));

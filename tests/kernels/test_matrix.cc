@@ -140,8 +140,9 @@ TEST_CASE("accumulation goes on from what C holds, then bias") {
   }
 }
 
-TEST_CASE("a product ends in the residual's addition and the activation, however rows, panels and K are cut"
-          " and whatever A's form") {
+TEST_CASE(
+    "a product ends in the residual's addition and the activation, however rows, panels and K are cut"
+    " and whatever A's form") {
   using Then = Product::Then;
   for (bool bf16 : {false, true}) {
     for (int64_t K : {0, 40, 1300}) {

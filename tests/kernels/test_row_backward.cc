@@ -88,7 +88,8 @@ TEST_CASE("the gradient by a whole vocabulary agrees with the formula in double 
     for (std::size_t i = 0; i < d.size(); ++i) {
       const double p = std::exp(log_p[i]), one = int(i) == c.chosen ? 1 : 0;
       const double truth = (double(c.g.logprob) * (one - p) - double(c.g.entropy) * p * (log_p[i] + h) +
-                            double(c.g.kl_old) * (p - std::exp(log_old[i]))) / t;
+                            double(c.g.kl_old) * (p - std::exp(log_old[i]))) /
+                           t;
       REQUIRE(near(d[i], truth, 3e-6, 3e-6 * (p + std::exp(log_old[i]))));
     }
   }

@@ -146,8 +146,7 @@ TEST_CASE("the divergence of two rows agrees with double precision, small or lar
           const Floats p = normals(V, 28, 3), step = normals(V, 29, distance);
           Floats q = p;
           for (std::size_t i = 0; i < q.size(); ++i) q[i] += step[i];
-          const double truth =
-              divergence(log_softmax(doubles(p), temperature), log_softmax(doubles(q), temperature));
+          const double truth = divergence(log_softmax(doubles(p), temperature), log_softmax(doubles(q), temperature));
           // A step of 1e-3 has a divergence of some 5e-7: below the rounding of a single log-probability.
           CHECK(near(divergence_of(*k, p, q, temperature), truth, 1e-5 + 4e-6 / distance, 1e-11));
         }

@@ -189,9 +189,10 @@ TEST_CASE("token ids and the tokenizer pass along where both answers agree on th
     return preference_record(groups.sorted()[0], 1, 0, "human");
   };
   const Record whole = pair(",\"prompt_ids\":[1,2],\"response_ids\":[4,5],\"tokenizer\":\"abc\"");
-  CHECK(whole.line() == "{\"schema\":\"preference/1\",\"id\":\"g/0-1\",\"prompt\":\"Pg\",\"chosen\":\"b\",\"rejected\":"
-                        "\"a\",\"labeler\":\"human\",\"prompt_ids\":[1,2],\"chosen_ids\":[4,5],\"rejected_ids\":[3],"
-                        "\"tokenizer\":\"abc\"}");
+  CHECK(whole.line() ==
+        "{\"schema\":\"preference/1\",\"id\":\"g/0-1\",\"prompt\":\"Pg\",\"chosen\":\"b\",\"rejected\":"
+        "\"a\",\"labeler\":\"human\",\"prompt_ids\":[1,2],\"chosen_ids\":[4,5],\"rejected_ids\":[3],"
+        "\"tokenizer\":\"abc\"}");
   CHECK(!pair("").has("prompt_ids"));
   CHECK(!pair(",\"prompt_ids\":[1,2],\"response_ids\":[4],\"tokenizer\":\"other\"").has("chosen_ids"));
   CHECK(!pair(",\"prompt_ids\":[1,9],\"response_ids\":[4],\"tokenizer\":\"abc\"").has("tokenizer"));

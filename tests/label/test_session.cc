@@ -43,18 +43,21 @@ bool play(const std::vector<Question>& questions, const std::string& path, const
   LabelJournal journal(path);
   std::size_t next = 0;
   const auto complete = [&] { return next >= keys.size() || keys[next++] != 'u'; };
-  return run_label_session(questions, journal, "me", [&](const Question& q, std::size_t number) {
-    CHECK(&q == &questions[number]);
-    if (asked != nullptr) *asked += q.id + " ";
-    switch (next < keys.size() ? keys[next++] : 'q') {
-      case 'l': return Decision::kLeft;
-      case 'r': return Decision::kRight;
-      case 't': return Decision::kTie;
-      case 's': return Decision::kSkip;
-      case 'u': return Decision::kUndo;
-      default: return Decision::kQuit;
-    }
-  }, complete);
+  return run_label_session(
+      questions, journal, "me",
+      [&](const Question& q, std::size_t number) {
+        CHECK(&q == &questions[number]);
+        if (asked != nullptr) *asked += q.id + " ";
+        switch (next < keys.size() ? keys[next++] : 'q') {
+          case 'l': return Decision::kLeft;
+          case 'r': return Decision::kRight;
+          case 't': return Decision::kTie;
+          case 's': return Decision::kSkip;
+          case 'u': return Decision::kUndo;
+          default: return Decision::kQuit;
+        }
+      },
+      complete);
 }
 
 }  // namespace
@@ -123,8 +126,9 @@ TEST_CASE("left and right choose what stood there; ties and skips go to the note
     CHECK(record.text("labeler") == "me");
   }
   CHECK(!std::getline(lines, line));
-  CHECK(content(path + ".notes") == "{\"schema\":\"label-note/1\",\"id\":\"g2/0-1\",\"decision\":\"tie\"}\n"
-                                    "{\"schema\":\"label-note/1\",\"id\":\"g3/0-1\",\"decision\":\"skip\"}\n");
+  CHECK(content(path + ".notes") ==
+        "{\"schema\":\"label-note/1\",\"id\":\"g2/0-1\",\"decision\":\"tie\"}\n"
+        "{\"schema\":\"label-note/1\",\"id\":\"g3/0-1\",\"decision\":\"skip\"}\n");
 }
 
 TEST_CASE("wherever a session stops, it goes on there, to the same bytes") {

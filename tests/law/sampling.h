@@ -26,8 +26,16 @@ inline Model endless() {
 // Prompts of 1 to 40 tokens; the first three and two more have one prompt.
 inline std::vector<SampleRequest> requests() {
   std::vector<SampleRequest> all;
-  const std::vector<std::string> prompts{"same", "same", "same", "a", "a much longer prompt than the others are", "xyz",
-                                         "b", "b", "and the last of them, 33 bytes...", "!?"};
+  const std::vector<std::string> prompts{"same",
+                                         "same",
+                                         "same",
+                                         "a",
+                                         "a much longer prompt than the others are",
+                                         "xyz",
+                                         "b",
+                                         "b",
+                                         "and the last of them, 33 bytes...",
+                                         "!?"};
   for (const std::string& p : prompts) {
     SampleRequest r;
     r.id = std::to_string(all.size() / 2) + "/" + std::to_string(all.size());

@@ -195,8 +195,7 @@ TEST_CASE("what source, sink and progress throw ends the run, and the next one b
     const auto source = endless_source(asked, 10, drawn);
     try {
       generator.run([&](SampleRequest& r) { return fail_at(0), source(r); },
-                    [&](const SampleRequest&, SampledResponse&&) { fail_at(1); },
-                    [&](std::int64_t) { fail_at(2); });
+                    [&](const SampleRequest&, SampledResponse&&) { fail_at(1); }, [&](std::int64_t) { fail_at(2); });
     } catch (const Error& e) {
       CHECK(std::string(e.what()) == "stopped");
       const auto again = generator.run(asked);

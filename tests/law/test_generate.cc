@@ -81,7 +81,8 @@ TEST_CASE("log-probs are those of softmax(logits / temperature) in double precis
         const Floats logits = logits_after(model, asked[i], sampled[i], k);
         double sum = 0;
         for (float l : logits) sum += std::exp(double(l) / double(temperature));
-        const double want = double(logits[static_cast<std::size_t>(sampled[i].ids[k])]) / double(temperature) - std::log(sum);
+        const double want =
+            double(logits[static_cast<std::size_t>(sampled[i].ids[k])]) / double(temperature) - std::log(sum);
         CHECK(std::abs(double(sampled[i].logprobs[k]) - want) <= 1e-5 * std::max(1.0, std::abs(want)));
       }
   }
@@ -173,7 +174,8 @@ TEST_CASE("a response ends with the first ending token, any of them, and keeps i
   std::set<std::int32_t> endings;
   for (std::size_t i = 0; i < sampled.size(); ++i) {
     const auto& ids = sampled[i].ids;
-    for (std::size_t k = 0; k < ids.size(); ++k) CHECK(model.ends(ids[k]) == (sampled[i].stopped && k + 1 == ids.size()));
+    for (std::size_t k = 0; k < ids.size(); ++k)
+      CHECK(model.ends(ids[k]) == (sampled[i].stopped && k + 1 == ids.size()));
     CHECK(std::equal(ids.begin(), ids.end(), on[i].ids.begin()));
     if (sampled[i].stopped) endings.insert(ids.back());
   }
@@ -277,9 +279,7 @@ TEST_CASE("progress counts the tokens so far") {
   CHECK(calls == 20);  // ten requests in three slots: four turns of five steps
 }
 
-TEST_CASE("no requests give no responses") {
-  CHECK(Generator(sampler(), options_with(1, 3)).run({}).empty());
-}
+TEST_CASE("no requests give no responses") { CHECK(Generator(sampler(), options_with(1, 3)).run({}).empty()); }
 
 TEST_CASE("a prompt without tokens or without room for an answer is the caller's fault") {
   const Model model = sampler();

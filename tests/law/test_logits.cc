@@ -30,8 +30,12 @@ TEST_CASE("packing gives the same bits at every level and number of threads") {
   });
 }
 
-TEST_CASE("a wide model's logits are the same bits in any batch and at any place of it") { check_batches(wide_subject()); }
-TEST_CASE("a long sequence's logits are the same bits in any batch and at any place of it") { check_batches(long_subject()); }
+TEST_CASE("a wide model's logits are the same bits in any batch and at any place of it") {
+  check_batches(wide_subject());
+}
+TEST_CASE("a long sequence's logits are the same bits in any batch and at any place of it") {
+  check_batches(long_subject());
+}
 
 TEST_CASE("a wide model's prefill is the same bits in chunks of any size") {
   check_chunks(wide_subject(), {{113}, {50}, {1, 112}, {13}, {16, 17, 31}});
@@ -88,7 +92,8 @@ TEST_CASE("slots that decode together give the bits of each alone, whatever thei
       std::vector<std::size_t> who;
       for (std::int64_t i = std::min<std::int64_t>(step, 4); i >= 0; --i) {  // not in the order of the slots
         const auto& tokens = sequences[static_cast<std::size_t>(i)];
-        const std::int64_t slot = (i * 2) % 5, at = cache.length(slot), left = static_cast<std::int64_t>(tokens.size()) - at;
+        const std::int64_t slot = (i * 2) % 5, at = cache.length(slot),
+                           left = static_cast<std::int64_t>(tokens.size()) - at;
         const std::int64_t take = std::min(left, at == 0 ? 11 + i : 1 + (step + i) % 3 * 5);
         if (take <= 0) continue;
         batch.add(part(tokens, at, take));

@@ -23,7 +23,8 @@ struct Product {
 
 Product product() {
   const Subject& s = wide_subject();
-  Product p{9, s.model.config().width, s.model.config().vocab, Trace{}, s.model.values() + s.model.layout().unembedding, {}};
+  Product p{9, s.model.config().width, s.model.config().vocab, Trace{}, s.model.values() + s.model.layout().unembedding,
+            {}};
   Batch batch;
   batch.add(s.tokens);
   s.model.forward(batch, p.trace);
@@ -91,7 +92,9 @@ TEST_CASE("the library's product is one chain of fused multiply-adds over k, for
 }
 TEST_CASE("a product whose sum over k is split in two has other bits") {
   const Product p = product();
-  const auto halves = [](const float* x, const float* y, std::int64_t C) { return chain(x, y, 0, 256) + chain(x, y, 256, C); };
+  const auto halves = [](const float* x, const float* y, std::int64_t C) {
+    return chain(x, y, 0, 256) + chain(x, y, 256, C);
+  };
   CHECK(differing(p, halves) > p.logits.size() / 4);
 }
 TEST_CASE("a product with a second accumulator for odd k has other bits") {
@@ -137,7 +140,8 @@ TEST_CASE("a dot product summed in 8 lanes or in one has other bits than in 16")
   const Product p = product();
   const auto in_lanes = [&](const float* x, const float* y, std::size_t lanes) {
     Floats sums(lanes);
-    for (std::size_t k = 0; k < static_cast<std::size_t>(p.C); ++k) sums[k % lanes] = std::fma(x[k], y[k], sums[k % lanes]);
+    for (std::size_t k = 0; k < static_cast<std::size_t>(p.C); ++k)
+      sums[k % lanes] = std::fma(x[k], y[k], sums[k % lanes]);
     for (std::size_t half = lanes / 2; half > 0; half /= 2)
       for (std::size_t i = 0; i < half; ++i) sums[i] += sums[i + half];
     return sums[0];

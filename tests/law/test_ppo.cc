@@ -99,13 +99,13 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
   if (order) order(records);
   Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
   const bool own = !s.shared && s.objective != Objective::kReinforce;
-  Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr,
-          options_of(s, micro, groups));
+  Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr, options_of(s, micro, groups));
   const PpoBatch batch = ppo.prepare(records, 0.1, false);
   CHECK(batch.first_ratio_min == 1.0f);
   CHECK(batch.first_ratio_max == 1.0f);
   Floats numbers;
-  for (const Floats* v : {&batch.new_logprobs, &batch.entropies, &batch.values, &batch.rewards, &batch.advantages, &batch.returns})
+  for (const Floats* v :
+       {&batch.new_logprobs, &batch.entropies, &batch.values, &batch.rewards, &batch.advantages, &batch.returns})
     append(numbers, *v);
   Metrics metrics;
   ppo.train(batch, 0, 0.2, metrics);
@@ -141,7 +141,9 @@ void check(const Setup& s) {
 
 TEST_CASE("the clipped objective obeys the law") { check({}); }
 TEST_CASE("the clipped objective with a shared critic obeys the law") { check({Objective::kClip, true}); }
-TEST_CASE("the clipped objective with a critic of another shape obeys the law") { check({Objective::kClip, false, true}); }
+TEST_CASE("the clipped objective with a critic of another shape obeys the law") {
+  check({Objective::kClip, false, true});
+}
 TEST_CASE("the clipped objective with a KL term in the loss obeys the law, at temperature 0.7") {
   check({Objective::kClip, false, false, false, 0.01, 0.3, 0.7f});
 }
@@ -184,8 +186,8 @@ TEST_CASE("reinforce in groups obeys the law, for any ranks") { check_groups({Ob
 
 TEST_CASE("the objectives of these tests give different gradients") {
   std::vector<Floats> all;
-  for (const Setup& s : {Setup{}, Setup{Objective::kKl}, Setup{Objective::kKl, false, false, true}, Setup{Objective::kIs},
-                         Setup{Objective::kReinforce}, Setup{Objective::kClip, true}}) {
+  for (const Setup& s : {Setup{}, Setup{Objective::kKl}, Setup{Objective::kKl, false, false, true},
+                         Setup{Objective::kIs}, Setup{Objective::kReinforce}, Setup{Objective::kClip, true}}) {
     const Floats found = iteration(s, 64);
     for (const Floats& other : all) CHECK_FALSE(same_bits(found, other));
     all.push_back(found);
@@ -201,7 +203,8 @@ TEST_CASE("a log-prob that is off by one bit is refused, or kept as the ratio's 
   float& changed = records[4].logprobs[2];
   changed = std::nextafter(changed, -1000.0f);
   CHECK_THROWS_WITH_AS(ppo.prepare(records, 0.1, false),
-                       "records: record 4: the log-prob of response token 2 is not the one that this policy gives", Error);
+                       "records: record 4: the log-prob of response token 2 is not the one that this policy gives",
+                       Error);
   changed -= 0.01f;
   const PpoBatch batch = ppo.prepare(records, 0.1, true);
   CHECK(batch.first_ratio_max == doctest::Approx(std::exp(0.01)).epsilon(1e-5));

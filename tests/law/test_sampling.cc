@@ -18,8 +18,8 @@ void check_same(const std::vector<SampledResponse>& a, const std::vector<Sampled
   }
 }
 
-std::vector<ResponseView> views(const std::vector<SampleRequest>& requests, const std::vector<SampledResponse>& responses,
-                                float temperature) {
+std::vector<ResponseView> views(const std::vector<SampleRequest>& requests,
+                                const std::vector<SampledResponse>& responses, float temperature) {
   std::vector<ResponseView> all;
   for (std::size_t i = 0; i < requests.size(); ++i) all.push_back({requests[i].prompt, responses[i].ids, temperature});
   return all;
@@ -59,9 +59,18 @@ void check_evaluated(float temperature) {
 
 }  // namespace
 
-TEST_CASE("responses and log-probs are the same bits for any slots, tokens in flight, threads and level, at temperature 1") { check_slots(1); }
-TEST_CASE("responses and log-probs are the same bits for any slots, tokens in flight, threads and level, at temperature 0.7") { check_slots(0.7f); }
-TEST_CASE("the most probable responses are the same bits for any slots, tokens in flight, threads and level") { check_slots(0); }
+TEST_CASE(
+    "responses and log-probs are the same bits for any slots, tokens in flight, threads and level, at temperature 1") {
+  check_slots(1);
+}
+TEST_CASE(
+    "responses and log-probs are the same bits for any slots, tokens in flight, threads and level, at temperature "
+    "0.7") {
+  check_slots(0.7f);
+}
+TEST_CASE("the most probable responses are the same bits for any slots, tokens in flight, threads and level") {
+  check_slots(0);
+}
 
 TEST_CASE("the responses of these tests end in different ways and at different lengths") {
   const Model model = sampler();
@@ -104,9 +113,15 @@ TEST_CASE("a generator that runs again, with longer prompts in between, samples 
   check_same(generator.run({asked.data(), 3}), first);
 }
 
-TEST_CASE("recorded log-probs are those of the trainer's forward, bit for bit, at temperature 1") { check_evaluated(1); }
-TEST_CASE("recorded log-probs are those of the trainer's forward, bit for bit, at temperature 0.7") { check_evaluated(0.7f); }
-TEST_CASE("recorded log-probs are those of the trainer's forward, bit for bit, at temperature 1.3") { check_evaluated(1.3f); }
+TEST_CASE("recorded log-probs are those of the trainer's forward, bit for bit, at temperature 1") {
+  check_evaluated(1);
+}
+TEST_CASE("recorded log-probs are those of the trainer's forward, bit for bit, at temperature 0.7") {
+  check_evaluated(0.7f);
+}
+TEST_CASE("recorded log-probs are those of the trainer's forward, bit for bit, at temperature 1.3") {
+  check_evaluated(1.3f);
+}
 
 TEST_CASE("the first ratio of new to old is exactly 1") {
   const Model model = sampler();
@@ -138,7 +153,8 @@ TEST_CASE("the exact KL of a policy with itself is exactly 0, at any temperature
   const auto asked = requests();
   for (float temperature : {1.0f, 0.7f, 1.3f}) {
     const auto sampled = Generator(model, options_with(temperature, 5)).run(asked);
-    const auto stats = ResponseEvaluator(70).stats(model.transformer, views(asked, sampled, temperature), &again.transformer);
+    const auto stats =
+        ResponseEvaluator(70).stats(model.transformer, views(asked, sampled, temperature), &again.transformer);
     for (std::size_t i = 0; i < sampled.size(); ++i) {
       REQUIRE(stats[i].kl.size() == sampled[i].ids.size());
       for (float kl : stats[i].kl) CHECK(kl == 0.0f);

@@ -48,7 +48,8 @@ std::vector<Ranking> rankings(std::int64_t vocab) {
     Ranking r;
     const auto seed = static_cast<std::uint64_t>(300 + n);
     r.prompt = random_tokens(n % 12, vocab, seed);
-    for (std::int64_t a = 0; a < 2 + n % 3; ++a) r.answers.push_back(random_tokens(n + 3 * a + 1, vocab, seed + 1 + static_cast<std::uint64_t>(a)));
+    for (std::int64_t a = 0; a < 2 + n % 3; ++a)
+      r.answers.push_back(random_tokens(n + 3 * a + 1, vocab, seed + 1 + static_cast<std::uint64_t>(a)));
     r.margin = 0.25f * static_cast<float>(n % 4);
     all.push_back(r);
   }
@@ -63,7 +64,9 @@ std::vector<const T*> pointers(const std::vector<T>& items) {
 }
 
 Floats floats(const Buffer<float>& b) { return Floats(b.data(), b.data() + b.size()); }
-Floats weights(const Model& m) { return Floats(m.transformer.values(), m.transformer.values() + m.transformer.layout().size); }
+Floats weights(const Model& m) {
+  return Floats(m.transformer.values(), m.transformer.values() + m.transformer.layout().size);
+}
 
 Model score_model() {
   Model language = sampler(3);
@@ -197,7 +200,8 @@ TEST_CASE("a wide model's gradient is the same bits for any micro-batch, level a
   config.tied = false;
   const Transformer model = random_transformer(config, 61, 0.7);
   std::vector<std::vector<std::int32_t>> sequences;
-  for (std::int64_t n : {97, 1, 50, 64}) sequences.push_back(random_tokens(n, config.vocab, static_cast<std::uint64_t>(n)));
+  for (std::int64_t n : {97, 1, 50, 64})
+    sequences.push_back(random_tokens(n, config.vocab, static_cast<std::uint64_t>(n)));
   const auto gradient = [&](std::size_t together) {
     Gradients g(config, model.layout());
     for (std::size_t i = 0; i < sequences.size(); i += together) {
@@ -211,11 +215,12 @@ TEST_CASE("a wide model's gradient is the same bits for any micro-batch, level a
       Trace trace{true};
       model.forward(batch, trace);
       Buffer<float> d(batch.size() * config.width);
-      LanguageHead().train(model, batch, trace.final.data(), targets,
-                           [&](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
-                             for (std::int64_t r = 0; r < e - b; ++r) to[r] = {s[r].logprob, 0.1f, 0};
-                           },
-                           d.data(), g);
+      LanguageHead().train(
+          model, batch, trace.final.data(), targets,
+          [&](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
+            for (std::int64_t r = 0; r < e - b; ++r) to[r] = {s[r].logprob, 0.1f, 0};
+          },
+          d.data(), g);
       model.backward(batch, trace, d.data(), g);
     }
     g.finish();

@@ -61,7 +61,8 @@ inline Transformer random_transformer(const ModelConfig& config, std::uint64_t s
 inline std::vector<std::int32_t> random_tokens(std::int64_t n, std::int64_t vocab, std::uint64_t seed) {
   std::vector<std::int32_t> tokens;
   for (std::int64_t i = 0; i < n; ++i)
-    tokens.push_back(static_cast<std::int32_t>(uniform(seed, 77, static_cast<std::uint64_t>(i)) * static_cast<double>(vocab)));
+    tokens.push_back(
+        static_cast<std::int32_t>(uniform(seed, 77, static_cast<std::uint64_t>(i)) * static_cast<double>(vocab)));
   return tokens;
 }
 

@@ -68,9 +68,7 @@ class Reference {
   std::string embedding() const {
     return gpt2() ? "transformer.wte.weight" : neox() ? "gpt_neox.embed_in.weight" : "model.embed_tokens.weight";
   }
-  const double* start(const std::string& name) const {
-    return parameters.data() + layout_.find(name)->offset;
-  }
+  const double* start(const std::string& name) const { return parameters.data() + layout_.find(name)->offset; }
   Row row_of(const std::string& name, std::int64_t i) const {
     const double* p = start(name) + i * config_.width;
     return Row(p, p + config_.width);
@@ -109,7 +107,7 @@ class Reference {
   Rows linear(const Rows& x, const std::string& name) const {
     const TensorInfo& matrix = *layout_.find(name + ".weight");
     const auto out = static_cast<std::size_t>(matrix.shape[gpt2() ? 1 : 0]);
-    const double *weight = start(name + ".weight");
+    const double* weight = start(name + ".weight");
     Rows y;
     for (const Row& row : x) {
       Row to(out, 0.0);

@@ -27,7 +27,8 @@ inline std::string safetensors_text(const std::vector<StoredTensor>& tensors) {
     std::string shape;
     for (std::int64_t s : t.shape) shape += (shape.empty() ? "" : ",") + std::to_string(s);
     header += (header.size() > 1 ? ",\"" : "\"") + t.name + "\":{\"dtype\":\"" + t.dtype + "\",\"shape\":[" + shape +
-              "],\"data_offsets\":[" + std::to_string(data.size()) + "," + std::to_string(data.size() + t.bytes.size()) + "]}";
+              "],\"data_offsets\":[" + std::to_string(data.size()) + "," +
+              std::to_string(data.size() + t.bytes.size()) + "]}";
     data += t.bytes;
   }
   header += "}";

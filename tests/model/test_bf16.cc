@@ -26,8 +26,7 @@ Figures figures_of(const Transformer& model) {
   Targets targets;
   for (std::int64_t n : {45, 70}) {
     const auto tokens = random_tokens(n, model.config().vocab, static_cast<std::uint64_t>(n));
-    for (std::int64_t t = 0; t + 1 < n; ++t)
-      targets.add(batch.size() + t, tokens[static_cast<std::size_t>(t + 1)]);
+    for (std::int64_t t = 0; t + 1 < n; ++t) targets.add(batch.size() + t, tokens[static_cast<std::size_t>(t + 1)]);
     batch.add(tokens);
   }
   Trace trace{true};
@@ -37,11 +36,12 @@ Figures figures_of(const Transformer& model) {
   model.logits(trace.final.data(), batch.size(), f.logits.data());
   Gradients g(model.config(), model.layout());
   Buffer<float> d(batch.size() * model.config().width);
-  LanguageHead().train(model, batch, trace.final.data(), targets,
-                       [](std::int64_t begin, std::int64_t end, const RowStats*, const float*, RowGradient* to) {
-                         for (std::int64_t i = 0; i < end - begin; ++i) to[i] = {1, 0, 0};
-                       },
-                       d.data(), g);
+  LanguageHead().train(
+      model, batch, trace.final.data(), targets,
+      [](std::int64_t begin, std::int64_t end, const RowStats*, const float*, RowGradient* to) {
+        for (std::int64_t i = 0; i < end - begin; ++i) to[i] = {1, 0, 0};
+      },
+      d.data(), g);
   model.backward(batch, trace, d.data(), g);
   g.finish();
   f.gradient.assign(g.values().data(), g.values().data() + g.values().size());

@@ -13,8 +13,9 @@ namespace {
 
 // A whole config.json with some keys replaced ("" leaves one out).
 std::string config_with(const std::map<std::string, std::string>& changes) {
-  std::map<std::string, std::string> keys{{"model_type", "\"gpt2\""}, {"n_layer", "3"},      {"n_embd", "20"},
-                                          {"n_head", "4"},            {"n_positions", "64"}, {"vocab_size", "100"}};
+  std::map<std::string, std::string> keys{{"model_type", "\"gpt2\""}, {"n_layer", "3"},
+                                          {"n_embd", "20"},           {"n_head", "4"},
+                                          {"n_positions", "64"},      {"vocab_size", "100"}};
   for (const auto& [key, value] : changes) keys[key] = value;
   std::string text;
   for (const auto& [key, value] : keys)
@@ -51,9 +52,15 @@ TEST_CASE("keys that are absent have GPT-2's defaults") {
   CHECK(c.reward_std == 1);
 }
 TEST_CASE("every key is read") {
-  const ModelConfig c = parsed({{"n_inner", "33"}, {"layer_norm_epsilon", "1e-6"}, {"activation_function", "\"gelu\""},
-                                {"tie_word_embeddings", "false"}, {"bos_token_id", "3"}, {"eos_token_id", "99"},
-                                {"pad_token_id", "0"}, {"reward_mean", "-0.5"}, {"reward_std", "3"},
+  const ModelConfig c = parsed({{"n_inner", "33"},
+                                {"layer_norm_epsilon", "1e-6"},
+                                {"activation_function", "\"gelu\""},
+                                {"tie_word_embeddings", "false"},
+                                {"bos_token_id", "3"},
+                                {"eos_token_id", "99"},
+                                {"pad_token_id", "0"},
+                                {"reward_mean", "-0.5"},
+                                {"reward_std", "3"},
                                 {"architectures", "[\"GPT2ForSequenceClassification\"]"}});
   CHECK(c.inner == 33);
   CHECK(c.norm_eps == 1e-6);
@@ -86,8 +93,12 @@ TEST_CASE("a token that neither the configuration nor the vocabulary has is writ
 }
 TEST_CASE("a configuration that is written reads back as it was") {
   for (HeadKind head : {HeadKind::kLanguage, HeadKind::kScore}) {
-    ModelConfig c = parsed({{"n_inner", "33"}, {"layer_norm_epsilon", "3e-7"}, {"activation_function", "\"gelu\""},
-                            {"tie_word_embeddings", "false"}, {"bos_token_id", "3"}, {"eos_token_id", "99"},
+    ModelConfig c = parsed({{"n_inner", "33"},
+                            {"layer_norm_epsilon", "3e-7"},
+                            {"activation_function", "\"gelu\""},
+                            {"tie_word_embeddings", "false"},
+                            {"bos_token_id", "3"},
+                            {"eos_token_id", "99"},
                             {"pad_token_id", "0"}});
     c.head = head;
     c.reward_mean = head == HeadKind::kScore ? 0.1 : 0;
@@ -123,7 +134,8 @@ TEST_CASE("sizes that are missing or make no sense are refused") {
   CHECK(refusal("n_head", "3") == "config: \"n_head\" does not divide n_embd");
 }
 TEST_CASE("keys that change the mathematics and are not supported are refused") {
-  CHECK(refusal("activation_function", "\"relu\"") == "config: \"activation_function\" is relu, which is not supported");
+  CHECK(refusal("activation_function", "\"relu\"") ==
+        "config: \"activation_function\" is relu, which is not supported");
   CHECK(refusal("scale_attn_weights", "false") == "config: \"scale_attn_weights\" false is not supported");
   for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder"}) {
     CHECK(refusal(key, "true") == "config: \"" + std::string(key) + "\" true is not supported");

@@ -21,8 +21,11 @@ std::string text_of(const Keys& keys) {
 
 // What every model of these families says, and some keys more ("" leaves one out).
 Keys keys_of(const std::string& family, const Keys& changes = {}) {
-  Keys keys{{"model_type", '"' + family + '"'}, {"num_hidden_layers", "3"}, {"hidden_size", "48"},
-            {"num_attention_heads", "4"},       {"vocab_size", "100"}};
+  Keys keys{{"model_type", '"' + family + '"'},
+            {"num_hidden_layers", "3"},
+            {"hidden_size", "48"},
+            {"num_attention_heads", "4"},
+            {"vocab_size", "100"}};
   if (family == "mistral" || family == "qwen2" || family == "qwen3") keys["num_key_value_heads"] = "2";
   if (family == "mistral") keys["sliding_window"] = "null";
   if (family == "gpt_neox") keys["hidden_size"] = "64";  // a quarter of a head's 16 channels turns
@@ -123,13 +126,14 @@ TEST_CASE("every key of GPT-NeoX is read") {
   CHECK((c.norm_eps == 1e-3 && c.activation == Activation::kGeluTanh && c.tied));
 }
 TEST_CASE("the new form of rotary parameters means what the old one does") {
-  const std::string numbers = "\"factor\":8.0,\"low_freq_factor\":1.5,\"high_freq_factor\":4.5,"
-                              "\"original_max_position_embeddings\":64";
-  const ModelConfig old_form = parsed("llama", {{"rope_theta", "7000"},
-                                                {"rope_scaling", "{\"rope_type\":\"llama3\"," + numbers + "}"}});
-  const ModelConfig new_form = parsed(
-      "llama", {{"rope_parameters", "{\"rope_theta\":7000,\"rope_type\":\"llama3\"," + numbers + "}"},
-                {"dtype", "\"bfloat16\""}});
+  const std::string numbers =
+      "\"factor\":8.0,\"low_freq_factor\":1.5,\"high_freq_factor\":4.5,"
+      "\"original_max_position_embeddings\":64";
+  const ModelConfig old_form =
+      parsed("llama", {{"rope_theta", "7000"}, {"rope_scaling", "{\"rope_type\":\"llama3\"," + numbers + "}"}});
+  const ModelConfig new_form =
+      parsed("llama", {{"rope_parameters", "{\"rope_theta\":7000,\"rope_type\":\"llama3\"," + numbers + "}"},
+                       {"dtype", "\"bfloat16\""}});
   CHECK(old_form.mathematics() == new_form.mathematics());
   CHECK((new_form.rotary.theta == 7000 && new_form.rotary.scaling == RopeScaling::kLlama3));
   CHECK((new_form.rotary.factor == 8 && new_form.rotary.low_factor == 1.5 && new_form.rotary.high_factor == 4.5));
@@ -138,8 +142,9 @@ TEST_CASE("the new form of rotary parameters means what the old one does") {
   CHECK(parsed("llama", {{"rope_scaling", "{\"type\":\"linear\",\"factor\":2}"}}).mathematics() ==
         parsed("llama", {{"rope_parameters", "{\"rope_type\":\"linear\",\"factor\":2.0}"}}).mathematics());
   CHECK(parsed("gpt_neox", {{"rotary_pct", "0.5"}, {"rotary_emb_base", "99"}}).mathematics() ==
-        parsed("gpt_neox", {{"rope_parameters", "{\"rope_type\":\"default\",\"partial_rotary_factor\":0.5,"
-                                                "\"rope_theta\":99}"}})
+        parsed("gpt_neox", {{"rope_parameters",
+                             "{\"rope_type\":\"default\",\"partial_rotary_factor\":0.5,"
+                             "\"rope_theta\":99}"}})
             .mathematics());
   // Hugging Face writes these beside the old keys in between.
   CHECK(parsed("gpt_neox", {{"partial_rotary_factor", "0.5"}, {"rope_theta", "99"}}).rotary.dims == 8);
@@ -150,14 +155,19 @@ TEST_CASE("the new form of rotary parameters means what the old one does") {
   CHECK(parsed("llama", both).rotary.factor == 3);
 }
 TEST_CASE("a configuration of every family that is written reads back as it was") {
-  const std::string llama3 = "{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.5,"
-                             "\"high_freq_factor\":4.5,\"original_max_position_embeddings\":64}";
+  const std::string llama3 =
+      "{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.5,"
+      "\"high_freq_factor\":4.5,\"original_max_position_embeddings\":64}";
   const std::string linear = "{\"type\":\"linear\",\"factor\":3}", none = "null";
   for (const char* family : kAfterGpt2) {
     for (HeadKind head : {HeadKind::kLanguage, HeadKind::kScore}) {
       for (const std::string& scaling : {none, llama3, linear}) {
-        ModelConfig c = parsed(family, {{"rope_scaling", scaling}, {"rope_theta", "4321.5"}, {"rotary_pct", "0.5"},
-                                        {"eos_token_id", "[4,5]"}, {"bos_token_id", "null"}, {"pad_token_id", "7"},
+        ModelConfig c = parsed(family, {{"rope_scaling", scaling},
+                                        {"rope_theta", "4321.5"},
+                                        {"rotary_pct", "0.5"},
+                                        {"eos_token_id", "[4,5]"},
+                                        {"bos_token_id", "null"},
+                                        {"pad_token_id", "7"},
                                         {"partial_rotary_factor", "null"}});
         c.head = head;
         if (head == HeadKind::kScore) c.reward_mean = 0.25, c.reward_std = 2;
@@ -176,8 +186,8 @@ TEST_CASE("a configuration of every family that is written reads back as it was"
   }
 }
 TEST_CASE("what is written has the family's own architecture") {
-  const Keys stems{{"llama", "Llama"}, {"mistral", "Mistral"}, {"qwen2", "Qwen2"}, {"qwen3", "Qwen3"},
-                   {"gpt_neox", "GPTNeoX"}};
+  const Keys stems{
+      {"llama", "Llama"}, {"mistral", "Mistral"}, {"qwen2", "Qwen2"}, {"qwen3", "Qwen3"}, {"gpt_neox", "GPTNeoX"}};
   for (const auto& [family, stem] : stems) {
     ModelConfig c = parsed(family, {{"architectures", "[\"" + stem + "ForCausalLM\"]"}});
     CHECK(c.head == HeadKind::kLanguage);
@@ -193,10 +203,15 @@ TEST_CASE("what is written has the family's own architecture") {
 TEST_CASE("keys that change mathematics change the text for digests") {
   const auto llama = [](const Keys& changes) { return parsed("llama", changes).mathematics(); };
   const std::string before = llama({});
-  for (const auto& [key, value] : Keys{{"num_key_value_heads", "2"}, {"head_dim", "14"}, {"rope_theta", "9999"},
-                                       {"rms_norm_eps", "1e-5"}, {"attention_bias", "true"}, {"mlp_bias", "true"},
+  for (const auto& [key, value] : Keys{{"num_key_value_heads", "2"},
+                                       {"head_dim", "14"},
+                                       {"rope_theta", "9999"},
+                                       {"rms_norm_eps", "1e-5"},
+                                       {"attention_bias", "true"},
+                                       {"mlp_bias", "true"},
                                        {"rope_scaling", "{\"type\":\"linear\",\"factor\":2}"},
-                                       {"tie_word_embeddings", "true"}, {"max_position_embeddings", "99"}})
+                                       {"tie_word_embeddings", "true"},
+                                       {"max_position_embeddings", "99"}})
     CHECK(llama({{key, value}}) != before);
   const auto scaled = [&](const std::string& factor, const std::string& low, const std::string& length) {
     return llama({{"rope_scaling", "{\"rope_type\":\"llama3\",\"high_freq_factor\":9,\"factor\":" + factor +
@@ -279,8 +294,7 @@ TEST_CASE("rotary parameters that are missing or of the wrong kind are refused")
   CHECK(refusal("llama", {{"rope_theta", "1"}}) == "config: \"rope_theta\" is not above 1");
   CHECK(refusal("gpt_neox", {{"rotary_emb_base", "0"}}) == "config: \"rotary_emb_base\" is not positive");
   for (const char* family : kLlamaLike)
-    CHECK(refusal(family, {{"partial_rotary_factor", "0.5"}}) ==
-          "config: \"partial_rotary_factor\" is not supported");
+    CHECK(refusal(family, {{"partial_rotary_factor", "0.5"}}) == "config: \"partial_rotary_factor\" is not supported");
   for (const char* share : {"0.2", "1.5", "0.01"})  // of 16 channels: 3, too many, none
     CHECK(refusal("gpt_neox", {{"rotary_pct", share}}) ==
           "config: \"rotary_pct\" leaves no even number of a head's channels to turn");
@@ -326,7 +340,8 @@ TEST_CASE("a sliding window that would hide keys is refused") {
   CHECK(refusal("qwen3", {{"layer_types", "[\"linear_attention\"]"}}) ==
         "config: \"layer_types\" names another kind than full_attention, which is not supported");
   // The list decides: a window that no layer has is none, one as long as the context hides nothing.
-  const Keys full{{"layer_types", "[\"full_attention\",\"full_attention\"]"}, {"use_sliding_window", "true"},
+  const Keys full{{"layer_types", "[\"full_attention\",\"full_attention\"]"},
+                  {"use_sliding_window", "true"},
                   {"max_window_layers", "1"}};
   CHECK(windowed("qwen2", "8", "32", full) == "nothing thrown");
   CHECK(windowed("qwen2", "32", "32", {{"layer_types", "[\"sliding_attention\"]"}}) == "nothing thrown");
@@ -348,9 +363,14 @@ TEST_CASE("keys of other models' mathematics are refused, and read over where th
     CHECK(refusal("llama", {{key, "[4096]"}}) == "config: \"" + std::string(key) + "\" is not supported");
   CHECK(refusal("llama", {{"quantization_config", "{\"bits\":4}"}}) ==
         "config: \"quantization_config\" is not supported");
-  for (const auto& [key, value] : Keys{{"pretraining_tp", "1"}, {"use_cache", "true"}, {"attention_dropout", "0.1"},
-                                       {"initializer_range", "0.02"}, {"torch_dtype", "\"float16\""},
-                                       {"dtype", "\"bfloat16\""}, {"alibi", "false"}, {"no_rope_layers", "[]"}})
+  for (const auto& [key, value] : Keys{{"pretraining_tp", "1"},
+                                       {"use_cache", "true"},
+                                       {"attention_dropout", "0.1"},
+                                       {"initializer_range", "0.02"},
+                                       {"torch_dtype", "\"float16\""},
+                                       {"dtype", "\"bfloat16\""},
+                                       {"alibi", "false"},
+                                       {"no_rope_layers", "[]"}})
     CHECK(refusal("llama", {{key, value}}) == "nothing thrown");
 }
 TEST_CASE("flags of the wrong kind are refused") {

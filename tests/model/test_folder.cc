@@ -177,7 +177,8 @@ TEST_CASE("masks and a stored copy of a tied head are ignored") {
   CHECK(same_values(again.transformer, model.transformer));
   CHECK(again.remarks.empty());
 }
-TEST_CASE("a stored head that differs from the embedding is used, said and written on, whatever the configuration ties") {
+TEST_CASE(
+    "a stored head that differs from the embedding is used, said and written on, whatever the configuration ties") {
   const Model untied = small(false);
   const std::string folder = saved(untied), path = folder + "/config.json";
   std::string config = read_file(path);
@@ -187,8 +188,9 @@ TEST_CASE("a stored head that differs from the embedding is used, said and writt
   CHECK(same_values(again.transformer, untied.transformer));
   CHECK(model_digest(again.transformer) == model_digest(untied.transformer));
   REQUIRE(again.remarks.size() == 1);
-  CHECK(again.remarks[0] == path + ": \"tie_word_embeddings\" is true, but lm_head.weight is stored and differs from the "
-                                   "embedding: it is used, and written with \"tie_word_embeddings\" false");
+  CHECK(again.remarks[0] == path +
+                                ": \"tie_word_embeddings\" is true, but lm_head.weight is stored and differs from the "
+                                "embedding: it is used, and written with \"tie_word_embeddings\" false");
   const Model written = load_model(saved(again), HeadKind::kLanguage);
   CHECK(written.remarks.empty());
   CHECK(same_values(written.transformer, untied.transformer));
@@ -250,7 +252,8 @@ TEST_CASE("weights stored in half precision are read exactly") {
   const std::string folder = saved(model);
   std::vector<StoredTensor> tensors = stored(model.transformer);
   // -1.5 is 0xbe00, 2^-24 (subnormal) 0x0001, 65504 (the greatest) 0x7bff, -0 0x8000.
-  const std::pair<std::uint16_t, float> numbers[] = {{0xbe00, -1.5f}, {0x0001, 0x1p-24f}, {0x7bff, 65504.0f}, {0x8000, -0.0f}};
+  const std::pair<std::uint16_t, float> numbers[] = {
+      {0xbe00, -1.5f}, {0x0001, 0x1p-24f}, {0x7bff, 65504.0f}, {0x8000, -0.0f}};
   for (StoredTensor& t : tensors) {
     t.dtype = "F16", t.bytes.clear();
     for (std::int64_t i = 0; i < model.transformer.layout().find(t.name)->size; ++i)
@@ -266,7 +269,8 @@ TEST_CASE("weights stored in half precision are read exactly") {
 
 TEST_CASE("a missing tensor is named") {
   const Model model = small();
-  for (const std::string name : {"transformer.wte.weight", "transformer.h.1.mlp.c_proj.bias", "transformer.ln_f.bias"}) {
+  for (const std::string name :
+       {"transformer.wte.weight", "transformer.h.1.mlp.c_proj.bias", "transformer.ln_f.bias"}) {
     const std::string folder = saved(model);
     auto tensors = stored(model.transformer);
     std::erase_if(tensors, [&](const StoredTensor& t) { return t.name == name; });
@@ -299,13 +303,15 @@ TEST_CASE("a tensor of another shape is named with both shapes") {
   for (auto& t : tensors)
     if (t.name == "transformer.h.0.attn.c_attn.weight") t.shape = {36, 12};
   replace_weights(folder, tensors);
-  CHECK(error_of(folder) == folder + "/model.safetensors: tensor transformer.h.0.attn.c_attn.weight has shape [36, 12], not [12, 36]");
+  CHECK(error_of(folder) ==
+        folder + "/model.safetensors: tensor transformer.h.0.attn.c_attn.weight has shape [36, 12], not [12, 36]");
 }
 TEST_CASE("a head of the other kind is refused, both ways") {
   const std::string language = saved(small()), score = saved(small(true, HeadKind::kScore));
   CHECK(error_of(language, HeadKind::kScore) ==
         language + "/config.json: \"architectures\" says that this is a language model, not a reward model");
-  CHECK(error_of(score) == score + "/config.json: \"architectures\" says that this is a reward model, not a language model");
+  CHECK(error_of(score) ==
+        score + "/config.json: \"architectures\" says that this is a reward model, not a language model");
 }
 TEST_CASE("a tokenizer with more tokens than the vocabulary is refused, one with fewer is not") {
   const Model model = small();
@@ -317,7 +323,8 @@ TEST_CASE("a tokenizer with more tokens than the vocabulary is refused, one with
     std::filesystem::remove(folder + "/config.json");
     std::filesystem::remove(folder + "/model.safetensors");
     save_weights(Transformer(c, random_values(layout, 1, 1)), folder);
-    CHECK(error_of(folder) == (vocab > 257 ? "nothing thrown" : folder + "/tokenizer.json: has 257 tokens, the model only 256"));
+    CHECK(error_of(folder) ==
+          (vocab > 257 ? "nothing thrown" : folder + "/tokenizer.json: has 257 tokens, the model only 256"));
   }
 }
 
@@ -365,8 +372,8 @@ TEST_CASE("a folder is written in shards, as BF16 or F16, and read back") {
   for (const TensorInfo& t : model.transformer.layout().tensors) bytes += t.size * 4;
   CHECK(names(rewritten({.shard_bytes = bytes})) == Names{"model.safetensors"});
   const std::string two = rewritten({.shard_bytes = bytes - 1});
-  CHECK(names(two) == Names{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
-                            "model.safetensors.index.json"});
+  CHECK(names(two) ==
+        Names{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"});
   CHECK(same_values(load_model(two, HeadKind::kLanguage).transformer, model.transformer));
   const std::string index = read_file(two + "/model.safetensors.index.json");
   CHECK(index.find("\"total_size\": " + std::to_string(bytes)) != std::string::npos);
@@ -449,14 +456,16 @@ TEST_CASE("a language model becomes a score model with its trunk and a head that
   for (bool tied : {true, false}) {
     const Model language = small(tied);
     const std::string folder = saved(language);
-    const Model a = load_as_score_model(folder, 1), b = load_as_score_model(folder, 1), c = load_as_score_model(folder, 2);
+    const Model a = load_as_score_model(folder, 1), b = load_as_score_model(folder, 1),
+                c = load_as_score_model(folder, 2);
     CHECK(a.config().head == HeadKind::kScore);
     CHECK(same_values(a.transformer, b.transformer));
     CHECK_FALSE(same_values(a.transformer, c.transformer));
     for (const TensorInfo& t : a.transformer.layout().tensors) {
       if (t.name == "score.weight") continue;
       const float* want = language.transformer.values() + language.transformer.layout().find(t.name)->offset;
-      CHECK(std::memcmp(a.transformer.values() + t.offset, want, static_cast<std::size_t>(t.size) * sizeof(float)) == 0);
+      CHECK(std::memcmp(a.transformer.values() + t.offset, want, static_cast<std::size_t>(t.size) * sizeof(float)) ==
+            0);
     }
   }
 }
@@ -493,8 +502,9 @@ TEST_CASE("a score model may store a language model's head and a bias, which say
   const Model again = load_model(folder, HeadKind::kScore);
   CHECK(same_values(again.transformer, score.transformer));
   REQUIRE(again.remarks.size() == 1);
-  CHECK(again.remarks[0] == folder + ": score.bias is left out, as Hugging Face's GPT2ForSequenceClassification leaves "
-                                     "it out: all its scores move by the same number");
+  CHECK(again.remarks[0] == folder +
+                                ": score.bias is left out, as Hugging Face's GPT2ForSequenceClassification leaves "
+                                "it out: all its scores move by the same number");
 }
 TEST_CASE("a reward model names a pad: the configuration's, the tokenizer's, or what ends an answer") {
   CHECK(load_as_score_model(saved(small()), 1).config().pad == 256);

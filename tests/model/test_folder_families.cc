@@ -280,8 +280,8 @@ TEST_CASE("an index that is no JSON, has no map or maps to no text is refused") 
   CHECK(refusal("{\"weight_map\":{},\"weight_map\":null}") == "the index has no weight_map");
 }
 TEST_CASE("an index that names files outside the folder is refused") {
-  for (const char* outside : {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", ".", "", ".hidden",
-                              "a\\\\b", "a\\u0000b"}) {
+  for (const char* outside :
+       {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", ".", "", ".hidden", "a\\\\b", "a\\u0000b"}) {
     Sharded s(small("llama"));
     s.index["model.norm.weight"] = outside;
     s.write();

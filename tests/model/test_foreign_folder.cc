@@ -108,8 +108,7 @@ TEST_CASE("weights of other formats") {
   }
 }
 TEST_CASE("Git LFS pointers stand for files that are not there yet") {
-  const std::string pointer =
-      "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 269060552\n";
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 269060552\n";
   for (const std::string name : {"config.json", "tokenizer.json", "model.safetensors"}) {
     const std::string folder = tiny_folder(fresh(), 1);
     std::filesystem::remove(folder + "/" + name);

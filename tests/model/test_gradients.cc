@@ -23,8 +23,8 @@ struct Weights {  // of one predicted token in the loss
 class Problem {
  public:
   Problem(ModelConfig config, std::vector<std::int64_t> lengths, std::uint64_t seed)
-      : config_(config), model_(random_transformer(config, seed, 0.7)),
-        old_(random_transformer(config, seed + 1, 0.7)), reference_(config, model_.values()) {
+      : config_(config), model_(random_transformer(config, seed, 0.7)), old_(random_transformer(config, seed + 1, 0.7)),
+        reference_(config, model_.values()) {
     for (std::size_t s = 0; s < lengths.size(); ++s) {
       sequences_.push_back(random_tokens(lengths[s], config.vocab, seed + 10 + s));
       batch_.add(sequences_.back());
@@ -41,7 +41,8 @@ class Problem {
         for (double* x : {&terms_.back().logprob, &terms_.back().entropy, &terms_.back().kl, &terms_.back().value,
                           &terms_.back().temperature})
           *x = static_cast<double>(static_cast<float>(*x));
-        if (language()) old_logprobs_.push_back(Reference::log_softmax(before.logits(states[t]), terms_.back().temperature));
+        if (language())
+          old_logprobs_.push_back(Reference::log_softmax(before.logits(states[t]), terms_.back().temperature));
       }
     }
   }
@@ -82,19 +83,22 @@ class Problem {
     Targets targets;
     std::vector<float> dvalue, value(terms_.size());
     for (const Weights& w : terms_) {
-      targets.add(batch_.begin[w.sequence] + static_cast<std::int64_t>(w.position), w.token, static_cast<float>(w.temperature));
+      targets.add(batch_.begin[w.sequence] + static_cast<std::int64_t>(w.position), w.token,
+                  static_cast<float>(w.temperature));
       dvalue.push_back(static_cast<float>(w.value));
     }
     if (language()) {
       old_.forward(batch_, old_trace);
-      const auto loss = [&](std::int64_t begin, std::int64_t end, const RowStats* stats, const float* kl, RowGradient* to) {
+      const auto loss = [&](std::int64_t begin, std::int64_t end, const RowStats* stats, const float* kl,
+                            RowGradient* to) {
         for (std::int64_t i = 0; i < end - begin; ++i) {
           const Weights& w = terms_[static_cast<std::size_t>(begin + i)];
           to[i] = {static_cast<float>(w.logprob), static_cast<float>(w.entropy), static_cast<float>(w.kl)};
           sum += w.logprob * double(stats[i].logprob) + w.entropy * double(stats[i].entropy) + w.kl * double(kl[i]);
         }
       };
-      LanguageHead().train(model_, batch_, trace.final.data(), targets, loss, dfinal.data(), g, {&old_, old_trace.final.data()});
+      LanguageHead().train(model_, batch_, trace.final.data(), targets, loss, dfinal.data(), g,
+                           {&old_, old_trace.final.data()});
     }
     if (valued()) {
       model_.scores(trace.final.data(), targets.rows, value.data());
@@ -141,7 +145,8 @@ double Problem::worst_forward() const {
   Trace trace;
   model_.forward(batch_, trace);
   const auto V = static_cast<std::size_t>(config_.vocab);
-  std::vector<float> logits(V * static_cast<std::size_t>(batch_.size())), scores(static_cast<std::size_t>(batch_.size()));
+  std::vector<float> logits(V * static_cast<std::size_t>(batch_.size())),
+      scores(static_cast<std::size_t>(batch_.size()));
   std::vector<std::int64_t> rows(scores.size());
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
   if (language()) model_.logits(trace.final.data(), batch_.size(), logits.data());

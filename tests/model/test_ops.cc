@@ -66,15 +66,12 @@ TEST_CASE("products that are dealt to threads end everywhere as they are asked t
       set_thread_count(threads);
       Buffer<float> plain(T * N), y(T * N), active(T * N), plain_dx(T * K), dx(T * K);
       multiply(narrow.data(), T, packed, {}, plain.data());
-      const Ending forth = {.bias = bias.data(),
-                            .residual = wide.data(),
-                            .activation = kernels().gelu_tanh,
-                            .active = active.data()};
+      const Ending forth = {
+          .bias = bias.data(), .residual = wide.data(), .activation = kernels().gelu_tanh, .active = active.data()};
       multiply(narrow.data(), T, packed, forth, y.data());
       multiply_transpose(wide.data(), T, packed, {}, plain_dx.data());
-      const Ending back = {.activation_backward = kernels().gelu_erf_backward,
-                           .slope_at = narrow.data(),
-                           .active = dx.data()};
+      const Ending back = {
+          .activation_backward = kernels().gelu_erf_backward, .slope_at = narrow.data(), .active = dx.data()};
       multiply_transpose(wide.data(), T, packed, back, dx.data());
       const FlushDenormals as_in_parallel_loops;
       std::int64_t wrong = 0;

@@ -34,7 +34,8 @@ double chi_square(const Weights& logits, SamplingOptions options, const std::vec
   Buffer<float> scratch;
   for (int i = 0; i < draws; ++i) {
     const double u = uniform(17, 5, static_cast<std::uint64_t>(i));
-    ++seen[static_cast<std::size_t>(sample_token(logits.data(), static_cast<std::int64_t>(logits.size()), options, u, scratch))];
+    ++seen[static_cast<std::size_t>(
+        sample_token(logits.data(), static_cast<std::int64_t>(logits.size()), options, u, scratch))];
   }
   double sum = 0;
   for (std::size_t v = 0; v < seen.size(); ++v) {
@@ -163,7 +164,8 @@ TEST_CASE("kept tokens and probabilities are the oracle's for temperature, top-k
                                   static_cast<float>(double(c["top_p"]))};
     const auto probabilities = Golden::read(file, "probs." + std::to_string(n++));
     for (std::size_t row = 0; row < 18; ++row) {
-      Weights w(logits.begin() + static_cast<std::ptrdiff_t>(row * 512), logits.begin() + static_cast<std::ptrdiff_t>(row * 512 + 512));
+      Weights w(logits.begin() + static_cast<std::ptrdiff_t>(row * 512),
+                logits.begin() + static_cast<std::ptrdiff_t>(row * 512 + 512));
       const float top = *std::max_element(w.begin(), w.end());
       for (float& x : w) x = static_cast<float>(std::exp(double(x - top) / double(options.temperature)));
       truncate_weights(w, options);

@@ -49,8 +49,8 @@ std::vector<float> next_logits(Model& model, const Ids& tokens) {
 }  // namespace
 
 TEST_CASE("KL to the reference comes from the recorded log-probs, in both units") {
-  const FileReport r = report_of({trajectory("a", kPrompt, {1, 2}, {-1, -2}, {-1.5, -4}),
-                                  trajectory("b", kPrompt, {3}, {-0.5}, {-0.25})});
+  const FileReport r = report_of(
+      {trajectory("a", kPrompt, {1, 2}, {-1, -2}, {-1.5, -4}), trajectory("b", kPrompt, {3}, {-0.5}, {-0.25})});
   CHECK(*r.to_ref.k1().per_token.mean == doctest::Approx((0.5 + 2 - 0.25) / 3));
   CHECK(*r.to_ref.k1().per_sequence.mean == doctest::Approx((2.5 - 0.25) / 2));
   CHECK(*r.to_ref.k2().per_token.mean == doctest::Approx((0.25 + 4 + 0.0625) / 6));
@@ -96,8 +96,7 @@ TEST_CASE("without reference log-probs their figures are absent") {
 }
 
 TEST_CASE("KL to the reference is over the responses that have both log-probs") {
-  const FileReport r =
-      report_of({trajectory("a", kPrompt, {1}, {-1}), trajectory("b", kPrompt, {1}, {-1}, {-3})});
+  const FileReport r = report_of({trajectory("a", kPrompt, {1}, {-1}), trajectory("b", kPrompt, {1}, {-1}, {-3})});
   CHECK(r.to_ref.sequences() == 1);
   CHECK(r.to_ref.k1().per_sequence.mean == 2.0);
   CHECK(r.logprobs.sequences() == 2);
@@ -168,7 +167,8 @@ TEST_CASE("two policies need no recorded log-probs, one or none does") {
 TEST_CASE("an id that was there before is refused") {
   const Record first = trajectory("a", kPrompt, {1}, {-1}), second = trajectory("b", kPrompt, {1}, {-1});
   CHECK(refusal({first, second}) == "accepted");
-  CHECK(refusal({first, second, trajectory("a", kPrompt, {2}, {-1})}) == "made: record a: the id \"a\" was there before");
+  CHECK(refusal({first, second, trajectory("a", kPrompt, {2}, {-1})}) ==
+        "made: record a: the id \"a\" was there before");
 }
 
 TEST_CASE("lists of other lengths are refused") {

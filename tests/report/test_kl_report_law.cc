@@ -123,9 +123,8 @@ TEST_CASE("records that hold their evaluation give the report of the policies, i
   const FileReport direct = report_of(records, policies);
   for (const std::int64_t micro_tokens : {1, 50, 4096}) {
     std::vector<Record> evaluated;
-    RecordEvaluator evaluator(policies, [&](const Record& r) {
-      evaluated.push_back(Record::parse(r.line(), r.where()));
-    }, micro_tokens);
+    RecordEvaluator evaluator(
+        policies, [&](const Record& r) { evaluated.push_back(Record::parse(r.line(), r.where())); }, micro_tokens);
     for (const Record& r : records) evaluator.add(r);
     evaluator.finish();
     REQUIRE(evaluated.size() == records.size());

@@ -75,8 +75,8 @@ TEST_CASE("the batch's estimators between new and reference are the oracle's") {
 }
 
 TEST_CASE("k1, k2 and k3 agree with libm in long double, near 1 and far from it") {
-  for (const double x : {-30.0, -3.0, -0.5, -0.4999, -0.1, -1e-3, -1e-6, -1e-9, 1e-9, 1e-6, 1e-3, 0.1, 0.4999, 0.5, 3.0,
-                         30.0}) {
+  for (const double x :
+       {-30.0, -3.0, -0.5, -0.4999, -0.1, -1e-3, -1e-6, -1e-9, 1e-9, 1e-6, 1e-3, 0.1, 0.4999, 0.5, 3.0, 30.0}) {
     CAPTURE(x);
     const long double l = x;
     CHECK(k1_of_log_ratio(x) == -x);
@@ -111,8 +111,7 @@ TEST_CASE("per token and per sequence differ by hand-made lengths") {
   CHECK(*kl.k1().per_token.mean == doctest::Approx(2.0 / 3));
   CHECK(kl.k1().per_sequence.mean == 1.0);
   CHECK(kl.k2().per_sequence.mean == 3.5);
-  CHECK(*kl.k3().per_sequence.mean ==
-        doctest::Approx((std::exp(-1.0) + std::exp(-3.0) + 2 + std::exp(2.0) - 3) / 2));
+  CHECK(*kl.k3().per_sequence.mean == doctest::Approx((std::exp(-1.0) + std::exp(-3.0) + 2 + std::exp(2.0) - 3) / 2));
 }
 
 TEST_CASE("k1 and k3 estimate the exact KL of two Gaussians without bias, k2 with some") {

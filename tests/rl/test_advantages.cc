@@ -63,8 +63,7 @@ TEST_CASE("whitened advantages are the oracle's with the biased variance, and re
   for (const std::string& family : golden_families(oracle)) {
     CAPTURE(family);
     const GoldenBatch g = read_golden_batch(oracle, family);
-    const TokenSignals signals =
-        token_signals(views(g), {.kl_beta = g.kl_beta, .gamma = g.gamma, .lambda = g.lambda});
+    const TokenSignals signals = token_signals(views(g), {.kl_beta = g.kl_beta, .gamma = g.gamma, .lambda = g.lambda});
     for (std::size_t i = 0; i < g.samples.size(); ++i) {
       check_all_near(signals.advantages_of(i), g.samples[i].advantages_whitened, 1e-5);
       check_all_near(signals.returns_of(i), g.samples[i].returns, 1e-5);
@@ -160,8 +159,7 @@ TEST_CASE("whitened rewards keep their mean, and returns and advantages follow t
   const std::vector<float> zeros(2), values(2);
   const std::vector<TrajectoryView> batch = {{zeros, zeros, values, 4}, {zeros, zeros, values, 0}};
   const TokenSignals plain = token_signals(batch, {.lambda = 1, .whiten_advantages = false});
-  const TokenSignals white =
-      token_signals(batch, {.lambda = 1, .whiten_rewards = true, .whiten_advantages = false});
+  const TokenSignals white = token_signals(batch, {.lambda = 1, .whiten_rewards = true, .whiten_advantages = false});
   CHECK(plain.rewards == std::vector<float>{0, 4, 0, 0});
   const double sd = std::sqrt(3.0 + 1e-8);  // mean 1, biased variance (9 + 3)/4
   check_all_near(white.rewards, std::vector<double>{1 - 1 / sd, 1 + 3 / sd, 1 - 1 / sd, 1 - 1 / sd}, 1e-6);

@@ -41,11 +41,12 @@ Floats gradient_of(const Model& model, const std::vector<SftExample>& examples, 
     Trace trace(true);
     model.transformer.forward(batch, trace);
     Buffer<float> d(batch.size() * model.config().width);
-    LanguageHead().train(model.transformer, batch, trace.final.data(), targets,
-                         [&](std::int64_t b, std::int64_t e, const RowStats*, const float*, RowGradient* to) {
-                           for (std::int64_t i = 0; i < e - b; ++i) to[i] = {-1.0f / static_cast<float>(tokens), 0, 0};
-                         },
-                         d.data(), g);
+    LanguageHead().train(
+        model.transformer, batch, trace.final.data(), targets,
+        [&](std::int64_t b, std::int64_t e, const RowStats*, const float*, RowGradient* to) {
+          for (std::int64_t i = 0; i < e - b; ++i) to[i] = {-1.0f / static_cast<float>(tokens), 0, 0};
+        },
+        d.data(), g);
     model.transformer.backward(batch, trace, d.data(), g);
   }
   g.finish();
@@ -125,8 +126,7 @@ TEST_CASE("groups of one rank keep log2 of their number of gradients, one group 
   Gradients* const g = &gradient;
   const auto kept = [&](std::int64_t groups) {
     GroupSum sum(groups);
-    for (int minibatch = 0; minibatch < 2; ++minibatch)
-      sum.run(5, {&g, 1}, [](std::int64_t, std::int64_t) {});
+    for (int minibatch = 0; minibatch < 2; ++minibatch) sum.run(5, {&g, 1}, [](std::int64_t, std::int64_t) {});
     return sum.kept();
   };
   CHECK(kept(1) == 0);

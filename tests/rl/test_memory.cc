@@ -40,11 +40,12 @@ void add_gradient(const Transformer& model, const Batch& batch, Trace& trace, Gr
   for (std::int64_t t = 0; t < batch.size(); ++t) targets.add(t, batch.tokens[static_cast<std::size_t>(t)]);
   model.forward(batch, trace);
   Buffer<float> d(batch.size() * model.config().width);
-  LanguageHead().train(model, batch, trace.final.data(), targets,
-                       [](std::int64_t begin, std::int64_t end, const RowStats* s, const float*, RowGradient* to) {
-                         for (std::int64_t i = 0; i < end - begin; ++i) to[i] = {s[i].logprob, 0.1f, 0};
-                       },
-                       d.data(), g);
+  LanguageHead().train(
+      model, batch, trace.final.data(), targets,
+      [](std::int64_t begin, std::int64_t end, const RowStats* s, const float*, RowGradient* to) {
+        for (std::int64_t i = 0; i < end - begin; ++i) to[i] = {s[i].logprob, 0.1f, 0};
+      },
+      d.data(), g);
   model.backward(batch, trace, d.data(), g);
 }
 
@@ -170,14 +171,15 @@ TEST_CASE("the head's figures and gradients don't depend on where its chunks of 
     for (std::int64_t end : ends) {
       Targets part;
       for (; begin < end; ++begin) part.add(begin, batch.tokens[static_cast<std::size_t>(begin)], 0.7f);
-      head.train(model, batch, trace.final.data(), part,
-                 [&](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
-                   for (std::int64_t i = 0; i < e - b; ++i) {
-                     to[i] = {s[i].logprob, 0.1f, 0};
-                     all.insert(all.end(), {s[i].max, s[i].log_sum, s[i].logprob, s[i].entropy});
-                   }
-                 },
-                 d.data(), g);
+      head.train(
+          model, batch, trace.final.data(), part,
+          [&](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
+            for (std::int64_t i = 0; i < e - b; ++i) {
+              to[i] = {s[i].logprob, 0.1f, 0};
+              all.insert(all.end(), {s[i].max, s[i].log_sum, s[i].logprob, s[i].entropy});
+            }
+          },
+          d.data(), g);
     }
     g.finish();
     all.insert(all.end(), d.data(), d.data() + d.size());

@@ -109,8 +109,12 @@ class Problem {
     for (const Trajectory& t : trajectories_) {
       const auto fresh = rows(now, t), before = rows(old_, t);
       for (std::size_t i = 0; i < fresh.size(); ++i, ++k) {
-        Token token{fresh[i][static_cast<std::size_t>(t.response_ids[i])], double(batch_.old_logprobs[k]),
-                    double(batch_.ref_logprobs[k]), double(batch_.advantages[k]), 0, 0};
+        Token token{fresh[i][static_cast<std::size_t>(t.response_ids[i])],
+                    double(batch_.old_logprobs[k]),
+                    double(batch_.ref_logprobs[k]),
+                    double(batch_.advantages[k]),
+                    0,
+                    0};
         for (std::size_t v = 0; v < fresh[i].size(); ++v) {
           token.entropy -= std::exp(fresh[i][v]) * fresh[i][v];
           token.kl_old += std::exp(before[i][v]) * (before[i][v] - fresh[i][v]);

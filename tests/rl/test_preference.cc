@@ -77,7 +77,8 @@ TEST_CASE("a ranking is read from the best answer to the worst") {
 TEST_CASE("no ending token is appended where the model has none") {
   Model m = tiny_model(1, 1, {1, 8, 1, 12});
   m.eos.clear();
-  CHECK(read(R"({"prompt":"a","chosen":"b","rejected":"c"})", m).answers == std::vector<Ids>{encoded("b", false), encoded("c", false)});
+  CHECK(read(R"({"prompt":"a","chosen":"b","rejected":"c"})", m).answers ==
+        std::vector<Ids>{encoded("b", false), encoded("c", false)});
 }
 TEST_CASE("stored tokens are taken where this tokenizer made them, as they are") {
   const Ranking r = read(stored(model().tokenizer.digest()));
@@ -99,9 +100,11 @@ TEST_CASE("fields that are missing or of another type are refused") {
   CHECK(refusal(R"({"prompt":"a","rejected":"c"})") == "file: record 4: field \"chosen\" is missing");
   CHECK(refusal(R"({"prompt":"a","chosen":"c"})") == "file: record 4: field \"rejected\" is missing");
   CHECK(refusal(R"({"responses":["a","b"]})") == "file: record 4: field \"prompt\" is missing");
-  CHECK(refusal(R"({"prompt":1,"chosen":"b","rejected":"c"})").rfind("file: record 4: field \"prompt\" has to be", 0) == 0);
+  CHECK(refusal(R"({"prompt":1,"chosen":"b","rejected":"c"})").rfind("file: record 4: field \"prompt\" has to be", 0) ==
+        0);
   CHECK(refusal(R"({"prompt":"a","responses":"b"})").rfind("file: record 4: field \"responses\" has to be", 0) == 0);
-  CHECK(refusal(R"({"prompt":"a","chosen":"b","rejected":"c","margin":"1"})").rfind("file: record 4: field \"margin\" has to be", 0) == 0);
+  CHECK(refusal(R"({"prompt":"a","chosen":"b","rejected":"c","margin":"1"})")
+            .rfind("file: record 4: field \"margin\" has to be", 0) == 0);
 }
 TEST_CASE("a ranking of fewer than two answers is refused") {
   for (const char* list : {"[]", "[\"one\"]"})
@@ -122,8 +125,9 @@ TEST_CASE("a pair without any token is refused") {
 }
 TEST_CASE("a pair longer than the context is refused, one as long is not") {
   CHECK_NOTHROW(check_fits(read(R"({"prompt":"12345","chosen":"123456","rejected":""})"), model().config(), "advice"));
-  CHECK_THROWS_WITH_AS(check_fits(read(R"({"prompt":"12345","chosen":"a","rejected":"1234567"})"), model().config(), "advice"),
-                       "file: record 4: prompt and answer have 13 tokens, more than the model's context of 12", Error);
+  CHECK_THROWS_WITH_AS(
+      check_fits(read(R"({"prompt":"12345","chosen":"a","rejected":"1234567"})"), model().config(), "advice"),
+      "file: record 4: prompt and answer have 13 tokens, more than the model's context of 12", Error);
 }
 TEST_CASE("of several ending tokens an answer gets the one that the tokenizer names, else the first") {
   Model m = tiny_model(1, 1, {1, 8, 1, 12});

@@ -95,7 +95,8 @@ TEST_CASE("where the loss is on all, the prompt's tokens count too") {
 TEST_CASE("of a dialogue the last answer counts, or all of them, each with its ending token") {
   const Model m = model_of(99);
   const Record r = Record::parse(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bc"},
-      {"role":"user","content":"d"},{"role":"assistant","content":"e"}]})", "file: record 2");
+      {"role":"user","content":"d"},{"role":"assistant","content":"e"}]})",
+                                 "file: record 2");
   const Dialogues dialogues(m, {.format = "zephyr"});
   const auto ids = [&](const std::string& text) { return m.tokenizer.encode(text); };
   Ids want;

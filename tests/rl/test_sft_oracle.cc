@@ -120,8 +120,8 @@ TEST_CASE("the weights after three AdamW steps are the oracle's") {
       const bool heads = t.name.find("query_key_value.bias") != std::string::npos;
       double others = 0, keys = 0;
       for (std::int64_t i = 0; i < t.size; ++i) {
-        const double d = std::abs(double(model.transformer.values()[t.offset + i]) -
-                                  double(expected[static_cast<std::size_t>(i)]));
+        const double d =
+            std::abs(double(model.transformer.values()[t.offset + i]) - double(expected[static_cast<std::size_t>(i)]));
         const bool is_key = (parts && i / C == 1) || (heads && i / D % 3 == 1);
         double& w = is_key ? keys : others;
         w = std::max(w, d);

@@ -19,10 +19,18 @@ ModelConfig config() {
 
 // A whole trajectory with some fields replaced ("" leaves one out).
 std::string line_with(const std::map<std::string, std::string>& changes) {
-  std::map<std::string, std::string> fields{
-      {"id", "\"7/0\""},     {"prompt_ids", "[1,2,3]"}, {"response_ids", "[4,99]"}, {"logprobs", "[-0.5,-0.25]"},
-      {"policy", "\"abc\""}, {"dtype", "\"f32\""},      {"arith", "1"},             {"temperature", "0.5"},
-      {"top_k", "0"},        {"top_p", "1"},            {"finish", "\"length\""},   {"reward", "1.5"}};
+  std::map<std::string, std::string> fields{{"id", "\"7/0\""},
+                                            {"prompt_ids", "[1,2,3]"},
+                                            {"response_ids", "[4,99]"},
+                                            {"logprobs", "[-0.5,-0.25]"},
+                                            {"policy", "\"abc\""},
+                                            {"dtype", "\"f32\""},
+                                            {"arith", "1"},
+                                            {"temperature", "0.5"},
+                                            {"top_k", "0"},
+                                            {"top_p", "1"},
+                                            {"finish", "\"length\""},
+                                            {"reward", "1.5"}};
   for (const auto& [key, value] : changes) fields[key] = value;
   std::string text;
   for (const auto& [key, value] : fields)
@@ -77,8 +85,11 @@ TEST_CASE("every field of a trajectory is read") {
 }
 TEST_CASE("whether a response ended is told by finish, else by its last token") {
   const std::vector<std::string> texts = {"ab"};
-  const Model model{Transformer(config(), Buffer<float>(Layout(config()).size)),
-                    Tokenizer::from_json(train_bpe(texts, {.vocab_size = 259, .pad = false}).tokenizer_json, "{}", "test"), "", {98, 99}};
+  const Model model{
+      Transformer(config(), Buffer<float>(Layout(config()).size)),
+      Tokenizer::from_json(train_bpe(texts, {.vocab_size = 259, .pad = false}).tokenizer_json, "{}", "test"),
+      "",
+      {98, 99}};
   const auto ended = [&](const std::map<std::string, std::string>& changes) {
     return ended_by_itself(Record::parse(line_with(changes), "file: record 3"), model);
   };
@@ -92,8 +103,15 @@ TEST_CASE("whether a response ended is told by finish, else by its last token") 
                        "file: record 3: field \"finish\" is neither \"stop\" nor \"length\"", Error);
 }
 TEST_CASE("fields that other programs leave out have defaults") {
-  const Trajectory t = read({{"logprobs", ""}, {"policy", ""}, {"dtype", ""}, {"arith", ""}, {"temperature", ""},
-                             {"top_k", ""}, {"top_p", ""}, {"finish", ""}, {"reward", ""}});
+  const Trajectory t = read({{"logprobs", ""},
+                             {"policy", ""},
+                             {"dtype", ""},
+                             {"arith", ""},
+                             {"temperature", ""},
+                             {"top_k", ""},
+                             {"top_p", ""},
+                             {"finish", ""},
+                             {"reward", ""}});
   CHECK(t.logprobs.empty());
   CHECK(t.ref_logprobs.empty());
   CHECK(t.token_rewards.empty());
@@ -136,10 +154,10 @@ TEST_CASE("a trajectory longer than the context is refused where it has to fit, 
                        "file: record 3: prompt and response have 9 tokens, more than the policy's context of 8", Error);
 }
 TEST_CASE("null is absence in every field that is optional, and its words tell it from a missing one") {
-  const std::map<std::string, std::string> nulls{
-      {"logprobs", "null"}, {"ref_logprobs", "null"}, {"rewards", "null"}, {"reward", "null"}, {"policy", "null"},
-      {"dtype", "null"},    {"arith", "null"},        {"temperature", "null"}, {"top_k", "null"}, {"top_p", "null"},
-      {"finish", "null"}};
+  const std::map<std::string, std::string> nulls{{"logprobs", "null"}, {"ref_logprobs", "null"}, {"rewards", "null"},
+                                                 {"reward", "null"},   {"policy", "null"},       {"dtype", "null"},
+                                                 {"arith", "null"},    {"temperature", "null"},  {"top_k", "null"},
+                                                 {"top_p", "null"},    {"finish", "null"}};
   const Trajectory t = read(nulls);
   CHECK((t.logprobs.empty() && t.ref_logprobs.empty() && t.token_rewards.empty() && !t.reward && t.policy.empty()));
   CHECK((t.dtype == "f32" && t.arithmetic == kArithmetic && t.temperature == 1 && t.stopped && !t.truncated_sampling));
@@ -188,7 +206,8 @@ TEST_CASE("temperature 0 is refused, whatever else is allowed") {
   CHECK(check({{"temperature", "0"}}, true, true) == want);
 }
 TEST_CASE("truncated samples are refused unless they are allowed") {
-  const std::string want = "file: record 3: was sampled with top-k or top-p, its log-probs are not those it was drawn with";
+  const std::string want =
+      "file: record 3: was sampled with top-k or top-p, its log-probs are not those it was drawn with";
   for (const auto& change : {std::pair{"top_k", "5"}, std::pair{"top_p", "0.9"}}) {
     CHECK(check({change}) == want);
     CHECK(check({change}, true, false) == want);

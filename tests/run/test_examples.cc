@@ -77,8 +77,7 @@ TEST_CASE("a record with neither or both of text and completion is refused") {
   const Model m = tiny_model(HeadKind::kLanguage, 1);
   CHECK_THROWS_AS(sft_examples(record(R"({"a":"b"})"), "0", m), Error);
   CHECK_THROWS_AS(sft_examples(record(R"({"text":"b","completion":"c","prompt":"d"})"), "0", m), Error);
-  CHECK_THROWS_WITH(sft_examples(record(R"({"completion":"b"})"), "0", m),
-                    "in: record 1: field \"prompt\" is missing");
+  CHECK_THROWS_WITH(sft_examples(record(R"({"completion":"b"})"), "0", m), "in: record 1: field \"prompt\" is missing");
 }
 
 TEST_CASE("what fits a context is one token longer, for the last one predicts nothing") {
@@ -129,7 +128,8 @@ TEST_CASE("a pair's tokens are taken where the tokenizer made them, and else its
   const Model m = tiny_model(HeadKind::kScore, 1);
   const auto line = [](const std::string& digest) {
     return R"({"prompt":"ab","chosen":"cd","rejected":"dc","prompt_ids":[1],"chosen_ids":[2,3],"rejected_ids":[4],)"
-           R"("tokenizer":")" + digest + "\"}";
+           R"("tokenizer":")" +
+           digest + "\"}";
   };
   CHECK(read_ranking(record(line(m.tokenizer.digest())), 0, m).answers[0] == std::vector<std::int32_t>{2, 3});
   CHECK(read_ranking(record(line("other")), 0, m).answers[0] == joined(m, "cd", ""));

@@ -42,7 +42,9 @@ ChatTemplate of(const std::string& source, ChatOptions options = {}) {
   return ChatTemplate(tokenizer(source), std::move(options));
 }
 
-std::string rendered(const ChatTemplate& chat, const Dialogue& d) { return chat.render(d, d.messages.size(), true).text; }
+std::string rendered(const ChatTemplate& chat, const Dialogue& d) {
+  return chat.render(d, d.messages.size(), true).text;
+}
 std::string rendered(const std::string& format, const Turns& turns) { return rendered(named(format), dialogue(turns)); }
 
 std::string refusal(const ChatTemplate& chat, const Dialogue& d) {
@@ -67,8 +69,8 @@ TEST_CASE("ChatML, plain and with the families' default system messages") {
   CHECK(rendered("chatml", kLong) ==
         "<|im_start|>system\n S <|im_end|>\n<|im_start|>user\nQ1<|im_end|>\n<|im_start|>assistant\n A1 <|im_end|>\n"
         "<|im_start|>user\nQ2<|im_end|>\n<|im_start|>assistant\n");
-  CHECK(rendered("qwen2", kOne) == "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n" +
-                                       rendered("chatml", kOne));
+  CHECK(rendered("qwen2", kOne) ==
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n" + rendered("chatml", kOne));
   CHECK(rendered("qwen2.5", kOne) ==
         "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n" +
             rendered("chatml", kOne));
@@ -80,8 +82,9 @@ TEST_CASE("ChatML, plain and with the families' default system messages") {
 
 TEST_CASE("Qwen 3 drops what assistants thought before, and has a thought in its last answer") {
   const Turns thoughtful = {{"user", "Q"}, {"assistant", "<think>\nT\n</think>\n\nA"}, {"user", "Q2"}};
-  CHECK(rendered("qwen3", thoughtful) == "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n"
-                                         "<|im_start|>user\nQ2<|im_end|>\n<|im_start|>assistant\n");
+  CHECK(rendered("qwen3", thoughtful) ==
+        "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n"
+        "<|im_start|>user\nQ2<|im_end|>\n<|im_start|>assistant\n");
   CHECK(rendered("chatml", thoughtful).find("<think>") != std::string::npos);
   const std::string thinks = "<think>\n\n</think>\n\n";
   CHECK(said(named("qwen3"), {{"user", "Q"}, {"assistant", "A"}}, false) == std::vector{thinks + "A<|im_end|>"});
@@ -101,8 +104,8 @@ TEST_CASE("Llama 3 trims contents, and 3.1 always has a header with the day") {
   CHECK(rendered("llama3", kLong) == "<s><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|>" + user +
                                          "Q1<|eot_id|>" + answer + "A1<|eot_id|>" + user + "Q2<|eot_id|>" + answer);
   const auto dated = [&](const std::string& day) {
-    return "<s><|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: " + day +
-           "\n\n<|eot_id|>" + user + "Hi<|eot_id|>" + answer;
+    return "<s><|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: " +
+           day + "\n\n<|eot_id|>" + user + "Hi<|eot_id|>" + answer;
   };
   CHECK(rendered("llama3.1", kOne) == dated("26 Jul 2024"));
   const ChatTemplate later = named("llama3.1", {.date = {2026, 11, 30}});
@@ -118,8 +121,9 @@ TEST_CASE("Zephyr and Alpaca") {
   CHECK(rendered("zephyr", kLong) ==
         "<|system|>\n S </s>\n<|user|>\nQ1</s>\n<|assistant|>\n A1 </s>\n<|user|>\nQ2</s>\n<|assistant|>\n");
   CHECK(rendered("alpaca", kOne) == "<s>### Instruction:\nHi\n\n### Response:\n");
-  CHECK(rendered("alpaca", kLong) == "<s>S\n\n### Instruction:\nQ1\n\n### Response:\nA1</s>\n\n### Instruction:\nQ2\n\n"
-                                     "### Response:\n");
+  CHECK(rendered("alpaca", kLong) ==
+        "<s>S\n\n### Instruction:\nQ1\n\n### Response:\nA1</s>\n\n### Instruction:\nQ2\n\n"
+        "### Response:\n");
 }
 
 TEST_CASE("formats that have an order of turns refuse others") {
@@ -184,7 +188,8 @@ TEST_CASE("a template that is set stands in place of all others") {
   CHECK(t.config_json() == R"({"bos_token":"<s>","chat_template":null})");
 }
 
-TEST_CASE("tools, documents and more are told, a record's before the option's, and tools have a template of their own") {
+TEST_CASE(
+    "tools, documents and more are told, a record's before the option's, and tools have a template of their own") {
   const std::string source = "{{ tools }}|{{ documents }}|{{ x }}|{{ bos_token }}{{ eos_token }}{{ pad_token }}";
   CHECK(rendered(of(source), dialogue(kOne)) == "None|None||<s></s>");
   const ChatTemplate chat = of(source, {.variables = {{"x", "\"a\""}, {"bos_token", "\"B\""}}});
@@ -203,9 +208,9 @@ TEST_CASE("parts are handed on to a template that takes them, and joined for one
   };
   const Dialogue parts = content(R"([{"type":"text","text":"a\n"},{"type":"text","text":"b"}])");
   CHECK(rendered(of(kTurnByTurn), parts) == "[user]a\nb");
-  const ChatTemplate takes = of(
-      "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}"
-      "{% if loop.index0 %}+{% endif %}{{ p.text }}{% endfor %}{% endif %}{% endfor %}");
+  const ChatTemplate takes =
+      of("{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}"
+         "{% if loop.index0 %}+{% endif %}{{ p.text }}{% endfor %}{% endif %}{% endfor %}");
   CHECK(rendered(takes, parts) == "a\n+b");
   CHECK(refusal(takes, content(R"([{"type":"image"}])")) ==
         "has a part of the type \"image\", and models here read text alone");
@@ -222,7 +227,8 @@ TEST_CASE("an answer is what stands behind its prompt in the whole dialogue, up 
   CHECK(answer("llama3", "\u2003A1 ") == "A1<|eot_id|>");
   CHECK(answer("zephyr", " A1 ") == " A1 </s>");
   CHECK(answer("alpaca", " A1 ") == "A1</s>");
-  CHECK(named("chatml").prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", "A"}}), 1, {}).second == "A<|im_end|>\n");
+  CHECK(named("chatml").prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", "A"}}), 1, {}).second ==
+        "A<|im_end|>\n");
   const ChatTemplate thinks = of(kTurnByTurn + "{% if add_generation_prompt %}[assistant]<think>{% endif %}");
   const auto split = [](const ChatTemplate& chat, const std::string& content) {
     return chat.prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", content}}), 1, {});
@@ -230,8 +236,9 @@ TEST_CASE("an answer is what stands behind its prompt in the whole dialogue, up 
   CHECK(split(thinks, "<A") == std::pair<std::string, std::string>("[user]Q[assistant]", "<A"));
   CHECK(said(thinks, {{"user", "Q"}, {"assistant", "A"}, {"user", "R"}, {"assistant", "B"}}, true) ==
         std::vector<std::string>{"A", "B"});
-  const ChatTemplate counts = of("{% for m in messages %}[{{ m.role }} {{ m.content|length }}]{{ m.content }}{% endfor %}"
-                                 "{% if add_generation_prompt %}[assistant]{% endif %}");
+  const ChatTemplate counts =
+      of("{% for m in messages %}[{{ m.role }} {{ m.content|length }}]{{ m.content }}{% endfor %}"
+         "{% if add_generation_prompt %}[assistant]{% endif %}");
   CHECK(message_of([&] { split(counts, "AB"); }) ==
         "has an answer that doesn't go on from its prompt: the chat_template ends the prompt in \"]\", and has "
         "\" 2]AB\" there once it is answered");
@@ -251,9 +258,9 @@ TEST_CASE("all that the assistant says is found by what each message adds") {
 }
 
 TEST_CASE("all that the assistant says is found by the template's marks where it has them") {
-  const ChatTemplate marked = of(
-      "{% for m in messages %}{{ m.role }}:{% if m.role == 'assistant' %}{% generation %}{{ m.content }}!"
-      "{% endgeneration %}{% else %}{{ m.content }}{% endif %};{% endfor %}");
+  const ChatTemplate marked =
+      of("{% for m in messages %}{{ m.role }}:{% if m.role == 'assistant' %}{% generation %}{{ m.content }}!"
+         "{% endgeneration %}{% else %}{{ m.content }}{% endif %};{% endfor %}");
   const Turns turns = {{"user", "Q"}, {"assistant", "A"}, {"user", "Q2"}, {"assistant", "B</s>C"}};
   CHECK(said(marked, turns, true) == std::vector<std::string>{"A!", "B</s>C!"});
   CHECK(said(marked, turns, false) == std::vector<std::string>{"B</s>C!"});

@@ -182,9 +182,8 @@ TEST_CASE("the digest changes with anything that changes ids or texts") {
   CHECK(changed([](auto& f) { f.normalizer = R"({"type":"NFC"})"; }));
   CHECK(changed([](auto& f) { f.decoder = "null"; }));
   CHECK(changed([](auto& f) { f.pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":true})"; }));
-  CHECK(changed([](auto& f) {
-    f.pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})";
-  }));
+  CHECK(
+      changed([](auto& f) { f.pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})"; }));
   CHECK(changed([](auto& f) {
     f.post_processor = R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"s"}},{"Sequence":{"id":"A"}}],
       "special_tokens":{"s":{"ids":[1]}}})";

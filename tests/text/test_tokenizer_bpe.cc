@@ -19,7 +19,7 @@ TEST_CASE("without merges each byte is a token, in GPT-2's order") {
 TEST_CASE("the earliest merge goes first, and the leftmost pair among equals") {
   TokenizerFixture fixture;
   fixture.merges = {{"b", "c"}, {"a", "b"}, {"a", "bc"}, {"a", "a"}};  // 256 bc, 257 ab, 258 abc, 259 aa
-  CHECK(fixture.encode("abc") == Ids{258});   // bc before ab, then a + bc
+  CHECK(fixture.encode("abc") == Ids{258});                            // bc before ab, then a + bc
   CHECK(fixture.encode("ab") == Ids{257});
   CHECK(fixture.encode("aaa") == Ids{259, 64});
   CHECK(fixture.encode("aaaa") == Ids{259, 259});
@@ -61,9 +61,9 @@ Ids slow_bpe(Ids ids, const std::vector<BpeMerge>& merges) {
 }  // namespace
 
 TEST_CASE("words of every length from 0 to 120 bytes are merged as the definition says") {
-  const std::vector<std::string> tokens = {"a", "b", "c", "ab", "ca", "abca",
+  const std::vector<std::string> tokens = {"a",  "b",  "c",    "ab", "ca",  "abca",
                                            "aa", "bb", "aabb", "cc", "bcc", "abcaab"};
-  const std::vector<BpeMerge> merges = {{0, 0, 6}, {6, 7, 8}, {1, 1, 7}, {0, 1, 3}, {2, 0, 4},
+  const std::vector<BpeMerge> merges = {{0, 0, 6}, {6, 7, 8}, {1, 1, 7},  {0, 1, 3}, {2, 0, 4},
                                         {3, 4, 5}, {2, 2, 9}, {1, 9, 10}, {5, 3, 11}};
   const Bpe bpe(tokens, merges, {});
   std::mt19937 random(3);
@@ -197,8 +197,8 @@ namespace {
 
 // Characters alone, without a decoder.
 Tokenizer small(const std::string& vocab, const std::string& added = "[]", const std::string& options = "") {
-  return Tokenizer::from_json("{\"added_tokens\":" + added + ",\"model\":{\"vocab\":" + vocab +
-                                  ",\"merges\":[]" + options + "}}", "", "f");
+  return Tokenizer::from_json(
+      "{\"added_tokens\":" + added + ",\"model\":{\"vocab\":" + vocab + ",\"merges\":[]" + options + "}}", "", "f");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ TEST_CASE("a text gets a space in front, and its characters are merged, spaces a
   CHECK(fixture.encode("abc") == Ids{267});
   CHECK(fixture.encode("abc abc") == Ids{267, 267});
   CHECK(fixture.encode("b") == Ids{259, 261});
-  CHECK(fixture.encode(" a") == Ids{259, 265});        // ▁ + a is earlier than ▁ + ▁
+  CHECK(fixture.encode(" a") == Ids{259, 265});  // ▁ + a is earlier than ▁ + ▁
   CHECK(fixture.encode("   b") == Ids{269, 261});
   CHECK(fixture.encode("aé中") == Ids{265, 263, 264});
   CHECK(fixture.encode("").empty());
@@ -64,7 +64,8 @@ std::string utf8(std::uint32_t c) {
 
 TEST_CASE("of all characters, those of the vocabulary are their token and all others their bytes' tokens") {
   for (const auto& characters : {std::vector<std::string>{"▁", "a", "b", "c", "é", "中"},
-                                 std::vector<std::string>{"😀", "中", "▁", "\u0100", "\U0010FFFF"}, {"▁"}}) {
+                                 std::vector<std::string>{"😀", "中", "▁", "\u0100", "\U0010FFFF"},
+                                 {"▁"}}) {
     CharactersFixture fixture;
     fixture.characters = characters;
     fixture.merges = {};
@@ -148,9 +149,9 @@ TEST_CASE("each piece between added tokens gets its space with Prepend, tokens f
 TEST_CASE("a normalized added token is looked for with the normalizer's space in front") {
   CharactersFixture fixture;
   fixture.added = R"([{"content":"<s>","special":true,"normalized":true},{"content":"<x>","normalized":false}])";
-  CHECK(fixture.encode("<s>a") == Ids{1, 260});                                        // ▁<s>, then a alone
+  CHECK(fixture.encode("<s>a") == Ids{1, 260});  // ▁<s>, then a alone
   CHECK(fixture.encode("a <s>a") == Ids{265, 1, 260});
-  CHECK(fixture.encode("b<s>") == joined({Ids{259, 261}, byte_ids("<s>")}));           // no space, no token
+  CHECK(fixture.encode("b<s>") == joined({Ids{259, 261}, byte_ids("<s>")}));  // no space, no token
   CHECK(fixture.encode("<x>b") == Ids{270, 259, 261});
 }
 
@@ -242,10 +243,10 @@ TEST_CASE("a run of byte tokens is its text, or where it is not UTF-8, one U+FFF
   const std::string r = "\uFFFD";
   CHECK(tokenizer.decode(byte_ids("ü😀\n"), true) == "ü😀\n");
   CHECK(tokenizer.decode(byte_ids("\xC3"), true) == r);
-  CHECK(tokenizer.decode(byte_ids("\xF0\x9F\x98"), true) == r + r + r);          // not one for the whole part
-  CHECK(tokenizer.decode(byte_ids("A\xC3"), true) == r + r);                     // the A of the run goes with it
+  CHECK(tokenizer.decode(byte_ids("\xF0\x9F\x98"), true) == r + r + r);  // not one for the whole part
+  CHECK(tokenizer.decode(byte_ids("A\xC3"), true) == r + r);             // the A of the run goes with it
   CHECK(tokenizer.decode(joined({byte_ids("\xC3"), Ids{260}, byte_ids("\xBC")}), true) == r + "a" + r);
-  CHECK(tokenizer.decode(joined({byte_ids("\xC3"), Ids{2}, byte_ids("\xBC")}), true) == "ü");   // </s> is left out
+  CHECK(tokenizer.decode(joined({byte_ids("\xC3"), Ids{2}, byte_ids("\xBC")}), true) == "ü");  // </s> is left out
   CHECK(tokenizer.decode(joined({byte_ids("\xC3"), Ids{2}, byte_ids("\xBC")}), false) == r + "</s>" + r);
   CHECK(tokenizer.token_bytes(3 + 0xC3) == "\xC3");
   CHECK(tokenizer.token_bytes(267) == " abc");
@@ -272,8 +273,8 @@ TEST_CASE("Strip takes as many of its characters as it says from both ends, of e
     return fixture.make().decode(ids, true);
   };
   const auto strip = [](const std::string& content, int start, int stop) {
-    return R"({"type":"Strip","content":")" + content + "\",\"start\":" + std::to_string(start) + ",\"stop\":" +
-           std::to_string(stop) + "}";
+    return R"({"type":"Strip","content":")" + content + "\",\"start\":" + std::to_string(start) +
+           ",\"stop\":" + std::to_string(stop) + "}";
   };
   CHECK(decode(strip("▁", 1, 0), Ids{269, 265}) == "▁▁▁a");
   CHECK(decode(strip("▁", 2, 1), Ids{269, 265}) == "▁a");
@@ -343,7 +344,7 @@ int differences(const CharactersFixture& fixture, std::mt19937& random, bool dec
 TEST_CASE("random texts are merged as the definition says, and decode to themselves") {
   std::mt19937 random(7);
   CharactersFixture fixture;
-  fixture.merges = {{"a", "b"}, {"▁", "a"}, {"▁a", "b"}, {"▁", "▁"}, {"▁▁", "a"}, {"b", "b"},
+  fixture.merges = {{"a", "b"},  {"▁", "a"},   {"▁a", "b"}, {"▁", "▁"}, {"▁▁", "a"}, {"b", "b"},
                     {"ab", "c"}, {"▁▁", "▁▁"}, {"é", "中"}, {"b", "é"}, {"c", "c"}};
   CHECK(differences(fixture, random, true) == 0);
   fixture.merges.push_back({"<0xC3>", "<0xBC>"});

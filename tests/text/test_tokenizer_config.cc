@@ -159,7 +159,8 @@ TEST_CASE("add_prefix_space is looked at by the classes with a pipeline of their
     CHECK(of_class(merged_bytes(), name, "", R"(,"add_prefix_space":true)").encode("ab") == Ids{220, 256});
     CHECK(of_class(merged_bytes(), name, "", R"(,"add_prefix_space":false)").encode("ab") == Ids{256});
   }
-  CHECK(of_class(merged_bytes(), "PreTrainedTokenizerFast", "", R"(,"add_prefix_space":true)").encode("ab") == Ids{256});
+  CHECK(of_class(merged_bytes(), "PreTrainedTokenizerFast", "", R"(,"add_prefix_space":true)").encode("ab") ==
+        Ids{256});
 }
 
 TEST_CASE("of Llama's class add_prefix_space can take the space away that tokenizer.json puts before texts") {
@@ -170,7 +171,8 @@ TEST_CASE("of Llama's class add_prefix_space can take the space away that tokeni
     for (std::size_t i = 0; i < wanted.size(); ++i) CHECK(tokenizer.encode(texts[i], true) == wanted[i]);
   };
   // tokenizers 0.23 on the file, and on the file without its Prepend.
-  const std::vector<Ids> file = {{265, 265, 1, 265}, {1, 259, 265}, {259, 263, 2, 259, 261}, {259, 13}, {268}, {259, 265}};
+  const std::vector<Ids> file = {{265, 265, 1, 265}, {1, 259, 265}, {259, 263, 2, 259, 261},
+                                 {259, 13},          {268},         {259, 265}};
   const std::vector<Ids> never = {{260, 265, 1, 260}, {1, 265}, {263, 2, 261}, {13}, {259}, {265}};
   for (const char* name : {"", "PreTrainedTokenizerFast", "LlamaTokenizer", "LlamaTokenizerFast"}) {
     check(of_class(json, name, "llama"), file);

@@ -81,14 +81,14 @@ TEST_CASE("what a response adds to a prompt's text, of bytes") {
   };
   CHECK(behind("a little", " girl") == " girl");
   CHECK(behind("", " girl") == " girl");
-  CHECK(behind("a\xC3\xA9\xF0\x9F", "\x91\x8D!") == "👍!");         // the response completes a character
+  CHECK(behind("a\xC3\xA9\xF0\x9F", "\x91\x8D!") == "👍!");  // the response completes a character
   CHECK(behind("a\xF0\x9F", "") == "");
-  CHECK(behind("a\xF0\x9F", "!") == "!");                            // one U+FFFD, the prompt's
-  CHECK(behind("a\xF0\x9F", "\x91!") == "!");                        // a longer beginning, still one
+  CHECK(behind("a\xF0\x9F", "!") == "!");      // one U+FFFD, the prompt's
+  CHECK(behind("a\xF0\x9F", "\x91!") == "!");  // a longer beginning, still one
   CHECK(behind("a\xF0\x9F", "\xF0\x9F\x91\x8D") == "👍");
-  CHECK(behind("\xEF\xBF", "\xBD") == "\uFFFD");                     // a true U+FFFD
+  CHECK(behind("\xEF\xBF", "\xBD") == "\uFFFD");  // a true U+FFFD
   CHECK(behind("a\xFF", "\xFF") == "\uFFFD");
-  CHECK(behind("a\xED\xA0", "\x80") == "\uFFFD");                    // no character begins like this
+  CHECK(behind("a\xED\xA0", "\x80") == "\uFFFD");  // no character begins like this
   CHECK(behind("\xE1", "\x80\x80") == "\u1000");
   CHECK(tokenizer.decode_continuation(Ids{64, 256}, Ids{256, 65, 256}) == "b");
   CHECK(tokenizer.decode_continuation(Ids{64, -1, 300}, Ids{300, 65}) == "b");

@@ -135,8 +135,8 @@ TEST_CASE("a pre-tokenizer with anything behind ByteLevel, or damaged, is refuse
 TEST_CASE("a template that is damaged or holds the text twice is refused") {
   const auto refused = [](const std::string& single, const std::string& ids) {
     return changed_refusal([&](auto& f) {
-      f.post_processor = R"({"type":"TemplateProcessing","single":[)" + single +
-                         R"(],"special_tokens":{"s":{"ids":)" + ids + "}}}";
+      f.post_processor =
+          R"({"type":"TemplateProcessing","single":[)" + single + R"(],"special_tokens":{"s":{"ids":)" + ids + "}}}";
     });
   };
   const std::string text = R"({"Sequence":{"id":"A"}})", token = R"({"SpecialToken":{"id":"s"}})";

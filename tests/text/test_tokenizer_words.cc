@@ -70,11 +70,11 @@ TEST_CASE("letters, numbers and spaces are Unicode's") {
   CHECK(gpt2("größe Straße") == Words{"größe", " Straße"});
   CHECK(gpt2("日本語123") == Words{"日本語", "123"});
   CHECK(gpt2("x²½Ⅳ") == Words{"x", "²½Ⅳ"});
-  CHECK(gpt2("e\u0301a") == Words{"e", "\u0301", "a"});      // a mark is neither letter nor space
-  CHECK(gpt2("a\u0085b") == Words{"a", "\u0085", "b"});      // white space
+  CHECK(gpt2("e\u0301a") == Words{"e", "\u0301", "a"});  // a mark is neither letter nor space
+  CHECK(gpt2("a\u0085b") == Words{"a", "\u0085", "b"});  // white space
   CHECK(gpt2("a\u0085\u0085b") == Words{"a", "\u0085", "\u0085", "b"});
-  CHECK(gpt2("a\uFEFF!b") == Words{"a", "\uFEFF!", "b"});    // not white space
-  CHECK(gpt2("a\u180E!b") == Words{"a", "\u180E!", "b"});    // no longer white space
+  CHECK(gpt2("a\uFEFF!b") == Words{"a", "\uFEFF!", "b"});  // not white space
+  CHECK(gpt2("a\u180E!b") == Words{"a", "\u180E!", "b"});  // no longer white space
   CHECK(gpt2("\U0001F600\U0001F600 \U00020000") == Words{"\U0001F600\U0001F600", " \U00020000"});
 }
 
@@ -146,9 +146,7 @@ TEST_CASE("a Split expression means what it means to Oniguruma") {
 }
 
 TEST_CASE("a Split expression that is damaged or might mean something else is refused by what it uses") {
-  const auto refusal = [](const char* regex) {
-    return message_of([&] { SplitRegex(std::string(regex)); });
-  };
+  const auto refusal = [](const char* regex) { return message_of([&] { SplitRegex(std::string(regex)); }); };
   CHECK(refusal("(") == "missing closing parenthesis");
   CHECK(refusal("[a") == "a character class without its end is not supported");
   CHECK(refusal("[a[b]]") == "a character class in a character class is not supported");
@@ -201,10 +199,12 @@ TEST_CASE("Digits are cut off one by one or in runs") {
 namespace {
 
 const char* const kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-const char* const kLlama3 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
-                            R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-const char* const kQwen2 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
-                           R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+const char* const kLlama3 =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
+    R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+const char* const kQwen2 =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
+    R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 bool is_known(const std::string& regex) { return known_expression(regex) != nullptr; }
 
@@ -247,8 +247,9 @@ TEST_CASE("Llama 3's words take any character but a line end before letters, and
 
 TEST_CASE("what is known of an expression is what PCRE2 does, on random texts of all classes") {
   const std::vector<std::string> alphabet = {
-      "a", "B", "s", "S", "t", "e", "l", "R", "V", "m", "D", "'", "'", " ", " ", "\n", "\r", "\t", "1", "2", "½", "é",
-      "中", "!", ".", "?", "\u0301", "\u0085", "\u3000", "\u180E", "\uFEFF", "\u017F", "\u212A", "😀", "\U00010D40"};
+      "a", "B", "s",      "S",      "t",      "e",      "l",      "R",      "V",      "m", "D",         "'",
+      "'", " ", " ",      "\n",     "\r",     "\t",     "1",      "2",      "½",      "é", "中",        "!",
+      ".", "?", "\u0301", "\u0085", "\u3000", "\u180E", "\uFEFF", "\u017F", "\u212A", "😀", "\U00010D40"};
   std::mt19937 random(11);
   for (const char* regex : {kGpt2, kLlama3, kQwen2}) {
     int wrong = 0;
@@ -279,7 +280,7 @@ TEST_CASE("NFC composes, reorders, and leaves what came after Unicode 12.1 alone
   CHECK(nfc("\u0301e\u0301") == "\u0301é");
   CHECK(nfc("\U00011935\U00011930") == "\U00011935\U00011930");  // composes since Unicode 13
   CHECK(nfc("e\U000105D2\u0301") == "e\U000105D2\u0301");
-  CHECK(nfc("a\u0301\u1AC1\u0323") == "á\u1AC1\u0323");            // U+1AC1 is a mark since Unicode 14
+  CHECK(nfc("a\u0301\u1AC1\u0323") == "á\u1AC1\u0323");  // U+1AC1 is a mark since Unicode 14
 }
 
 TEST_CASE("word characters are letters, marks, digits, connectors, joiners and circled letters") {
@@ -291,9 +292,9 @@ TEST_CASE("the valid part of a damaged text ends at the first wrong byte") {
   CHECK(valid_utf8_prefix("abc") == 3);
   CHECK(valid_utf8_prefix("é\xFF") == 2);
   CHECK(valid_utf8_prefix("a\xC3") == 1);
-  CHECK(valid_utf8_prefix("\xED\xA0\x80") == 0);          // a surrogate
-  CHECK(valid_utf8_prefix("a\xC0\x80") == 1);             // overlong
-  CHECK(valid_utf8_prefix("\xF4\x90\x80\x80") == 0);      // beyond U+10FFFF
+  CHECK(valid_utf8_prefix("\xED\xA0\x80") == 0);      // a surrogate
+  CHECK(valid_utf8_prefix("a\xC0\x80") == 1);         // overlong
+  CHECK(valid_utf8_prefix("\xF4\x90\x80\x80") == 0);  // beyond U+10FFFF
   CHECK(valid_utf8_prefix("\xF0\x9F\x98\x80") == 4);
 }
 

@@ -20,7 +20,7 @@ struct TokenizerFixture {
   std::string pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":true})";
   std::string model_options;  // such as "\"ignore_merges\":true,"
   std::string config;
-  int bytes = 256;            // how many of the bytes' tokens there are
+  int bytes = 256;  // how many of the bytes' tokens there are
 
   std::string json() const {
     std::string vocab, list;
