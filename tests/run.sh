@@ -1,36 +1,47 @@
 #!/bin/sh
 # Runs every test program and every test of the programs, and closes with the sum of their counts. What ends without
 # a count, by a crash, is a failure.
-# usage: tests/run.sh BUILD_FOLDER
+# usage: tests/run.sh BUILD_FOLDER [PATTERN]   (PATTERN selects among the tests of the programs: tests/tools/run.sh)
+# JOBS in the environment: how many run at a time; by default as many as there are processors.
 set -u
 build=$1
-log=$(mktemp)
-trap 'rm -f "$log" "$log.1"' EXIT
-status=0
-count='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
-run() {  # name command...
-  name=$1
-  shift
+jobs=${JOBS:-$(nproc)}
+root=$(cd "$(dirname "$0")/.." && pwd)
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+export count='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
+
+cat > "$results/one" <<'END'
+out=$1/$2
+case $2 in
+  *-bf16) NUDGE_TEST_DTYPE=bf16 "$3/${2%-bf16}" ;;
+  *) "$3/$2" ;;
+esac > "$out" 2>&1
+status=$?
+if ! grep -Eq "$count" "$out"; then
+  printf '%s: ended with status %s and no count\n0 passed, 1 failed, 0 skipped\n' "$2" $status >> "$out"
+  status=1
+fi
+[ $status = 0 ] || : > "$1/failed"
+END
+for program in "$build"/test-*; do
+  [ -x "$program" ] && [ ! -d "$program" ] || continue
+  echo "${program##*/}"
+  [ "${program##*/}" != test-law ] || echo test-law-bf16
+done > "$results/names"
+[ -s "$results/names" ] || { echo "no test programs in $build"; exit 1; }
+# The law's tests take longest, so they begin first.
+sort -t- -k2,2 "$results/names" | awk '/law/ { print; next } { rest[++n] = $0 } END { for (i = 1; i <= n; ++i) print rest[i] }' |
+  xargs -r -P "$jobs" -I NAME sh "$results/one" "$results" NAME "$build"
+while read -r name; do
   echo "== $name"
-  ended=0
-  "$@" > "$log.1" 2>&1 || ended=$?
-  [ "$ended" = 0 ] || status=1
-  grep -Eq "$count" "$log.1" || {
-    status=1
-    echo "$name: ended with status $ended and no count" >> "$log.1"
-    echo "0 passed, 1 failed, 0 skipped" >> "$log.1"
-  }
-  cat "$log.1"
-  cat "$log.1" >> "$log"
-}
-found=0
-for t in "$build"/test-*; do
-  [ -x "$t" ] && [ ! -d "$t" ] || continue
-  found=1
-  run "${t##*/}" "$t"
-done
-[ ! -x "$build/test-law" ] || run "test-law in bf16" env NUDGE_TEST_DTYPE=bf16 "$build/test-law"
-[ $found = 1 ] || { echo "no test programs in $build"; exit 1; }
-[ ! -e tests/tools/run.sh ] || run programs sh tests/tools/run.sh "$build"
-awk "/$count/"' { p += $1; f += $3; s += $5 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' "$log"
-exit $status
+  cat "$results/$name"
+done < "$results/names"
+echo "== programs"
+JOBS=$jobs sh "$root/tests/tools/run.sh" "$build" "${2:-*}" > "$results/programs" || : > "$results/failed"
+cat "$results/programs"
+cat $(sed "s|^|$results/|" "$results/names") "$results/programs" > "$results/all"
+without=$(grep -c 'skipped.*no oracle folder' "$results/all")
+[ "$without" = 0 ] || echo "$without tests were skipped for want of the oracle folder: ../shared/oracle, or NUDGE_ORACLE"
+awk "/$count/"' { p += $1; f += $3; s += $5 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' "$results/all"
+[ ! -e "$results/failed" ]

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs the tests of the programs: tests/tools/AREA/NAME.sh, described in tests/tools/lib.sh. Prints what failed and
-# closes with "N passed, N failed, N skipped".
+# Runs the tests of the programs: tests/tools/AREA/NAME.sh, described in tests/tools/lib.sh, several at a time. Prints
+# what failed and closes with "N passed, N failed, N skipped".
 # usage: tests/tools/run.sh BUILD_FOLDER [PATTERN]   (PATTERN selects by AREA/NAME, such as 'common/*')
+# JOBS in the environment: how many run at a time; by default as many as there are processors.
 set -u
 [ $# -ge 1 ] || { echo "usage: tests/tools/run.sh BUILD_FOLDER [PATTERN]" >&2; exit 64; }
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -11,53 +12,22 @@ PATH=$BIN:$PATH
 LC_ALL=C.UTF-8
 SHELL=/bin/sh
 export ROOT BIN PATH LC_ALL SHELL
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 trap 'exit 75' INT TERM
-CASES=$scratch/cases
-export CASES
-passed=0 failed=0 skipped=0
-limit=300  # seconds for a script
-[ -z "${NUDGE_CHECK_FAULTS:-}${NUDGE_CHECK_OLD_CPU:-}${NUDGE_CHECK_SLURM:-}" ] || limit=3000
-
-same_as_file() {  # expected actual what
-  [ -e "$1" ] || return 0
-  cmp -s "$1" "$2" && return 0
-  echo "$3 differs from ${1#"$ROOT"/}:" >> "$scratch/report"
-  diff "$1" "$2" | head -40 >> "$scratch/report"
-  return 1
-}
-
-run_script() {  # path name
-  rm -rf "$scratch/work" && mkdir "$scratch/work" && : > "$CASES" && : > "$scratch/report"
-  (cd "$scratch/work" && exec timeout -k 10 $limit sh -euc '. "$ROOT/tests/tools/lib.sh"; . "$1"' sh "$1") \
-    > "$scratch/stdout" 2> "$scratch/stderr" < /dev/null
-  status=$?
-  if [ $status = 77 ]; then
-    skipped=$((skipped + 1))
-    echo "$2: $(tail -n 1 "$scratch/stdout")"
-    return
-  fi
-  [ $status = 0 ] || echo "status $status" >> "$scratch/report"
-  [ $status != 124 ] || echo "it ran longer than $limit s" >> "$scratch/report"
-  same_as_file "${1%.sh}.out" "$scratch/stdout" stdout
-  same_as_file "${1%.sh}.err" "$scratch/stderr" stderr
-  good=$(grep -c passed "$CASES")
-  bad=$(grep -c failed "$CASES")
-  [ ! -s "$scratch/report" ] || bad=$((bad + 1))
-  [ $((good + bad)) != 0 ] || good=1
-  passed=$((passed + good)) failed=$((failed + bad))
-  [ "$bad" = 0 ] && return
-  echo "FAILED: $2"
-  sed 's/^/  /' "$scratch/report" "$scratch/stdout" "$scratch/stderr"
-}
 
 for path in "$ROOT"/tests/tools/*/*.sh; do
-  [ -e "$path" ] || continue
   name=${path#"$ROOT"/tests/tools/}
   name=${name%.sh}
   # shellcheck disable=SC2254
-  case $name in $pattern) run_script "$path" "$name" ;; esac
-done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+  case $name in $pattern) echo "$name" ;; esac
+done > "$results/names"
+xargs -r -P "${JOBS:-$(nproc)}" -n 1 sh "$ROOT/tests/tools/one.sh" "$results" < "$results/names"
+while read -r name; do
+  out=$results/$(echo "$name" | tr / .)
+  [ ! -e "$out.report" ] || cat "$out.report" >&2
+  [ -e "$out.counts" ] || { echo "FAILED: $name ended without a count" >&2; echo 0 1 0; continue; }
+  cat "$out.counts"
+done < "$results/names" 2>&1 > "$results/counts"
+awk '{ p += $1; f += $2; s += $3 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit (f > 0) }' \
+  "$results/counts"

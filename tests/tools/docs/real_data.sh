@@ -3,7 +3,7 @@ needs jq zstdcat bash
 oracle=${NUDGE_ORACLE:-$ROOT/../shared/oracle}
 export NUDGE_ORACLE="$oracle" NUDGE_REAL_SMALL=1
 script=$ROOT/docs/real-data.sh
-[ -r "$oracle/data/MANIFEST.json" ] || skip "no oracle"
+[ -r "$oracle/data/MANIFEST.json" ] || skip "no oracle folder"
 
 runs() {
   "$script" small > out 2> err
