@@ -8,6 +8,7 @@ DESTDIR   ?=
 V         ?= 0
 ROUNDS    ?= 3
 
+comma     := ,
 PROGRAMS  := $(patsubst tools/%.cc,%,$(wildcard tools/*.cc))
 LEVELS    := v3 v4
 march_v3  := -march=x86-64-v3 -mtune=generic
@@ -37,10 +38,10 @@ all_flags := -std=c++20 -fPIC -I. $(warnings) $(law) -pthread $(CXXFLAGS)
 level_flags := $(LEVELFLAGS) -fno-math-errno
 # Tests are compiled once and run once: less optimised, they are done sooner.
 test_flags := -O1
-# Deferred, for make deps may be what brings pkg-config. Debian has no doctest.pc: its header is where all are.
-package_flags  = $(shell pkg-config --cflags $(packages) CLI11)
-test_packages  = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags eigen3; pkg-config --cflags doctest 2>/dev/null))
-libraries  = -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages)) -ldl
+# Asked once, but not before they are needed: make deps may be what brings pkg-config. Debian has no doctest.pc: its header is where all are.
+package_flags  = $(eval package_flags := $(shell pkg-config --cflags $(packages) CLI11))$(package_flags)
+test_packages  = $(eval test_packages := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags eigen3; pkg-config --cflags doctest 2>/dev/null)))$(test_packages)
+libraries  = $(eval libraries := -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages)) -ldl)$(libraries)
 
 # Objects live in a folder named by what they were built with.
 built_with := $(CXX) $(all_flags) | $(level_flags) | $(foreach l,$(LEVELS) $(BEYOND_V4),$l: $(march_$l)) | $(test_flags) | $(LDFLAGS)
@@ -59,6 +60,7 @@ library   := $(build)/$(soname)
 mpi_stamp   := $(build)/mpi.$(MPI)
 mpi_library := $(if $(filter none,$(MPI)),,$(build)/libnudge-mpi.so)
 headers   := $(wildcard lib/*/*.h)
+version   := $(shell sed -n 's/.*kVersion = "\(.*\)".*/\1/p' lib/cli/version.h)
 test_dirs := $(patsubst tests/%/,%,$(sort $(dir $(wildcard tests/*/test_*.cc))))
 test_bins := $(test_dirs:%=$(build)/test-%)
 benches   := $(patsubst tests/bench/%.cc,$(build)/%,$(wildcard tests/bench/*.cc))
@@ -77,12 +79,12 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers check-ecosystem check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
 	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS TIME FUZZ V=1 (show the commands; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
@@ -118,33 +120,35 @@ $(mpi_file:%.cc=$(build)/%.$(MPI).o): $(mpi_file)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(all_flags) $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(mpi_pc_$(MPI)))) -MMD -MP -c $< -o $@
 
-# Programs find the library beside the folder they are in: in the build folder, or in lib/ where installed.
-$(build)/bin/%: $(build)/tools/%.o $(library)
+# Programs find the library beside the folder they are in: in the build folder, or in lib/ where installed. What is
+# linked with it needs no linking again when it changes: where a header did, the object is newer too.
+$(build)/bin/%: $(build)/tools/%.o | $(library)
 	$(say) LINK $*
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(all_flags) $^ $(libraries) -Wl,-rpath,'$$ORIGIN/..:$$ORIGIN/../lib' -o $@
+	$(Q)$(CXX) $(all_flags) $^ $(library) $(libraries) -Wl,-rpath,'$$ORIGIN/..:$$ORIGIN/../lib' -o $@
 
 man_pages := $(PROGRAMS:%=$(build)/man/%.1)
 .PHONY: man
 man: $(man_pages)
-$(build)/man/%.1: $(build)/bin/%
+# Of the library only the rooms that hold options change a page.
+$(build)/man/%.1: $(build)/bin/% $(patsubst %.cc,$(build)/%.o,$(filter lib/cli/% lib/run/%_options.cc,$(plain)))
 	$(say) MAN $*.1
 	@mkdir -p $(@D)
 	$(Q)$< --man > $@.tmp && mv $@.tmp $@
 
 # One test program a folder of tests/.
 define test_rule
-$(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc tests/harness/*.cc)) $(library)
+$(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc tests/harness/*.cc)) | $(library)
 	$$(say) LINK test-$(1)
-	$$(Q)$$(CXX) $$(all_flags) $$^ $$(libraries) -Wl,-rpath,'$$$$ORIGIN' -o $$@
+	$$(Q)$$(CXX) $$(all_flags) $$^ $(library) $$(libraries) -Wl,-rpath,'$$$$ORIGIN' -o $$@
 endef
 $(foreach d,$(test_dirs),$(eval $(call test_rule,$d)))
 $(build)/tests/%.o: all_flags += $(test_packages) $(test_flags)
 $(build)/tests/kernels/%_emulated.o: all_flags += $(march_v3)
 
-$(build)/%: $(build)/tests/bench/%.o $(library)
+$(build)/%: $(build)/tests/bench/%.o | $(library)
 	$(say) LINK $*
-	$(Q)$(CXX) $(all_flags) $^ $(libraries) -Wl,-rpath,'$$ORIGIN' -o $@
+	$(Q)$(CXX) $(all_flags) $^ $(library) $(libraries) -Wl,-rpath,'$$ORIGIN' -o $@
 
 test-programs: $(bin) $(mpi_stamp) $(mpi_library) $(test_bins)
 
@@ -214,6 +218,48 @@ soak: deps  ## 200 iterations of PPO, and again with 20 cuts: no growth, the sam
 	@$(MAKE) --no-print-directory $(jobs) all
 	@sh tests/soak.sh $(build)
 
+# Headers miss no include, and g++'s leniency hides no error, where clang reads everything.
+check-clang: deps  ## let clang read all sources of the library and the programs
+	@sh tests/deps.sh clang
+	@$(MAKE) --no-print-directory $(jobs) CXX=clang++ syntax
+.PHONY: syntax
+syntax: $(patsubst %.cc,$(build)/%.syntax,$(plain) $(wildcard tools/*.cc)) \
+  $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.syntax)) $(foreach l,$(BEYOND_V4),$(file_$l:%.cc=$(build)/%.$l.syntax))
+$(build)/%.syntax: %.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(all_flags) $(package_flags) -Werror -fsyntax-only -MMD -MP -MT $@ -MF $(@:%=%.d) $< && touch $@
+define syntax_rule
+$(build)/%.$(1).syntax: %.cc
+	@mkdir -p $$(@D)
+	$$(Q)$$(CXX) $$(all_flags) $(level_flags) $(march_$(1)) -DNUDGE_LEVEL=$(1) -Werror -fsyntax-only -MMD -MP -MT $$@ -MF $$(@:%=%.d) $$< && touch $$@
+endef
+$(foreach l,$(LEVELS) $(BEYOND_V4),$(eval $(call syntax_rule,$l)))
+
+sources   := $(wildcard lib/*/*.cc lib/*/*.h tools/*.cc tests/*/*.cc tests/*/*.h)
+format:  ## lay out all sources by .clang-format
+	@sh tests/deps.sh clang-format
+	@printf '%s\n' $(sources) | xargs -P $$(nproc) -n 20 clang-format -i
+check-format:  ## say which sources clang-format would change
+	@sh tests/deps.sh clang-format
+	@printf '%s\n' $(sources) | xargs -P $$(nproc) -n 20 clang-format --dry-run -Werror
+tidy: compile_commands.json  ## clang-tidy's checks of the library and the programs (many minutes)
+	@sh tests/deps.sh clang-tidy
+	@printf '%s\n' $(plain) $(wildcard tools/*.cc) | xargs -P $$(nproc) -n 4 clang-tidy --quiet -p . --warnings-as-errors='*'
+
+# For editors and tools: how each file is compiled.
+define command_of
+{"directory": "$(CURDIR)", "file": "$(2)", "command": "$(subst ",\",$(CXX) $(all_flags) $(3) -c $(2))"}$(1)
+endef
+compile_commands: compile_commands.json  ## write compile_commands.json, for editors and clang-tidy
+.PHONY: compile_commands.json
+compile_commands.json:
+	$(file >$@,[)
+	$(foreach f,$(plain) $(wildcard tools/*.cc),$(file >>$@,$(call command_of,$(comma),$f,$(package_flags))))
+	$(foreach f,$(leveled) $(beyond),$(file >>$@,$(call command_of,$(comma),$f,$(march_v4) -mavx512bf16 -mamx-tile -mamx-bf16 -DNUDGE_LEVEL=v4)))
+	$(foreach f,$(wildcard tests/*/*.cc),$(file >>$@,$(call command_of,$(comma),$f,$(package_flags) $(test_packages) $(march_v3))))
+	$(file >>$@,$(call command_of,,$(mpi_file),$(package_flags))])
+	@echo compile_commands.json
+
 check-layers:  ## prove that a file includes its own folder or a lower floor
 	@sh tests/layers.sh
 
@@ -240,13 +286,19 @@ demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh
 
 # Quoted everywhere: a folder's name may hold spaces, and unquoted its first word would be what is removed.
 to        = '$(subst ','\'',$(DESTDIR)$(PREFIX))'
+prefix    = '$(subst ','\'',$(PREFIX))'
 
-install: all  ## install programs, library, headers and man pages under $(DESTDIR)$(PREFIX)
-	install -d $(to)/bin $(to)/lib $(to)/share/man/man1
+install: all  ## install programs, library, headers, man pages and documents under $(DESTDIR)$(PREFIX)
+	install -d $(to)/bin $(to)/lib/pkgconfig $(to)/share/man/man1
 	install -s -m 755 $(bin) $(to)/bin
 	install -s -m 644 $(library) $(mpi_library) $(to)/lib
 	ln -sf $(soname) $(to)/lib/libnudge.so
 	install -m 644 $(man_pages) $(to)/share/man/man1
+	printf '%s\n' prefix=$(prefix) 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/nudge' '' 'Name: nudge' \
+	  'Description: RLHF with PPO: models, records, losses, in one arithmetic' 'Version: $(version)' \
+	  'Requires.private: $(packages)' 'Libs: -L$${libdir} -lnudge' 'Cflags: -pthread -I$${includedir}' \
+	  > $(to)/lib/pkgconfig/nudge.pc && chmod 644 $(to)/lib/pkgconfig/nudge.pc
+	set -e; for f in README.md LICENSE $$(find docs -type f); do install -D -m 644 $$f $(to)/share/doc/nudge/$$f; done
 	@# Under their paths in the tree: -I$(PREFIX)/include/nudge finds what includes "lib/x/y.h".
 	set -e; for d in $(sort $(dir $(headers))); do \
 	  install -d $(to)/include/nudge/$$d; install -m 644 $$d*.h $(to)/include/nudge/$$d; done
@@ -254,7 +306,8 @@ install: all  ## install programs, library, headers and man pages under $(DESTDI
 uninstall:  ## remove what install put there
 	rm -f $(foreach p,$(PROGRAMS),$(to)/bin/$p $(to)/share/man/man1/$p.1)
 	rm -f $(to)/lib/$(soname) $(to)/lib/libnudge.so $(to)/lib/libnudge-mpi.so
-	rm -rf $(to)/include/nudge
+	rm -f $(to)/lib/pkgconfig/nudge.pc
+	rm -rf $(to)/include/nudge $(to)/share/doc/nudge
 
 clean:  ## remove all that was built
 	rm -rf build

@@ -3,7 +3,7 @@
 
 namespace nudge {
 
-inline constexpr const char* kVersion = "0.1.0";
-inline constexpr const char* kVersionDate = "2026-11-23";  // of the version, for the man pages
+inline constexpr const char* kVersion = "0.2.0";
+inline constexpr const char* kVersionDate = "2026-11-30";  // of the version, for the man pages
 
 }  // namespace nudge

@@ -7,7 +7,8 @@ path=$ROOT/tests/tools/$name.sh
 out=$results/$(echo "$name" | tr / .)
 mkdir -p "$out/work"
 CASES=$out/cases
-export CASES
+SHARED=$results  # for what several scripts use
+export CASES SHARED
 : > "$CASES"
 : > "$out/faults"
 limit=300  # seconds for a script

@@ -30,9 +30,15 @@ cp docs/cluster/settings.sh run/	needs Slurm; make check-slurm
 docs/cluster/submit.sh run/settings.sh --partition=batch	needs Slurm; make check-slurm
 cp docs/cluster/Makefile.example run/Makefile	tests/tools/docs/cluster.sh
 make -C run -j2	tests/tools/docs/cluster.sh
-g++ -std=c++20 -I/usr/local/include/nudge use.cc -lnudge -pthread $(pkg-config --libs libzstd simdjson libpcre2-8 libutf8proc libxxhash)	after make install; tests/tools/make/install.sh does it in a folder
-make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
+g++ -std=c++20 check.cc $(pkg-config --cflags --libs nudge) -o check	after make install; tests/tools/make/install.sh does it in a folder
+./check p0 scored.jsonl.zst	likewise
+make deps    # Debian packages that are missing	installs
+make         # programs, library, man pages, in build/HASH: one folder for each compiler and set of flags	builds
+make help    # all targets	tests/tools/make/help.sh
+make -s $(make -s print-build)/test-rl && $(make -s print-build)/test-rl -tc='*whiten*'	builds
 make && sh tests/tools/run.sh $(make -s print-build) 'ppo/*'	builds
+make check   # everything; what CI runs, with `make check-clang` before it	runs this test
+make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
 curl -O https://openaipublic.blob.core.windows.net/summarize-from-feedback/datasets/tldr_3_filtered/train.jsonl	fetches
 duckdb -c "COPY (FROM 'imdb/plain_text/train-*.parquet') TO 'imdb-all.jsonl' (FORMAT json)"	make check-ecosystem
 END

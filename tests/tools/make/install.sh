@@ -1,4 +1,5 @@
 # make install and uninstall, from the tree as it is built.
+. "$ROOT/tests/tools/tiny.inc"
 . "$ROOT/tests/tools/make/make.inc"
 # Installing from a tree that isn't up to date would build here what another make may be building.
 in_tree -q all || skip "the tree is not built to the end"
@@ -46,12 +47,34 @@ int main() {
   std::printf("%g\n", static_cast<double>(nudge::kernels().sum_squares(r.reals("x").data(), 2)));
 }
 END
-  # shellcheck disable=SC2046,SC2086
-  ${CXX:-g++} -std=c++20 ${CXXFLAGS:-} -I"$usr/include/nudge" use.cc -L"$usr/lib" -lnudge -pthread \
-    $(pkg-config --libs libzstd simdjson libpcre2-8 libutf8proc libxxhash) ${LDFLAGS:-} -o use
+  with_installed use.cc -o use
   [ "$(LD_LIBRARY_PATH="$usr/lib" ./use)" = 25 ]
 }
+# with_installed ARGUMENTS...: compiles by what pkg-config says of the installed library, moved to where it lies.
+with_installed() {
+  # shellcheck disable=SC2046,SC2086
+  PKG_CONFIG_PATH="$usr/lib/pkgconfig" ${CXX:-g++} -std=c++20 ${CXXFLAGS:-} "$@" \
+    $(PKG_CONFIG_PATH="$usr/lib/pkgconfig" pkg-config --define-variable=prefix="$usr" --cflags --libs nudge) ${LDFLAGS:-}
+}
 ok "a program builds against the installed library and runs" builds_against
+version() {
+  [ "nudge $(PKG_CONFIG_PATH="$usr/lib/pkgconfig" pkg-config --modversion nudge)" = "$(peek --version | sed -n '1s/.*(\(nudge\)) /\1 /p')" ]
+}
+ok "nudge.pc has the programs' version" version
+library_page() {
+  page=$usr/share/doc/nudge/docs/library.md
+  sed -n 's/^| `\(lib[^`]*\.h\)`.*/\1/p' "$page" > public
+  [ "$(wc -l < public)" -gt 15 ]
+  sed 's/.*/#include "&"/' public > all.cc
+  with_installed -fsyntax-only all.cc
+  sed -n '/^```cpp/,/^```/{/^```/!p}' "$page" > page.cc
+  with_installed page.cc -o page
+  [ "$(LD_LIBRARY_PATH="$usr/lib" ./page "$TINY/p0" "$TINY/scored.jsonl")" = "$(jq -s 'map(.logprobs | length) | add' "$TINY/scored.jsonl" | sed 's/.*/& of & log-probs are the same/')" ]
+}
+ok "the public headers of docs/library.md are there, and its program builds" library_page
+documents() { (cd "$ROOT" && find README.md LICENSE docs -type f | sort) > expected
+  (cd "$usr/share/doc/nudge" && find . -type f | sed 's|^./||' | sort) | cmp - expected; }
+ok "the documents are there" documents
 
 uninstalls() {
   in_tree uninstall "DESTDIR=$PWD/dest" PREFIX=/usr
