@@ -1,4 +1,5 @@
-// The numbers of a run's loop, named once: the same list writes them into a record and reads them back, to the bit.
+// A state.json: what a run goes on from. Its fields are named once: the same list writes them into a record and reads
+// them back, to the bit. The trainer's state and a checkpoint's are both written and read so.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +11,17 @@
 
 namespace nudge {
 
+// The state in a file. Error kBadInput where it is no JSON object; read_file's.
+Record read_state(const std::string& path);
+// The content of such a file: on one line, or a field a line where `indent` is above 0.
+std::string state_text(const Record& state, int indent);
+
 class StateFields {
  public:
   enum Direction { kWrite, kRead };
   StateFields(Record& record, Direction direction) : record_(record), reads_(direction == kRead) {}
 
-  // Errors on reading: kBadInput naming the field.
+  // Errors on reading: kBadInput naming the field. An optional one may be absent.
   void operator()(const std::string& name, std::int64_t& n) {
     reads_ ? void(n = record_.integer(name)) : record_.set_integer(name, n);
   }
@@ -31,8 +37,9 @@ class StateFields {
     flag = n != 0;
   }
   void operator()(const std::string& name, std::optional<double>& x) {
-    if (reads_) x = record_.find_number(name);
-    else if (x) record_.set_number(name, *x);
+    if (!reads_) return x ? record_.set_number(name, *x) : void();
+    const bool there = record_.has(name) || record_.is_null(name);
+    x = there ? std::optional(record_.number(name)) : std::nullopt;
   }
   void operator()(const std::string& name, Moments& moments) {
     moments.visit([&](const char* part, auto& x) { (*this)(name + "/" + part, x); });

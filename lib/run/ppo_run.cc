@@ -1,7 +1,5 @@
 #include "lib/run/ppo_run.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -11,7 +9,6 @@
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/io/json.h"
-#include "lib/io/json_parse.h"
 #include "lib/io/safetensors.h"
 #include "lib/rl/minibatch.h"
 #include "lib/rl/record_kind.h"
@@ -21,43 +18,35 @@ namespace nudge {
 
 namespace fs = std::filesystem;
 
+void TrainerState::visit(StateFields& fields) {
+  fields("iteration", iteration), fields("episodes", episodes);
+  fields("steps", steps), fields("critic_steps", critic_steps);
+  fields("reward_kl_beta", reward_beta), fields("objective_kl_beta", objective_beta);
+}
+
 TrainerState TrainerState::read(const std::string& folder) {
   TrainerState s;
   const std::string path = folder + "/trainer/state.json";
   if (!file_exists(path)) return s;
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  if (parse_python_json(parser, read_file(path), root) != simdjson::SUCCESS || !root.is_object())
-    bad_input(path + ": is no JSON object", "remove the folder trainer/ to begin with a fresh optimizer");
-  const auto counter = [&](const char* key) {
-    std::int64_t n;
-    if (root[key].get(n) != simdjson::SUCCESS || n < 0) bad_input(path + ": \"" + key + "\" is missing or no count");
-    return n;
-  };
-  const auto beta = [&](const char* key) -> std::optional<double> {
-    simdjson::dom::element value;
-    if (root[key].get(value) != simdjson::SUCCESS) return std::nullopt;
-    double x;
-    if (value.get(x) != simdjson::SUCCESS || !(x > 0))
-      bad_input(path + ": \"" + std::string(key) + "\" is no number above 0");
-    return x;
-  };
-  s.iteration = counter("iteration");
-  s.episodes = counter("episodes");
-  s.steps = counter("steps");
-  s.critic_steps = counter("critic_steps");
-  s.reward_beta = beta("reward_kl_beta");
-  s.objective_beta = beta("objective_kl_beta");
+  try {
+    Record record = read_state(path);
+    StateFields reading(record, StateFields::kRead);
+    s.visit(reading);
+    for (const char* counter : {"iteration", "episodes", "steps", "critic_steps"})
+      if (record.integer(counter) < 0) record.fail(counter, "has to be 0 or more");
+    for (const char* beta : {"reward_kl_beta", "objective_kl_beta"})
+      if (!(record.find_number(beta).value_or(1) > 0)) record.fail(beta, "has to be above 0");
+  } catch (const Error& e) {
+    throw Error(e.status(), e.what(), "remove the folder trainer/ to begin with a fresh optimizer");
+  }
   return s;
 }
 
 std::string TrainerState::json() const {
-  JsonWriter w(2);
-  w.begin_object().field("iteration", iteration).field("episodes", episodes);
-  w.field("steps", steps).field("critic_steps", critic_steps);
-  if (reward_beta) w.field("reward_kl_beta", *reward_beta);
-  if (objective_beta) w.field("objective_kl_beta", *objective_beta);
-  return w.end_object().text() + "\n";
+  Record record("the trainer's state");
+  StateFields writing(record, StateFields::kWrite);
+  TrainerState(*this).visit(writing);
+  return state_text(record, 2);
 }
 
 namespace {

@@ -35,8 +35,10 @@ struct TrainerState {
   std::int64_t iteration = 0, episodes = 0, steps = 0, critic_steps = 0;
   std::optional<double> reward_beta, objective_beta;
 
-  static TrainerState read(const std::string& folder);  // a fresh one where the folder has none
+  // A fresh one where the folder has none. Error kBadInput names file and field.
+  static TrainerState read(const std::string& folder);
   std::string json() const;
+  void visit(StateFields& fields);
 };
 
 class PpoRun {

@@ -26,13 +26,6 @@ std::string tag_of(const RunFolder& folder) {
   return Digest().text(kSchema).number(kArithmetic).text(folder.provenance()).hex();
 }
 
-Record read_state(const CheckpointPlace& place) {
-  const std::string path = place.path + kState;
-  std::string text = read_file(path);
-  if (!text.empty() && text.back() == '\n') text.pop_back();
-  return Record::parse(text, path);
-}
-
 void write_weights(const Transformer& model, const std::string& path) {
   std::vector<TensorView> views;
   for (const TensorInfo& t : model.layout().tensors) views.push_back({t.name, t.shape, model.values() + t.offset});
@@ -70,7 +63,7 @@ Option& save_option(Tool& tool, SaveOptions& options, const std::string& steps) 
 
 std::string checkpoint_options(const CheckpointPlace& place) {
   try {
-    return read_state(place).text("options");
+    return read_state(place.path + kState).text("options");
   } catch (const Error&) {
     return "";
   }
@@ -110,13 +103,13 @@ void TrainingCheckpoint::keep_input() {
 
 std::string TrainingCheckpoint::earlier(const std::string& name) const {
   if (taken() == 0) return "";
-  return read_state(*last_).find_text(name).value_or("");
+  return read_state(last_->path + kState).find_text(name).value_or("");
 }
 
 void TrainingCheckpoint::resume() {
   if (taken() == 0) return;
   const ProfileScope scope(Part::kLoading);
-  Record state = read_state(*last_);
+  Record state = read_state(last_->path + kState);
   for (const Learner& l : learners_) {
     read_weights(*l.model, last_->path + "/" + l.weights());
     l.adam->load(last_->path + "/" + l.moments(), state.integer(l.name + "_steps"));
@@ -170,7 +163,7 @@ void TrainingCheckpoint::write_state(const std::string& folder) {
     StateFields writing(state, StateFields::kWrite);
     fields_(writing);
   }
-  write_file(folder + kState, state.line() + "\n");
+  write_file(folder + kState, state_text(state, 0));
 }
 
 // The records go from one checkpoint to the next without being written again, where the file system has links.

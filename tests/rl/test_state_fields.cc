@@ -3,8 +3,10 @@
 
 #include <bit>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
+#include "lib/io/files.h"
 #include "lib/run/training_checkpoint.h"
 #include "tests/harness/harness.h"
 
@@ -88,6 +90,38 @@ TEST_CASE("a field that is missing is an error, an optional one is not") {
   CHECK(n == 1);
   CHECK(!x);
   CHECK_THROWS_WITH(reading("steps", n), doctest::Contains("field \"steps\""));
+}
+
+TEST_CASE("an optional field that is there has to be a number") {
+  for (const char* wrong : {R"({"x":null})", R"({"x":"3"})"}) {
+    Record in = Record::parse(wrong, "in");
+    StateFields reading(in, StateFields::kRead);
+    std::optional<double> x;
+    CHECK_THROWS_WITH(reading("x", x), doctest::Contains("in: field \"x\""));
+  }
+}
+
+TEST_CASE("a state stands in its file on one line or a field a line, and either is read") {
+  Record out("out");
+  std::int64_t step = 3;
+  std::string name = "a\n\"b\"";
+  double x = -0.0;
+  StateFields writing(out, StateFields::kWrite);
+  writing("step", step), writing("name", name), writing("x", x);
+  CHECK(state_text(out, 0) == "{\"step\":3,\"name\":\"a\\n\\\"b\\\"\",\"x\":-0}\n");
+  CHECK(state_text(out, 2) == "{\n  \"step\": 3,\n  \"name\": \"a\\n\\\"b\\\"\",\n  \"x\": -0\n}\n");
+  const std::string path = test::scratch_folder() + "/state.json";
+  for (const int indent : {0, 2}) {
+    std::filesystem::remove(path);
+    write_file(path, state_text(out, indent));
+    const Record in = read_state(path);
+    CHECK(in.integer("step") == step);
+    CHECK(in.text("name") == name);
+    CHECK(same(in.number("x"), x));
+  }
+  std::filesystem::remove(path);
+  write_file(path, "{\"step\":");
+  CHECK_THROWS_WITH(read_state(path), doctest::Contains("state.json: is no JSON object"));
 }
 
 TEST_CASE("checkpoints are due by steps, by time, or never") {
