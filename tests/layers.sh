@@ -39,6 +39,10 @@ for file in lib/kernels/*; do
     echo "check-layers: $file includes the standard library's templates or Eigen"; status=1
   fi
 done
+# Other rooms read JSON through JsonReader and Record.
+if grep -n 'simdjson::dom' lib/*/*.cc lib/*/*.h tools/*.cc | grep -v '^lib/io/'; then
+  echo "check-layers: only lib/io parses JSON"; status=1
+fi
 for file in tools/*.cc; do
   [ -e "$file" ] || continue
   if grep -nE '\b(std::)?(exp|log|sqrt|pow|tanh)f? *\(' "$file"; then

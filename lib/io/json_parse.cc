@@ -22,85 +22,90 @@ const char* skip_number_characters(const char* p, const char* end) {
   return p;
 }
 
-// A copy of a text with other numbers.
+// Copies a text with its numbers replaced by ones that simdjson holds. Spaces keep a replacement from merging with what
+// stands beside it.
 class Copy {
  public:
-  explicit Copy(std::string_view json) : done_(json.data()), end_(json.data() + json.size()) {}
+  Copy(std::string_view json, std::string_view beyond)
+      : done_(json.data()), end_(json.data() + json.size()), beyond_(beyond) {}
 
-  void replace(const char* from, const char* to, std::string_view by) {
-    out_.append(done_, from).append(by);
-    done_ = to;
-    changed_ = true;
+  void run(bool words) {
+    for (const char* p = done_; p != end_;) {
+      const std::string_view word = words ? word_at({p, end_}) : std::string_view();
+      if (*p == '"') {
+        p = skip_value(p, end_);
+      } else if (!word.empty()) {
+        replace_beyond(p, p + word.size());
+        p += word.size();
+      } else if (*p == '-' || (*p >= '0' && *p <= '9')) {
+        p = number(p);
+      } else {
+        ++p;
+      }
+    }
   }
-  bool changed() const { return changed_; }
+
+  const Substitutions& made() const { return made_; }
   std::string text() { return std::move(out_.append(done_, end_)); }
 
  private:
+  void replace(const char* from, const char* to, std::string_view by) {
+    out_.append(done_, from).append(by);
+    done_ = to;
+  }
+  void replace_beyond(const char* from, const char* to) {
+    replace(from, to, beyond_);
+    made_.beyond = true;
+  }
+
+  // The end of the number at `p`.
+  const char* number(const char* p) {
+    Decimal number;
+    const char* const after = scan_number(p, end_, number);
+    if (after == nullptr) return skip_number_characters(p + 1, end_);
+    constexpr std::uint64_t kMostDigits = std::uint64_t{1} << 63;
+    if (!value_of<double>(number, {p, after})) {
+      replace_beyond(p, after);
+    } else if (number.integer && (!number.exact || number.digits > kMostDigits)) {
+      replace(after, after, ".0");
+      made_.long_integers = true;
+    }
+    return after;
+  }
+
   const char *done_, *end_;
+  std::string_view beyond_;
   std::string out_;
-  bool changed_ = false;
+  Substitutions made_;
 };
 
-// Copies the number at `p` as one that simdjson holds, and returns its end. Spaces keep a number that is replaced from
-// becoming one with what stands beside it.
-const char* copy_number(const char* p, const char* end, std::string_view beyond, Copy& copy) {
-  Decimal number;
-  const char* const after = scan_number(p, end, number);
-  if (after == nullptr) return skip_number_characters(p + 1, end);
-  constexpr std::uint64_t kMostDigits = std::uint64_t{1} << 63;
-  if (!value_of<double>(number, {p, after})) {
-    copy.replace(p, after, beyond);
-  } else if (number.integer && (!number.exact || number.digits > kMostDigits)) {
-    copy.replace(after, after, ".0");
-  }
-  return after;
-}
-
-// False where there is nothing to be replaced.
-bool hold_numbers(std::string_view json, std::string_view beyond, bool words, std::string& out) {
-  Copy copy(json);
-  const char* const end = json.data() + json.size();
-  for (const char* p = json.data(); p != end;) {
-    const std::string_view word = words ? word_at({p, end}) : std::string_view();
-    if (*p == '"') {
-      p = skip_value(p, end);
-    } else if (!word.empty()) {
-      copy.replace(p, p + word.size(), beyond);
-      p += word.size();
-    } else if (*p == '-' || (*p >= '0' && *p <= '9')) {
-      p = copy_number(p, end, beyond, copy);
-    } else {
-      ++p;
-    }
-  }
-  if (copy.changed()) out = copy.text();
-  return copy.changed();
-}
-
-// Which error simdjson gives for a number it can't hold depends on the number and the release: after any the copy is
-// tried, and what is wrong besides is wrong in it too.
-simdjson::error_code parse(simdjson::dom::parser& parser, std::string_view json, std::string_view beyond, bool words,
-                           simdjson::dom::element& root) {
+// Which error simdjson gives for a number it can't hold depends on the number and the release. So any error leads to a
+// second try, with the copy: what else is wrong is wrong in the copy, too.
+simdjson::error_code parse(simdjson::dom::parser& parser, std::string_view json, Copy copy, bool words,
+                           simdjson::dom::element& root, Substitutions& made) {
   if (json.starts_with(kByteOrderMark)) return simdjson::TAPE_ERROR;
   const simdjson::error_code error = parser.parse(json.data(), json.size()).get(root);
-  std::string copy;
   if (error == simdjson::SUCCESS || error == simdjson::MEMALLOC) return error;
-  if (!hold_numbers(json, beyond, words, copy)) return error;
-  if (copy.size() > parser.capacity()) {  // parse() itself would forget the depth
-    if (parser.allocate(copy.size(), parser.max_depth()) != simdjson::SUCCESS) return simdjson::MEMALLOC;
+  copy.run(words);
+  made = copy.made();
+  if (!made.beyond && !made.long_integers) return error;
+  const std::string text = copy.text();
+  if (text.size() > parser.capacity()) {  // parse() itself would forget the depth
+    if (parser.allocate(text.size(), parser.max_depth()) != simdjson::SUCCESS) return simdjson::MEMALLOC;
   }
-  return parser.parse(copy.data(), copy.size()).get(root);
+  return parser.parse(text.data(), text.size()).get(root);
 }
 
 }  // namespace
 
 simdjson::error_code parse_json(simdjson::dom::parser& parser, std::string_view json, simdjson::dom::element& root) {
-  return parse(parser, json, " 0 ", false, root);
+  Substitutions ignored;
+  return parse(parser, json, Copy(json, " 0 "), false, root, ignored);
 }
 
 simdjson::error_code parse_python_json(simdjson::dom::parser& parser, std::string_view json,
-                                       simdjson::dom::element& root) {
-  return parse(parser, json, " [[]] ", true, root);
+                                       simdjson::dom::element& root, Substitutions& substitutions) {
+  return parse(parser, json, Copy(json, " [[]] "), true, root, substitutions);
 }
 
 std::string_view not_a_number_in(std::string_view json) {
@@ -110,14 +115,6 @@ std::string_view not_a_number_in(std::string_view json) {
     p = *p == '"' ? skip_value(p, end) : p + 1;
   }
   return {};
-}
-
-bool find_last(simdjson::dom::object object, std::string_view key, simdjson::dom::element& value) {
-  bool found = false;
-  for (const auto& field : object) {
-    if (field.key == key) value = field.value, found = true;
-  }
-  return found;
 }
 
 }  // namespace nudge

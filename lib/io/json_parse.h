@@ -1,4 +1,5 @@
-// Parsing JSON whose numbers may be any that the grammar has: simdjson refuses a text for one that it can't hold.
+// Parses JSON with any number of the grammar: simdjson alone refuses a text for one that it can't hold. Below
+// JsonReader and Record. Internal to lib/io.
 #pragma once
 
 #include <simdjson.h>
@@ -7,20 +8,22 @@
 
 namespace nudge {
 
-// As parser.parse(json), with the parser's depth. Integers beyond 64 bits are doubles then, and a number beyond double
-// is the number 0: for whoever keeps its text.
+// Like parser.parse(json), to the parser's depth. Integers beyond 64 bits become doubles, and a number beyond double
+// becomes the number 0: for callers that keep the text of numbers.
 simdjson::error_code parse_json(simdjson::dom::parser& parser, std::string_view json, simdjson::dom::element& root);
 
-// The same of what Python's json module writes, which may be NaN, Infinity and -Infinity. These and numbers beyond
-// double are lists of an empty list, which is no value of any field, so that one who wants the field refuses it.
+struct Substitutions {
+  bool long_integers = false;  // integers beyond 64 bits became doubles
+  bool beyond = false;         // NaN, infinities and numbers beyond double became lists of an empty list
+};
+
+// The same for what Python's json module writes, which may be NaN, Infinity and -Infinity. These and numbers beyond
+// double become lists of an empty list, a value of no field, so that whoever reads the field refuses it.
 simdjson::error_code parse_python_json(simdjson::dom::parser& parser, std::string_view json,
-                                       simdjson::dom::element& root);
+                                       simdjson::dom::element& root, Substitutions& substitutions);
 
-// The first of NaN, Infinity and -Infinity outside of texts, or nothing.
+// The first NaN, Infinity or -Infinity outside of strings, or nothing.
 std::string_view not_a_number_in(std::string_view json);
-
-// The field of that name, of several the last, as Python's json module has it. False where there is none.
-bool find_last(simdjson::dom::object object, std::string_view key, simdjson::dom::element& value);
 
 // RFC 8259 forbids it, some editors write it. Newer releases of simdjson skip it.
 inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";

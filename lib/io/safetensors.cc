@@ -1,7 +1,6 @@
 #include "lib/io/safetensors.h"
 
 #include <fcntl.h>
-#include <simdjson.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +10,6 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <new>
 #include <numeric>
 #include <set>
 
@@ -19,7 +17,7 @@
 #include "lib/base/parallel.h"
 #include "lib/io/descriptor.h"
 #include "lib/io/json.h"
-#include "lib/io/json_parse.h"
+#include "lib/io/json_reader.h"
 
 namespace nudge {
 namespace {
@@ -59,10 +57,10 @@ float from_half(std::uint16_t h) {
 
 float from_bf16(std::uint16_t b) { return std::bit_cast<float>(static_cast<std::uint32_t>(b) << 16); }
 
-// To the nearest, of two equally near ones to the even one. What is too large for the type becomes infinity.
+// Rounded to nearest even; numbers too large for the type become infinity.
 std::uint16_t to_bf16(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
-  if (std::isnan(x)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);  // a NaN still
+  if (std::isnan(x)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);  // keeps it a NaN
   return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 std::uint16_t to_half(float x) {
@@ -70,7 +68,7 @@ std::uint16_t to_half(float x) {
   const std::uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
   if (magnitude > 0x7F800000) return static_cast<std::uint16_t>(sign | 0x7E00);
   if (magnitude >= 0x477FF000) return static_cast<std::uint16_t>(sign | 0x7C00);  // from 65520 on
-  if (magnitude < 0x38800000) {  // below 2^-14, the least normal one: so many times 2^-24
+  if (magnitude < 0x38800000) {  // below 2^-14, the least normal: a multiple of 2^-24
     const auto steps = static_cast<std::uint32_t>(std::nearbyint(std::bit_cast<float>(magnitude) * 0x1p24f));
     return static_cast<std::uint16_t>(sign | steps);
   }
@@ -86,7 +84,7 @@ void convert(const char* from, std::int64_t n, float* out, Convert&& number) {
   }
 }
 
-// `from` holds n numbers of the dtype, little endian as this machine is. False where a double is beyond float.
+// Converts n numbers of the dtype, little endian like this machine. False if a double is beyond float.
 bool convert(std::string_view dtype, const char* from, std::int64_t n, float* out) {
   bool inside = true;
   if (dtype == "BF16") convert<std::uint16_t>(from, n, out, from_bf16);
@@ -101,7 +99,7 @@ bool convert(std::string_view dtype, const char* from, std::int64_t n, float* ou
   return inside;
 }
 
-constexpr std::int64_t kStep = 1 << 18;  // numbers at once
+constexpr std::int64_t kStep = 1 << 18;  // numbers per piece
 
 std::string name_of(const SafetensorsFile::Tensor& tensor) { return ": tensor " + json_quote(tensor.name) + ' '; }
 
@@ -109,32 +107,32 @@ std::int64_t change_time(const struct stat& info) {
   return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
-// One entry of the header in the making; fail() names file and tensor.
+// One entry of the header; fail() names file and tensor.
 struct Entry {
   const std::string& path;
   SafetensorsFile::Tensor tensor;
 
   [[noreturn]] void fail(const std::string& cause) const { bad_input(path + name_of(tensor) + cause); }
 
-  std::vector<std::int64_t> numbers(const std::string& key, simdjson::dom::element value) const {
-    simdjson::dom::array array;
-    if (value.get_array().get(array) != simdjson::SUCCESS) fail("has a " + key + " that is no list");
+  std::vector<std::int64_t> numbers(const std::string& key, JsonReader::Value value) const {
+    const auto array = JsonReader::as<JsonReader::Array>(value);
+    if (!array) fail("has a " + key + " that is no list");
     std::vector<std::int64_t> list;
-    for (const simdjson::dom::element number : array) {
-      std::int64_t n = 0;
-      if (number.get_int64().get(n) != simdjson::SUCCESS) fail("has a " + key + " that is no integer");
-      if (n < 0) fail("has a negative number in its " + key);
-      list.push_back(n);
+    for (const JsonReader::Value number : *array) {
+      const auto n = JsonReader::as<std::int64_t>(number);
+      if (!n) fail("has a " + key + " that is no integer");
+      if (*n < 0) fail("has a negative number in its " + key);
+      list.push_back(*n);
     }
     return list;
   }
 
-  void set(std::string_view key, simdjson::dom::element value) {
+  void set(std::string_view key, JsonReader::Value value) {
     if (key == "dtype") {
-      std::string_view dtype;
-      if (value.get_string().get(dtype) != simdjson::SUCCESS) fail("has a dtype that is no text");
-      if (bytes_of(dtype) == 0) fail("has the unknown dtype " + json_quote(dtype));
-      tensor.dtype = std::string(dtype);
+      const auto dtype = JsonReader::as<std::string_view>(value);
+      if (!dtype) fail("has a dtype that is no text");
+      if (bytes_of(*dtype) == 0) fail("has the unknown dtype " + json_quote(*dtype));
+      tensor.dtype = std::string(*dtype);
     } else if (key == "shape") {
       tensor.shape = numbers("shape", value);
     } else if (key == "data_offsets") {
@@ -149,7 +147,7 @@ struct Entry {
   void check() const {
     if (tensor.end < tensor.begin) fail("ends before it begins");
     std::int64_t size = bytes_of(tensor.dtype);
-    // A zero is multiplied in last: what stands beside it may then be of any size.
+    // Beside a zero, other dimensions may be of any size.
     const bool empty = std::count(tensor.shape.begin(), tensor.shape.end(), 0) > 0;
     for (const std::int64_t n : tensor.shape) {
       if (!empty && __builtin_mul_overflow(size, n, &size)) fail("has a shape whose size overflows");
@@ -162,14 +160,14 @@ struct Entry {
   }
 };
 
-SafetensorsFile::Tensor parse_tensor(const std::string& path, std::string_view name, simdjson::dom::element value) {
+SafetensorsFile::Tensor parse_tensor(const std::string& path, std::string_view name, JsonReader::Value value) {
   Entry entry{path, {}};
   entry.tensor.name = std::string(name);
   if (name.find('\0') != std::string_view::npos) entry.fail("has NUL in its name");
-  simdjson::dom::object fields;
-  if (value.get_object().get(fields) != simdjson::SUCCESS) entry.fail("is described by no object");
+  const auto fields = JsonReader::as<JsonReader::Object>(value);
+  if (!fields) entry.fail("is described by no object");
   std::set<std::string_view> seen;
-  for (const auto& [key, field] : fields) {
+  for (const auto& [key, field] : *fields) {
     if (!seen.insert(key).second) entry.fail("has field " + json_quote(key) + " twice");
     entry.set(key, field);
   }
@@ -231,30 +229,20 @@ SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
 
 void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size) {
   if (json.empty() || json[0] != '{') bad_input(path_ + ": its header is no JSON object");
-  simdjson::dom::parser parser;
-  if (parser.allocate(json.size(), kHeaderDepth) != simdjson::SUCCESS) throw std::bad_alloc();
-  simdjson::dom::element root;
-  simdjson::dom::object header;
-  auto error = parse_python_json(parser, json, root);
-  if (error == simdjson::SUCCESS) error = root.get(header);
-  if (error == simdjson::MEMALLOC) throw std::bad_alloc();
-  if (error == simdjson::UTF8_ERROR) bad_input(path_ + ": its header is not valid UTF-8");
-  if (error != simdjson::SUCCESS) bad_input(path_ + ": its header is not valid JSON");
+  const JsonReader header(json, path_ + ": its header", "", kHeaderDepth);
   std::set<std::string_view> names;
-  for (const auto& [name, entry] : header) {
+  for (const auto& [name, entry] : header.object(header.root(), "it")) {
     if (!names.insert(name).second) bad_input(path_ + ": tensor " + json_quote(name) + " is there twice");
     if (name != "__metadata__") {
       tensors_.push_back(parse_tensor(path_, name, entry));
       continue;
     }
-    simdjson::dom::object pairs;
-    if (entry.get_object().get(pairs) != simdjson::SUCCESS) bad_input(path_ + ": __metadata__ is no object");
-    for (const auto& [key, value] : pairs) {
-      std::string_view text;
-      if (value.get_string().get(text) != simdjson::SUCCESS) {
-        bad_input(path_ + ": __metadata__ " + json_quote(key) + " is no text");
-      }
-      if (!metadata_.emplace(key, text).second) {
+    const auto pairs = JsonReader::as<JsonReader::Object>(entry);
+    if (!pairs) bad_input(path_ + ": __metadata__ is no object");
+    for (const auto& [key, value] : *pairs) {
+      const auto text = JsonReader::as<std::string_view>(value);
+      if (!text) bad_input(path_ + ": __metadata__ " + json_quote(key) + " is no text");
+      if (!metadata_.emplace(key, *text).second) {
         bad_input(path_ + ": __metadata__ " + json_quote(key) + " is there twice");
       }
     }
@@ -263,7 +251,7 @@ void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size
   std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
 }
 
-// The tensors have to cover the data from its first byte to its last, each byte once.
+// The tensors must cover every byte of the data exactly once.
 void SafetensorsFile::check_ranges(std::int64_t data_size) const {
   std::vector<const Tensor*> order;
   for (const Tensor& tensor : tensors_) order.push_back(&tensor);
@@ -329,7 +317,7 @@ void SafetensorsFile::read_f32(std::string_view name, std::int64_t from, std::in
 
 namespace {
 
-// The numbers of a tensor as they are stored. Error kBadInput: one is finite and too large for the dtype.
+// Writes a tensor's numbers in the dtype. Error kBadInput if a finite one is beyond it.
 void write_tensor(int fd, const TensorView& tensor, StoredDtype dtype, const std::string& path) {
   const std::int64_t elements = tensor.elements();
   if (dtype == StoredDtype::kF32) {

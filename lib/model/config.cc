@@ -1,7 +1,5 @@
 #include "lib/model/config.h"
 
-#include <simdjson.h>
-
 #include <functional>
 #include <map>
 #include <optional>
@@ -16,8 +14,8 @@
 namespace nudge {
 namespace {
 
-using simdjson::dom::element;
-using simdjson::dom::object;
+using element = JsonReader::Value;
+using object = JsonReader::Object;
 
 // With these bounds no sum of products of sizes overflows, and a list of layers is no danger to memory.
 constexpr std::int64_t kLongest = std::int64_t{1} << 31, kWidest = 1 << 20, kMostLayers = 1 << 14;
@@ -25,35 +23,35 @@ constexpr std::int64_t kLongest = std::int64_t{1} << 31, kWidest = 1 << 20, kMos
 // Reads keys of one config.json; every complaint names the file and the key.
 class Keys {
  public:
-  Keys(object json, const std::string& where, std::string path = "")
-      : json_(json), where_(where), path_(std::move(path)) {}
+  Keys(const JsonReader& in, object json, std::string path = "") : in_(in), json_(json), path_(std::move(path)) {}
 
   [[noreturn]] void refuse(const std::string& key, const std::string& why,
                            const std::string& advice = kModelFileAdvice) const {
-    bad_input(where_ + ": \"" + path_ + key + "\" " + why, advice);
+    in_.fail("\"" + path_ + key + "\" " + why, advice);
   }
-  // The value, or nothing where the key is absent or null; of several the last.
-  bool find(const char* key, element& value) const { return find_last(json_, key, value) && !value.is_null(); }
-  bool has(const char* key) const {
-    element value;
-    return json_[key].get(value) == simdjson::SUCCESS;
+  // False where the key is absent or null.
+  bool find(const char* key, element& value) const {
+    const auto found = JsonReader::last(json_, key);
+    if (found) value = *found;
+    return found && !found->is_null();
   }
+  bool has(const char* key) const { return JsonReader::last(json_, key).has_value(); }
   std::int64_t size(const char* key, std::int64_t fallback = -1, std::int64_t most = kLongest) const {
     element value;
     if (!find(key, value)) {
       if (fallback < 0) refuse(key, "is missing");
       return fallback;
     }
-    std::int64_t n;
-    if (value.get(n) != simdjson::SUCCESS || n < 1 || n > most) refuse(key, "is no sensible size");
-    return n;
+    const auto n = JsonReader::as<std::int64_t>(value);
+    if (!n || *n < 1 || *n > most) refuse(key, "is no sensible size");
+    return *n;
   }
   double number(const char* key, double fallback) const {
     element value;
     if (!find(key, value)) return fallback;
-    double x;
-    if (value.get(x) != simdjson::SUCCESS) refuse(key, "is no finite number");
-    return x;
+    const auto x = JsonReader::as<double>(value);
+    if (!x) refuse(key, "is no finite number");
+    return *x;
   }
   double positive(const char* key, double fallback) const {
     const double x = number(key, fallback);
@@ -67,16 +65,16 @@ class Keys {
   bool flag(const char* key, bool fallback) const {
     element value;
     if (!find(key, value)) return fallback;
-    bool b;
-    if (value.get(b) != simdjson::SUCCESS) refuse(key, "is neither true nor false");
-    return b;
+    const auto b = JsonReader::as<bool>(value);
+    if (!b) refuse(key, "is neither true nor false");
+    return *b;
   }
   std::string text(const char* key, const std::string& fallback) const {
     element value;
     if (!find(key, value)) return fallback;
-    std::string_view s;
-    if (value.get(s) != simdjson::SUCCESS) refuse(key, "is no string");
-    return std::string(s);
+    const auto s = JsonReader::as<std::string_view>(value);
+    if (!s) refuse(key, "is no string");
+    return std::string(*s);
   }
   // One token or a list; the family's own where the key is absent, none where it is null. Ids that the vocabulary
   // doesn't have, as small models keep them of large ones and -1 for none, are never sampled: they are left out.
@@ -87,40 +85,33 @@ class Keys {
       return {fallback};
     }
     std::vector<std::int32_t> ids;
-    const auto take = [&](element e) {
-      std::int64_t id;
-      if (e.get(id) != simdjson::SUCCESS) refuse(key, "is no token id");
-      if (id >= 0 && id < vocab) ids.push_back(static_cast<std::int32_t>(id));
-    };
-    simdjson::dom::array list;
-    if (value.get(list) != simdjson::SUCCESS) {
-      take(value);
-    } else {
-      for (element e : list) take(e);
+    for (const element e : JsonReader::one_or_all(value)) {
+      const auto id = JsonReader::as<std::int64_t>(e);
+      if (!id) refuse(key, "is no token id");
+      if (*id >= 0 && *id < vocab) ids.push_back(static_cast<std::int32_t>(*id));
     }
     return ids;
   }
   // The members of an object, whose complaints say "key.member".
   Keys members(const char* key) const {
     element value;
-    object inner;
-    if (!find(key, value) || value.get(inner) != simdjson::SUCCESS) refuse(key, "is no object");
-    return Keys(inner, where_, path_ + key + ".");
+    const auto inner = find(key, value) ? JsonReader::as<object>(value) : std::nullopt;
+    if (!inner) refuse(key, "is no object");
+    return Keys(in_, *inner, path_ + key + ".");
   }
 
  private:
+  const JsonReader& in_;
   object json_;
-  const std::string& where_;
   std::string path_;
 };
 
 HeadKind head_of(const Keys& keys, const Family::Architectures& known) {
   element list;
-  simdjson::dom::array names;
-  std::string_view name;
   if (!keys.find("architectures", list)) return HeadKind::kLanguage;
-  if (list.get(names) != simdjson::SUCCESS || names.size() != 1 || names.at(0).get(name) != simdjson::SUCCESS)
-    keys.refuse("architectures", "is no list of one name");
+  const auto names = JsonReader::as<JsonReader::Array>(list);
+  if (!names || names->size() != 1 || !names->at(0).is_string()) keys.refuse("architectures", "is no list of one name");
+  const auto name = *JsonReader::as<std::string_view>(names->at(0).value_unsafe());
   if (name == known.language || name == known.trunk) return HeadKind::kLanguage;
   if (name == known.score) return HeadKind::kScore;
   keys.refuse("architectures", "names " + std::string(name) + ", which is not supported",
@@ -143,14 +134,10 @@ Activation activation_of(const Keys& keys, const Family& family) {
 
 // Whether a value is what a key means where it is absent: false, an empty list or object, or the number 1 of a factor.
 bool is_nothing(element value) {
-  bool b;
-  double x;
-  object members;
-  simdjson::dom::array list;
-  if (value.get(b) == simdjson::SUCCESS) return !b;
-  if (value.get(members) == simdjson::SUCCESS) return members.size() == 0;
-  if (value.get(list) == simdjson::SUCCESS) return list.size() == 0;
-  return value.get(x) == simdjson::SUCCESS && x == 1;
+  if (const auto b = JsonReader::as<bool>(value)) return !*b;
+  if (const auto members = JsonReader::as<object>(value)) return members->size() == 0;
+  if (const auto list = JsonReader::as<JsonReader::Array>(value)) return list->size() == 0;
+  return JsonReader::as<double>(value) == 1;
 }
 
 // Keys that change the mathematics: anything but their default is refused rather than ignored.
@@ -172,14 +159,13 @@ void refuse_unsupported(const Keys& keys) {
 // Whether "layer_types" says that no layer has a window; nothing where it is absent.
 std::optional<bool> all_full(const Keys& keys) {
   element value;
-  simdjson::dom::array kinds;
   if (!keys.find("layer_types", value)) return std::nullopt;
-  if (value.get(kinds) != simdjson::SUCCESS) keys.refuse("layer_types", "is no list");
+  const auto kinds = JsonReader::as<JsonReader::Array>(value);
+  if (!kinds) keys.refuse("layer_types", "is no list");
   bool all = true;
-  for (element kind : kinds) {
-    std::string_view name;
-    const bool text = kind.get(name) == simdjson::SUCCESS;
-    if (!text || (name != "full_attention" && name != "sliding_attention"))
+  for (const element kind : *kinds) {
+    const auto name = JsonReader::as<std::string_view>(kind);
+    if (name != "full_attention" && name != "sliding_attention")
       keys.refuse("layer_types", "names another kind than full_attention, which is not supported");
     all = all && name == "full_attention";
   }
@@ -200,9 +186,8 @@ void refuse_windows(const Keys& keys, const Family& family, std::int64_t layers,
     if (!keys.flag("use_sliding_window", false)) return;
     if (keys.size("max_window_layers", 28) >= layers) return;  // the layers before have no window
   }
-  bool window = true;
   if (keys.has("sliding_window") ? !keys.find("sliding_window", value) : usual.window == 0) return;
-  if (keys.has("sliding_window") && value.get(window) == simdjson::SUCCESS && !window) return;
+  if (keys.has("sliding_window") && JsonReader::as<bool>(value) == false) return;
   if (keys.size("sliding_window", usual.window) < context)
     keys.refuse("sliding_window", "is shorter than the context, which is not supported");
 }
@@ -299,7 +284,7 @@ ModelConfig ModelConfig::usual(std::string_view family) {
 
 ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) {
   const JsonReader reader(json, where);
-  const Keys keys(reader.object(reader.root(), "the file"), where);
+  const Keys keys(reader, reader.object(reader.root(), "the file"));
   const std::string type = keys.text("model_type", "");
   const Family* family = find_family(type);
   if (family == nullptr) keys.refuse("model_type", "is \"" + type + "\"; supported: " + family_names());

@@ -1,7 +1,5 @@
 #include "lib/model/folder.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -26,20 +24,14 @@ namespace {
 std::vector<std::int32_t> ending_tokens(const std::string& generation_config, const ModelConfig& config,
                                         const std::string& where) {
   std::vector<std::int32_t> eos;
-  const auto take = [&](simdjson::dom::element e) {
-    std::int64_t id;
-    if (e.get(id) != simdjson::SUCCESS) bad_input(where + ": \"eos_token_id\" is no token id", kModelFileAdvice);
-    if (id >= 0 && id < config.vocab) eos.push_back(static_cast<std::int32_t>(id));
-  };
   if (!generation_config.empty()) {
     const JsonReader reader(generation_config, where);
     JsonReader::Value value;
     if (reader.find(reader.root(), "eos_token_id", "the file", value)) {
-      simdjson::dom::array list;
-      if (value.get(list) != simdjson::SUCCESS) {
-        take(value);
-      } else {
-        for (auto e : list) take(e);
+      for (const JsonReader::Value e : JsonReader::one_or_all(value)) {
+        const auto id = JsonReader::as<std::int64_t>(e);
+        if (!id) reader.fail("\"eos_token_id\" is no token id");
+        if (*id >= 0 && *id < config.vocab) eos.push_back(static_cast<std::int32_t>(*id));
       }
       return eos;
     }

@@ -1,6 +1,5 @@
 #include "lib/run/run_folder.h"
 
-#include <simdjson.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -12,7 +11,7 @@
 #include "lib/cli/signals.h"
 #include "lib/io/checkpoint.h"
 #include "lib/io/json.h"
-#include "lib/io/json_parse.h"
+#include "lib/io/json_reader.h"
 
 namespace nudge {
 
@@ -50,14 +49,14 @@ RunFolder::RunFolder(std::string path, std::string program, bool force)
 std::string RunFolder::recorded_provenance() const {
   const std::string file = path_ + "/trainer/provenance.json";
   if (std::error_code error; !fs::exists(file, error)) return {};
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  std::string_view text, program;
-  if (parse_python_json(parser, read_file(file), root) != simdjson::SUCCESS ||
-      root["provenance"].get(text) != simdjson::SUCCESS || root["program"].get(program) != simdjson::SUCCESS ||
-      program != program_)
+  const std::string json = read_file(file);
+  try {
+    const JsonReader in(json, file);
+    if (JsonReader::text_of(in.root(), "program") != program_) return {};
+    return std::string(JsonReader::text_of(in.root(), "provenance").value_or(""));
+  } catch (const Error&) {
     return {};
-  return std::string(text);
+  }
 }
 
 bool RunFolder::made_already(const std::string& provenance) {

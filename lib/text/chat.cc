@@ -6,7 +6,6 @@
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/io/json.h"
-#include "lib/io/json_parse.h"
 #include "lib/io/json_reader.h"
 #include "lib/text/chat_formats.h"
 
@@ -50,16 +49,16 @@ std::map<std::string, std::string> sources_of(const Tokenizer& tokenizer) {
 }
 
 // The texts of the parts that a content is a list of.
-std::string joined_parts(simdjson::dom::array parts) {
+std::string joined_parts(JsonReader::Array parts) {
   std::string all;
-  for (const simdjson::dom::element part : parts) {
-    std::string_view type, text;
-    if (part["type"].get(type) != simdjson::SUCCESS)
-      throw std::runtime_error("has a content that is a list of something else than parts with a \"type\"");
-    if (type != "text")
-      throw std::runtime_error("has a part of the type \"" + std::string(type) + "\", and models here read text alone");
-    if (part["text"].get(text) != simdjson::SUCCESS) throw std::runtime_error("has a part of text without \"text\"");
-    all += text;
+  for (const JsonReader::Value part : parts) {
+    const auto type = JsonReader::text_of(part, "type"), text = JsonReader::text_of(part, "text");
+    if (!type) throw std::runtime_error("has a content that is a list of something else than parts with a \"type\"");
+    if (*type != "text")
+      throw std::runtime_error("has a part of the type \"" + std::string(*type) +
+                               "\", and models here read text alone");
+    if (!text) throw std::runtime_error("has a part of text without \"text\"");
+    all += *text;
   }
   return all;
 }
@@ -127,11 +126,11 @@ bool ChatTemplate::knows(const std::string& variable) const {
 
 // The message, its parts joined where the template asks for a text.
 std::string ChatTemplate::with_plain_content(const ChatMessage& message) const {
-  simdjson::dom::parser parser;
-  simdjson::dom::element root, content;
-  simdjson::dom::array parts;
-  if (parse_json(parser, message.json, root) || root["content"].get(content) || content.get(parts)) return message.json;
-  const std::string text = joined_parts(parts);
+  const JsonReader in(message.json, "a message");
+  const auto content = JsonReader::last(in.object(in.root(), "it"), "content");
+  const auto parts = content ? JsonReader::as<JsonReader::Array>(*content) : std::nullopt;
+  if (!parts) return message.json;
+  const std::string text = joined_parts(*parts);
   return takes_parts_ ? message.json : with_member(message.json, "content", json_quote(text));
 }
 
@@ -163,10 +162,8 @@ jinja::Rendered ChatTemplate::render(const Dialogue& dialogue, std::size_t count
 
 // What the template writes before message `count`'s content, whatever that is; "" where it has no text.
 std::string ChatTemplate::before_content(const Dialogue& dialogue, std::size_t count) const {
-  simdjson::dom::parser parser;
-  simdjson::dom::element root, content;
   const std::string& json = dialogue.messages[count].json;
-  if (parse_json(parser, json, root) || root["content"].get(content) || !content.is_string()) return "";
+  if (!JsonReader::text_of(JsonReader(json, "a message").root(), "content")) return "";
   const auto said = [&](const char* text) {
     Dialogue other = dialogue;
     other.messages[count].json = with_member(json, "content", text);

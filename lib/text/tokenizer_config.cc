@@ -74,7 +74,7 @@ void read_config(const JsonReader& in, TokenizerConfig& config) {
   static constexpr std::string_view kFile = "tokenizer_config.json";
   read_names(in, kFile, config);
   const auto root = in.object(in.root(), "the file");
-  const bool newer = root.at_key("extra_special_tokens").error() == simdjson::SUCCESS;
+  const bool newer = JsonReader::last(root, "extra_special_tokens").has_value();
   read_extra(in, newer ? "extra_special_tokens" : "additional_special_tokens", kFile, config);
   Value added;
   config.lists_added = in.find(in.root(), "added_tokens_decoder", "the file", added);

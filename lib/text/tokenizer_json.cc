@@ -65,8 +65,7 @@ std::vector<BpeMerge> read_merges(const JsonReader& in, Value model, const Ids& 
   std::int64_t number = -1;
   for (const Value merge : in.array(in.need(model, "merges", "model"), "model.merges")) {
     const std::string what = "merge " + std::to_string(++number);
-    std::string_view line;
-    if (merge.get(line) == simdjson::SUCCESS && line.starts_with("#version")) continue;
+    if (JsonReader::as<std::string_view>(merge).value_or("").starts_with("#version")) continue;
     const auto [left, right] = read_pair(in, merge, what);
     const auto id_of = [&](std::string_view token) {
       const auto found = ids.find(token);
@@ -92,10 +91,10 @@ void read_model(const JsonReader& in, TokenizerParts& parts, Ids& ids) {
     const std::string_view type = in.text(value, "model.type");
     if (type != "BPE") in.fail("a model of type " + quoted(type) + " is not supported, only BPE is");
   }
-  double dropout = 0;
   if (in.find(model, "dropout", "model", value)) {
-    if (value.get(dropout)) in.fail("dropout is not a number");
-    if (dropout != 0) in.fail("dropout is not supported: the ids of a text would be random");
+    const auto dropout = JsonReader::as<double>(value);
+    if (!dropout) in.fail("dropout is not a number");
+    if (*dropout != 0) in.fail("dropout is not supported: the ids of a text would be random");
   }
   refuse_affix(in, model, "continuing_subword_prefix");
   refuse_affix(in, model, "end_of_word_suffix");

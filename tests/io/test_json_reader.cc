@@ -1,5 +1,7 @@
 // JSON files of model folders, as Python's json module writes and reads them.
 #include "lib/io/json_reader.h"
+
+#include "lib/base/error.h"
 #include "tests/harness/harness.h"
 
 using namespace nudge;
@@ -54,6 +56,53 @@ TEST_CASE("of equal keys the last holds, in objects within too, and null is null
   CHECK(in.flag(in.root(), "e", false, "f"));
   const char* null = R"({"a":1,"a":null})";
   CHECK(refusal(null, [](const JsonReader& r) { r.need(r.root(), "a", "f"); }) == "f.json: f has no a");
+}
+
+TEST_CASE("a value is of the type asked for, or nothing") {
+  const JsonReader in(R"({"n":7,"x":0.5,"b":false,"s":"t","l":[1,"2"],"o":{"s":"u","s":"v","n":1},"null":null})",
+                      "f.json");
+  const auto root = in.object(in.root(), "f");
+  const auto value = [&](const char* key) { return *JsonReader::last(root, key); };
+  CHECK(JsonReader::as<std::int64_t>(value("n")) == 7);
+  CHECK(JsonReader::as<double>(value("n")) == 7.0);
+  CHECK(JsonReader::as<double>(value("x")) == 0.5);
+  CHECK_FALSE(JsonReader::as<std::int64_t>(value("x")));
+  CHECK(JsonReader::as<bool>(value("b")) == false);
+  CHECK_FALSE(JsonReader::as<bool>(value("n")));
+  CHECK(value("null").is_null());
+  CHECK_FALSE(JsonReader::last(root, "absent"));
+  CHECK(JsonReader::text_of(in.root(), "s") == "t");
+  CHECK(JsonReader::text_of(value("o"), "s") == "v");  // the last of two
+  CHECK_FALSE(JsonReader::text_of(value("o"), "n"));
+  CHECK_FALSE(JsonReader::text_of(value("l"), "s"));
+  CHECK(JsonReader::one_or_all(value("n")).size() == 1);
+  CHECK(JsonReader::one_or_all(value("l")).size() == 2);
+  CHECK(JsonReader::as<std::string_view>(JsonReader::one_or_all(value("l"))[1]) == "2");
+}
+
+TEST_CASE("a reader tells which numbers it replaced") {
+  const auto made = [](const char* json) { return JsonReader(json, "f.json").substitutions(); };
+  for (const char* plain : {"[0]", "[-9223372036854775808, 9223372036854775807, 1e300]", "[\"NaN\"]"}) {
+    CHECK_FALSE(made(plain).beyond);
+    CHECK_FALSE(made(plain).long_integers);
+  }
+  for (const char* beyond : {"[NaN]", "[-Infinity]", "[1e999]"}) {
+    CHECK(made(beyond).beyond);
+    CHECK_FALSE(made(beyond).long_integers);
+  }
+  CHECK(made("[36893488147419103232]").long_integers);
+  CHECK_FALSE(made("[36893488147419103232]").beyond);
+}
+
+TEST_CASE("nesting is bounded by the depth that is asked for, and the advice is the caller's") {
+  const std::string json = "[[[[1e999]]]]";  // with a number that makes it read twice
+  JsonReader(json, "f.json", "mend it", 8);
+  CHECK(message_of([&] { JsonReader(json, "f.json", "mend it", 3); }).starts_with("f.json: not JSON: "));
+  try {
+    JsonReader("{", "f.json", "mend it");
+  } catch (const Error& e) {
+    CHECK(e.advice() == "mend it");
+  }
 }
 
 TEST_CASE("what is no JSON to Python either is refused, with advice for a model's file") {

@@ -122,11 +122,14 @@ TEST_CASE("a header that is no JSON object in UTF-8 is refused") {
   CHECK(refusal(with_header("")) == "its header is no JSON object");
   CHECK(refusal(with_header("[]")) == "its header is no JSON object");
   CHECK(refusal(with_header(" {}")) == "its header is no JSON object");
-  CHECK(refusal(with_header("{")) == "its header is not valid JSON");
-  CHECK(refusal(with_header("{}x")) == "its header is not valid JSON");
-  CHECK(refusal(with_header("{\"\xff\":1}")) == "its header is not valid UTF-8");
-  CHECK(refusal(with_header("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}")) ==
-        "its header is not valid JSON");
+  CHECK(refusal(with_header("{")).starts_with("its header: not JSON: "));
+  CHECK(refusal(with_header("{}x")).starts_with("its header: not JSON: "));
+  const std::string bad_utf8 = refusal(with_header("{\"\xff\":1}"));
+  CHECK(bad_utf8.starts_with("its header: not JSON: "));
+  CHECK(bad_utf8.find("UTF-8") != bad_utf8.npos);
+  const std::string deep = refusal(with_header("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"));
+  CHECK(deep.starts_with("its header: not JSON: "));
+  CHECK(deep.find("deep") != deep.npos);
 }
 
 TEST_CASE("names and fields that are there twice are refused") {

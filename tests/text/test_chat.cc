@@ -215,6 +215,8 @@ TEST_CASE("parts are handed on to a template that takes them, and joined for one
   CHECK(refusal(takes, content(R"([{"type":"image"}])")) ==
         "has a part of the type \"image\", and models here read text alone");
   CHECK(refusal(takes, content(R"([{"type":"text"}])")) == "has a part of text without \"text\"");
+  const Dialogue repeated = content(R"([{"type":"text","text":"x","text":"y"}])");  // the last counts
+  CHECK(rendered(of(kTurnByTurn), repeated) == "[user]y");
   CHECK(refusal(takes, content("[1]")) == "has a content that is a list of something else than parts with a \"type\"");
 }
 
