@@ -79,7 +79,7 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, the library and the man pages (default)
 
@@ -163,6 +163,9 @@ check-long: deps  ## the tests that take longer: every float32, the demo's contr
 check-ecosystem: deps  ## model folders exchanged with transformers, both ways (NUDGE_PYTHON; minutes): tests/ecosystem/run.sh
 	@$(MAKE) --no-print-directory $(jobs) all
 	@sh tests/ecosystem/run.sh $(build)
+
+check-tables:  ## the generated tables of Unicode against its database (npm): tests/ecosystem/unicode_tables.sh
+	@sh tests/ecosystem/unicode_tables.sh
 
 sanitize := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 # A tile of the matrix product lives in registers. Checked as an object in memory it takes g++ many minutes to compile;

@@ -8,6 +8,8 @@
 #include <map>
 #include <new>
 
+#include "lib/text/unicode_tables.h"
+
 namespace nudge {
 namespace {
 

@@ -8,12 +8,6 @@
 
 namespace nudge {
 
-struct CodePointRange {
-  std::uint32_t first, last;
-};
-extern const CodePointRange letter_ranges[], number_ranges[];
-extern const int letter_range_count, number_range_count;
-
 // Each character is exactly one of these: \p{L}, \p{N}, \s, anything else. \s is Unicode's White_Space:
 // U+0085 is in it, U+FEFF and U+180E are not.
 enum class CharClass : std::uint8_t { kOther, kLetter, kNumber, kSpace };
