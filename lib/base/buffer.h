@@ -1,4 +1,4 @@
-// Owned, aligned, zeroed memory for numbers; the kernels take its raw pointer.
+// Owned, aligned, zeroed arrays, whose raw pointers kernels take.
 #pragma once
 
 #include <sys/mman.h>
@@ -13,27 +13,26 @@
 
 namespace nudge {
 
-// A fixed-size array on the boundary of a cache line, or of a huge page where it fills one. Unlike std::vector it
-// never copies by accident and can be made without touching its pages (calloc hands out zero pages lazily).
+// A fixed-size array aligned to a cache line, or to a huge page if it fills one. Unlike std::vector it is never copied
+// by accident, and allocating it touches no pages (calloc hands out zero pages lazily).
 template <class T>
 class Buffer {
  public:
   static constexpr std::size_t kAlignment = 64, kHugePage = std::size_t{1} << 21;
 
   Buffer() = default;
-  // Throws std::bad_alloc where there is no such memory, also for a size that no memory can have.
+  // Throws std::bad_alloc, also for impossible sizes.
   explicit Buffer(std::int64_t size) : size_(size) {
     if (size == 0) return;
     if (size < 0 || static_cast<std::uint64_t>(size) > (PTRDIFF_MAX - kHugePage) / sizeof(T)) throw std::bad_alloc();
-    // calloc, then aligned by hand: aligned_alloc has no zeroing form, and memset would touch all.
+    // calloc, then aligned by hand: aligned_alloc does not zero, and memset would touch all pages.
     const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(T);
     const std::size_t alignment = bytes < kHugePage ? kAlignment : kHugePage;
     raw_ = std::calloc(bytes + alignment, 1);
     if (raw_ == nullptr) throw std::bad_alloc();
     const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(raw_) + alignment - 1) / alignment * alignment;
     data_ = reinterpret_cast<T*>(begin);
-    // Pages of 2 MiB where the system has them on request: one fault in place of 512, and fewer misses of the TLB.
-    // That they can't be had is no error.
+    // Asks for pages of 2 MiB: one fault instead of 512, and fewer TLB misses. Not an error if there are none.
     if (bytes >= kHugePage) ::madvise(data_, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
   Buffer(Buffer&& other) noexcept { swap(other); }
@@ -56,7 +55,7 @@ class Buffer {
   void zero() {
     if (size_ > 0) std::memset(static_cast<void*>(data_), 0, static_cast<std::size_t>(size_) * sizeof(T));
   }
-  // Makes room for at least `size` elements; what was there is gone when it has to grow.
+  // Grows to at least `size` elements. Growing discards the content.
   void reserve(std::int64_t size) {
     if (size > size_) *this = Buffer(size);
   }

@@ -34,8 +34,8 @@ void Comm::exchange_long(int peer, const std::byte* send, std::size_t send_size,
   }
 }
 
-// Ranks that have the data hand it on to as many that have not: log2(size) rounds. Piece by piece, so that those far
-// from rank 0 get the first while it sends the second.
+// Ranks that have the data send it to as many that have not: log2(size) rounds. In pieces, so that ranks far from rank
+// 0 receive the first while it sends the second.
 void Comm::broadcast(void* data, std::size_t size) {
   auto* bytes = static_cast<std::byte*>(data);
   for (std::size_t at = 0; at < size; at += kMostExchanged) {
@@ -54,7 +54,7 @@ void Comm::broadcast(std::string& text) {
   broadcast(text.data(), text.size());
 }
 
-// Blocks of 1, 2, 4, ... adjacent ranks exchange what they have until all have all.
+// Blocks of 1, 2, 4, ... adjacent ranks exchange what they have until every rank has everything.
 std::vector<std::byte> Comm::gather_bytes(std::span<const std::byte> mine) {
   std::vector<std::byte> all(mine.begin(), mine.end());
   for (int bit = 1; bit < size_; bit *= 2) {
@@ -76,7 +76,7 @@ bool Comm::any(bool mine) {
   return std::any_of(all.begin(), all.end(), [](unsigned char x) { return x != 0; });
 }
 
-// values[kept] += the peer's, of which it keeps values[sent]. Piece by piece: what is added is in the cache still.
+// values[kept] += the peer's values; the peer adds values[sent]. In pieces, so that they are added from the cache.
 void Comm::add_from(int peer, float* values, Range sent, Range kept) {
   constexpr std::int64_t kFloats = kMostExchanged / sizeof(float);
   received_.reserve(std::min(kFloats, kept.size()));
@@ -91,9 +91,9 @@ void Comm::add_from(int peer, float* values, Range sent, Range kept) {
   }
 }
 
-// Recursive halving: at distance 1, 2, 4, ... a rank keeps a half of what it has, adds its peer's numbers to it and
-// gives the other half away; then the halves travel back. So a number is summed by one rank, but each by the same
-// tree: after the first step it is of two adjacent ranks, after the second of four, and a + b is b + a.
+// Recursive halving: at distance 1, 2, 4, ... a rank keeps half of its range, adds its peer's values to it and sends
+// the other half; then the halves travel back. So each number is summed by one rank, and all by the same tree: after
+// the first step it is the sum of two adjacent ranks, after the second of four, and a + b is b + a.
 void Comm::sum(float* values, std::int64_t n) {
   Range mine{0, n};
   std::vector<Range> given;

@@ -1,6 +1,6 @@
-// The processes that work on one thing together: the ranks 0, 1, ... of a world. A program is a world of one until it
-// joins the world that a launcher started it in. Messages are bytes, exchanged in pairs; numbers are added here, in an
-// order that the number of ranks doesn't change (docs/determinism.md): no message-passing library adds any.
+// Communication between the ranks 0, 1, ... of a world. A program is a world of one until it joins the world that a
+// launcher started it in. Messages are bytes, exchanged in pairs. All sums are computed here, never by the
+// message-passing library, in an order that does not depend on the number of ranks (docs/determinism.md).
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace nudge {
 
-// All of its functions but rank, size and end_all are called by every rank, in the same order, from one thread, and
-// need a number of ranks that is a power of two. In a world of one they are no work.
+// All functions but rank, size and end_all are collective: every rank calls them, in the same order, from one thread.
+// The number of ranks must be a power of two. In a world of one they do nothing.
 class Comm {
  public:
   virtual ~Comm() = default;
@@ -25,13 +25,13 @@ class Comm {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
-  bool first() const { return rank_ == 0; }  // the one that reads, writes and speaks
+  bool first() const { return rank_ == 0; }  // the rank that reads, writes and reports
 
-  // Rank 0's bytes become everybody's.
+  // Copies rank 0's bytes to all ranks.
   void broadcast(void* data, std::size_t size);
-  void broadcast(std::string& text);  // whose length only rank 0 needs to know
+  void broadcast(std::string& text);  // of any length
 
-  // Every rank's items, one rank's after the other's in the order of the ranks; their numbers may differ.
+  // The items of all ranks, concatenated in rank order; their numbers may differ.
   template <class T>
   std::vector<T> gather(std::span<const T> mine) {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -45,16 +45,16 @@ class Comm {
     return gather(std::span<const T>(mine));
   }
 
-  // Whether it is so in any of the ranks.
+  // Whether `mine` is true in any rank.
   bool any(bool mine);
-  // Returns when all have called it.
+  // Returns once all ranks have called it.
   void barrier() { any(false); }
 
-  // values[n] becomes in every rank the sum over the ranks r: ((r0 + r1) + (r2 + r3)) + ..., a binary tree over
-  // adjacent ones, whatever part of the array a rank adds up for the others. Denormals are flushed.
+  // values[n] becomes, in every rank, the sum over ranks ((r0 + r1) + (r2 + r3)) + ..., a binary tree over adjacent
+  // ranks, no matter which rank adds which part of the array. Denormals are flushed.
   void sum(float* values, std::int64_t n);
 
-  // Ends all ranks, this one among them, with a status; returns in a world of one.
+  // Ends all ranks, including this one, with a status. Returns in a world of one.
   virtual void end_all(int status) { static_cast<void>(status); }
 
  protected:
@@ -66,8 +66,8 @@ class Comm {
     std::int64_t size() const { return end - begin; }
   };
 
-  // Sends so many bytes to a rank and receives so many from it, at the same time; at most kMostExchanged each way.
-  // The peer calls it with the numbers exchanged.
+  // Simultaneously sends `send_size` bytes to `peer` and receives `receive_size` from it, at most kMostExchanged each
+  // way. The peer calls it with the sizes swapped.
   virtual void exchange(int peer, const void* send, std::size_t send_size, void* receive, std::size_t receive_size) = 0;
 
   void exchange_long(int peer, const std::byte* send, std::size_t send_size, std::byte* receive,
@@ -79,12 +79,12 @@ class Comm {
   Buffer<float> received_;
 };
 
-inline constexpr std::size_t kMostExchanged = std::size_t{1} << 22;  // bytes of a message
+inline constexpr std::size_t kMostExchanged = std::size_t{1} << 22;  // bytes per message
 
 // The calling thread's world.
 Comm& comm();
 
-// Makes `world` the calling thread's for the lifetime of the object: tests have threads for ranks.
+// Makes `world` the calling thread's for the lifetime of the object. For tests, whose ranks are threads.
 class UseComm {
  public:
   explicit UseComm(Comm& world);
@@ -96,11 +96,11 @@ class UseComm {
   Comm* before_;
 };
 
-// Joins, through MPI, the world that mpirun or srun started this process in, which has to have `ranks` ranks; loads
-// libnudge-mpi.so, which stands beside this library where MPI was there to build it. Errors: kUsage where it isn't
-// there or the world has another size, kIo where MPI fails.
+// Joins, through MPI, the world of `ranks` ranks that mpirun or srun started this process in. Loads libnudge-mpi.so,
+// which is built beside this library if MPI is installed. Errors: kUsage if it is absent or the world has another size,
+// kIo if MPI fails.
 void join_world(int ranks);
-// Before the process ends as it should: all ranks have come so far.
+// Call in every rank before the process ends normally.
 void leave_world();
 
 }  // namespace nudge

@@ -1,5 +1,5 @@
-// The one file that calls MPI, built into libnudge-mpi.so with the headers of the MPI at hand. It hands bytes from
-// process to process and nothing else: what they mean, and every sum, is comm.cc's.
+// The only file that calls MPI, built into libnudge-mpi.so with the headers of the MPI at hand. It only transfers bytes
+// between processes; comm.cc gives them meaning and computes every sum.
 #define OMPI_SKIP_MPICXX 1
 #define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
@@ -23,8 +23,8 @@ const char* words(int code) {
 }
 
 #ifdef OPEN_MPI
-// Ranks of one machine share memory. Open MPI 5 tries TCP all the same and complains of every pair of them. What the
-// caller chose stays.
+// Ranks on one machine communicate through shared memory. Open MPI 5 still tries TCP and warns for every pair. A
+// setting of the caller's is kept.
 void leave_out_tcp_on_one_machine() {
   const char* here = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
   const char* all = std::getenv("OMPI_COMM_WORLD_SIZE");
@@ -37,7 +37,7 @@ void leave_out_tcp_on_one_machine() {}
 const char* start(int* rank, int* size) {
   leave_out_tcp_on_one_machine();
   int level = 0;
-  // One thread of a program calls MPI; others compute, read and write.
+  // Only one thread of a program calls MPI; others compute, read and write.
   int code = MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level);
   if (code == MPI_SUCCESS && level < MPI_THREAD_FUNNELED) return "this MPI takes no program with threads";
   if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

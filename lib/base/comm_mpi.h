@@ -1,11 +1,11 @@
-// What the library libnudge-mpi.so gives to this one: the few calls of MPI that are needed, in C's terms.
+// The interface of libnudge-mpi.so: the few MPI calls that are needed, as C functions.
 #pragma once
 
 #include <cstddef>
 
 namespace nudge {
 
-// Functions that can fail return null, or words that live until the next call.
+// Functions that can fail return null, or an error message that is valid until the next call.
 struct MpiCalls {
   int version;  // kMpiCallsVersion of the library's build
   const char* (*start)(int* rank, int* size);

@@ -1,5 +1,5 @@
-// From a process that a launcher started to a rank: MPI is loaded when it is asked for and only then, so that programs
-// start without it and run where there is none.
+// Makes a process that a launcher started a rank. MPI is loaded only on request, so that programs start without it and
+// run where it is not installed.
 #include <dlfcn.h>
 
 #include <filesystem>
@@ -28,7 +28,7 @@ std::string mpi_library() {
 const MpiCalls& load_mpi() {
   const std::string path = mpi_library();
   if (!std::filesystem::exists(path)) no_mpi("this build is without MPI");
-  // Global, because an MPI loads parts of itself, which look for its symbols.
+  // Global, because MPI loads parts of itself, which need its symbols.
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (library == nullptr) no_mpi(::dlerror());
   const auto* calls = static_cast<const MpiCalls*>(::dlsym(library, kMpiCallsName));
@@ -53,7 +53,7 @@ class MpiComm : public Comm {
   const MpiCalls& calls_;
 };
 
-// Both live until the process ends: an error on the way out still has to end all ranks.
+// Both live until the process ends: an error during exit must still end all ranks.
 MpiComm* joined = nullptr;
 UseComm* in_use = nullptr;
 

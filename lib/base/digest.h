@@ -1,5 +1,4 @@
-// Digests name content: XXH3 with 128 bits, written as 32 hexadecimal digits. They tell accidents
-// apart, they are no defence against somebody who forges.
+// Digests identify content: XXH3, 128 bits, written as 32 hexadecimal digits. They detect accidents, not forgery.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The one way a function of the library fails: an Error that carries the exit status of the program
-// and a message of the form "where: what is wrong", to which the program adds its own name.
+// How library functions fail: with an Error that carries the program's exit status and a message "FILE: cause", to
+// which the program adds its name.
 #pragma once
 
 #include <stdexcept>
@@ -12,7 +12,7 @@ namespace nudge {
 
 class Error : public std::runtime_error {
  public:
-  // `message`: file and record first, then the cause. `advice`: what to do, or nothing.
+  // `message`: file and record, then the cause. `advice`: what to do about it, or "".
   Error(Exit status, const std::string& message, std::string advice = {})
       : std::runtime_error(message), status_(status), advice_(std::move(advice)) {}
 

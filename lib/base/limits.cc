@@ -12,7 +12,7 @@
 namespace nudge {
 namespace {
 
-constexpr int kChains = 12, kRounds = 1000000;  // milliseconds, so that waking a thread is no part of it
+constexpr int kChains = 12, kRounds = 1000000;  // some milliseconds, so that waking threads does not matter
 
 // Twelve chains x = 0 x + 0, or x = x + 0 0, in registers, in assembly because a compiler may keep them elsewhere.
 // clang-format off
@@ -35,7 +35,7 @@ void fma_of_8() {
   std::int64_t rounds = kRounds;
   asm volatile(NUDGE_LOOP("vfmadd213ps", "y") : "+r"(rounds) : : NUDGE_CLOBBERS);
 }
-// Of pairs: 16 lanes of two products.
+// Dot products of pairs: 16 lanes of two products.
 void dots_of_16() {
   std::int64_t rounds = kRounds;
   asm volatile(NUDGE_LOOP("vdpbf16ps", "z") : "+r"(rounds) : : NUDGE_CLOBBERS);
@@ -60,11 +60,10 @@ void multiply_tiles() {
       : "cc");
 }
 
-// Adds up in four sums, so that no latency of an addition shows, from one place on or from four, whose lines then come
-// in turn.
-void read_all(const float* p, std::int64_t n, int places) {
+// Adds up with four accumulators, to hide the latency of additions, reading one stream, or several interleaved ones.
+void read_all(const float* p, std::int64_t n, int streams) {
   __m128 sum[4] = {_mm_setzero_ps(), _mm_setzero_ps(), _mm_setzero_ps(), _mm_setzero_ps()};
-  const std::int64_t part = n / places, distance = places == 1 ? 16 : part, step = places == 1 ? 64 : 16;
+  const std::int64_t part = n / streams, distance = streams == 1 ? 16 : part, step = streams == 1 ? 64 : 16;
   for (std::int64_t i = 0; i + step <= part; i += step) {
     for (int s = 0; s < 4; ++s) {
       const float* at = p + s * distance + i;
@@ -73,7 +72,7 @@ void read_all(const float* p, std::int64_t n, int places) {
       sum[s] = _mm_add_ps(sum[s], _mm_add_ps(left, right));
     }
   }
-  for (__m128 s : sum) asm volatile("" : : "x"(s));  // or the sums would not be computed
+  for (__m128 s : sum) asm volatile("" : : "x"(s));  // keeps the sums from being optimised away
 }
 
 template <class F>
@@ -91,17 +90,16 @@ double fastest(int repeats, F&& f) {
 double read_rate(std::int64_t bytes, int repeats) {
   Buffer<float> memory(bytes / 4);
   const std::int64_t grain = std::max<std::int64_t>(memory.size() / thread_count() / 8, 4096);
-  // Written first: pages that nobody wrote are all one page of zeros, which stays in a cache.
+  // Written first: untouched pages are all the same page of zeros, which stays in the cache.
   parallel_ranges(memory.size(), grain,
                   [&](std::int64_t a, std::int64_t b) { std::fill(memory.data() + a, memory.data() + b, 1.0f); });
-  const auto seconds = [&](int places) {
+  const auto seconds = [&](int streams) {
     return fastest(repeats, [&] {
       parallel_ranges(memory.size(), grain,
-                      [&](std::int64_t a, std::int64_t b) { read_all(memory.data() + a, b - a, places); });
+                      [&](std::int64_t a, std::int64_t b) { read_all(memory.data() + a, b - a, streams); });
     });
   };
-  // On a Zen 5 four places gave 25 GB/s of 256 MB and 70 of 512, one place 55 of either: the limit is what the better
-  // one reaches.
+  // On a Zen 5 four streams read 25 GB/s of 256 MB and 70 of 512 MB, one stream 55 of either: the limit is the better.
   return static_cast<double>(bytes) / std::min(seconds(1), seconds(4));
 }
 
@@ -124,7 +122,7 @@ MachineLimits measure_limits(std::string_view level, std::int64_t bytes, int rep
   }
   try {
     limits.read = read_rate(bytes, repeats);
-  } catch (const std::bad_alloc&) {  // a bound on this process's memory: a measure of it isn't worth a failure
+  } catch (const std::bad_alloc&) {  // this process's memory is limited: measuring is not worth a failure
   }
   return limits;
 }

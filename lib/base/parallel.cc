@@ -14,10 +14,10 @@
 namespace nudge {
 namespace {
 
-// Spins before a waiting thread sleeps: some 20 microseconds, the distance of two loops of a model's step.
+// Spins before a waiting thread sleeps: some 20 microseconds, the time between two loops of a model's step.
 constexpr int kSpins = 400;
 
-// Of a job that was given some of a machine's processors, hardware_concurrency() counts all of them.
+// hardware_concurrency() counts all processors, even if a job was given only some of them.
 long available_processors() {
   cpu_set_t mine;
   if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return CPU_COUNT(&mine);
@@ -54,7 +54,7 @@ class Pool {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
-  // One loop after the other when several threads of a program begin one.
+  // Serialises loops that several threads of a program begin.
   std::mutex owner;
   static thread_local bool busy;  // this thread is in a loop
 
@@ -95,7 +95,7 @@ class Pool {
       try {
         item_(context_, i);
       } catch (...) {
-        // Items are begun in order: those before this one were, and what is not begun yet can't come before it.
+        // Items begin in order: those before this one have begun, and none before it can begin later.
         next_.store(n_, std::memory_order_relaxed);
         const std::lock_guard lock(failure_mutex_);
         if (i < failed_item_) {
@@ -120,7 +120,7 @@ class Pool {
 
 thread_local bool Pool::busy = false;
 
-// Never destroyed: its threads sleep in it until the process ends.
+// Never destroyed: its threads sleep until the process ends.
 Pool& pool() {
   static Pool* const the = new Pool;
   return *the;

@@ -1,10 +1,10 @@
-// Threads. A parallel loop hands whole items to threads; an item owns its outputs, so which thread
-// takes it can't change a bit. Inside, denormals are flushed (the law, f); outside they are not,
-// because the conversion of numbers to text must see them.
+// Parallel loops. Threads take whole items, and an item owns its outputs, so that no bit depends on which thread takes
+// it. Inside a loop denormals are flushed (docs/determinism.md); outside they are not, because formatting numbers as
+// text must see them.
 //
-// The pool is our own and not OpenMP's, whose loops end in a barrier of the whole team: with another
-// process on the machine a training run of 1.4 s on one thread took 36 s on two, waiting for a thread that
-// had no processor. Here the calling thread takes items too and waits only for items that were begun.
+// The thread pool is our own. OpenMP's loops end in a barrier of the whole team: with another process on the machine, a
+// training run of 1.4 s on one thread took 36 s on two, waiting for a thread that had no processor. Here the calling
+// thread takes items, too, and waits only for items that have begun.
 #pragma once
 
 #include <xmmintrin.h>
@@ -29,8 +29,8 @@ class FlushDenormals {
 
 constexpr int kMaxThreads = 1024;
 
-// How many threads a loop may use: set_thread_count's, else OMP_NUM_THREADS (at most kMaxThreads), else the
-// processors that this process may run on. Where the system refuses a thread, loops go on with those there are.
+// The number of threads of a loop: set_thread_count's, else OMP_NUM_THREADS (at most kMaxThreads), else the processors
+// that this process may run on. If the system refuses a thread, loops run with those there are.
 int thread_count();
 void set_thread_count(int n);  // n >= 1
 
@@ -39,8 +39,8 @@ using Item = void (*)(void* context, std::int64_t i);
 void run_items(std::int64_t n, Item item, void* context);
 }  // namespace detail
 
-// Calls f(i) for i in [0, n), each once. Where items throw, the exception of the first of them by number is thrown
-// again on return; items after it may then be left out. A loop inside a loop runs on the thread that meets it.
+// Calls f(i) once for each i in [0, n). If items throw, rethrows the exception of the lowest i; later items may then be
+// skipped. A nested loop runs on the thread that reaches it.
 template <class F>
 void parallel_for(std::int64_t n, F&& f) {
   using Function = std::remove_reference_t<F>;
@@ -49,7 +49,7 @@ void parallel_for(std::int64_t n, F&& f) {
       const_cast<void*>(static_cast<const void*>(std::addressof(f))));
 }
 
-// Cuts [0, n) into runs of `grain` (the last may be short) and calls f(begin, end) for each.
+// Splits [0, n) into ranges of `grain` (the last may be shorter) and calls f(begin, end) for each.
 template <class F>
 void parallel_ranges(std::int64_t n, std::int64_t grain, F&& f) {
   parallel_for((n + grain - 1) / grain, [&](std::int64_t i) {

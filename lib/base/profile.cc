@@ -9,8 +9,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Operations a byte beyond which a processor computes longer than it reads: 7 with AVX2, 14 with AVX-512 on the
-// machines at hand.
+// Operations per byte beyond which a processor is compute-bound: 7 with AVX2, 14 with AVX-512 on the machines at hand.
 constexpr double kBalance = 10;
 
 // clang-format off
@@ -23,7 +22,7 @@ constexpr const char* kNames[kPartCount] = {
 struct State {
   std::thread::id owner;
   Clock::time_point begin, scope_begin;
-  Part part = Part::kOther;  // of the scope that is open
+  Part part = Part::kOther;  // of the open scope
   Profile counted;
 };
 State state;

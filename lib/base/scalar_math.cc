@@ -12,7 +12,7 @@ constexpr double kLn2High = 0x1.62e42fefa3800p-1;  // 42 bits: k * kLn2High is e
 constexpr double kLn2Low = 0x1.ef35793c76730p-45;
 
 double scale_by_power_of_two(double x, int k) {
-  // Two steps, so that results near the ends of the range don't overflow on the way.
+  // In two steps, so that results near the ends of the range don't overflow.
   const int half = k / 2;
   const auto power = [](int e) { return std::bit_cast<double>(static_cast<std::uint64_t>(e + 1023) << 52); };
   return x * power(half) * power(k - half);
@@ -71,7 +71,7 @@ double det_powi(double x, long n) {
 
 namespace {
 
-// The nearest quarter turn of t turns, and the way from there in eighths of a turn: [-1, 1], exact.
+// The quarter turn nearest to t turns, and the exact rest in eighths of a turn: [-1, 1].
 struct Quarter {
   int number;
   double rest;

@@ -5,8 +5,8 @@
 namespace nudge {
 namespace {
 
-// Bytes of the UTF-8 character at the start of `text`, 0 where there is none: neither overlong forms nor
-// surrogates nor what is beyond U+10FFFF (Unicode, table 3-7).
+// The length of the UTF-8 character at the start of `text`, or 0 if it is invalid: overlong, a surrogate, or beyond
+// U+10FFFF (Unicode, table 3-7).
 std::size_t character_size(std::string_view text) {
   const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };

@@ -1,4 +1,4 @@
-// Text of unknown origin, shown: it can neither drive a terminal nor break a line.
+// Text of unknown origin made safe to print: it can neither control a terminal nor break a line.
 #pragma once
 
 #include <string>
@@ -6,11 +6,11 @@
 
 namespace nudge {
 
-struct VisibleBlanks {  // what stands for them
+struct VisibleBlanks {  // replacements for these two
   std::string_view newline = "\\n", tab = "\\t";
 };
 
-// Control characters (C0, DEL, C1) and bytes that are no UTF-8 as \x1b; newline and tab as `blanks` has them.
+// Escapes control characters (C0, DEL, C1) and invalid UTF-8 like \x1b, and replaces newlines and tabs by `blanks`.
 std::string visible(std::string_view text, VisibleBlanks blanks = {});
 
 }  // namespace nudge

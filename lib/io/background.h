@@ -1,4 +1,5 @@
-// A thread that works ahead of the calling one or behind it, and the short queue between the two. Internal to lib/io.
+// A thread that reads ahead of the calling thread or writes behind it, and the short queue between them. Internal to
+// lib/io.
 #pragma once
 
 #include <array>
@@ -11,18 +12,17 @@
 
 namespace nudge {
 
-// Runs `work`, which may not throw, in a thread that leaves all signals to the others. Where the system refuses a
-// thread the one returned is not joinable, and nothing is run.
+// Runs `work`, which must not throw, in a thread with all signals blocked. If the system refuses a thread, `work` is
+// not run and the thread returned is not joinable.
 std::thread background_thread(std::function<void()> work);
 
-// Items in order from one thread to one other; the faster waits. Items are swapped with those of the slots, so that
-// what memory they own goes round.
+// A bounded queue from one thread to one other. Items are swapped with the slots, so that their memory is reused.
 template <class T>
 class Handover {
  public:
-  static constexpr std::size_t kMost = 2;  // that were given and not yet taken
+  static constexpr std::size_t kMost = 2;  // items given and not yet taken
 
-  // Waits for room. False, and nothing given, where it is closed.
+  // Waits for a free slot. False, and nothing is given, if the queue is closed.
   bool give(T& item) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return closed_ || given_ - taken_ < kMost; });
@@ -32,7 +32,7 @@ class Handover {
     return true;
   }
 
-  // Waits for an item. False where it is closed and all were taken.
+  // Waits for an item. False once the queue is closed and empty.
   bool take(T& item) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return closed_ || given_ > taken_; });

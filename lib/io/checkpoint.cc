@@ -35,7 +35,7 @@ bool is_whole(const std::string& folder) {
 
 TemporaryFolder::TemporaryFolder(const std::string& output, const std::string& what)
     : path_(temporary_name(output, what)) {
-  remove_folder(path_);  // of this very process, were there one
+  remove_folder(path_);  // left by this very process, if at all
   if (::mkdir(path_.c_str(), 0777) != 0) {
     const int error = errno;
     system_error(Exit::kCannotCreate, std::exchange(path_, {}), "can't be created", error);
@@ -77,7 +77,7 @@ std::optional<CheckpointPlace> CheckpointStore::newest(
   };
   while (const auto place = furthest()) {
     if (is_whole(place->path)) return place;
-    // Another process may have gone further, and be removing this one: that is no damage.
+    // Another process may be further ahead and removing this one, which is no damage.
     if (const auto now = furthest(); !now || now->path != place->path) continue;
     passed_over.insert(place->path);
     damaged(place->path);

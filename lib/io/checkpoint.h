@@ -1,5 +1,5 @@
-// What an unfinished run leaves beside its output, so that the same command goes on: folders named
-// ".NAME.checkpointTAG.-.STEP.0.part" that appear by one rename, whole with a digest of their content.
+// Checkpoints: what an unfinished run leaves beside its output for the same command to resume from. They are folders
+// named ".NAME.checkpointTAG.-.STEP.0.part", published by one rename, with a digest of their content.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace nudge {
 
-// A hidden folder beside an output, removed with its content unless it was committed. One that a killed process of
-// this host left is swept by the next OutputFolder of that output.
+// A hidden folder beside an output, removed with its content unless it is committed. If the process is killed, the next
+// OutputFolder of that output on the same host removes it.
 class TemporaryFolder {
  public:
   // `what`: letters and digits. Error kCannotCreate.
@@ -21,7 +21,7 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   const std::string& path() const { return path_; }
-  void release() { path_.clear(); }  // it has another name now
+  void release() { path_.clear(); }  // it was renamed
 
  private:
   std::string path_;
@@ -32,15 +32,15 @@ struct CheckpointPlace {
   std::int64_t step = 0;
 };
 
-// Of one output, by runs of whatever tag, the furthest first. Not looked into.
+// All checkpoints of an output, of every tag, latest step first. Their content is not checked.
 std::vector<CheckpointPlace> find_checkpoints(const std::string& output);
 
-// Removes what runs left beside an output that is complete now: all checkpoints, and what dead processes had begun.
+// Removes what runs left beside an output that is now complete: all checkpoints, and temporaries of dead processes.
 // Never fails.
 void clean_up_beside(const std::string& output);
 
-// The checkpoints of one run. `tag`, letters and digits, names the run with all that its bytes depend on: another run
-// for the same output finds none of them.
+// The checkpoints of one run. `tag` (letters and digits) identifies everything that the run's bytes depend on, so that
+// a different run for the same output finds none of them.
 class CheckpointStore {
  public:
   CheckpointStore(std::string output, std::string tag) : output_(std::move(output)), tag_(std::move(tag)) {}
@@ -48,15 +48,15 @@ class CheckpointStore {
   const std::string& output() const { return output_; }
   const std::string& tag() const { return tag_; }
 
-  // The furthest that is whole. Those that are damaged are removed, and `damaged` is told their paths.
+  // The latest intact checkpoint. Damaged ones are removed after calling `damaged` with their paths.
   std::optional<CheckpointPlace> newest(const std::function<void(const std::string& path)>& damaged) const;
 
-  // Makes a folder the checkpoint of `step`: synced, renamed, and then those of earlier steps removed, so that at every
-  // moment one is whole. Where another process was as far before, its own stays: both hold the same.
-  // Errors: kIo, kCannotCreate; the earlier ones are then left as they were.
+  // Publishes a folder as the checkpoint of `step`: syncs it, renames it, then removes those of earlier steps, so that
+  // one is intact at every moment. If another process has published that step already, its copy stays: both are equal.
+  // Errors: kIo, kCannotCreate; earlier checkpoints are then untouched.
   CheckpointPlace commit(TemporaryFolder& folder, std::int64_t step) const;
 
-  void remove() const;  // all of this run. Never fails
+  void remove() const;  // all checkpoints of this run. Never fails
 
  private:
   std::vector<CheckpointPlace> mine() const;

@@ -19,7 +19,7 @@ constexpr std::uint32_t kSkippableMask = 0xFFFFFFF0, kSkippable = 0x184D2A50;
 
 bool is_skippable(std::uint32_t magic) { return (magic & kSkippableMask) == kSkippable; }
 
-// Of a text cut within the first magic, a frame's or a mark's: plain text can't end like that, but for a '['.
+// Whether a text was truncated within the first magic of a frame or a mark. Plain text can't end so, except in '['.
 bool is_cut_magic(std::string_view all) {
   return !all.empty() && all != "[" &&
          (std::string_view("\x28\xB5\x2F").starts_with(all) || std::string_view("\x5B\x2A\x4D").starts_with(all));
@@ -71,7 +71,7 @@ Chunk ChunkReader::next(std::string space) {
   if (damaged_) resynchronise();
   while (!piecewise_) {
     if (!fill(4)) {
-      if (available() > 0) return damage("cut within a frame's first bytes");
+      if (available() > 0) return damage("truncated within a frame's first bytes");
       return {};
     }
     const std::uint32_t magic = little_endian(head());
@@ -94,10 +94,10 @@ Chunk ChunkReader::plain() {
   return chunk;
 }
 
-// Takes one skippable frame; true where it gives a chunk, false where it is a stranger's and skipped.
+// Consumes one skippable frame: true if it yields a chunk, false if it is not ours and skipped.
 bool ChunkReader::skippable(Chunk& chunk) {
   if (!fill(8)) {
-    chunk = damage("cut within a mark");
+    chunk = damage("truncated within a mark");
     return true;
   }
   std::size_t rest = little_endian(head() + 4);
@@ -119,13 +119,13 @@ bool ChunkReader::skippable(Chunk& chunk) {
   }
   const bool short_one = rest <= kLongestMark;
   if (short_one && !fill(8 + rest)) {
-    chunk = damage("cut within a mark");
+    chunk = damage("truncated within a mark");
     return true;
   }
   consume(8);
   while (rest > 0) {
     if (!fill(1)) {
-      chunk = damage("cut within a skippable frame");
+      chunk = damage("truncated within a skippable frame");
       return true;
     }
     const std::size_t n = std::min(rest, available());
@@ -134,8 +134,8 @@ bool ChunkReader::skippable(Chunk& chunk) {
   return false;
 }
 
-// A frame that this machine or zstd's bound can't hold is not damaged: salvage may not leave it out. (In a stream of
-// ours it is, since our writer makes none with a window beyond its text.)
+// A frame too large for this machine or for zstd's limit is not damaged, so salvage must not skip it. (In a stream of
+// ours it is damaged: RecordWriter writes no window larger than the frame's text.)
 void ChunkReader::refuse_unless_damage(std::size_t error) const {
   const ZSTD_ErrorCode code = ZSTD_getErrorCode(error);
   if (code == ZSTD_error_memory_allocation) throw std::bad_alloc();
@@ -144,19 +144,19 @@ void ChunkReader::refuse_unless_damage(std::size_t error) const {
             "recompress it: zstd -dc --long=31 FILE | zstd");
 }
 
-// Decodes the frame at start_. It stays in the window until its checksum held, so that after damage the next
-// frame can be looked for within it; a frame beyond the limit is given and dropped piece by piece.
+// Decodes the frame at start_. It stays in the window until its checksum is verified, so that after damage the next
+// frame can be searched for within it. A frame beyond the limit is returned and dropped in pieces.
 Chunk ChunkReader::frame() {
   if (!piecewise_) {
     frame_at_ = offset();
     ZSTD_DCtx_reset(decoder_, ZSTD_reset_session_only);
-    if (!fill(5)) return damage("cut within a frame");
+    if (!fill(5)) return damage("truncated within a frame");
     const bool checksum = (head()[4] & 4) != 0;  // RFC 8878, 3.1.1.1.1
     if (ours_ && !checksum) return damage("a frame has no checksum");
   }
   text_.clear();
   std::size_t used = 0;
-  bool more_within = false;  // the decoder holds text for which there was no room: don't wait for input
+  bool more_within = false;  // the decoder holds text that did not fit: don't wait for input
   while (true) {
     if (!more_within) fill(used + 1);
     const std::size_t had = text_.size();
@@ -172,7 +172,7 @@ Chunk ChunkReader::frame() {
     if (left == 0) return frame_end(used);
     if (ended_ && used == available() && !more_within) {  // decoded all there is, and it is not the end
       if (!piecewise_ && find_frame(4) < available()) return damage("a frame is damaged");
-      Chunk chunk = damage("cut within a frame");
+      Chunk chunk = damage("truncated within a frame");
       consume(available());
       if (!piecewise_) chunk.text = std::move(text_);
       return chunk;
@@ -214,7 +214,7 @@ void ChunkReader::resynchronise() {
   consume(available());
 }
 
-// Where, from `from` on, something in the window looks like a frame or mark; available() where nothing does.
+// The first position from `from` on that looks like a frame or mark, or available().
 std::size_t ChunkReader::find_frame(std::size_t from) const {
   for (std::size_t i = from; i + 4 <= available(); ++i) {
     const std::uint32_t magic = little_endian(head() + i);
@@ -247,7 +247,7 @@ void ChunksAhead::start() {
   thread_ = background_thread([this] { read_ahead(); });
 }
 
-// The end itself is not handed over: the reader tells of it again.
+// The end is not queued: the reader returns it again.
 void ChunksAhead::read_ahead() {
   try {
     for (Chunk chunk; (chunk = reader_.next(std::move(chunk.text))).kind != Chunk::kEnd && queue_.give(chunk);) {

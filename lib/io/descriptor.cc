@@ -35,12 +35,12 @@ int Descriptor::release() { return std::exchange(fd_, -1); }
 
 void Descriptor::close(const std::string& name) {
   const int fd = release();
-  // Linux closes the descriptor also where it reports EINTR: trying again could close another's.
+  // Linux closes the descriptor even if it reports EINTR: a second try could close someone else's.
   if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) system_error(Exit::kIo, name, "closing failed", errno);
 }
 
 bool is_readable(int fd) {
-  pollfd one{fd, POLLIN, 0};  // one that is negative is passed over
+  pollfd one{fd, POLLIN, 0};  // poll ignores negative ones
   return ::poll(&one, 1, 0) == 1 && one.revents != 0;
 }
 
@@ -67,8 +67,8 @@ Descriptor open_input(const std::string& path, const Wakes& wakes) {
 
 namespace {
 
-// After a call that failed: whether to try it again. A descriptor that we were given may be non-blocking, as
-// another program that shares a pipe or terminal sets it; then we wait until it is ready.
+// Whether to retry a call that failed. A descriptor that we inherited may be non-blocking, because another program that
+// shares the pipe or terminal made it so; then waits until it is ready.
 bool try_again(int fd, short event) {
   if (errno == EINTR) return true;
   if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
@@ -96,7 +96,7 @@ std::size_t read_some(int fd, char* to, std::size_t size, const std::string& nam
       if (any[1].revents != 0) return 0;
       if (any[2].revents != 0) reading_stopped(name);
       const ssize_t n = ::read(fd, to, size);
-      if (n >= 0 || errno != EAGAIN) return n;  // another reader was faster: wait for all three again
+      if (n >= 0 || errno != EAGAIN) return n;  // another reader was faster: wait again
     }
   };
   return read_with(read_once, fd, name);
@@ -116,7 +116,7 @@ void read_exactly_at(int fd, char* to, std::size_t size, off_t at, const std::st
 
 namespace {
 
-// SIGPIPE ends us as it would have, had it not been ignored: quietly, and the shell sees 141.
+// Ends the process by SIGPIPE even if that is ignored: quietly, and the shell sees 141.
 [[noreturn]] void leave_by_sigpipe() {
   ::signal(SIGPIPE, SIG_DFL);
   sigset_t set;

@@ -15,14 +15,14 @@
 namespace nudge {
 namespace {
 
-// Swaps two names at once, so that the final one stands for a whole folder at every moment.
+// Swaps two names atomically, so that the final one refers to a complete folder at every moment.
 int swap_names(const std::string& a, const std::string& b) {
   return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE));
 }
 
 constexpr const char* kReplaced = "old";  // the tag of a folder that is being replaced without an exchange
 
-// Killed between two renames in place of an exchange, a process leaves no folder of that name: the old one is put back.
+// Restores the old folder if a process was killed between the two renames that replace an exchange.
 void restore_replaced(const std::string& output) {
   struct stat info;
   if (::lstat(output.c_str(), &info) == 0) return;
@@ -58,7 +58,7 @@ void check_folder_of(const std::string& output) {
 }
 
 bool file_exists(const std::string& path) {
-  std::error_code error;  // set where it can't be told, such as in a loop of links
+  std::error_code error;  // set if it can't be determined, such as for a loop of links
   return std::filesystem::exists(path, error) || error;
 }
 
@@ -88,8 +88,8 @@ OutputFolder::~OutputFolder() {
   if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
 }
 
-// Two copies of a job may run at once, where a scheduler lost sight of the first. Both make the same folder, so the
-// second finds it there and is content.
+// Two copies of a job may run at once if a scheduler lost track of the first. Both make the same folder, so it is no
+// error for the second to find it.
 void OutputFolder::publish() {
   sync_tree(temporary_);
   if (rename_new(temporary_, final_) == 0) {
@@ -98,10 +98,10 @@ void OutputFolder::publish() {
     system_error(Exit::kCannotCreate, final_, "can't be created", errno);
   } else if (!force_) {
     if (!same_tree(temporary_, final_)) {
-      throw Error(Exit::kCannotCreate, final_ + ": appeared while it was being made, and differs",
+      throw Error(Exit::kCannotCreate, final_ + ": was created meanwhile, with other content",
                   "choose another name, or --force");
     }
-  } else if (swap_names(temporary_, final_) != 0) {  // a file system that can't exchange: for a moment there is none
+  } else if (swap_names(temporary_, final_) != 0) {  // no exchange on this file system: for a moment there is no folder
     const std::string old = temporary_name(final_, kReplaced);
     if (::rename(final_.c_str(), old.c_str()) != 0) system_error(Exit::kIo, final_, "can't be replaced", errno);
     if (::rename(temporary_.c_str(), final_.c_str()) != 0) {

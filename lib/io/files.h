@@ -1,4 +1,4 @@
-// Whole files and folders: read within bounds, written so that they are whole or absent.
+// Files and folders: read within a size limit, written completely or not at all.
 #pragma once
 
 #include <cstddef>
@@ -11,20 +11,19 @@ namespace nudge {
 // The content of a file. Errors: kNoInput (missing, a folder), kBadInput (over `limit` bytes), kIo.
 std::string read_file(const std::string& path, std::size_t limit = std::size_t{1} << 30);
 
-// Whether something is there, be it a file that can't be read: false is for absent alone.
+// Whether something is there, readable or not: false only where nothing is.
 bool file_exists(const std::string& path);
 
-// For programs that open their output late: kCannotCreate where the folder that it is to stand in is missing or
-// read-only.
+// For programs that open their output late: kCannotCreate if its parent folder is missing or read-only.
 void check_folder_of(const std::string& output);
 
 // Writes a new file and syncs it. Errors: kCannotCreate (exists, no such folder), kIo.
 void write_file(const std::string& path, std::string_view text);
 
-// A folder that appears by one rename: files are written into path(), a hidden sibling of the final name, which
-// publish() renames. Without publish() it is removed with its content. With `force` an existing folder is
-// swapped away and then removed, so that the name always stands for a whole one. What a killed process of this
-// host left behind for the same name is removed first.
+// A folder published by one rename: files are written into path(), a hidden sibling of the final name, which publish()
+// renames. Without publish() it is removed with its content. With `force` an existing folder is swapped out, then
+// removed, so that the name refers to a complete folder at every moment. Leftovers of killed processes of this host for
+// the same name are removed first.
 class OutputFolder {
  public:
   // Errors: kCannotCreate (exists and no force, no such parent, read-only).
@@ -34,8 +33,8 @@ class OutputFolder {
   OutputFolder& operator=(const OutputFolder&) = delete;
 
   const std::string& path() const { return temporary_; }
-  // Errors: kCannotCreate, kIo; the name then stands for what it stood for. Only where the parent folder can't be
-  // synced after the rename is it published all the same: whole, but perhaps not for good before a power cut.
+  // Errors: kCannotCreate, kIo; the name is then unchanged. Exception: if only syncing the parent folder fails, the
+  // folder is published and complete, but may not survive a power cut.
   void publish();
 
  private:

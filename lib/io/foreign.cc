@@ -95,7 +95,7 @@ std::optional<Foreign> find_magic(std::string_view head, const InputSource& sour
   return {};
 }
 
-// A zip is told further by the name of the first file in it.
+// The name of its first file tells what kind a zip archive is.
 std::optional<Foreign> find_zip(std::string_view head, const InputSource& source) {
   constexpr std::size_t kName = 30;
   if (!head.starts_with("PK\x03\x04") || head.size() < kName) return {};
@@ -108,19 +108,19 @@ std::optional<Foreign> find_zip(std::string_view head, const InputSource& source
   return with_command("is a zip archive", kUnpack, "unzip -p @", source, true);
 }
 
-// Four bytes of 255, then the size of the first message.
+// Arrow stream: four bytes of 255, then the size of the first message.
 std::optional<Foreign> find_arrow_stream(std::string_view head, const InputSource& source) {
   if (head.size() < 8 || !head.starts_with("\xFF\xFF\xFF\xFF") || head[7] != 0) return {};
   return with_command("is an Arrow stream, as datasets saves it", kMakeLines, kArrowStreamLine, source, true);
 }
 
-// A pickle begins with its version, and its end is a '.' that nobody looks for; a program, it is not to be run.
+// A pickle begins with its version. It is a program and must not be run.
 std::optional<Foreign> find_pickle(std::string_view head) {
   if (head.size() < 4 || byte_at(head, 0) != 0x80 || byte_at(head, 1) < 2 || byte_at(head, 1) > 5) return {};
   return Foreign{"is a Python pickle", kAskWriter};
 }
 
-// Eight bytes of a header's size, the least first, then the header, which is JSON.
+// safetensors: the header's size in eight bytes, little endian, then the header, which is JSON.
 std::optional<Foreign> find_safetensors(std::string_view head) {
   constexpr std::string_view kNone = "\0\0\0\0\0"sv;
   if (head.size() < 10 || head.substr(8, 2) != "{\"" || head.starts_with(kNone)) return {};
@@ -128,7 +128,7 @@ std::optional<Foreign> find_safetensors(std::string_view head) {
   return Foreign{"is a model's weights (safetensors)", kModelAdvice};
 }
 
-// Of characters below 128, as JSON begins with, all bytes but one are 0; `at` is where that one stands.
+// Characters below 128, with which JSON begins, have one byte that is not 0, at position `at`.
 bool is_wide(std::string_view head, std::size_t width, std::size_t at) {
   constexpr std::size_t kCharacters = 4;
   if (head.size() < width * kCharacters) return false;
@@ -144,7 +144,7 @@ std::optional<Foreign> find_wide(std::string_view head, const InputSource& sourc
     std::size_t width, at;
     const char *what, *command;
   };
-  // With a mark, iconv takes it for the order and leaves it out. UTF-32's begins like UTF-16's.
+  // iconv reads the byte order from a mark and drops it. UTF-32's mark begins like UTF-16's.
   constexpr Encoding kEncodings[] = {
       {"\xFF\xFE\0\0"sv, 4, 0, "is UTF-32", "iconv -f UTF-32LE -t UTF-8 @"},
       {"\0\0\xFE\xFF"sv, 4, 3, "is UTF-32", "iconv -f UTF-32BE -t UTF-8 @"},
@@ -166,7 +166,7 @@ bool is_text_byte(char c) {
   return byte >= ' ' ? byte != 0x7F : c == '\n' || c == '\r' || c == '\t' || c == '\f';
 }
 
-// The last character may be cut.
+// The last character may be truncated.
 bool is_utf8(std::string_view head) {
   for (std::size_t cut = 0; cut < 4 && cut <= head.size(); ++cut) {
     if (simdjson::validate_utf8(head.data(), head.size() - cut)) return true;
@@ -174,8 +174,8 @@ bool is_utf8(std::string_view head) {
   return false;
 }
 
-// Text of one byte a character, mostly of letters that all such encodings share. A line that begins as a record does
-// may be damaged.
+// Text with one byte per character, mostly letters common to all such encodings. A line that begins like a record may
+// be a damaged one.
 std::optional<Foreign> find_latin(std::string_view head, const InputSource& source) {
   constexpr std::size_t kMostForeign = 4;  // one in four
   const auto high = std::count_if(head.begin(), head.end(), [](char c) { return static_cast<signed char>(c) < 0; });
@@ -193,7 +193,7 @@ std::string shell_quoted(const std::string& path) {
   return out + '\'';
 }
 
-// The command with a file's name in place of '@'; without one it reads its stdin.
+// The command with '@' replaced by the file's name; without a name it reads stdin.
 std::string put_in(std::string_view command, const std::string& file) {
   const std::size_t at = command.rfind('@');
   std::string before(command.substr(0, at));

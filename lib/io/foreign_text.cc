@@ -1,4 +1,4 @@
-// Texts that are no records: other JSON, tables, pages, prose.
+// Recognises text that holds no records: other JSON, tables, pages, prose.
 #include <algorithm>
 #include <cctype>
 
@@ -21,7 +21,7 @@ std::string_view without_blanks(std::string_view line) {
   return line;
 }
 
-// The lines that hold something; the last may be cut.
+// The lines that are not blank; the last may be truncated.
 Lines lines_of(std::string_view text) {
   Lines lines;
   while (!text.empty()) {
@@ -47,7 +47,7 @@ Foreign with_command(const char* what, const char* verb, const std::string& comm
   return {what, std::string(verb) + ": " + pipe_from(command, source)};
 }
 
-// What jq makes of an element of a list, or of a line, that is no record.
+// The jq filter that makes a record of a list's element or of a line.
 std::string record_of(const JsonSketch& value, char kind) {
   if (kind == '[') return value.role ? "{messages: .}" : "{prompt: .[0], completion: .[1]}";
   return kind == '"' ? "{prompt: .}" : "{prompt: tostring}";
@@ -56,7 +56,7 @@ std::string record_of(const JsonSketch& value, char kind) {
 std::optional<Foreign> json_array(const JsonSketch& array, const InputSource& source) {
   constexpr const char* kWhat = "is a JSON array, not a record a line";
   if (array.element == '{') return with_command(kWhat, kMakeRecords, "jq -c '.[]' @", source);
-  if (array.element == 0 && !array.whole) return {};  // cut, all but its bracket
+  if (array.element == 0 && !array.whole) return {};  // truncated after its bracket
   if (array.element == 0) return Foreign{"is an empty JSON array", "no records are in it: name another file"};
   return with_command(kWhat, "name what its elements are, such as",
                       "jq -c '.[] | " + record_of(array, array.element) + "' @", source);
@@ -72,7 +72,7 @@ bool has_key(const JsonSketch& object, std::string_view key) {
   return std::find(object.keys.begin(), object.keys.end(), key) != object.keys.end();
 }
 
-// The filter that gives a member, which has no name of a plain word perhaps.
+// The jq filter for a member, whose name may be no plain word.
 std::string member_filter(const std::string& quoted_key) {
   const bool word = std::all_of(quoted_key.begin(), quoted_key.end(),
                                 [](char c) { return c == '_' || std::isalpha(static_cast<unsigned char>(c)); });
@@ -95,14 +95,14 @@ Foreign pretty_object(const JsonSketch& object, const InputSource& source) {
   return with_command(kWhat, kMakeRecords, "jq -c '" + member_filter(object.list) + "' @", source);
 }
 
-// Whether the next value begins on a line of its own, or there is none.
+// Whether the next value begins on its own line, or there is none.
 bool ends_line(std::string_view rest) {
   const auto found = rest.find_first_not_of(" \t\r");
   return found == std::string_view::npos || rest[found] == '\n';
 }
 
-// An object with more behind it on its line. The elements of an array may have lost its brackets, and the last one
-// needs no comma.
+// An object followed by more on its line: perhaps the elements of an array without its brackets, whose last needs no
+// comma.
 std::optional<Foreign> after_object(std::string_view rest, const Lines& lines, bool sure, const InputSource& source) {
   const std::string_view next = without_blanks(rest);
   if (sure && next.starts_with('{')) {
@@ -115,7 +115,7 @@ std::optional<Foreign> after_object(std::string_view rest, const Lines& lines, b
   return {};
 }
 
-// Whether each line, of the first ones, is a JSON text, number or word.
+// Whether each of the first lines is a JSON string, number or literal.
 bool all_scalars(const Lines& lines) {
   constexpr std::size_t kMost = 20;
   for (std::size_t i = 0; i < std::min(lines.size(), kMost); ++i) {

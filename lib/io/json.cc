@@ -50,8 +50,8 @@ void append_escaped(std::string& out, char c) {
 template <class T>
 char* write_shortest(char* out, T x) {
   if (!std::isfinite(x)) throw Error(Exit::kInternal, "a number that is not finite can't be written");
-  // Left to choose, to_chars writes some numbers above 2^64 as bare digits, which JSON readers take for an
-  // integer that overflows.
+  // By default to_chars writes some numbers above 2^64 as bare digits, which JSON readers take for an integer that
+  // overflows.
   const bool huge = std::abs(x) >= T{0x1p53};
   return huge ? std::to_chars(out, out + kLongestNumber, x, std::chars_format::scientific).ptr
               : std::to_chars(out, out + kLongestNumber, x).ptr;
@@ -65,7 +65,7 @@ std::optional<T> parse(std::string_view token) {
   return value_of<T>(number, token);
 }
 
-// Whether a byte can't stand in a JSON text as it is.
+// Whether a byte must be escaped in a JSON string.
 constexpr auto kEscaped = [] {
   std::array<bool, 256> escaped{};
   for (std::size_t c = 0; c < 0x20; ++c) escaped[c] = true;
@@ -73,7 +73,7 @@ constexpr auto kEscaped = [] {
   return escaped;
 }();
 
-// With U+FFFD for each byte that belongs to no valid sequence.
+// The text with U+FFFD for each byte that belongs to no valid sequence.
 std::string repaired(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
@@ -123,7 +123,7 @@ std::string with_member(std::string_view object, std::string_view key, std::stri
   const auto at = [&](const char* p) { return static_cast<std::size_t>(p - object.data()); };
   const std::string quoted = json_quote(key);
   const char* p = skip_space(skip_space(object.data(), end) + 1, end);
-  std::size_t last = at(p), begin = 0, stop = 0;  // behind the last member; the value that is there
+  std::size_t last = at(p), begin = 0, stop = 0;  // the end of the last member; the value to replace
   while (*p != '}') {
     const char* const name = p;
     p = skip_value(p, end);

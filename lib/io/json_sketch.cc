@@ -30,7 +30,7 @@ class Sketcher {
   bool kind_seen() const { return sketch_.kind != 0; }
   bool bad() { return sketch_.good = false; }
 
-  // Takes a token; false where the text is cut within it or it breaks the grammar.
+  // Consumes a token; false if the text is truncated within it or it is invalid.
   bool step() {
     const char c = *p_;
     switch (wanted_) {
@@ -105,7 +105,7 @@ class Sketcher {
     const std::string_view token(p_, static_cast<std::size_t>(p - p_));
     Decimal number;
     const bool known = token == "true" || token == "false" || token == "null" || scan_number(p_, p, number) == p;
-    if (!known && p == end_) return p_ = p, false;  // cut, perhaps
+    if (!known && p == end_) return p_ = p, false;  // perhaps truncated
     if (!known) return bad();
     p_ = p;
     return true;
@@ -125,9 +125,9 @@ class Sketcher {
   }
 
   const char *begin_, *p_, *end_;
-  std::string open_;  // the brackets that are
+  std::string open_;  // the open brackets
   Wanted wanted_ = Wanted::kValue;
-  std::size_t elements_ = 0;  // of a list, whole ones
+  std::size_t elements_ = 0;  // complete elements of a list
   JsonSketch sketch_;
 };
 

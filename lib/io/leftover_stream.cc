@@ -8,9 +8,9 @@
 namespace nudge {
 namespace {
 
-constexpr std::size_t kFrameLimit = std::size_t{256} << 20;  // of text; ours hold 1 MiB and a line
+constexpr std::size_t kFrameLimit = std::size_t{256} << 20;  // of text; RecordWriter's hold 1 MiB and a line
 
-// Whole lines at the start of `text`, each a record, until there are `most`: adds them and returns their bytes.
+// Adds the complete lines at the start of `text`, each a record, up to `most` in all, and returns their bytes.
 std::size_t take_lines(std::string_view text, std::int64_t most, std::int64_t& records, Digest& lines) {
   std::size_t taken = 0;
   while (true) {
@@ -63,12 +63,12 @@ LeftoverStream read_leftover(const std::string& path, bool zstd, const StreamMar
     if (n == 0) break;
     rest.append(buffer, n);
     at += static_cast<off_t>(n);
-    // Lines are few bytes after whole frames and the file itself where it is plain: keep only what has no end yet.
+    // After whole frames lines are few bytes, but a plain file is all lines: keep only the incomplete rest.
     if (!zstd) {
       const std::size_t taken = take_lines(rest, most, left.records, lines);
       left.stored += static_cast<std::int64_t>(taken);
       rest.erase(0, taken);
-      if (rest.find('\n') != std::string::npos) break;  // a line that is no record, or one too many
+      if (rest.find('\n') != std::string::npos) break;  // a line that is no record, or one beyond `most`
     }
   }
   if (zstd) {
@@ -91,7 +91,7 @@ bool LeftoverLines::next(std::string& line) {
     if (in_tail_) return false;
     chunk_ = chunks_.next(std::move(chunk_.text));
     if (chunk_.kind == Chunk::kMark) continue;
-    in_tail_ = chunk_.kind != Chunk::kText;  // the tail is no frame, or the file ends
+    in_tail_ = chunk_.kind != Chunk::kText;  // the tail is not in a frame, or the file ends
     text_ = in_tail_ ? tail_ : chunk_.text;
   }
 }

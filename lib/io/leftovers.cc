@@ -1,4 +1,4 @@
-// Temporary names: who made them, whether that process still lives, and sweeping what is dead.
+// Temporary names: which process made them, whether it is alive, and removing those of dead ones.
 #include <signal.h>
 #include <unistd.h>
 
@@ -27,8 +27,8 @@ std::string host_name() {
 }
 
 // When the process started, in clock ticks since boot (field 22 of /proc/PID/stat), "" where that can't be read. The
-// pid alone would mistake a stranger that got the same number for the writer. A zombie, whose parent doesn't ask for its
-// end, started never: it writes no more.
+// pid alone would mistake a stranger that got the same number for the writer. A zombie, whose parent doesn't ask for
+// its end, started never: it writes no more.
 std::string start_time(const std::string& pid) {
   std::ifstream file("/proc/" + pid + "/stat");
   std::string all((std::istreambuf_iterator<char>(file)), {});
@@ -42,7 +42,7 @@ std::string start_time(const std::string& pid) {
   return state == "Z" || state == "X" ? "dead" : field;
 }
 
-// Names are bounded (255 bytes): a long one is shortened, and its digest keeps it apart.
+// File names are limited to 255 bytes: a long one is shortened, with its digest to keep it distinct.
 std::string stem_of(const std::string& output) {
   const std::string name = base_name(output);
   constexpr std::size_t kLongest = 80;
@@ -61,7 +61,7 @@ bool process_is_gone(const std::string& pid, const std::string& start) {
   return !now.empty() && now != start;
 }
 
-// Of a checkpoint; -1 where it is none. `parts`: tag, "-", step, "0".
+// The step of a checkpoint, or -1. `parts`: tag, "-", step, "0".
 std::int64_t step_of(const std::vector<std::string>& parts) {
   std::int64_t step = -1;
   const std::string& text = parts[2];

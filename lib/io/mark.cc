@@ -60,7 +60,7 @@ std::optional<StreamMark> decode_mark(std::string_view payload) {
       mark.records = r.integer("records");
       mark.text = r.text("text");
     }
-  } catch (const Error&) {  // whole, and no mark all the same: forged, or of a version to come
+  } catch (const Error&) {  // intact and yet no mark: forged, or of a later version
     return {};
   }
   return mark;

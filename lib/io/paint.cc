@@ -36,7 +36,7 @@ std::vector<float> token_figures(const Record& record, TokenFigure figure) {
   const char* first = figure == TokenFigure::kAdvantages ? "advantages" : "logprobs";
   if (!record.has(first) || !record.has("response_ids")) return {};
   const std::size_t tokens = record.ids("response_ids").size();
-  // Behind an empty prompt the first token has no prediction: lists are one shorter, and it is shown as 0.
+  // After an empty prompt nothing predicts the first token: the list may be one shorter, and 0 is shown.
   const bool unprompted = tokens > 0 && record.has("prompt_ids") && record.ids("prompt_ids").empty();
   const auto figures = [&](const char* key) {
     std::vector<float> list = record.reals(key);
@@ -81,7 +81,7 @@ std::string describe_record(const Record& record, std::size_t width, bool colour
   try {
     values = token_figures(record, figure);
   } catch (const Error& e) {
-    return out + "  " + visible(e.what()) + '\n';  // a reader wants to see such a record all the more
+    return out + "  " + visible(e.what()) + '\n';  // a record to be seen all the more
   }
   if (values.empty()) return out;
   std::vector<std::string> pieces;

@@ -1,4 +1,4 @@
-// Samples of records for a screen, with tokens coloured by a figure.
+// Records for a terminal, with tokens coloured by a value such as their log-prob.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +14,20 @@ namespace nudge {
 
 enum class TokenFigure { kLogProbs, kAdvantages, kKl };
 
-// A figure per token of the response: logprobs, advantages, or logprobs - ref_logprobs (in nats). Behind an empty
-// prompt (prompt_ids []) the first token has no prediction and 0 here. Empty where the record lacks a field it needs;
-// Error kBadInput where the numbers are not as many as response_ids, or behind an empty prompt one fewer.
+// One value per response token: logprobs, advantages, or logprobs - ref_logprobs (nats). After an empty prompt
+// (prompt_ids []) nothing predicts the first token, and its value is 0. Empty if the record lacks a field. Error
+// kBadInput unless there are as many numbers as response_ids, or one fewer after an empty prompt.
 std::vector<float> token_figures(const Record& record, TokenFigure figure);
 
-// `pieces` (ids or texts, one a token) in the colours of `values`, red below 0 and green above, the deeper the
-// further, on a scale that ends at `scale` (> 0). Pieces are made visible.
+// `pieces` (ids or texts, one per token) coloured by `values`: red below 0, green above, deepest at `scale` (> 0) and
+// beyond. Pieces pass through visible().
 std::string paint(std::span<const std::string> pieces, std::span<const float> values, float scale);
 
 using TokenText = std::function<std::string(std::int32_t id)>;
 
-// All fields of a record, a line each, values cut at `width` characters (0: not cut); then, with `colour`, the tokens
-// of response_ids painted by the figure where the record has it: as `text` has them, or the ids where it is empty.
-// Log-probs end the scale at -8 nats, the others at the record's largest.
+// All fields of a record, one per line, values truncated to `width` characters (0: not truncated); then, with `colour`,
+// the tokens of response_ids coloured by `figure` if the record has it: as `text` gives them, or ids if `text` is
+// empty. The scale ends at -8 nats for log-probs, else at the record's largest magnitude.
 std::string describe_record(const Record& record, std::size_t width, bool colour, TokenFigure figure,
                             const TokenText& text = {});
 

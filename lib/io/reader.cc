@@ -1,4 +1,4 @@
-// RecordReader: chunks into lines into records, and the book-keeping of marks and damage.
+// RecordReader: turns chunks into lines into records, and keeps track of marks and damage.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,11 +22,11 @@
 namespace nudge {
 namespace {
 
-constexpr std::size_t kFrameMargin = std::size_t{4} << 20;  // a frame of ours is one line longer than 1 MiB at most
+constexpr std::size_t kFrameMargin = std::size_t{4} << 20;  // RecordWriter's frames hold at most a line and 1 MiB
 
 bool is_stdin(const std::string& path) { return path.empty() || path == "-"; }
 
-// Before anything is computed: is it there? (Not by opening: that would wake the writer of a FIFO.)
+// Checks before any work that an input exists. (Opening it would wake the writer of a FIFO.)
 void check_input(const std::string& path) {
   struct stat info;
   const bool standard = is_stdin(path);
@@ -41,10 +41,10 @@ void check_input(const std::string& path) {
 
 bool is_blank(std::string_view line) { return std::all_of(line.begin(), line.end(), is_space); }
 
-// Inputs, by their numbers, that have each shard of each work: digest -> n -> shard.
+// The numbers of the inputs that hold each shard of each output: digest -> n -> shard.
 using ShardsSeen = std::map<std::string, std::map<int, std::map<int, std::vector<std::size_t>>>>;
 
-// Which of 0 to n - 1 aren't there: "0 2-5", the first of them where there are very many.
+// Which of 0 to n - 1 are missing: "0 2-5", only the first ones if there are very many.
 std::string missing_numbers(const std::map<int, std::vector<std::size_t>>& seen, int n) {
   constexpr std::size_t kLongest = 400;  // bytes
   std::string text;
@@ -65,24 +65,24 @@ struct RecordReader::State {
   std::vector<std::string> paths;
   ReaderOptions options;
   std::vector<StreamInfo> infos;
-  std::optional<ChunksAhead> chunks;  // of the input in work
-  std::deque<Chunk> ahead;            // that were fetched to look at the beginning
-  std::string head;                   // of its text, while it has given no record: see refuse_foreign
-  bool looked = false;                // at the first bytes
-  Chunk chunk;                        // in work
-  std::string_view text;              // its rest
-  std::optional<Chunk> deferred;      // a mark that waits for the line before it
-  std::string pending;                // start of a line whose end is not there yet
-  std::int64_t line_at = 0;           // where the line in work begins, or the frame in which it does
-  std::int64_t lines = 0;             // of this input, those that were left out too: record numbers
-  std::string joined;                 // a line put together from pending and text
+  std::optional<ChunksAhead> chunks;  // of the current input
+  std::deque<Chunk> ahead;            // fetched to examine the beginning
+  std::string head;                   // the beginning of its text until it yields a record: see refuse_foreign
+  bool looked = false;                // whether the first bytes were examined
+  Chunk chunk;                        // the current one
+  std::string_view text;              // the rest of it
+  std::optional<Chunk> deferred;      // a mark to handle after the line before it
+  std::string pending;                // the beginning of an incomplete line
+  std::int64_t line_at = 0;           // where the current line begins, or its frame
+  std::int64_t lines = 0;             // of this input, including skipped ones: record numbers
+  std::string joined;                 // a line joined from pending and text
   bool skipping = false;              // within a line that is too long
-  bool opened = false;                // a stream of ours is open
+  bool opened = false;                // between an opening and a closing mark
   StreamMark opening;
   std::int64_t stream_records = 0;  // since the opening mark
   Digest stream_digest;
   bool stream_damaged = false;
-  bool repeated = false;  // damage that follows damage without text between is not told again
+  bool repeated = false;  // damage directly after damage is not reported again
   std::int64_t total = 0;
   Digest all;
   std::string report;
@@ -113,10 +113,10 @@ struct RecordReader::State {
   void refuse_missing_shards();
 };
 
-// Damage is thrown, or with salvage written down.
+// Throws the damage, or with salvage notes it.
 void RecordReader::State::damage(const std::string& cause, std::int64_t at) {
   note(info(), info().name + ": after record " + std::to_string(lines) + ", byte " + std::to_string(at) + ": " + cause,
-       "--salvage takes what is whole");
+       "--salvage keeps what is intact");
 }
 
 void RecordReader::State::note(StreamInfo& of, const std::string& message, const std::string& advice) {
@@ -157,7 +157,7 @@ void RecordReader::State::close_input() {
   else if (bare) note(info(), info().name + ": holds no records");
 }
 
-// Reads a chunk. The beginning of the text is kept to be looked at.
+// Reads a chunk. Keeps the beginning of the text to be examined.
 void RecordReader::State::read(Chunk& next) {
   chunks->next(next);
   if (next.kind == Chunk::kText && untouched() && head.size() < kForeignHead) {
@@ -171,10 +171,10 @@ void RecordReader::State::fetch() {
   ahead.pop_front();
 }
 
-// Whether nothing is known of the input yet but the text in `head`.
+// Whether the text in `head` is all that is known about the input so far.
 bool RecordReader::State::untouched() { return lines == 0 && info().marks.empty() && info().damage.empty(); }
 
-// What begins as records do is looked at when the first line turns out to be none.
+// An input that begins like records is examined when its first line turns out to be none.
 void RecordReader::State::look_at_start() {
   const auto first = std::find_if_not(head.begin(), head.end(), is_space);
   if (first == head.end()) return;
@@ -182,7 +182,7 @@ void RecordReader::State::look_at_start() {
   if (*first != '{' || (first + 1 != head.end() && first[1] == 0)) refuse_foreign();
 }
 
-// Makes `head` longer by a chunk, if there is one of text; without `wait` only if it is there already.
+// Extends `head` by a chunk of text, if any; without `wait` only if it is available.
 bool RecordReader::State::gather(bool wait) {
   if ((!wait && !chunks->ready()) || (!ahead.empty() && ahead.back().kind != Chunk::kText)) return false;
   Chunk next;
@@ -191,11 +191,11 @@ bool RecordReader::State::gather(bool wait) {
   return ahead.back().kind == Chunk::kText;
 }
 
-// An input that holds something else than records is no damaged one, with salvage neither. More than the first line is
-// waited for where it decides, for what is left out may not depend on when it came.
+// An input that holds something else than records is not damaged, not even with salvage. Waits for more than the first
+// line if it matters: what is left out must not depend on when it arrived.
 void RecordReader::State::refuse_foreign() {
   if (!untouched()) return;
-  constexpr std::size_t kFirst = 512;  // bytes, in which all tell themselves that have no lines
+  constexpr std::size_t kFirst = 512;  // bytes, enough for all formats without lines
   while (head.size() < kForeignHead) {
     const bool first_line = head.size() >= kFirst || head.find('\n') != std::string::npos;
     if (!gather(!first_line || options.salvage || leaves_open(head))) break;
@@ -223,7 +223,7 @@ bool RecordReader::State::advance() {
     case Chunk::kMark:
       if (pending.empty()) {
         handle_mark(chunk.mark, chunk.at);
-      } else {  // the stream before ended without a newline: its last line comes first
+      } else {  // the previous stream ended without a newline: its last line comes first
         deferred = chunk;
         text = "\n";
       }
@@ -233,7 +233,7 @@ bool RecordReader::State::advance() {
       skipping = false;
       stream_damaged = true;
       if (!std::exchange(repeated, true)) damage(chunk.cause, chunk.at);
-      // Whole lines of a frame that was cut; what is after the last newline is lost.
+      // Complete lines of a truncated frame; what follows the last newline is lost.
       const std::size_t last = chunk.text.rfind('\n');
       text = std::string_view(chunk.text).substr(0, last == std::string::npos ? 0 : last + 1);
       return true;
@@ -268,15 +268,15 @@ void RecordReader::State::handle_mark(const StreamMark& mark, std::int64_t at) {
   opened = false;
   shards[mark.digest][mark.shards][mark.shard].push_back(infos.size() - 1);
   if (stream_records != mark.records) {
-    damage("the end mark tells of " + std::to_string(mark.records) + " records, here are " +
+    damage("the end mark counts " + std::to_string(mark.records) + " records, but there are " +
                std::to_string(stream_records),
            at);
   } else if (!stream_damaged && stream_digest.hex() != mark.text) {
-    damage("the records are not those that the end mark tells of", at);
+    damage("the records differ from the digest in the end mark", at);
   }
 }
 
-// The next line that is complete within the text at hand.
+// The next complete line of the current text.
 bool RecordReader::State::take_line(std::string_view& line) {
   while (!text.empty()) {
     const auto* newline = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
@@ -310,7 +310,7 @@ bool RecordReader::State::take_line(std::string_view& line) {
   return false;
 }
 
-// Makes a record of a line; false where it is blank or salvage leaves it out. `cut`: the input ended without a newline.
+// Parses a line; false if it is blank or salvage skips it. `cut`: the input ended without a newline.
 bool RecordReader::State::accept(std::string_view line, Record& record, bool cut) {
   if (is_blank(line)) return false;
   if (line.back() == '\r') line.remove_suffix(1);
@@ -338,7 +338,7 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
   return true;
 }
 
-// A shard that is there twice would count its records twice; with whole_shards none may be missing either.
+// A repeated shard would count its records twice; with whole_shards none may be missing either.
 void RecordReader::State::check_shards() {
   if (is_lone_shard()) lone = infos[0].marks.back();
   refuse_repeated_shards();
@@ -371,16 +371,17 @@ void RecordReader::State::refuse_missing_shards() {
       StreamInfo& one = infos[seen.begin()->second[0]];
       const std::string missing = missing_numbers(seen, n);
       if (missing.empty()) continue;
-      note(one, one.name + ": shards that are missing: " + missing + " of " + std::to_string(n),
-           "give all of them, each once; --salvage takes what is there");
+      note(one, one.name + ": missing shards: " + missing + " of " + std::to_string(n),
+           "give all of them, each once; --salvage accepts those present");
     }
     if (works.size() < 2 || digest.empty()) continue;
-    // The same records, cut in two ways (or cut and whole).
+    // The same records, sharded in two ways (or sharded and not).
     StreamInfo& one = infos[works.begin()->second.begin()->second[0]];
     StreamInfo& other = infos[works.rbegin()->second.begin()->second[0]];
-    note(other, other.name + ": shards of " + std::to_string(works.rbegin()->first) + " of a work that is there as " +
-                    (works.begin()->first == 1 ? "a whole" : "shards of " + std::to_string(works.begin()->first)) +
-                    " too, in " + one.name);
+    note(other, other.name + ": shards of " + std::to_string(works.rbegin()->first) +
+                    " of an output that is also given " +
+                    (works.begin()->first == 1 ? "unsharded" : "as shards of " + std::to_string(works.begin()->first)) +
+                    ", in " + one.name);
   }
 }
 
@@ -397,7 +398,7 @@ RecordReader::RecordReader(RecordReader&&) noexcept = default;
 bool RecordReader::next(Record& record) {
   const ProfileScope scope(Part::kReading);
   State& s = *state_;
-  if (s.failure) throw *s.failure;  // told once, it stays so
+  if (s.failure) throw *s.failure;  // rethrown by every later call
   try {
     while (true) {
       if (!s.chunks && !s.open_next()) {
@@ -409,7 +410,7 @@ bool RecordReader::next(Record& record) {
         if (s.accept(line, record)) return true;
       }
       if (s.advance()) continue;
-      // The end. A last line without newline counts if it is whole: no proper beginning of an object is one.
+      // A last line without newline counts if it is complete: no proper prefix of an object is one.
       const std::string last = std::exchange(s.pending, {});
       if (!last.empty() && s.accept(last, record, true)) return true;
       s.end_of_stream(s.chunks->offset());
@@ -423,7 +424,7 @@ bool RecordReader::next(Record& record) {
 
 bool RecordReader::ready() {
   State& s = *state_;
-  const auto line = std::find_if_not(s.text.begin(), s.text.end(), is_space);  // blank ones are nothing
+  const auto line = std::find_if_not(s.text.begin(), s.text.end(), is_space);  // blank lines are skipped
   if (std::find(line, s.text.end(), '\n') != s.text.end()) return true;
   return s.failure || !s.chunks || s.deferred || !s.ahead.empty() || s.chunks->ready();
 }

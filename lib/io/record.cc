@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kIntegers = std::int64_t{1} << 53;  // beyond, a double no longer holds every integer
 
-// Calls use(text of the element) for every element of an array that was found valid.
+// Calls use(text of the element) for every element of an array that is known to be valid.
 template <class F>
 void each_element(std::string_view array, F use) {
   const char* const end = array.data() + array.size();
@@ -66,7 +66,7 @@ std::string explain(simdjson::error_code error, std::string_view line) {
   }
 }
 
-// Whether a text has the escape of a surrogate without its other half, which Python's json module writes.
+// Whether a string escapes one half of a surrogate pair alone, as Python's json module may write it.
 bool has_half_pair(std::string_view line) {
   const auto surrogate = [&](std::size_t at, std::string_view second_digits) {
     return at + 3 < line.size() && line[at] == '\\' && line[at + 1] == 'u' && (line[at + 2] | 0x20) == 'd' &&
@@ -88,7 +88,8 @@ std::string unescape(std::string_view quoted) {
   return std::string(text);
 }
 
-// False where it has no text as role, neither a text nor a list as content though it calls no tool, or either twice.
+// False unless it has one role, a string, and at most one content: a string or a list, or null or none if it calls
+// tools.
 bool read_message(simdjson::dom::element element, Message& message) {
   int roles = 0, contents = 0;
   bool said = false, calls = false;
@@ -116,7 +117,7 @@ constexpr std::string_view kNull = "null";
 // A JSON number without point and exponent.
 bool is_integer(std::string_view raw) { return is_numeric(raw) && raw.find_first_of(".eE") == raw.npos; }
 
-// The filter of jq that is the field of this name.
+// The jq filter for the field of this name.
 std::string jq_field(std::string_view key) {
   const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
   const bool word = !key.empty() && std::all_of(key.begin(), key.end(), plain) && !(key[0] >= '0' && key[0] <= '9');
@@ -135,7 +136,7 @@ std::optional<std::int32_t> id_of(const Decimal& number) {
   return static_cast<std::int32_t>(*n);
 }
 
-// The start of a value for a message, cut between characters.
+// The beginning of a value, for a message, truncated between characters.
 std::string excerpt(std::string_view raw) {
   constexpr std::size_t kLongest = 40;
   if (raw.size() <= kLongest) return std::string(raw);
@@ -144,7 +145,7 @@ std::string excerpt(std::string_view raw) {
   return std::string(raw.substr(0, end)) + "...";
 }
 
-// A list of numbers, each written by write(to), which returns their end, in at most kLongestNumber characters.
+// A JSON list of numbers. write(to, number) writes at most kLongestNumber characters and returns their end.
 template <class T, class F>
 std::string list_of(std::span<const T> values, F write) {
   std::string out(values.size() * (kLongestNumber + 1) + 2, '[');
@@ -161,8 +162,8 @@ std::string list_of(std::span<const T> values, F write) {
 
 }  // namespace
 
-// Takes a line apart; false where it is found to be no JSON object. With `doubtful` set, only simdjson can tell.
-bool Record::take_apart(std::string_view line, bool& doubtful) {
+// Splits a line into fields; false if it is no JSON object. If `doubtful` is set, only simdjson can tell whether it is.
+bool Record::split(std::string_view line, bool& doubtful) {
   const char *p = line.data(), *const end = p + line.size();
   const auto next_is = [&](char c) {
     p = skip_space(p, end);
@@ -196,7 +197,7 @@ Record Record::parse(std::string_view line, std::string where) {
     bad_input(record.where_ + ": the line begins with a byte order mark (EF BB BF), which is no JSON");
   }
   bool doubtful = !simdjson::validate_utf8(line.data(), line.size());
-  const bool object = record.take_apart(line, doubtful);
+  const bool object = record.split(line, doubtful);
   if (doubtful || !object) {
     const ParseResult parsed = parsed_json(line);
     if (parsed.error == simdjson::STRING_ERROR && has_half_pair(line)) {
@@ -316,7 +317,7 @@ std::vector<T> Record::list(std::string_view key, const char* wanted, const char
   const std::string& value = need(key).raw;
   if (value[0] != '[') wrong(key, wanted, value);
   std::vector<T> out;
-  out.reserve(value.size() / 16);  // the rest by growing: numbers are up to 15 characters
+  out.reserve(value.size() / 16);  // a guess; numbers take up to 15 characters
   const char *p = value.data() + 1, *const end = value.data() + value.size();
   const auto take = [&](const Decimal& number, std::string_view token) __attribute__((always_inline)) {
     const auto x = convert(number, token);
@@ -403,24 +404,24 @@ void Record::put(std::string_view key, std::string json) {
   fields_.push_back({std::string(key), json_quote(key), std::move(json)});
 }
 
-void Record::born_wrong(std::string_view key, const std::string& cause) const {
+void Record::refuse_to_write(std::string_view key, const std::string& cause) const {
   throw Error(Exit::kInternal, (where_.empty() ? "" : where_ + ": ") + "field " + json_quote(key) + ' ' + cause);
 }
 
 void Record::set_text(std::string_view key, std::string_view value) { put(key, json_quote(value)); }
 
 void Record::set_integer(std::string_view key, std::int64_t value) {
-  if (value >= kIntegers || value <= -kIntegers) born_wrong(key, "would be an integer of 2^53 or more");
+  if (value >= kIntegers || value <= -kIntegers) refuse_to_write(key, "would be an integer of 2^53 or more");
   put(key, std::to_string(value));
 }
 
 void Record::set_number(std::string_view key, double value) {
-  if (!std::isfinite(value)) born_wrong(key, "would be a number that is not finite");
+  if (!std::isfinite(value)) refuse_to_write(key, "would be a number that is not finite");
   put(key, json_number(value));
 }
 
 void Record::set_real(std::string_view key, float value) {
-  if (!std::isfinite(value)) born_wrong(key, "would be a number that is not finite");
+  if (!std::isfinite(value)) refuse_to_write(key, "would be a number that is not finite");
   put(key, json_number(value));
 }
 
@@ -430,14 +431,14 @@ void Record::set_ids(std::string_view key, std::span<const std::int32_t> values)
 
 void Record::set_reals(std::string_view key, std::span<const float> values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) born_wrong(key, "would not be finite at " + std::to_string(i));
+    if (!std::isfinite(values[i])) refuse_to_write(key, "would not be finite at " + std::to_string(i));
   }
   put(key, list_of(values, [](char* out, float x) { return write_number(out, x); }));
 }
 
 void Record::set_raw(std::string_view key, std::string json) {
   if (json.find('\n') != std::string::npos || parsed_json(json).error != simdjson::SUCCESS) {
-    born_wrong(key, "would be no JSON: " + excerpt(json));
+    refuse_to_write(key, "would be no JSON: " + excerpt(json));
   }
   put(key, std::move(json));
 }

@@ -1,4 +1,4 @@
-// The safetensors format: named tensors in one file, read with every rule of the format checked.
+// The safetensors format: named tensors in one file. Reading checks every rule of the format.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +10,19 @@
 
 namespace nudge {
 
-// A file opened for reading. It is read through its descriptor and never mapped: a file that is replaced
-// meanwhile is read to its end as it was, one that is overwritten in place is an Error instead of a SIGBUS.
+// A file opened for reading. It is read through its descriptor, never mapped: if the file is replaced meanwhile, the
+// old content is read to its end; if it is overwritten in place, that is an Error instead of a SIGBUS.
 class SafetensorsFile {
  public:
   struct Tensor {
     std::string name;
     std::string dtype;  // as in the file: F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL F8_E4M3 F8_E5M2
-    std::vector<std::int64_t> shape;  // empty for a single number
+    std::vector<std::int64_t> shape;  // empty for a scalar
     std::int64_t begin = 0, end = 0;  // bytes, from the start of the data
     std::int64_t elements() const;
   };
 
-  // Errors: kNoInput (missing), kIo, kBadInput (a rule is broken; names the file and the tensor).
+  // Errors: kNoInput (missing), kIo, kBadInput (breaks a rule of the format; names the file and the tensor).
   explicit SafetensorsFile(const std::string& path);
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
@@ -31,13 +31,13 @@ class SafetensorsFile {
   const std::string& path() const { return path_; }
   const std::vector<Tensor>& tensors() const { return tensors_; }  // in name order
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  const Tensor* find(std::string_view name) const;  // nullptr where there is none
-  const Tensor& at(std::string_view name) const;    // kBadInput where there is none
+  const Tensor* find(std::string_view name) const;  // nullptr if there is none
+  const Tensor& at(std::string_view name) const;    // kBadInput if there is none
 
-  // Fills out[0 .. elements) from F32, BF16, F16 (exactly) or F64 (rounded to nearest even), on all threads. Error
-  // kBadInput for another dtype, an F64 beyond float, or a file that changed since it was opened.
+  // Fills out[0 .. elements) from F32, BF16 or F16 (exactly) or F64 (rounded to nearest even), on all threads. Error
+  // kBadInput for other dtypes, an F64 beyond float, or a file that changed since it was opened.
   void read_f32(std::string_view name, float* out) const;
-  // The same of elements [from, to).
+  // The same for elements [from, to).
   void read_f32(std::string_view name, std::int64_t from, std::int64_t to, float* out) const;
 
  private:
@@ -61,12 +61,12 @@ struct TensorView {
 };
 
 enum class StoredDtype : std::uint8_t { kF32, kBf16, kF16 };
-const char* name_of(StoredDtype dtype);  // as in the file
-int bytes_of(StoredDtype dtype);         // a number's
+const char* name_of(StoredDtype dtype);  // as the file spells it
+int bytes_of(StoredDtype dtype);         // of one number
 
-// Writes tensors in name order behind a header padded to 8 bytes, with {"format":"pt"} as other software
-// expects, and syncs; BF16 and F16 are rounded to the nearest, ties to even. `path` has to be new (kCannotCreate);
-// kIo where writing fails; kBadInput for a number beyond the dtype; kInternal for a name given twice.
+// Writes tensors in name order after a header padded to 8 bytes, with the {"format":"pt"} that other software expects,
+// and syncs. BF16 and F16 are rounded to nearest even. Errors: kCannotCreate if `path` exists, kIo, kBadInput for a
+// number beyond the dtype, kInternal for a name given twice.
 void write_safetensors(const std::string& path, std::span<const TensorView> tensors,
                        StoredDtype dtype = StoredDtype::kF32);
 

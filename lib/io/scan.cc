@@ -15,10 +15,10 @@ using detail::kOnes, detail::kPowers, detail::number_of, detail::word_at;
 constexpr std::uint64_t kHighBits = 0x8080808080808080;
 constexpr int kWord = 8;  // bytes
 
-// Of tests that mark bytes by their high bit, wrongly perhaps behind the first one marked: how many are before it.
-int bytes_before(std::uint64_t marks) { return std::countr_zero(marks) / 8; }  // 8 of none
+// The number of bytes before the first marked one, given tests that set high bits (reliably only up to the first).
+int bytes_before(std::uint64_t marks) { return std::countr_zero(marks) / 8; }  // 8 if none is marked
 
-// Appends the digits at `p` to `number`, and goes behind them; returns how many there are.
+// Appends the digits at `p` to `number` and moves `p` after them; returns their count.
 std::ptrdiff_t take_digits(const char*& p, const char* end, std::uint64_t& number) {
   const char* const begin = p;
   while (end - p >= kWord) {
@@ -54,7 +54,7 @@ const char* skip_string(const char* p, const char* end) {  // from the opening q
 
 bool starts_number(char c) { return c == '-' || (c >= '0' && c <= '9'); }
 
-// Whether double and, of an integer, 64 bits hold it for certain.
+// Whether a double, and for an integer also 64 bits, certainly holds it.
 bool is_ordinary(const Decimal& number) {
   constexpr std::uint64_t kLargest = 1000000000000000000;
   constexpr int kMostExponent = 280;
@@ -104,8 +104,8 @@ const char* scan_number(const char* p, const char* end, Decimal& number) {
   return p;
 }
 
-// from_chars says "out of range" at both ends and tells not which: strtod of the same token is an infinity or something
-// tiny (0 included) then.
+// from_chars reports both overflow and underflow as "out of range"; strtod of the same token gives an infinity or a
+// tiny number (or 0).
 template <class T>
 std::optional<T> detail::read_slowly(std::string_view token) {
   T value{};

@@ -1,5 +1,5 @@
-// Walks over JSON text, many bytes at a time. simdjson reads every number as a double and gives no slices of the text,
-// which are what passes fields through and rounds floats once. Internal to lib/io.
+// Scans JSON text, many bytes at a time, and yields slices of it, so that fields pass through untouched and floats are
+// rounded once; simdjson gives no slices and reads every number as a double. Internal to lib/io.
 #pragma once
 
 #include <emmintrin.h>
@@ -14,8 +14,8 @@
 
 namespace nudge {
 
-// A JSON number as it is written: digits 10^exponent with its sign, where `exact`; otherwise it has more than 19
-// digits or an exponent of more than 4, and `digits` and `exponent` say nothing.
+// A JSON number as written: digits 10^exponent with its sign, if `exact`. Otherwise it has more than 19 digits or an
+// exponent of more than 4 digits, and `digits` and `exponent` are meaningless.
 struct Decimal {
   std::uint64_t digits = 0;
   int exponent = 0;
@@ -24,16 +24,16 @@ struct Decimal {
   bool integer = true;  // neither point nor exponent
 };
 
-// Reads the number at `p`; returns its end, or null where none stands there.
+// Scans the number at `p`; returns its end, or null if there is none.
 const char* scan_number(const char* p, const char* end, Decimal& number);
 
 namespace detail {
 
 constexpr double kTens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                             1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-constexpr int kMostTens = 22;  // beyond, a power of ten is no double
+constexpr int kMostTens = 22;  // larger powers of ten are not exact doubles
 
-// Between two neighbouring floats of normal size, where a double that was rounded may be on either side.
+// Whether x is midway between two adjacent normal floats, so that a rounded double may be on either side.
 inline bool is_midpoint(double x) { return (std::bit_cast<std::uint64_t>(x) & 0x1FFFFFFF) == 0x10000000; }
 
 template <class T>
@@ -41,10 +41,10 @@ std::optional<T> read_slowly(std::string_view token);
 
 }  // namespace detail
 
-// Its value rounded once, to nearest even (0 of its sign below the smallest subnormal); `token` is its text. Nothing
-// where it lies beyond the range. Up to 2^53 and 10^22 digits and power are doubles, and their quotient or product is
-// rounded once; to a float it is rounded again, which changes nothing unless the double is a midpoint of two floats.
-// (Of 10^-22 to 10^38 no float is subnormal.)
+// Its value, rounded once, to nearest even (below the smallest subnormal: a zero of its sign); `token` is its text.
+// Nothing if it is out of range. Digits up to 2^53 and powers up to 10^22 are exact doubles, so that their product or
+// quotient is rounded once. Rounding that to float again changes nothing unless it is a midpoint of two floats. (No
+// float from 10^-22 to 10^38 is subnormal.)
 template <class T>
 std::optional<T> value_of(const Decimal& number, std::string_view token) {
   if (number.exact && number.digits <= std::uint64_t{1} << 53 && std::abs(number.exponent) <= detail::kMostTens) {
@@ -62,7 +62,7 @@ inline const char* skip_space(const char* p, const char* end) {
   return p;
 }
 
-// The end of the value at `p`, which has to be valid JSON. Of what isn't, some end within the text.
+// The end of the value at `p`, which must be valid JSON; otherwise some position within the text.
 const char* skip_value(const char* p, const char* end);
 
 namespace detail {
@@ -76,8 +76,8 @@ inline std::uint64_t word_at(const char* p) {
 constexpr std::uint64_t kOnes = 0x0101010101010101;
 constexpr std::uint64_t kPowers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 
-// The number that the first n digits of a word are, up to 8, xored with '0' and the first in the lowest byte. They
-// move behind zeros, then make pairs, fours, eight.
+// The value of the first n <= 8 digits of a word, xored with '0', the first digit in the lowest byte. Shifts them after
+// zeros, then combines pairs, fours and all eight.
 inline std::uint64_t number_of(std::uint64_t digits, int n) {
   digits = digits << (4 * (8 - n)) << (4 * (8 - n));
   digits = digits * 10 + (digits >> 8);
@@ -85,8 +85,8 @@ inline std::uint64_t number_of(std::uint64_t digits, int n) {
   return ((digits & kPairs) * (100 + (1000000ULL << 32)) + (digits >> 16 & kPairs) * (1 + (10000ULL << 32))) >> 32;
 }
 
-// A number without exponent and a comma behind it within 16 bytes; 0 where it isn't that, else its size. What comes
-// after it waits for the comma alone, and not for what the digits are.
+// Scans a number without exponent that is followed by a comma, within 16 bytes. Returns its size, or 0 if there is
+// none. What follows depends on the position of the comma alone, not on the digits.
 template <bool kValue>
 [[gnu::always_inline]] inline int scan_short(const char* p, Decimal& number) {
   const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -94,7 +94,7 @@ template <bool kValue>
   const unsigned commas = mask(_mm_cmpeq_epi8(text, _mm_set1_epi8(',')));
   if (commas == 0) return 0;
   const int size = std::countr_zero(commas);
-  // Moved so that '0' is the least of signed bytes.
+  // Shifted so that '0' is the least signed byte.
   const unsigned digits = mask(_mm_cmpgt_epi8(_mm_set1_epi8(-128 + 10), _mm_add_epi8(text, _mm_set1_epi8(128 - '0'))));
   const int sign = *p == '-';
   const int whole = std::countr_one(digits >> sign), point = sign + whole;
@@ -121,9 +121,9 @@ template <bool kValue>
 
 }  // namespace detail
 
-// Calls use(number, its text) for each element of a list that `p` is in behind its bracket; with kValue false,
-// ordinary ones, which are short and have no exponent, are not told. Returns whether all were numbers up to a bracket
-// that closes; `p` is behind it then, else at what is wrong.
+// Calls use(number, its text) for each element of a list whose opening bracket is before `p`; with kValue false, short
+// numbers without exponent are skipped. True if all are numbers up to the closing bracket: `p` is then after it, else
+// at the error.
 template <bool kValue, class F>
 bool scan_numbers(const char*& p, const char* end, F use) {
   p = skip_space(p, end);
@@ -150,8 +150,8 @@ bool scan_numbers(const char*& p, const char* end, F use) {
   }
 }
 
-// The end of the text or value at `p` where it is found valid (UTF-8 is not looked at), null where it is found
-// invalid; where only simdjson can tell, `doubtful` is set and the end is that of a valid one.
+// The end of the string or value at `p` if it is valid (UTF-8 is not checked), null if it is invalid. If only simdjson
+// can tell, `doubtful` is set and the end is that of a valid one.
 const char* scan_string(const char* p, const char* end, bool& doubtful);
 const char* scan_value(const char* p, const char* end, bool& doubtful);
 

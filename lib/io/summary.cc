@@ -17,7 +17,7 @@ std::int64_t characters(const std::string& text) {
 
 }  // namespace
 
-void Moments::add(double x) {
+void RunningStatistics::add(double x) {
   min = n == 0 ? x : std::min(min, x);
   max = n == 0 ? x : std::max(max, x);
   ++n;
@@ -26,7 +26,7 @@ void Moments::add(double x) {
   squares += delta * (x - mean);
 }
 
-double Moments::sd() const { return n == 0 ? 0 : std::sqrt(squares / static_cast<double>(n)); }
+double RunningStatistics::sd() const { return n == 0 ? 0 : std::sqrt(squares / static_cast<double>(n)); }
 
 FieldSummary* Summary::field(const std::string& key) {
   const auto found = places_.find(key);
@@ -43,8 +43,8 @@ FieldSummary* Summary::field(const std::string& key) {
 
 namespace {
 
-// Those of a list; none where one is beyond double, which has no mean.
-void add_numbers(const Record& record, const std::string& key, Moments& values) {
+// Those of a list; none if one is beyond double, since there is no mean then.
+void add_numbers(const Record& record, const std::string& key, RunningStatistics& values) {
   try {
     for (const double x : record.numbers(key)) values.add(x);
   } catch (const Error&) {
@@ -87,7 +87,7 @@ void Summary::add(const Record& record) {
   ++records_;
 }
 
-// Random samples are the records with the smallest of one random number each: no state beside them.
+// Random samples are the records with the smallest random numbers, one drawn per record: no other state is needed.
 void Summary::sample(const Record& record) {
   if (options_.count == 0) return;
   constexpr std::uint64_t kStream = 0x7065656b;  // "peek"

@@ -1,4 +1,4 @@
-// The words and the JSON of a summary.
+// A summary as text and as JSON.
 #include <cmath>
 #include <cstdio>
 
@@ -15,7 +15,7 @@ std::string short_number(double x) {
   return text;
 }
 
-std::string describe(const Moments& m) {
+std::string describe(const RunningStatistics& m) {
   if (m.n == 1 || m.min == m.max) return short_number(m.min);
   return short_number(m.min) + " to " + short_number(m.max) + ", mean " + short_number(m.mean) + ", sd " +
          short_number(m.sd());
@@ -39,13 +39,13 @@ std::string describe_marks(const StreamInfo& stream) {
   return out;
 }
 
-void moments_json(JsonWriter& w, const char* name, const Moments& m) {
+void moments_json(JsonWriter& w, const char* name, const RunningStatistics& m) {
   if (m.n == 0) return;
   w.key(name).begin_object().field("n", m.n);
   for (const auto& [key, x] : {std::pair("min", m.min), {"mean", m.mean}, {"max", m.max}, {"sd", m.sd()}}) {
     w.key(key);
     if (std::isfinite(x)) w.value(x);
-    else w.null();  // sums of numbers near the end of double's range
+    else w.null();  // sums that overflow a double
   }
   w.end_object();
 }

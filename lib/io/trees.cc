@@ -1,4 +1,4 @@
-// Files and folders as wholes: synced, compared.
+// Syncs, compares and digests whole files and folders.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -12,7 +12,7 @@
 namespace nudge {
 namespace {
 
-// A piece of a file, shorter only at its end.
+// Reads a piece of a file, shorter only at its end.
 std::string_view piece_at(const Descriptor& fd, off_t at, std::string& space, const std::string& name) {
   std::size_t size = 0, n = 1;
   for (; size < space.size() && n > 0; size += n) {
@@ -21,7 +21,7 @@ std::string_view piece_at(const Descriptor& fd, off_t at, std::string& space, co
   return std::string_view(space).substr(0, size);
 }
 
-// The files of a folder and those below, as paths from it. Nothing where there is something else.
+// The files in a folder and its subfolders, as paths relative to it. Nothing if it holds anything else.
 std::optional<std::set<std::string>> files_below(const std::string& folder) {
   std::set<std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -35,7 +35,7 @@ std::optional<std::set<std::string>> files_below(const std::string& folder) {
 
 }  // namespace
 
-// Files and folders, so that all of it outlives a power cut before the name that stands for it changes.
+// Syncs files and folders, so that all content survives a power cut before the name changes.
 void sync_tree(const std::string& folder) {
   try {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -71,7 +71,7 @@ bool same_tree(const std::string& one, const std::string& other) {
       if (!same_bytes(one + "/" + name, other + "/" + name)) return false;
     return true;
   } catch (const std::filesystem::filesystem_error&) {
-    return false;  // one of them is no folder, or is changing
+    return false;  // one is no folder, or is changing
   }
 }
 

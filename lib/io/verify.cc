@@ -8,7 +8,7 @@
 namespace nudge {
 namespace {
 
-// By what it says, however it is written; what names no record for our programs, by its JSON.
+// Compares ids by value, however they are written; other JSON, which is no id for our programs, by its text.
 std::string id_of(const Record& record) {
   try {
     return json_quote(record.name("id"));
@@ -20,7 +20,7 @@ std::string id_of(const Record& record) {
 }  // namespace
 
 Verification verify_streams(const std::vector<std::string>& files) {
-  constexpr std::int64_t kMostNamed = 20;  // a shard that is there twice repeats all of its ids
+  constexpr std::int64_t kMostNamed = 20;  // a repeated shard repeats all its ids
   RecordReader reader(files, {.salvage = true, .whole_shards = true});
   std::unordered_set<std::string> ids;
   std::vector<std::string> repeated;

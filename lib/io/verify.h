@@ -1,4 +1,4 @@
-// Whether files of records are complete and whole, for peek --verify.
+// Checks that record files are complete and intact. For peek --verify.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@ namespace nudge {
 
 struct Verification {
   std::int64_t records = 0, streams = 0;
-  std::vector<std::string> faults;  // "FILE: cause" each; none where all is well
+  std::vector<std::string> faults;  // each "FILE: cause"; empty if all is well
 };
 
-// Reads all of the files (none or "-": stdin) as one input. Well is: each frame's checksum and each line's JSON hold,
-// all text stands between the marks of a finished stream, of a work in shards all are there, each once, and no two
-// records have the same "id". Errors: kNoInput, kIo.
+// Reads all files (none or "-": stdin) as one input. Required: every frame's checksum matches, every line is a JSON
+// object, all text is between the marks of a finished stream, all shards of a sharded output are present once, and no
+// two records have the same "id". Errors: kNoInput, kIo.
 Verification verify_streams(const std::vector<std::string>& files);
 
 }  // namespace nudge

@@ -1,4 +1,4 @@
-// RecordWriter: lines into frames, beside the final name, and what an interrupted run left.
+// RecordWriter: gathers lines into frames, writes beside the final name, and resumes what an interrupted run left.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,8 +30,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kPatience = std::chrono::seconds(1);
-// Of trajectories, which are digits for the most part, level 1 makes 2.50 times less where the default, 3, makes 2.40
-// times less in twice the time. (Of English alone 1 makes 12% more than 3.)
+// Level 1 compresses trajectories, mostly digits, 2.50 times; the default, 3, 2.40 times in twice the time. (English
+// text alone gets 12% larger at level 1 than at 3.)
 constexpr int kLevel = 1;
 
 std::string compress(ZSTD_CCtx* context, std::string_view text) {
@@ -43,7 +43,7 @@ std::string compress(ZSTD_CCtx* context, std::string_view text) {
   return out;
 }
 
-// What a chain of links points to, be it there or not.
+// The target of a chain of links, whether it exists or not.
 std::string link_target(const std::string& name) {
   constexpr int kMostLinks = 40;  // Linux's own bound
   std::filesystem::path path = name;
@@ -65,26 +65,26 @@ bool stdout_is_named_zst() {
 struct RecordWriter::State {
   WriterOptions options;
   std::string name;       // for messages
-  std::string temporary;  // "" where there is none: stdout, a device
+  std::string temporary;  // "" if there is none: stdout, a device
   std::string final_path;
-  std::string tag;  // of the work, in the temporary name; "" where it is not to be gone on with
+  std::string tag;  // of the output, in the temporary name; "" if it can't be resumed
   Descriptor fd;
-  bool regular = false;  // a file: time has no say in its frames
+  bool regular = false;  // a file: its frames do not depend on time
   ZSTD_CCtx* encoder = nullptr;
-  std::string pending;  // lines of the frame that is being gathered
+  std::string pending;  // the lines of the current frame
   std::int64_t count = 0, kept = 0;
   Digest text;
-  // Of a temporary file: where the whole frames end, and how much of `pending` stands after them as plain text,
-  // so that a killed run loses a second's records and not a frame's.
+  // Of a temporary file: where the complete frames end, and how much of `pending` follows them as plain text, so that a
+  // killed run loses the records of a second and not of a frame.
   std::int64_t stored = 0;
   std::size_t journaled = 0;
   Clock::time_point passed_on = Clock::now();
   bool finished = false, suspending = false;
-  // Frames that are full are compressed and put by a thread. While it runs, fd, encoder and stored are its own.
+  // A thread compresses and writes full frames. While it runs, it owns fd, encoder and stored.
   Handover<std::string> frames;
   std::thread behind;
-  std::optional<LeftoverLines> left_lines;  // of what was kept, as far as next_kept() has not given them
-  std::exception_ptr failure;  // that ended it. What came after is not in the file: it is thrown again and again
+  std::optional<LeftoverLines> left_lines;  // the kept lines that next_kept() has not returned yet
+  std::exception_ptr failure;  // that ended the thread. Later frames are not in the file: every call rethrows it
   std::atomic<bool> failed = false;
 
   ~State();
@@ -111,7 +111,7 @@ RecordWriter::State::~State() {
   if (behind.joinable()) behind.join();
   ZSTD_freeCCtx(encoder);
   if (temporary.empty()) return;
-  // What an earlier run saved doesn't go with an error of this one, nor what is being saved with one of the saving.
+  // An error of this run removes neither what an earlier run saved nor what suspend() is saving.
   if ((kept > 0 || suspending) && ::rename(temporary.c_str(), abandoned_name(final_path, tag).c_str()) == 0) return;
   ::unlink(temporary.c_str());
 }
@@ -131,15 +131,15 @@ void RecordWriter::State::open_file() {
   options.zstd = options.zstd || options.path.ends_with(".zst");
   struct stat info;
   const bool exists = ::stat(final_path.c_str(), &info) == 0;
-  if (exists && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {  // a device, a FIFO: to rename over it would harm
+  if (exists && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {  // a device or FIFO must not be renamed over
     fd = Descriptor(::open(final_path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-    // A FIFO waits for its reader; only a signal that is caught to stop interrupts that.
+    // Opening a FIFO waits for its reader; only a caught stop signal interrupts that.
     if (!fd && errno == EINTR) throw Error(Exit::kStopped, name + ": stopped while it waited for a reader");
     if (!fd) system_error(Exit::kCannotCreate, name, "can't be opened", errno);
     return;
   }
   try {
-    if (options.force) final_path = link_target(final_path);  // without, check_creatable refuses the link itself
+    if (options.force) final_path = link_target(final_path);  // without it, check_creatable refuses the link itself
   } catch (const std::filesystem::filesystem_error& e) {
     system_error(Exit::kCannotCreate, name, "can't be created", e.code().value());
   }
@@ -152,7 +152,7 @@ void RecordWriter::State::open_file() {
   bool adopted = false;
   for (const Leftover& left : find_leftovers(final_path)) {
     if (tag.empty() || !left.abandoned || left.tag != tag) continue;
-    adopted = ::rename(left.path.c_str(), fresh.c_str()) == 0;  // of two processes that try, one succeeds
+    adopted = ::rename(left.path.c_str(), fresh.c_str()) == 0;  // if two processes try, one succeeds
     if (adopted) break;
   }
   sweep_leftovers(final_path);
@@ -169,7 +169,7 @@ void RecordWriter::State::open_encoder() {
   ZSTD_CCtx_setParameter(encoder, ZSTD_c_checksumFlag, 1);
 }
 
-// Goes on where the file in hand ends, or behind so many records of it; a new file is an empty one.
+// Continues after the file's content, or after its first `most` records; a new file is empty.
 void RecordWriter::State::adopt_leftover(std::int64_t most) {
   text = Digest();
   const LeftoverStream left = read_leftover(temporary, options.zstd, mark(false), text, most);
@@ -204,7 +204,7 @@ void RecordWriter::State::put(std::string_view bytes) {
   stored += static_cast<std::int64_t>(bytes.size());
 }
 
-// After a line was appended to `pending`, where it begins at `begin`.
+// Call after a line was appended to `pending` at `begin`.
 void RecordWriter::State::line_ends(std::size_t begin) {
   if (failed) drain();
   const std::string_view line = std::string_view(pending).substr(begin);
@@ -227,7 +227,7 @@ void RecordWriter::State::pass_on() {
   else if (!tag.empty()) journal();
 }
 
-// As close_frame(), but doesn't wait until it is done. (Where there is a plain copy it does, once a second.)
+// Like close_frame(), but does not wait for the thread. (With a plain copy it does, once a second.)
 void RecordWriter::State::pass_on_frame() {
   if (journaled == 0 && !behind.joinable()) behind = background_thread([this] { put_behind(); });
   if (!behind.joinable()) return close_frame();
@@ -246,7 +246,7 @@ void RecordWriter::State::put_behind() {
   }
 }
 
-// Ends the thread when all is written that it was given; the next frame starts another.
+// Ends the thread once it has written everything; the next frame starts another.
 void RecordWriter::State::drain() {
   if (behind.joinable()) {
     frames.close();
@@ -260,7 +260,7 @@ void RecordWriter::State::close_frame() {
   drain();
   passed_on = Clock::now();
   if (pending.empty()) return;
-  // The plain copy goes first: killed between, a run that goes on must not find lines twice.
+  // The plain copy is removed first: if killed in between, a resuming run must not find lines twice.
   if (journaled > 0) shorten(stored);
   put(options.zstd ? compress(encoder, pending) : pending);
   pending.clear();
@@ -275,14 +275,14 @@ void RecordWriter::State::journal() {
   journaled = pending.size();
 }
 
-// Two copies of a job may run at once, where a scheduler lost sight of the first. Both write the same bytes, so the
-// second finds them there and is content.
+// Two copies of a job may run at once if a scheduler lost track of the first. Both write the same bytes, so it is no
+// error for the second to find the file.
 void RecordWriter::State::publish() {
   const char* const from = temporary.c_str();
   if ((options.force ? ::rename(from, final_path.c_str()) : rename_new(temporary, final_path)) == 0) return;
   if (options.force || errno != EEXIST) system_error(Exit::kCannotCreate, name, "can't be published", errno);
   if (!same_bytes(temporary, final_path)) {
-    throw Error(Exit::kCannotCreate, name + ": appeared while it was being made, and differs",
+    throw Error(Exit::kCannotCreate, name + ": was created meanwhile, with other content",
                 "choose another name, or --force");
   }
   ::unlink(from);
@@ -329,7 +329,7 @@ void RecordWriter::flush() {
 }
 void RecordWriter::keep_up() {
   const ProfileScope scope(Part::kWriting);
-  // To copy what is new into a file is soon done, where no thread is at it; and the caller may be away for long.
+  // With no thread at work, copying new lines into a file is quick, and the caller may be busy for long.
   const bool soon_done = state_->regular && !state_->behind.joinable();
   if (soon_done || state_->is_late()) state_->pass_on();
 }
@@ -366,7 +366,7 @@ void RecordWriter::finish() {
   s.close_frame();
   if (s.options.zstd) s.put(encode_mark(s.mark(true)));
   if (s.regular) sync_file(s.fd.get(), s.name);
-  s.fd.close(s.name);  // of stdout, a duplicate: its close tells of errors as the last one would
+  s.fd.close(s.name);  // for stdout, a duplicate: its close reports errors as the last close would
   if (!s.temporary.empty()) {
     s.publish();
     s.temporary.clear();

@@ -1,5 +1,5 @@
-// Fuzzers: functions of arbitrary bytes that throw where a promise of the library is broken. `make fuzz` has libFuzzer
-// look for such bytes; the corpus in seeds/NAME/ is replayed by every `make check` (test_corpus.cc).
+// Fuzzers: functions of arbitrary bytes that throw if a promise of the library is broken. `make fuzz` lets libFuzzer
+// search for such bytes; the corpus in seeds/NAME/ is replayed by every `make check` (test_corpus.cc).
 #pragma once
 
 #include <stdexcept>
@@ -30,7 +30,7 @@ inline void promise(bool holds, const std::string& what) {
   if (!holds) throw std::logic_error("broken: " + what);
 }
 
-// Runs f; false where it refuses the input, with status 65 and words that name where. Nothing else may be thrown.
+// Runs f; false where it refuses the input, with status 65 and a message that names where. Nothing else may be thrown.
 template <class F>
 bool accepts(const std::string& where, F&& f) {
   try {

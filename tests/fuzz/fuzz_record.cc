@@ -48,13 +48,13 @@ void compare_list(const Record& record, const std::string& key, Element value) {
   promise(record.is_array(key) == is_list, "a list is one");
   bool numbers = is_list, texts = is_list, ids = is_list;
   std::vector<std::string> words;
-  std::vector<double> figures;
+  std::vector<double> values;
   if (is_list) {
     for (const Element element : array) {
       std::int64_t n = -1;
       numbers = numbers && element.is_number();
       ids = ids && element.get_int64().get(n) == simdjson::SUCCESS && n >= 0 && n <= INT32_MAX;
-      if (element.is_number()) figures.push_back(double(element));
+      if (element.is_number()) values.push_back(double(element));
       texts = texts && element.is_string();
       if (element.is_string()) words.emplace_back(std::string_view(element));
     }
@@ -62,12 +62,12 @@ void compare_list(const Record& record, const std::string& key, Element value) {
   }
   promise(gives([&] {
             const std::vector<double> read = record.numbers(key);
-            promise(read == figures, "numbers of a list");  // to simdjson -0 is the integer 0, which compares equal
+            promise(read == values, "numbers of a list");  // to simdjson -0 is the integer 0, which compares equal
           }) == numbers,
           "a list of numbers is one");
   promise(gives([&] { promise(record.texts(key) == words, "texts of a list"); }) == texts, "a list of texts is one");
-  promise(gives([&] { promise(record.ids(key).size() == figures.size(), "ids of a list"); }) == ids, "ids are ids");
-  const bool singles = gives([&] { promise(record.reals(key).size() == figures.size(), "floats of a list"); });
+  promise(gives([&] { promise(record.ids(key).size() == values.size(), "ids of a list"); }) == ids, "ids are ids");
+  const bool singles = gives([&] { promise(record.reals(key).size() == values.size(), "floats of a list"); });
   promise(!singles || numbers, "a list of floats is one of numbers");
 }
 

@@ -123,7 +123,7 @@ TEST_CASE("a damaged frame is named with record and byte, and salvage goes on be
   const Reading loose = read_all({scratch("frame.zst")}, salvage());
   CHECK(loose.lines.size() == 20 - per_frame);
   CHECK(loose.lines.back() == lines.back());
-  CHECK(loose.report.find("the end mark tells of 20 records, here are " + std::to_string(20 - per_frame)) !=
+  CHECK(loose.report.find("the end mark counts 20 records, but there are " + std::to_string(20 - per_frame)) !=
         std::string::npos);
   CHECK(loose.streams[0].damage.size() == 2);
 }
@@ -134,7 +134,7 @@ TEST_CASE("a whole frame that is missing or doubled is seen by the end mark's co
   const std::size_t first = bytes.find(magic), second = bytes.find(magic, first + 1);
   const std::string missing = bytes.substr(0, first) + bytes.substr(second);
   const std::string doubled = bytes.substr(0, second) + bytes.substr(first);
-  CHECK(read_all({make_file("m.zst", missing)}).outcome.message.find("the end mark tells of 20 records") !=
+  CHECK(read_all({make_file("m.zst", missing)}).outcome.message.find("the end mark counts 20 records") !=
         std::string::npos);
   CHECK(read_all({make_file("m.zst", doubled)}).outcome.status == 65);
 }
@@ -144,8 +144,8 @@ TEST_CASE("frames in another order are seen by the end mark's digest") {
   const std::string bytes = sample_stream(lines), magic = "\x28\xB5\x2F\xFD";
   const std::size_t a = bytes.find(magic), b = bytes.find(magic, a + 1), c = bytes.find(magic, b + 1);
   const std::string swapped = bytes.substr(0, a) + bytes.substr(b, c - b) + bytes.substr(a, b - a) + bytes.substr(c);
-  CHECK(read_all({make_file("swap.zst", swapped)}).outcome.message.find("not those that the end mark tells of") !=
-        std::string::npos);
+  CHECK(read_all({make_file("swap.zst", swapped)})
+            .outcome.message.find("the records differ from the digest in the end mark") != std::string::npos);
 }
 
 TEST_CASE("opened and not closed is incomplete") {
@@ -301,19 +301,19 @@ TEST_CASE("a shard that is there twice is refused, one that is missing where all
   ReaderOptions whole;
   whole.whole_shards = true;
   CHECK(read_all({s2, s0, s1}, whole).outcome.message == "");
-  CHECK(read_all({s1, last}, whole).outcome.message == s1 + ": shards that are missing: 0 2 of 3");
-  CHECK(read_all({s0}, whole).outcome.message == s0 + ": shards that are missing: 1-2 of 3");
+  CHECK(read_all({s1, last}, whole).outcome.message == s1 + ": missing shards: 0 2 of 3");
+  CHECK(read_all({s0}, whole).outcome.message == s0 + ": missing shards: 1-2 of 3");
   CHECK(read_all({s0, s1, copy}, whole).outcome.message ==
         copy + ": shard 1 of 3 is there twice; " + s1 + " has it too");  // before what is missing
   const Reading gaps = read_all({s1}, {.salvage = true, .whole_shards = true});
   CHECK(gaps.outcome.status == 0);
-  CHECK(gaps.report == s1 + ": shards that are missing: 0 2 of 3");
+  CHECK(gaps.report == s1 + ": missing shards: 0 2 of 3");
   const std::string far = make_file("far", sample_stream(part, 700000, 1000000));
-  CHECK(read_all({far}, whole).outcome.message == far + ": shards that are missing: 0-699999 700001-999999 of 1000000");
+  CHECK(read_all({far}, whole).outcome.message == far + ": missing shards: 0-699999 700001-999999 of 1000000");
   std::string even;
   for (int i = 0; i < 1000; i += 2) even += sample_stream({}, i, 1000);
   const std::string many = read_all({make_file("even", even)}, whole).outcome.message;
-  CHECK(many.find(": shards that are missing: 1 3 5 7 9 11 ") != std::string::npos);
+  CHECK(many.find(": missing shards: 1 3 5 7 9 11 ") != std::string::npos);
   CHECK(many.ends_with(" and more of 1000"));
   CHECK(many.size() < 600);
 }
@@ -327,9 +327,9 @@ TEST_CASE("a work that is there in two cuts is there twice; works without a dige
   const std::string half = file("half0", 0, 2), other_half = file("half1", 1, 2), all = file("all", 0, 1);
   const std::string t0 = file("third0", 0, 3), t1 = file("third1", 1, 3), t2 = file("third2", 2, 3);
   CHECK(read_all({half, t0, t1, other_half, t2}, whole).outcome.message ==
-        t0 + ": shards of 3 of a work that is there as shards of 2 too, in " + half);
+        t0 + ": shards of 3 of an output that is also given as shards of 2, in " + half);
   CHECK(read_all({half, other_half, all}, whole).outcome.message ==
-        half + ": shards of 2 of a work that is there as a whole too, in " + all);
+        half + ": shards of 2 of an output that is also given unsharded, in " + all);
   CHECK(read_all({half, other_half, all}).outcome.message == "");
   CHECK(read_all({half, other_half, file("foreign", 0, 1, "d2")}, whole).outcome.message == "");
   CHECK(read_all({file("h0", 0, 2, ""), file("h1", 1, 2, ""), file("a", 0, 1, "")}, whole).outcome.message == "");
@@ -352,8 +352,8 @@ TEST_CASE("one shard alone is known as such at the end, and will do where it may
   CHECK(lone({plain}, alone) == "none");
   CHECK(lone({s1, s2}, {}) == "none");
   CHECK(lone({s1, plain}, {}) == "none");
-  CHECK(read_all({s1, s2}, alone).outcome.message == s1 + ": shards that are missing: 0 of 3");
-  CHECK(read_all({s1, plain}, alone).outcome.message == s1 + ": shards that are missing: 0 2 of 3");
+  CHECK(read_all({s1, s2}, alone).outcome.message == s1 + ": missing shards: 0 of 3");
+  CHECK(read_all({s1, plain}, alone).outcome.message == s1 + ": missing shards: 0 2 of 3");
   const std::string mixed = make_file("mixed", bytes_of(s1) + foreign_frame("{}\n"));
   CHECK(lone({mixed}, {}) == "none");
   CHECK(read_all({mixed}).streams[0].unmarked == 1);

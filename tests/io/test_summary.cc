@@ -32,7 +32,7 @@ const std::vector<std::string> kPieces{"a", "b", "c", "d"};
 }  // namespace
 
 TEST_CASE("moments are those of the textbook") {
-  Moments m;
+  RunningStatistics m;
   CHECK(m.sd() == 0);
   for (const double x : {2., 4., 4., 4., 5., 5., 7., 9.}) m.add(x);
   CHECK(m.n == 8);
@@ -43,7 +43,7 @@ TEST_CASE("moments are those of the textbook") {
 }
 
 TEST_CASE("moments lose nothing far from zero") {
-  Moments m;
+  RunningStatistics m;
   for (int i = 0; i < 1000; ++i) m.add(1e9 + i % 2);
   CHECK(m.sd() == doctest::Approx(0.5).epsilon(1e-6));
 }
@@ -113,7 +113,7 @@ TEST_CASE("the report tells format, completeness, marks and damage") {
   make_file("report.zst", cut.substr(0, cut.size() - 1));
   const std::string damaged = describe_streams(read_all({scratch("report.zst")}, salvage).streams);
   CHECK(damaged.find("DAMAGED") != std::string::npos);
-  CHECK(damaged.find("cut within a mark") != std::string::npos);
+  CHECK(damaged.find("truncated within a mark") != std::string::npos);
   const std::string foreign = make_file("report2.zst", foreign_frame("{}\n"));
   CHECK(describe_streams(read_all({foreign}).streams).find("no marks: compressed by other software") !=
         std::string::npos);

@@ -44,8 +44,8 @@ TEST_CASE("all faults are told, each file's in its order") {
   REQUIRE(found.faults.size() == 7);
   CHECK(found.faults[0].starts_with(plain + ": record 2: "));
   CHECK(found.faults[1] == plain + ": 1 record stands between no marks, which alone prove that none is missing");
-  CHECK(found.faults[2] == s0 + ": shards that are missing: 1-2 of 3");
-  CHECK(found.faults[3].find("cut within a mark") != std::string::npos);
+  CHECK(found.faults[2] == s0 + ": missing shards: 1-2 of 3");
+  CHECK(found.faults[3].find("truncated within a mark") != std::string::npos);
   CHECK(found.faults[4].find("the end mark is missing") != std::string::npos);
   CHECK(found.faults[6] == cut + ": record 2: id \"r1\" was there before");
   CHECK(found.streams == 1);

@@ -118,7 +118,7 @@ TEST_CASE("without force a file that appeared meanwhile stays: refused, or the s
       REQUIRE(::stat(name.c_str(), &before) == 0);
       const Outcome outcome = outcome_of([&] { writer.finish(); });
       CHECK(outcome.status == (same ? 0 : 73));
-      CHECK((same || outcome.message == name + ": appeared while it was being made, and differs"));
+      CHECK((same || outcome.message == name + ": was created meanwhile, with other content"));
       REQUIRE(::stat(name.c_str(), &after) == 0);
       CHECK(before.st_ino == after.st_ino);
       RecordWriter moved(std::move(writer));

@@ -69,7 +69,7 @@ truncated() {
   awk 'BEGIN { for (i = 0; i < 400; ++i) printf "{\"prompt\":\"a %d %d\"}\n", i, i * i * 7919 % 10007 }' |
     zstd -q > cut.zst
   head -c 900 cut.zst > cut
-  refused 65 'cut.*cut within a frame' rollout --policy "$p0" --max-tokens 1 cut -o cut.out
+  refused 65 'cut.*truncated within a frame' rollout --policy "$p0" --max-tokens 1 cut -o cut.out
   [ ! -e cut.out ]
 }
 ok "compressed input is cut" truncated

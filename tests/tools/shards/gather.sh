@@ -15,21 +15,21 @@ gathers() {  # PREFIX COMMAND...
   rm -rf made
   expect_status 0 "$@" -o made "${prefix}2.zst" "${prefix}0.zst" "${prefix}1.zst"
   rm -rf made
-  refused 65 "^${1}: error: ${prefix}0.zst: shards that are missing: 1 of 3" "$@" -o made "${prefix}0.zst" \
+  refused 65 "^${1}: error: ${prefix}0.zst: missing shards: 1 of 3" "$@" -o made "${prefix}0.zst" \
     "${prefix}2.zst"
-  expect_stderr 'give all of them, each once; --salvage takes what is there$'
+  expect_stderr 'give all of them, each once; --salvage accepts those present$'
   [ ! -e made ]
   cat "${prefix}0.zst" "${prefix}2.zst" > two.zst
-  refused 65 "^${1}: error: two.zst: shards that are missing: 1 of 3" "$@" -o made two.zst
+  refused 65 "^${1}: error: two.zst: missing shards: 1 of 3" "$@" -o made two.zst
   [ ! -e made ]
   expect_status 0 "$@" --salvage -o made two.zst
-  expect_stderr "^${1}: warning: two.zst: shards that are missing: 1 of 3"
+  expect_stderr "^${1}: warning: two.zst: missing shards: 1 of 3"
   [ -e made ]
 }
 no_lone_shard() {  # PREFIX COMMAND...
   prefix=$1
   shift
-  refused 65 "${prefix}1.zst: shards that are missing: 0 2 of 3" "$@" -o alone "${prefix}1.zst"
+  refused 65 "${prefix}1.zst: missing shards: 0 2 of 3" "$@" -o alone "${prefix}1.zst"
   [ ! -e alone ]
 }
 step() { ppo-step --policy "$p0" --critic-init "$TINY/rm" --epochs 1 "$@"; }
@@ -44,16 +44,16 @@ ok "score by shards" both r score --reward-model "$TINY/rm" --shard 0/2
 ok "kl-report -o" gathers s kl-report --new "$p0"
 ok "kl-report -o by shards" both s kl-report --new "$p0" --shard 0/2
 text() {
-  refused 65 'l0.zst: shards that are missing: 1-2 of 3' rm-train --init "$TINY/base" "$TINY/pairs.jsonl" --held-out \
+  refused 65 'l0.zst: missing shards: 1-2 of 3' rm-train --init "$TINY/base" "$TINY/pairs.jsonl" --held-out \
     l0.zst -o made-rm
   [ ! -e made-rm ]
-  refused 65 'r0.zst: shards that are missing: 1-2 of 3' sft-train --init "$TINY/base" r0.zst -o made-sft
+  refused 65 'r0.zst: missing shards: 1-2 of 3' sft-train --init "$TINY/base" r0.zst -o made-sft
 }
 ok "sft-train, and the other inputs of trainers" text
 report() {  # several files are several iterations
   cat s0.zst s1.zst s2.zst > all.zst
   expect_status 0 kl-report all.zst
-  refused 65 '^kl-report: error: s0.zst: shards that are missing: 1-2 of 3' kl-report s0.zst s1.zst s2.zst
+  refused 65 '^kl-report: error: s0.zst: missing shards: 1-2 of 3' kl-report s0.zst s1.zst s2.zst
   [ ! -s out ]
   expect_status 0 kl-report --salvage s0.zst
 }
@@ -70,7 +70,7 @@ passed_on() {  # what became of each shard alone is a shard of one work
   done
   for set in s again k; do
     peek --verify ${set}0.zst ${set}1.zst ${set}2.zst
-    refused 65 '0.zst: shards that are missing: 2 of 3' peek --verify ${set}0.zst ${set}1.zst
+    refused 65 '0.zst: missing shards: 2 of 3' peek --verify ${set}0.zst ${set}1.zst
   done
   score -q --reward-model "$TINY/rm" --ref "$TINY/base" r?.zst -o at-once.zst
   [ "$(shard_in at-once.zst)" = 0/1 ]
@@ -85,13 +85,13 @@ pipeline() {  # an array's task in one pipe
     [ "$(shard_in task$i.zst)" = $i/2 ]
   done
   peek --verify task0.zst task1.zst
-  refused 65 'missing: 0 of 2' step task1.zst -o never
+  refused 65 'missing shards: 0 of 2' step task1.zst -o never
   expect_status 0 step task0.zst task1.zst -o next
 }
 ok "a pipe of a task passes its shard on" pipeline
 others_options() {  # shards scored in two ways are no one work
   score -q --reward-model "$TINY/rm" r1.zst -o without-ref.zst
-  refused 65 'shards that are missing: (1|0 2) of 3' step s0.zst without-ref.zst s2.zst -o never  # of either
+  refused 65 'missing shards: (1|0 2) of 3' step s0.zst without-ref.zst s2.zst -o never  # of either
 }
 ok "shards of other options are of another work" others_options
 with_a_loss() {  # a part of a shard doesn't pass for it
@@ -103,7 +103,7 @@ with_a_loss() {  # a part of a shard doesn't pass for it
 ok "what is left of a damaged shard is no shard" with_a_loss
 beside_plain() {
   head -n 1 "$TINY/sampled.jsonl" | sed 's/"id":"/&more-/' > more.jsonl
-  refused 65 'r0.zst: shards that are missing: 1-2 of 3' score --ref "$TINY/base" r0.zst more.jsonl -o mixed.zst
+  refused 65 'r0.zst: missing shards: 1-2 of 3' score --ref "$TINY/base" r0.zst more.jsonl -o mixed.zst
   expect_status 0 score --ref "$TINY/base" r?.zst more.jsonl -o mixed.zst
   [ "$(shard_in mixed.zst)" = 0/1 ]
 }

@@ -61,7 +61,7 @@ ok "kl-report's shards are of records" kl_records
 none_to_label() {  # more shards than groups: the rest are empty, and whole
   for i in 0 1 2 3 4 5 6; do label -q --by reward --shard $i/7 "$TINY/scored.jsonl" -o $i.pairs.zst; done
   peek --verify ?.pairs.zst
-  refused 65 'missing: 6 of 7' peek --verify [0-5].pairs.zst
+  refused 65 'missing shards: 6 of 7' peek --verify [0-5].pairs.zst
   zstdcat ?.pairs.zst | sort > got
   label -q --by reward "$TINY/scored.jsonl" | sort | expect_same - got
 }

@@ -37,9 +37,9 @@ faulty() {
   head -n 1 err | grep -Eq -e "^peek: error: ${pattern#^}" || { cat err; return 1; }
 }
 missing() {
-  faulty 1 '^0.zst: shards that are missing: 1-2 of 4' 0.zst 3.zst
-  faulty 1 '^2.zst: shards that are missing: 0-1 3 of 4' 2.zst
-  cat 0.zst 1.zst 2.zst | faulty 1 '^stdin: shards that are missing: 3 of 4' -
+  faulty 1 '^0.zst: missing shards: 1-2 of 4' 0.zst 3.zst
+  faulty 1 '^2.zst: missing shards: 0-1 3 of 4' 2.zst
+  cat 0.zst 1.zst 2.zst | faulty 1 '^stdin: missing shards: 3 of 4' -
 }
 ok "missing shards are named" missing
 twice() {
@@ -57,14 +57,14 @@ ids() {  # of no shard: in two streams that know nothing of each other
 }
 ok "ids that are there twice are named, the first of many" ids
 cut_in_two_ways() {
-  faulty 7 '^0.zst: shards of 4 of a work that is there as shards of 2 too, in half0.zst' ?.zst half?.zst
-  faulty 7 '^0.zst: shards of 4 of a work that is there as a whole too, in whole.zst' ?.zst whole.zst
+  faulty 7 '^0.zst: shards of 4 of an output that is also given as shards of 2, in half0.zst' ?.zst half?.zst
+  faulty 7 '^0.zst: shards of 4 of an output that is also given unsharded, in whole.zst' ?.zst whole.zst
 }
 ok "the same work, cut in two ways, is there twice" cut_in_two_ways
 damaged() {
   head -c $(($(wc -c < 1.zst) - 1)) 1.zst > cut.zst
-  faulty 3 '^0.zst: shards that are missing: 1 of 4' 0.zst cut.zst 2.zst 3.zst
-  grep -q '^cut.zst: after record 2, byte [0-9]*: cut within a mark' out
+  faulty 3 '^0.zst: missing shards: 1 of 4' 0.zst cut.zst 2.zst 3.zst
+  grep -q '^cut.zst: after record 2, byte [0-9]*: truncated within a mark' out
   cp 1.zst flipped.zst
   printf 'X' | dd of=flipped.zst bs=1 seek=$(($(wc -c < 1.zst) / 2)) conv=notrunc 2> dd.log
   expect_status 65 peek --verify 0.zst flipped.zst 2.zst 3.zst
