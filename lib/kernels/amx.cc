@@ -31,23 +31,23 @@ void copy_tiles(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
   }
 }
 
-// Up to 32 rows by 32 columns of C at `c`, where they are whole tiles, else in `room`, [32, 32].
+// Up to 32 rows by 32 columns of C at `c`, where they are whole tiles, else in `buffer`, [32, 32].
 struct Corner {
   Corner(const Job& job, float* at, int64_t r, int64_t n) : j(job), c(at), rows(r), columns(n) {}
   const Job& j;
   float* c;
   int64_t rows, columns;
-  float room[32 * 32];  // not filled: fetch or a product does that
+  float buffer[32 * 32];  // not filled: fetch or a product does that
 
   bool whole() const { return rows == 32 && columns == 32; }
-  float* at() { return whole() ? c : room; }
+  float* at() { return whole() ? c : buffer; }
   int64_t step() const { return (whole() ? j.ldc : 32) * 4; }
   void fetch() {
     if (whole()) return;
     for (int64_t r = 0; r < 32; ++r) {
       for (int64_t n = 0; n < 32; n += 16) {
         const int64_t lanes = r < rows ? most(0, least(16, columns - n)) : 0;
-        store(room + 32 * r + n, load_first(c + (lanes > 0 ? r * j.ldc + n : 0), lanes));
+        store(buffer + 32 * r + n, load_first(c + (lanes > 0 ? r * j.ldc + n : 0), lanes));
       }
     }
   }
@@ -56,7 +56,7 @@ struct Corner {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t n = 0; n < columns; n += 16) {
         const int64_t lanes = least(16, columns - n);
-        float* from = whole() ? c + r * j.ldc + n : room + 32 * r + n;
+        float* from = whole() ? c + r * j.ldc + n : buffer + 32 * r + n;
         const f32x16 y = load(from);
         store_first(c + r * j.ldc + n, bias == nullptr ? y : y + load_first(bias + n, lanes), lanes);
       }
@@ -105,10 +105,10 @@ NUDGE_INLINE void multiply_panel(const uint16_t* a, int64_t a_step, const uint16
 
 }  // namespace
 
-void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Epilogue& epilogue, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                GemmScratch scratch) {
-  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
+  const Job j = {a, row, column, epilogue, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
   auto* tiles_of_a = reinterpret_cast<uint16_t*>(scratch.at);
   const int64_t blocks = most(1, ceiling(K, kBlock));
   const int64_t block = most(1, ceiling(ceiling(K, blocks), kDepth)) * kDepth;  // equal shares
@@ -124,7 +124,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
       for (int64_t p = panel_begin; p < panel_end; ++p) {
         const uint16_t* b = packed + p * kPanel * padded(K) + k * kPanel;
         const bool last = k + block >= K;
-        const float* bias = ending.bias != nullptr && last ? ending.bias + p * kPanel : nullptr;
+        const float* bias = epilogue.bias != nullptr && last ? epilogue.bias + p * kPanel : nullptr;
         for (int64_t m = 0; m < part; m += 2 * kRows) {
           const int64_t rows = least(2 * kRows, part - m);
           Corner corner(j, c + (first + m) * ldc + p * kPanel, rows, least(kPanel, N - p * kPanel));
@@ -135,7 +135,7 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
           else multiply_panel<false>(strips, strip, b, tiles, from_zero, corner);
           corner.put(bias);
         }
-        if (last) ended = end_rows(j, first, part, ended, p + 1, panel_end);
+        if (last) ended = run_epilogue(j, first, part, ended, p + 1, panel_end);
       }
     }
   }

@@ -29,20 +29,20 @@ NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
 // x[rows, D] with the rows beside each other, kStep numbers a channel; where rows are fewer, the others are any.
 // Writes 16 - kStep numbers more than D kStep.
 template <int kStep, class E>
-void turn_rows(const float* x, int64_t ld, int64_t rows, int64_t D, E* turned) {
+void transpose_rows(const float* x, int64_t ld, int64_t rows, int64_t D, E* transposed) {
   for (int64_t i = 0; i < D; i += 16) {
     const int64_t channels = least(16, D - i);
     f32x16 t[16];
     for (int64_t r = 0; r < 16; ++r) t[r] = r < rows ? load_first(x + r * ld + i, channels) : broadcast(0);
     transpose(t);
     // Each store's lanes behind its kStep are overwritten by the next one's first.
-    for (int64_t c = 0; c < channels; ++c) store_numbers(turned + (i + c) * kStep, t[c]);
+    for (int64_t c = 0; c < channels; ++c) store_numbers(transposed + (i + c) * kStep, t[c]);
   }
 }
-int64_t turned_size(int64_t D) { return kTileRows * D + 16; }
+int64_t transposed_size(int64_t D) { return kTileRows * D + 16; }
 
 // The keys of a sequence in one piece, and the rows of a matrix: what the backward pass reads.
-struct TurnedKeys {
+struct TransposedKeys {
   const float* p;
   int64_t D;
   const float* keys(int64_t group) const { return p + group * 16 * D; }
@@ -83,7 +83,7 @@ NUDGE_INLINE auto fetched(const E* next, int64_t step) {
 }
 
 // w[row + r, key] = scale * (row r . key), for the keys of W groups of 16 from `group` on, beside each other. The rows
-// are turned, unless it is one.
+// are transposed, unless it is one.
 template <int R, int W, class E>
 NUDGE_INLINE void score_groups(const float* x, const E* kt, const E* next, int64_t D, float scale, int64_t group,
                                Weights w, int64_t row) {
@@ -98,12 +98,12 @@ NUDGE_INLINE void score_groups(const float* x, const E* kt, const E* next, int64
 // The same for groups 0 .. groups - 1 of keys and up to kTileRows rows x[rows, D].
 template <class K>
 void score(const float* x, int64_t ld, int64_t rows, K k, int64_t groups, int64_t D, float scale, Weights w,
-           int64_t row, float* turned) {
-  if (rows > 1) turn_rows<kTileRows>(x, ld, rows, D, turned);
+           int64_t row, float* transposed) {
+  if (rows > 1) transpose_rows<kTileRows>(x, ld, rows, D, transposed);
   with_rows<kTileRows>(rows, [&](auto r) {
     constexpr int R = r, W = R == 1 ? 2 : kTileWide;  // two groups are in one block
     const auto run = [&](int64_t g, auto wide) NUDGE_LAMBDA {
-      score_groups<R, wide>(R == 1 ? x : turned, k.keys(g), k.next_keys(g + wide, groups), D, scale, g, w, row);
+      score_groups<R, wide>(R == 1 ? x : transposed, k.keys(g), k.next_keys(g + wide, groups), D, scale, g, w, row);
     };
     int64_t g = 0;
     for (; g + W <= groups; g += W) run(g, Index<W>());
@@ -227,10 +227,10 @@ void sum_queries(Weights w, int64_t first, int64_t n, const float* x, int64_t ld
 }
 
 // A key of D channels, 16 numbers apart.
-NUDGE_INLINE void turn_key(const float* k, int64_t D, float* to) {
+NUDGE_INLINE void transpose_key(const float* k, int64_t D, float* to) {
   for (int64_t i = 0; i < D; ++i) to[i * 16] = k[i];
 }
-NUDGE_INLINE void turn_key(const float* k, int64_t D, uint16_t* to) {
+NUDGE_INLINE void transpose_key(const float* k, int64_t D, uint16_t* to) {
   for (int64_t i = 0; i < D; i += 16) {
     uint16_t rounded[16];
     store_bf16(rounded, load_first(k + i, least(16, D - i)));
@@ -241,8 +241,8 @@ NUDGE_INLINE void turn_key(const float* k, int64_t D, uint16_t* to) {
 // Keys k[n, D] that have their places in one group, the first one's being `to`.
 template <class E>
 void put_group(const float* k, int64_t ld, int64_t n, int64_t D, E* to) {
-  if (n == 16) return turn_rows<16>(k, ld, n, D, to);
-  for (int64_t j = 0; j < n; ++j) turn_key(k + j * ld, D, to + j);
+  if (n == 16) return transpose_rows<16>(k, ld, n, D, to);
+  for (int64_t j = 0; j < n; ++j) transpose_key(k + j * ld, D, to + j);
 }
 
 template <class E>
@@ -260,7 +260,7 @@ void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64
 template <class E>
 void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv, int64_t D, float scale, float* out,
             int64_t ldo, float* stats, float* scratch) {
-  const Weights w = {scratch + turned_size(D), kTileRows};
+  const Weights w = {scratch + transposed_size(D), kTileRows};
   for (int64_t i = 0; i < n; i += kTileRows) {
     const int64_t rows = least(kTileRows, n - i), position = first + i;
     score(q + i * ldq, ldq, rows, kv, (position + rows - 1) / 16 + 1, D, scale, w, 0, scratch);
@@ -289,7 +289,7 @@ void put_kv(const float* k, const float* v, int64_t ld, int64_t first, int64_t n
 }
 
 int64_t attention_scratch(int64_t T, int64_t D) {
-  return turned_size(D) + 2 * weights_size(kQueries, T) + ceiling(T, 16) * 16 * D;
+  return transposed_size(D) + 2 * weights_size(kQueries, T) + ceiling(T, 16) * 16 * D;
 }
 
 void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, float scale, float* out,
@@ -301,16 +301,16 @@ void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks k
 void attention_backward(const float* q, const float* k, const float* v, int64_t ldq, const float* kt, const float* out,
                         const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D, float scale,
                         float* dq, float* dk, float* dv, int64_t ldd, float* scratch) {
-  float* turned = scratch;
-  const Weights p = {turned + turned_size(D), kQueries}, ds = {p.p + weights_size(kQueries, T), kQueries};
+  float* transposed = scratch;
+  const Weights p = {transposed + transposed_size(D), kQueries}, ds = {p.p + weights_size(kQueries, T), kQueries};
   float* vt = ds.p + weights_size(kQueries, T);
   put_keys(v, ldq, T, D, vt);
   for (int64_t i = 0; i < T; i += kQueries) {
     const int64_t n = least(kQueries, T - i);
     for (int64_t r = 0; r < n; r += kTileRows) {
       const int64_t rows = least(kTileRows, n - r), groups = (i + r + rows - 1) / 16 + 1;
-      score(q + (i + r) * ldq, ldq, rows, TurnedKeys{kt, D}, groups, D, scale, p, r, turned);
-      score(dout + (i + r) * ldo, ldo, rows, TurnedKeys{vt, D}, groups, D, 1, ds, r, turned);
+      score(q + (i + r) * ldq, ldq, rows, TransposedKeys{kt, D}, groups, D, scale, p, r, transposed);
+      score(dout + (i + r) * ldo, ldo, rows, TransposedKeys{vt, D}, groups, D, 1, ds, r, transposed);
     }
     for (int64_t r = 0; r < n; ++r) {
       const float delta = dot_of(dout + (i + r) * ldo, out + (i + r) * ldo, D);

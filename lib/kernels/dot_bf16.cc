@@ -127,10 +127,10 @@ void pack_transpose_bf16(const uint16_t* packed, int64_t K, int64_t n_begin, int
   pack_transposed_pairs<ChainPairs>(packed, K, n_begin, n_end, panel_begin, panel_end, out);
 }
 
-void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending, float* c,
+void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Epilogue& epilogue, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                GemmScratch scratch) {
-  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
+  const Job j = {a, row, column, epilogue, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
   for_strips<kRows>(j, panel_begin, panel_end,
                     M == 1     ? kTogether
                     : row == 1 ? kPanelsInTurn

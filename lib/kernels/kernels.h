@@ -52,7 +52,7 @@ constexpr int64_t kPanelColumns = 32;  // of a packed matrix, see pack
 // What becomes of a product's elements while they are in a cache: C = residual + (chain + bias), and then `active` =
 // activation(C) or C activation'(slope_at), by a function of the same table. Each may be null; the matrices have C's
 // shape and distance of rows, and `active` may be C.
-struct Ending {
+struct Epilogue {
   const float* bias = nullptr;                                        // [N]
   const float* residual = nullptr;                                    // not C
   void (*activation)(const float* x, float* y, int64_t n) = nullptr;  // y may be x
@@ -75,7 +75,7 @@ using PackBf16 = void(const float* b, int64_t row, int64_t column, int64_t K, in
                       int64_t panel_end, uint16_t* packed);
 using PackTransposeBf16 = void(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                                int64_t panel_end, uint16_t* out);
-using GemmBf16 = void(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Ending& ending,
+using GemmBf16 = void(const float* a, int64_t row, int64_t column, const uint16_t* packed, const Epilogue& epilogue,
                       float* c, int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end,
                       bool accumulate, GemmScratch scratch);
 
@@ -137,22 +137,22 @@ struct Kernels {
   void (*value_clip)(const float* value, const float* old_value, const float* target, int64_t n, float c, float* loss,
                      float* dvalue, float* clipped);
 
-  // --- layer norm (15): y = (x - mean) rstd gain + bias, rstd = 1 / sqrt(variance + eps), biased variance ---
-  void (*layer_norm)(const float* x, const float* gain, const float* bias, int64_t T, int64_t C, float eps, float* y,
+  // --- layer norm (15): y = (x - mean) rstd weight + bias, rstd = 1 / sqrt(variance + eps), biased variance ---
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, int64_t T, int64_t C, float eps, float* y,
                      float* mean, float* rstd);
   // dx += the gradient by x (the residual's gradient is in dx already).
-  void (*layer_norm_backward)(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
-                              int64_t T, int64_t C, float* dx);
-  // dgain[c] += sum over rows of dy x-hat, dbias[c] += sum of dy, row after row, for c in [begin, end).
+  void (*layer_norm_backward)(const float* dy, const float* x, const float* weight, const float* mean,
+                              const float* rstd, int64_t T, int64_t C, float* dx);
+  // dweight[c] += sum over rows of dy x-hat, dbias[c] += sum of dy, row after row, for c in [begin, end).
   void (*layer_norm_parameters)(const float* dy, const float* x, const float* mean, const float* rstd, int64_t T,
-                                int64_t C, int64_t begin, int64_t end, float* dgain, float* dbias);
+                                int64_t C, int64_t begin, int64_t end, float* dweight, float* dbias);
 
-  // --- RMS norm (15): y = x rstd gain, rstd = 1 / sqrt(mean of x^2 + eps); as layer norm in all else ---
-  void (*rms_norm)(const float* x, const float* gain, int64_t T, int64_t C, float eps, float* y, float* rstd);
-  void (*rms_norm_backward)(const float* dy, const float* x, const float* gain, const float* rstd, int64_t T, int64_t C,
-                            float* dx);
+  // --- RMS norm (15): y = x rstd weight, rstd = 1 / sqrt(mean of x^2 + eps); as layer norm in all else ---
+  void (*rms_norm)(const float* x, const float* weight, int64_t T, int64_t C, float eps, float* y, float* rstd);
+  void (*rms_norm_backward)(const float* dy, const float* x, const float* weight, const float* rstd, int64_t T,
+                            int64_t C, float* dx);
   void (*rms_norm_parameters)(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t begin,
-                              int64_t end, float* dgain);
+                              int64_t end, float* dweight);
 
   // --- rotary positions (15), in place: channels i and half + i of each head become
   // (a cos_i - b sin_i, b cos_i + a sin_i) for i in [0, half). Head h begins at x + h step; channels from 2 half on
@@ -172,10 +172,10 @@ struct Kernels {
   void (*pack_transpose)(const float* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                          int64_t panel_end, float* out);
   // C[m, n] (+)= sum over k = 0, 1, ... of A[m, k] B[k, n]: one chain of FMAs per element, in that order, from 0 or,
-  // with `accumulate`, from what C holds; then the ending.
+  // with `accumulate`, from what C holds; then the epilogue.
   // A[m, k] is a[m * row + k * column]. Columns are those of panels [panel_begin, panel_end), panel p's
-  // being 32p..; `packed`, `c` and the ending's are the whole matrices' starts.
-  void (*gemm)(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c,
+  // being 32p..; `packed`, `c` and the epilogue's are the whole matrices' starts.
+  void (*gemm)(const float* a, int64_t row, int64_t column, const float* packed, const Epilogue& epilogue, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                GemmScratch scratch);
   // The same with both factors rounded to bf16, in the arithmetic of the processors' tiles: within each block of 32 k

@@ -50,19 +50,19 @@ void value_clip(const float* value, const float* old_value, const float* target,
                 float* dvalue, float* clipped);
 
 // layer_norm.cc
-void layer_norm(const float* x, const float* gain, const float* bias, int64_t T, int64_t C, float eps, float* y,
+void layer_norm(const float* x, const float* weight, const float* bias, int64_t T, int64_t C, float eps, float* y,
                 float* mean, float* rstd);
-void layer_norm_backward(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
+void layer_norm_backward(const float* dy, const float* x, const float* weight, const float* mean, const float* rstd,
                          int64_t T, int64_t C, float* dx);
 void layer_norm_parameters(const float* dy, const float* x, const float* mean, const float* rstd, int64_t T, int64_t C,
-                           int64_t begin, int64_t end, float* dgain, float* dbias);
+                           int64_t begin, int64_t end, float* dweight, float* dbias);
 
 // rms_norm.cc
-void rms_norm(const float* x, const float* gain, int64_t T, int64_t C, float eps, float* y, float* rstd);
-void rms_norm_backward(const float* dy, const float* x, const float* gain, const float* rstd, int64_t T, int64_t C,
+void rms_norm(const float* x, const float* weight, int64_t T, int64_t C, float eps, float* y, float* rstd);
+void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* rstd, int64_t T, int64_t C,
                        float* dx);
 void rms_norm_parameters(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t begin,
-                         int64_t end, float* dgain);
+                         int64_t end, float* dweight);
 
 // rotary.cc
 void rotary(float* x, int64_t heads, int64_t step, const float* cosine, const float* sine, int64_t half, bool back);
@@ -73,8 +73,8 @@ void pack(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int
           float* packed);
 void pack_transpose(const float* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                     int64_t panel_end, float* out);
-void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c, int64_t ldc,
-          int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Epilogue& epilogue, float* c,
+          int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
           GemmScratch scratch);
 // matrix_bf16.cc
 int64_t packed_size_bf16(int64_t K, int64_t N);

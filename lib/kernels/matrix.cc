@@ -80,10 +80,10 @@ void pack_transpose(const float* packed, int64_t K, int64_t n_begin, int64_t n_e
   }
 }
 
-void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Ending& ending, float* c, int64_t ldc,
-          int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
+void gemm(const float* a, int64_t row, int64_t column, const float* packed, const Epilogue& epilogue, float* c,
+          int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
           GemmScratch scratch) {
-  const Job j = {a, row, column, ending, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
+  const Job j = {a, row, column, epilogue, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
   for_strips<1>(j, panel_begin, panel_end, together(j), copy_strip<false>,
                 [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
                   with_rows<kTileRows>(strip.rows, [&](auto r) {

@@ -12,8 +12,8 @@ constexpr int64_t kPanel = kPanelColumns;
 constexpr int64_t kSlot = kTileRows * kStripStep;  // floats of one strip's block of k
 constexpr int64_t kSlots = strip_scratch / kSlot;  // that fit into the scratch
 static_assert(kSlots >= 4 && kSlots * kTileRows * kStripBlock >= kGemmCopy);
-constexpr int64_t kDeep = 4;    // blocks of k per copy of A while there are many rows
-constexpr int64_t kEnding = 4;  // panels, or more, that are ended together: rows of some lines
+constexpr int64_t kDeep = 4;            // blocks of k per copy of A while there are many rows
+constexpr int64_t kEpiloguePanels = 4;  // panels, or more, that are ended together: rows of some lines
 // Panels that each strip of a transposed A meets in turn. Its product adds few tokens up in a C that fits no cache, whose
 // rows lie far apart: with some lines of each at a time memory moves C twice as fast, and B comes from the second level.
 constexpr int64_t kPanelsInTurn = 8;
@@ -30,7 +30,7 @@ NUDGE_INLINE int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 struct Job {
   const float* a;
   int64_t row, column;
-  const Ending& ending;
+  const Epilogue& epilogue;
   float* c;
   int64_t ldc, M, N, K;
   bool accumulate;
@@ -84,19 +84,19 @@ NUDGE_INLINE void fetch_tile(const Job& j, int64_t m, int64_t n, int64_t k) {
 }
 template <int R, int W>
 NUDGE_INLINE void end_tile(const Job& j, int64_t m, int64_t n, bool last, Tile<R, W>& t) {
-  if (j.ending.bias != nullptr && last) {
+  if (j.epilogue.bias != nullptr && last) {
     Tile<1, W> bias;
-    load_tile(bias, j.ending.bias + n, 0, j.N - n);
+    load_tile(bias, j.epilogue.bias + n, 0, j.N - n);
     each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = t.at[r][w] + bias.at[0][w]; });
   }
   store_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
 }
 
-// What the ending asks for beyond the bias, of rows m .. m + rows - 1 and the panels from `begin` to `end`, while a cache
-// holds them: as soon as they are kEnding or the last before `last`. Returns up to where it is done.
-static inline int64_t end_rows(const Job& j, int64_t m, int64_t rows, int64_t begin, int64_t end, int64_t last) {
-  if (end - begin < kEnding && end < last) return begin;
-  const Ending& e = j.ending;
+// What the epilogue asks for beyond the bias, of rows m .. m + rows - 1 and the panels from `begin` to `end`, while a cache
+// holds them: as soon as they are kEpiloguePanels or the last before `last`. Returns up to where it is done.
+static inline int64_t run_epilogue(const Job& j, int64_t m, int64_t rows, int64_t begin, int64_t end, int64_t last) {
+  if (end - begin < kEpiloguePanels && end < last) return begin;
+  const Epilogue& e = j.epilogue;
   const int64_t n = begin * kPanel, columns = least(end * kPanel, j.N) - n;
   for (int64_t at = m * j.ldc + n; at < (m + rows) * j.ldc + n; at += j.ldc) {
     for (int64_t i = 0; e.residual != nullptr && i < columns; i += 16) {
@@ -197,7 +197,7 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t gr
           }
         }
         if (b0 + blocks == all_blocks)
-          ended = end_rows(j, row_of(first), row_of(first + strips) - row_of(first), ended, next, panel_end);
+          ended = run_epilogue(j, row_of(first), row_of(first + strips) - row_of(first), ended, next, panel_end);
       }
     }
   }

@@ -71,15 +71,15 @@ void pack_pairs(const float* b, int64_t row, int64_t column, int64_t K, int64_t 
 template <class Order>
 void pack_transposed_pairs(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
                            int64_t panel_end, uint16_t* out) {
-  float rows[kDepth * kPanel], turned[kDepth * kPanel];
+  float rows[kDepth * kPanel], transposed[kDepth * kPanel];
   for (int64_t q = panel_begin; q < panel_end; ++q) {
     for (int64_t n = n_begin; n < n_end; n += kDepth, out += kDepthNumbers) {
       unpack_block<Order>(packed + n / kPanel * kPanel * padded(K) + q * kDepthNumbers, rows);
       for (int64_t i = 0; i < kDepth; i += 16) {
         for (int64_t k = 0; k < kPanel; k += 16)
-          transpose_block(rows + k * kPanel + i, kPanel, 16, 16, turned + i * kPanel + k, kPanel);
+          transpose_block(rows + k * kPanel + i, kPanel, 16, 16, transposed + i * kPanel + k, kPanel);
       }
-      pack_block<Order>(turned, out);
+      pack_block<Order>(transposed, out);
     }
   }
 }

@@ -10,21 +10,21 @@ NUDGE_INLINE int64_t lanes_at(int64_t c, int64_t C) { return C - c < kLanes ? C 
 // Adds dy x-hat of all rows, one after the other, to kVectors vectors of columns; `lanes` of each.
 template <int64_t kVectors>
 NUDGE_INLINE void add_columns(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t c,
-                              int64_t lanes, float* dgain) {
-  f32x16 gain[kVectors];
-  for (int64_t j = 0; j < kVectors; ++j) gain[j] = load_first(dgain + c + j * kLanes, lanes);
+                              int64_t lanes, float* dweight) {
+  f32x16 weight[kVectors];
+  for (int64_t j = 0; j < kVectors; ++j) weight[j] = load_first(dweight + c + j * kLanes, lanes);
   for (int64_t t = 0; t < T; ++t) {
     for (int64_t j = 0; j < kVectors; ++j) {
       const int64_t at = t * C + c + j * kLanes;
-      gain[j] = fma(load_first(dy + at, lanes), load_first(x + at, lanes) * broadcast(rstd[t]), gain[j]);
+      weight[j] = fma(load_first(dy + at, lanes), load_first(x + at, lanes) * broadcast(rstd[t]), weight[j]);
     }
   }
-  for (int64_t j = 0; j < kVectors; ++j) store_first(dgain + c + j * kLanes, gain[j], lanes);
+  for (int64_t j = 0; j < kVectors; ++j) store_first(dweight + c + j * kLanes, weight[j], lanes);
 }
 
 }  // namespace
 
-void rms_norm(const float* x, const float* gain, int64_t T, int64_t C, float eps, float* y, float* rstd) {
+void rms_norm(const float* x, const float* weight, int64_t T, int64_t C, float eps, float* y, float* rstd) {
   for (int64_t t = 0; t < T; ++t, x += C, y += C) {
     f32x16 sum = broadcast(0.0f);
     for (int64_t c = 0; c < C; c += kLanes) {
@@ -34,13 +34,13 @@ void rms_norm(const float* x, const float* gain, int64_t T, int64_t C, float eps
     const float r = 1.0f / __builtin_sqrtf(sum_lanes(sum) / static_cast<float>(C) + eps);
     for (int64_t c = 0; c < C; c += kLanes) {
       const int64_t lanes = lanes_at(c, C);
-      store_first(y + c, load_first(x + c, lanes) * broadcast(r) * load_first(gain + c, lanes), lanes);
+      store_first(y + c, load_first(x + c, lanes) * broadcast(r) * load_first(weight + c, lanes), lanes);
     }
     rstd[t] = r;
   }
 }
 
-void rms_norm_backward(const float* dy, const float* x, const float* gain, const float* rstd, int64_t T, int64_t C,
+void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* rstd, int64_t T, int64_t C,
                        float* dx) {
   for (int64_t t = 0; t < T; ++t, dy += C, x += C, dx += C) {
     // dx = rstd (dhat - x-hat mean(dhat x-hat)); lanes beyond the row are 0.
@@ -48,12 +48,12 @@ void rms_norm_backward(const float* dy, const float* x, const float* gain, const
     f32x16 product = broadcast(0.0f);
     for (int64_t c = 0; c < C; c += kLanes) {
       const int64_t lanes = lanes_at(c, C);
-      product = fma(load_first(dy + c, lanes) * load_first(gain + c, lanes), load_first(x + c, lanes) * r, product);
+      product = fma(load_first(dy + c, lanes) * load_first(weight + c, lanes), load_first(x + c, lanes) * r, product);
     }
     const f32x16 mean = broadcast(sum_lanes(product) / static_cast<float>(C));
     for (int64_t c = 0; c < C; c += kLanes) {
       const int64_t lanes = lanes_at(c, C);
-      const f32x16 dhat = load_first(dy + c, lanes) * load_first(gain + c, lanes);
+      const f32x16 dhat = load_first(dy + c, lanes) * load_first(weight + c, lanes);
       const f32x16 d = fnma(load_first(x + c, lanes) * r, mean, dhat);
       store_first(dx + c, fma(d, r, load_first(dx + c, lanes)), lanes);
     }
@@ -61,10 +61,10 @@ void rms_norm_backward(const float* dy, const float* x, const float* gain, const
 }
 
 void rms_norm_parameters(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t begin,
-                         int64_t end, float* dgain) {
+                         int64_t end, float* dweight) {
   int64_t c = begin;
-  for (; c + 4 * kLanes <= end; c += 4 * kLanes) add_columns<4>(dy, x, rstd, T, C, c, kLanes, dgain);
-  for (; c < end; c += kLanes) add_columns<1>(dy, x, rstd, T, C, c, lanes_at(c, end), dgain);
+  for (; c + 4 * kLanes <= end; c += 4 * kLanes) add_columns<4>(dy, x, rstd, T, C, c, kLanes, dweight);
+  for (; c < end; c += kLanes) add_columns<1>(dy, x, rstd, T, C, c, lanes_at(c, end), dweight);
 }
 
 }  // namespace nudge::NUDGE_LEVEL

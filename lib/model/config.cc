@@ -112,7 +112,7 @@ HeadKind head_of(const Keys& keys, const Family::Architectures& known) {
   const auto names = JsonReader::as<JsonReader::Array>(list);
   if (!names || names->size() != 1 || !names->at(0).is_string()) keys.refuse("architectures", "is no list of one name");
   const auto name = *JsonReader::as<std::string_view>(names->at(0).value_unsafe());
-  if (name == known.language || name == known.trunk) return HeadKind::kLanguage;
+  if (name == known.language || name == known.backbone) return HeadKind::kLanguage;
   if (name == known.score) return HeadKind::kScore;
   keys.refuse("architectures", "names " + std::string(name) + ", which is not supported",
               advice_on_class(name, known.score));
@@ -253,8 +253,8 @@ void read_heads(const Keys& keys, const Family& family, ModelConfig& c) {
     keys.refuse(names.heads, "does not divide " + std::string(names.width));
   if (*names.kv_heads != 0) {
     const bool as_heads = keys.has(names.kv_heads) || family.defaults.kv_heads == 0;
-    c.groups = keys.size(names.kv_heads, as_heads ? c.heads : family.defaults.kv_heads);
-    if (c.heads % c.groups != 0) keys.refuse(names.kv_heads, "does not divide " + std::string(names.heads));
+    c.kv_head_count = keys.size(names.kv_heads, as_heads ? c.heads : family.defaults.kv_heads);
+    if (c.heads % c.kv_head_count != 0) keys.refuse(names.kv_heads, "does not divide " + std::string(names.heads));
   }
 }
 
@@ -277,7 +277,7 @@ ModelConfig ModelConfig::usual(std::string_view family) {
   c.parallel = f.defaults.parallel;
   c.qkv_bias = f.qkv_bias.fallback;
   c.proj_bias = f.proj_bias.fallback;
-  c.inner_bias = f.inner_bias.fallback;
+  c.feed_forward_bias = f.feed_forward_bias.fallback;
   c.tied = f.defaults.tied;
   return c;
 }
@@ -299,7 +299,8 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   c.context = keys.size(names.context,
                         *names.context_copy != 0 ? keys.size(names.context_copy, defaults.context) : defaults.context);
   c.vocab = keys.size("vocab_size");
-  c.inner = keys.size(names.inner, defaults.inner > 0 ? defaults.inner : 4 * c.width, kWidest);
+  c.feed_forward =
+      keys.size(names.feed_forward, defaults.feed_forward > 0 ? defaults.feed_forward : 4 * c.width, kWidest);
   read_heads(keys, *family, c);
   c.norm_eps = keys.positive(names.eps, defaults.eps);
   c.activation = activation_of(keys, *family);
@@ -309,7 +310,7 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   const auto bias = [&](const Family::Bias& b) { return *b.key != 0 ? keys.flag(b.key, b.fallback) : b.fallback; };
   c.qkv_bias = bias(family->qkv_bias);
   c.proj_bias = bias(family->proj_bias);
-  c.inner_bias = bias(family->inner_bias);
+  c.feed_forward_bias = bias(family->feed_forward_bias);
   if (*names.parallel != 0) c.parallel = keys.flag(names.parallel, defaults.parallel);
   c.tied = keys.flag("tie_word_embeddings", defaults.tied);
   const auto first = [](const std::vector<std::int32_t>& ids) { return ids.empty() ? -1 : ids.front(); };
@@ -359,7 +360,8 @@ std::string ModelConfig::json(const char* torch_dtype) const {
   keys["architectures"] = [&](JsonWriter& w) {
     w.begin_array().value(score ? f.architectures.score : f.architectures.language).end_array();
   };
-  put(f.keys.layers, layers), put(f.keys.width, width), put(f.keys.heads, heads), put(f.keys.inner, inner);
+  put(f.keys.layers, layers), put(f.keys.width, width), put(f.keys.heads, heads),
+      put(f.keys.feed_forward, feed_forward);
   put(f.keys.context, context), put(f.keys.context_copy, context), put("vocab_size", vocab);
   put(f.keys.kv_heads, kv_heads());
   if (f.defaults.head_dim > 0 || head_dim() * heads != width) put(f.keys.head_dim, head_dim());
@@ -367,7 +369,7 @@ std::string ModelConfig::json(const char* torch_dtype) const {
   put(f.keys.activation, name_of(activation));
   for (const char* dropout : f.keys.dropouts) put(dropout, 0.0);
   for (const auto& [bias, value] :
-       {std::pair{f.qkv_bias, qkv_bias}, {f.proj_bias, proj_bias}, {f.inner_bias, inner_bias}})
+       {std::pair{f.qkv_bias, qkv_bias}, {f.proj_bias, proj_bias}, {f.feed_forward_bias, feed_forward_bias}})
     put(bias.key, value);
   put(f.keys.parallel, parallel);
   if (positions == PositionKind::kRotary) {
@@ -407,8 +409,9 @@ std::string ModelConfig::json(const char* torch_dtype) const {
 
 std::string ModelConfig::mathematics() const {
   std::ostringstream s;
-  s << family << ' ' << layers << ' ' << width << ' ' << heads << ' ' << inner << ' ' << context << ' ' << vocab << ' '
-    << json_number(norm_eps) << ' ' << static_cast<int>(activation) << ' ' << tied << ' ' << static_cast<int>(head);
+  s << family << ' ' << layers << ' ' << width << ' ' << heads << ' ' << feed_forward << ' ' << context << ' ' << vocab
+    << ' ' << json_number(norm_eps) << ' ' << static_cast<int>(activation) << ' ' << tied << ' '
+    << static_cast<int>(head);
   if (head == HeadKind::kScore) s << ' ' << json_number(reward_mean) << ' ' << json_number(reward_std);
   if (head == HeadKind::kScore && pad >= 0) s << " pad=" << pad;  // decides where a score is read
   // What GPT-2 has not is named where it is there, so that its digests are what they were.
@@ -423,7 +426,7 @@ std::string ModelConfig::mathematics() const {
   note("parallel", parallel, false);
   note("qkv_bias", qkv_bias, true);
   note("proj_bias", proj_bias, true);
-  note("inner_bias", inner_bias, true);
+  note("inner_bias", feed_forward_bias, true);
   if (positions == PositionKind::kRotary) {
     s << " rotary=" << rotary.dims << ' ' << json_number(rotary.theta) << ' ' << static_cast<int>(rotary.scaling);
     if (rotary.scaling != RopeScaling::kNone) s << ' ' << json_number(rotary.factor);

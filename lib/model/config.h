@@ -26,15 +26,15 @@ struct Rotary {
   std::int64_t original_context = 0;
 };
 
-// What stands on the trunk: a language model's logits, or one number a token (`score.weight`), which is
+// What stands on the backbone: a language model's logits, or one number a token (`score.weight`), which is
 // a reward model read at the last token and a critic read at every token.
 enum class HeadKind { kLanguage, kScore };
 
 struct ModelConfig {
   std::string family = "gpt2";  // its table in family.h: names of tensors and keys
-  std::int64_t layers = 0, width = 0, heads = 0, inner = 0, context = 0, vocab = 0;
-  std::int64_t groups = 0;     // G; 0: H, each query head has keys and values of its own
-  std::int64_t head_size = 0;  // D; 0: C / H
+  std::int64_t layers = 0, width = 0, heads = 0, feed_forward = 0, context = 0, vocab = 0;
+  std::int64_t kv_head_count = 0;  // G; 0: H, each query head has keys and values of its own
+  std::int64_t head_size = 0;      // D; 0: C / H
   NormKind norm = NormKind::kLayer;
   double norm_eps = 1e-5;
   PositionKind positions = PositionKind::kLearned;
@@ -43,10 +43,10 @@ struct ModelConfig {
   bool gated = false;     // activation(gate) * up
   bool qk_norm = false;   // RMS norm of each head's queries and keys, before they turn
   bool parallel = false;  // attention and feed-forward both read the block's input
-  bool qkv_bias = true, proj_bias = true, inner_bias = true;
+  bool qkv_bias = true, proj_bias = true, feed_forward_bias = true;
   bool tied = true;  // the head's matrix is the embedding's
   HeadKind head = HeadKind::kLanguage;
-  // A language model whose trunk also carries a value head (`--critic shared`). It is no part of the
+  // A language model whose backbone also carries a value head (`--critic shared`). It is no part of the
   // language model's folder or digest.
   bool shared_value = false;
   std::int32_t bos = -1, eos = -1, pad = -1;  // -1 where there is none
@@ -56,7 +56,7 @@ struct ModelConfig {
   double reward_mean = 0, reward_std = 1;
 
   std::int64_t head_dim() const { return head_size > 0 ? head_size : width / heads; }
-  std::int64_t kv_heads() const { return groups > 0 ? groups : heads; }
+  std::int64_t kv_heads() const { return kv_head_count > 0 ? kv_head_count : heads; }
 
   // What all models of a family share, sizes and rotary dims left open. Error kInternal for one without a table.
   static ModelConfig usual(std::string_view family);

@@ -19,7 +19,7 @@ enum class QkvOrder { kParts, kHeads };
 struct Family {
   const char* model_type;
   struct Architectures {
-    const char *language, *score, *trunk;
+    const char *language, *score, *backbone;
   } architectures;
 
   // "" where the family has no such tensor. Names of matrices and norms stand without ".weight" and ".bias".
@@ -46,7 +46,7 @@ struct Family {
 
   // "" where the family has no such key.
   struct Keys {
-    const char *layers, *width, *heads, *kv_heads, *head_dim, *inner, *context, *context_copy, *eps, *activation;
+    const char *layers, *width, *heads, *kv_heads, *head_dim, *feed_forward, *context, *context_copy, *eps, *activation;
     const char *theta, *rotary_share, *parallel;
     const char* dropouts[3];  // written as 0: Hugging Face's default is not
   } keys;
@@ -56,13 +56,13 @@ struct Family {
     const char* key;
     bool fallback;
   };
-  Bias qkv_bias, proj_bias, inner_bias;
+  Bias qkv_bias, proj_bias, feed_forward_bias;
 
   // What Hugging Face takes for a key that is absent.
   struct Defaults {
-    std::int64_t kv_heads;  // 0: as many as heads
-    std::int64_t head_dim;  // 0: width / heads
-    std::int64_t inner;     // 0: four widths
+    std::int64_t kv_heads;      // 0: as many as heads
+    std::int64_t head_dim;      // 0: width / heads
+    std::int64_t feed_forward;  // 0: four widths
     std::int64_t context;
     double eps;
     const char* activation;

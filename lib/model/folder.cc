@@ -73,7 +73,7 @@ std::string advice_on_head(const std::string& folder, HeadKind wanted) {
          "rm-train --init";
 }
 
-// A value head that shares a language model's trunk is the trainer's, not the model's.
+// A value head that shares a language model's backbone is the trainer's, not the model's.
 bool is_own(const ModelConfig& config, const TensorInfo& t) { return !config.shared_value || t.name != kScoreName; }
 
 }  // namespace
@@ -115,7 +115,7 @@ Model load_stored_score_model(const std::string& folder, ModelConfig config) {
   return assemble(folder, std::move(config), std::move(values), std::move(remarks));
 }
 
-// A fresh head on a language model's trunk, whatever heads are stored beside that.
+// A fresh head on a language model's backbone, whatever heads are stored beside that.
 Model load_with_fresh_score(const std::string& folder, ModelConfig config, std::uint64_t seed) {
   const Family& family = family_of(config.family);
   config.head = HeadKind::kScore;

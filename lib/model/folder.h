@@ -34,7 +34,7 @@ struct Model {
 // of the other kind. `dtype` is the arithmetic that it will compute in, however its weights are stored.
 Model load_model(const std::string& folder, HeadKind head, Dtype dtype = Dtype::kF32);
 
-// The same trunk under a fresh score head (docs/mathematics.md, 3), from a language model's folder; a folder
+// The same backbone under a fresh score head (docs/mathematics.md, 3), from a language model's folder; a folder
 // that has a score head already is taken as it is. It names a pad, so that other software can batch it: the
 // configuration's, else the tokenizer's, else the token that ends an answer.
 Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype = Dtype::kF32);

@@ -79,8 +79,8 @@ void pack_with(const float* b, std::int64_t row, std::int64_t column, std::int64
                   [&](std::int64_t begin, std::int64_t end) { A::pack()(b, row, column, K, N, begin, end, packed); });
 }
 
-// The ending of what begins at row `row`, column `column` of a matrix of N columns.
-Ending part_of(Ending e, std::int64_t row, std::int64_t column, std::int64_t N) {
+// The epilogue of what begins at row `row`, column `column` of a matrix of N columns.
+Epilogue part_of(Epilogue e, std::int64_t row, std::int64_t column, std::int64_t N) {
   const std::int64_t at = row * N + column;
   if (e.bias != nullptr) e.bias += column;
   if (e.residual != nullptr) e.residual += at;
@@ -91,10 +91,10 @@ Ending part_of(Ending e, std::int64_t row, std::int64_t column, std::int64_t N) 
 
 template <class A>
 void multiply_with(const float* x, std::int64_t T, const Packed& B, const typename A::Number* packed,
-                   const Ending& ending, float* y) {
+                   const Epilogue& epilogue, float* y) {
   const std::int64_t product = ++products;
   deal_tiles(T, B.N, B.K, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
-    A::gemm()(x + row * B.K, B.K, 1, packed, part_of(ending, row, 0, B.N), y + row * B.N, B.N, rows, B.N, B.K, begin,
+    A::gemm()(x + row * B.K, B.K, 1, packed, part_of(epilogue, row, 0, B.N), y + row * B.N, B.N, rows, B.N, B.K, begin,
               end, false, gemm_scratch(product, row));
   });
 }
@@ -102,7 +102,7 @@ void multiply_with(const float* x, std::int64_t T, const Packed& B, const typena
 // Some rows of B at a time are turned, by all threads and for all of them, and multiplied by while a cache holds them.
 template <class A>
 void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, const typename A::Number* packed,
-                             const Ending& ending, float* dx) {
+                             const Epilogue& epilogue, float* dx) {
   constexpr std::int64_t kRoom = 768 * 768;  // numbers of B^T
   static Buffer<typename A::Number> part;
   const std::int64_t panels = panels_of(B.K);
@@ -115,7 +115,7 @@ void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, c
                           part.data() + A::packed_size(next - n, begin * kPanelColumns));
     });
     deal_tiles(T, B.K, next - n, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
-      A::gemm()(dy + row * B.N + n, B.N, 1, part.data(), next == B.N ? part_of(ending, row, 0, B.K) : Ending(),
+      A::gemm()(dy + row * B.N + n, B.N, 1, part.data(), next == B.N ? part_of(epilogue, row, 0, B.K) : Epilogue(),
                 dx + row * B.K, B.K, rows, B.K, next - n, begin, end, n > 0, gemm_scratch(product, row));
     });
   }
@@ -134,7 +134,7 @@ void accumulate_outer_with(const float* x, const float* y, std::span<const std::
     pack_with<A>(y + begin[b] * N, N, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);
   deal_tiles(K, N, 0, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
     for (std::size_t b = 0; b + 1 < begin.size(); ++b)
-      A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], Ending(), sum + row * N, N, rows, N,
+      A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], Epilogue(), sum + row * N, N, rows, N,
                 begin[b + 1] - begin[b], first, last, b > 0 || !begins, gemm_scratch());
   });
 }
@@ -156,16 +156,16 @@ void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K,
   }
 }
 
-void multiply(const float* x, std::int64_t T, const Packed& B, const Ending& ending, float* y) {
+void multiply(const float* x, std::int64_t T, const Packed& B, const Epilogue& epilogue, float* y) {
   const ProfileScope scope = product_scope(Part::kProducts, T, B.K, B.N, B.dtype);
-  if (B.dtype == Dtype::kF32) multiply_with<F32>(x, T, B, B.panels.data(), ending, y);
-  else multiply_with<Bf16>(x, T, B, B.bf16_panels.data(), ending, y);
+  if (B.dtype == Dtype::kF32) multiply_with<F32>(x, T, B, B.panels.data(), epilogue, y);
+  else multiply_with<Bf16>(x, T, B, B.bf16_panels.data(), epilogue, y);
 }
 
-void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const Ending& ending, float* dx) {
+void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const Epilogue& epilogue, float* dx) {
   const ProfileScope scope = product_scope(Part::kProductsBackward, T, B.N, B.K, B.dtype);
-  if (B.dtype == Dtype::kF32) multiply_transpose_with<F32>(dy, T, B, B.panels.data(), ending, dx);
-  else multiply_transpose_with<Bf16>(dy, T, B, B.bf16_panels.data(), ending, dx);
+  if (B.dtype == Dtype::kF32) multiply_transpose_with<F32>(dy, T, B, B.panels.data(), epilogue, dx);
+  else multiply_transpose_with<Bf16>(dy, T, B, B.bf16_panels.data(), epilogue, dx);
 }
 
 void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
@@ -183,41 +183,41 @@ void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum)
   });
 }
 
-void layer_norm(const float* x, const float* gain, const float* bias, std::int64_t T, std::int64_t C, float eps,
+void layer_norm(const float* x, const float* weight, const float* bias, std::int64_t T, std::int64_t C, float eps,
                 float* y, float* mean, float* rstd) {
   const ProfileScope scope(Part::kElementwise, 0, 8.0 * T * C);
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernels().layer_norm(x + begin * C, gain, bias, end - begin, C, eps, y + begin * C, mean + begin, rstd + begin);
+    kernels().layer_norm(x + begin * C, weight, bias, end - begin, C, eps, y + begin * C, mean + begin, rstd + begin);
   });
 }
 
-void layer_norm_backward(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
-                         std::int64_t T, std::int64_t C, float* dx, float* dgain, float* dbias) {
+void layer_norm_backward(const float* dy, const float* x, const float* weight, const float* mean, const float* rstd,
+                         std::int64_t T, std::int64_t C, float* dx, float* dweight, float* dbias) {
   const ProfileScope scope(Part::kElementwise, 0, 16.0 * T * C);
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernels().layer_norm_backward(dy + begin * C, x + begin * C, gain, mean + begin, rstd + begin, end - begin, C,
+    kernels().layer_norm_backward(dy + begin * C, x + begin * C, weight, mean + begin, rstd + begin, end - begin, C,
                                   dx + begin * C);
   });
   parallel_ranges(C, 128, [&](std::int64_t begin, std::int64_t end) {
-    kernels().layer_norm_parameters(dy, x, mean, rstd, T, C, begin, end, dgain, dbias);
+    kernels().layer_norm_parameters(dy, x, mean, rstd, T, C, begin, end, dweight, dbias);
   });
 }
 
-void rms_norm(const float* x, const float* gain, std::int64_t T, std::int64_t C, float eps, float* y, float* rstd) {
+void rms_norm(const float* x, const float* weight, std::int64_t T, std::int64_t C, float eps, float* y, float* rstd) {
   const ProfileScope scope(Part::kElementwise, 0, 8.0 * T * C);
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernels().rms_norm(x + begin * C, gain, end - begin, C, eps, y + begin * C, rstd + begin);
+    kernels().rms_norm(x + begin * C, weight, end - begin, C, eps, y + begin * C, rstd + begin);
   });
 }
 
-void rms_norm_backward(const float* dy, const float* x, const float* gain, const float* rstd, std::int64_t T,
-                       std::int64_t C, float* dx, float* dgain) {
+void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* rstd, std::int64_t T,
+                       std::int64_t C, float* dx, float* dweight) {
   const ProfileScope scope(Part::kElementwise, 0, 16.0 * T * C);
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernels().rms_norm_backward(dy + begin * C, x + begin * C, gain, rstd + begin, end - begin, C, dx + begin * C);
+    kernels().rms_norm_backward(dy + begin * C, x + begin * C, weight, rstd + begin, end - begin, C, dx + begin * C);
   });
   parallel_ranges(C, 128, [&](std::int64_t begin, std::int64_t end) {
-    kernels().rms_norm_parameters(dy, x, rstd, T, C, begin, end, dgain);
+    kernels().rms_norm_parameters(dy, x, rstd, T, C, begin, end, dweight);
   });
 }
 

@@ -29,11 +29,11 @@ struct Packed {
 void pack(const float* b, std::int64_t row, std::int64_t column, std::int64_t K, std::int64_t N, Dtype dtype,
           Packed& packed);
 
-// y[T, N] = x[T, K] B, which is usable, and what the ending makes of it.
-void multiply(const float* x, std::int64_t T, const Packed& B, const Ending& ending, float* y);
+// y[T, N] = x[T, K] B, which is usable, and what the epilogue makes of it.
+void multiply(const float* x, std::int64_t T, const Packed& B, const Epilogue& epilogue, float* y);
 
 // dx[T, K] = dy[T, N] B^T, from the same panels, likewise.
-void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const Ending& ending, float* dx);
+void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const Epilogue& epilogue, float* dx);
 
 // sum[K, N] += x[T, K]^T y[T, N], each element one chain over the rows that goes on from what it holds, or, where it
 // `begins` here, from 0. The rows are those of sequences, of which sequence b has begin[b] .. begin[b + 1]: with bf16
@@ -44,16 +44,16 @@ void accumulate_outer(const float* x, const float* y, std::span<const std::int64
 void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum);
 
 // Layer norm of T rows; mean and rstd [T] are kept for the backward.
-void layer_norm(const float* x, const float* gain, const float* bias, std::int64_t T, std::int64_t C, float eps,
+void layer_norm(const float* x, const float* weight, const float* bias, std::int64_t T, std::int64_t C, float eps,
                 float* y, float* mean, float* rstd);
-// dx += gradient by x; dgain, dbias += gradient by the parameters.
-void layer_norm_backward(const float* dy, const float* x, const float* gain, const float* mean, const float* rstd,
-                         std::int64_t T, std::int64_t C, float* dx, float* dgain, float* dbias);
+// dx += gradient by x; dweight, dbias += gradient by the parameters.
+void layer_norm_backward(const float* dy, const float* x, const float* weight, const float* mean, const float* rstd,
+                         std::int64_t T, std::int64_t C, float* dx, float* dweight, float* dbias);
 
 // RMS norm of T rows, likewise.
-void rms_norm(const float* x, const float* gain, std::int64_t T, std::int64_t C, float eps, float* y, float* rstd);
-void rms_norm_backward(const float* dy, const float* x, const float* gain, const float* rstd, std::int64_t T,
-                       std::int64_t C, float* dx, float* dgain);
+void rms_norm(const float* x, const float* weight, std::int64_t T, std::int64_t C, float eps, float* y, float* rstd);
+void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* rstd, std::int64_t T,
+                       std::int64_t C, float* dx, float* dweight);
 
 // SwiGLU of T rows [gate | up] of 2F: y[T, F] = silu(gate) up, and its backward into rows of the same form.
 void silu_gate(const float* gate_up, std::int64_t T, std::int64_t F, float* y);

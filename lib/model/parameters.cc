@@ -35,7 +35,7 @@ class Placer {
     tensor(name, std::move(shape), at, name);
   }
   void norm(const std::string& name, std::int64_t width, bool bias, NormAt& n) {
-    tensor(name + ".weight", {width}, &n.gain);
+    tensor(name + ".weight", {width}, &n.weight);
     if (bias) tensor(name + ".bias", {width}, &n.bias);
   }
   using Parts = std::vector<std::pair<std::string, std::int64_t>>;  // names and columns
@@ -84,7 +84,8 @@ class Placer {
 
 void declare_block(const ModelConfig& config, const std::string& h, Placer& placer, LayerAt& l) {
   const Family::Tensors& names = family_of(config.family).tensors;
-  const std::int64_t C = config.width, F = config.inner, H = config.heads, G = config.kv_heads(), D = config.head_dim();
+  const std::int64_t C = config.width, F = config.feed_forward, H = config.heads, G = config.kv_heads(),
+                     D = config.head_dim();
   const bool bias = config.norm == NormKind::kLayer;
   placer.norm(h + names.norm1, C, bias, l.norm1);
   placer.norm(h + names.norm2, C, bias, l.norm2);
@@ -97,8 +98,8 @@ void declare_block(const ModelConfig& config, const std::string& h, Placer& plac
   if (*names.up[1] != 0) up.emplace_back(h + names.up[1], F);
   placer.linear(qkv, C, config.qkv_bias, l.qkv);
   placer.linear({{h + names.proj, C}}, H * D, config.proj_bias, l.proj);
-  placer.linear(up, C, config.inner_bias, l.up);
-  placer.linear({{h + names.down, C}}, F, config.inner_bias, l.down);
+  placer.linear(up, C, config.feed_forward_bias, l.up);
+  placer.linear({{h + names.down, C}}, F, config.feed_forward_bias, l.down);
 }
 
 HeadsAt heads_of(const ModelConfig& config) {
@@ -137,7 +138,7 @@ const TensorInfo* Layout::find(std::string_view name) const {
 
 Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout, std::uint64_t seed) {
   Buffer<float> values(layout.size);
-  const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config.layers));  // of what the trunk adds up
+  const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config.layers));  // of what the backbone adds up
   const Family::Tensors& names = family_of(config.family).tensors;
   const auto adds_up = [&](const std::string& name) {
     return name.ends_with(names.proj + std::string(".weight")) || name.ends_with(names.down + std::string(".weight"));

@@ -28,11 +28,11 @@ struct LinearAt {
   bool stored_in_out = false;
 };
 struct NormAt {
-  std::int64_t gain = -1, bias = -1;  // bias -1: RMS norm; gain -1: no norm
+  std::int64_t weight = -1, bias = -1;  // bias -1: RMS norm; weight -1: no norm
 };
 struct LayerAt {
   NormAt norm1;
-  NormAt q_norm, k_norm;  // gains [D]
+  NormAt q_norm, k_norm;  // weights [D]
   LinearAt qkv, proj;
   NormAt norm2;
   LinearAt up, down;  // up: [gate | up] where gated
@@ -59,7 +59,7 @@ struct Layout {
   const TensorInfo* find(std::string_view name) const;
 };
 
-// N(0, 0.02) weights, residual projections scaled by 1/sqrt(2L), zero biases, unit gains (GPT-2's
+// N(0, 0.02) weights, residual projections scaled by 1/sqrt(2L), zero biases, unit weights (GPT-2's
 // initialisation); the score head N(0, 1/sqrt(C+1)). A pure function of seed and tensor name.
 Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout, std::uint64_t seed);
 void initialise_score(const ModelConfig& config, const Layout& layout, std::uint64_t seed, float* values);

@@ -55,19 +55,19 @@ const Packed& Transformer::head_pack() const {
 }
 
 void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
-                          Ending ending) const {
+                          Epilogue epilogue) const {
   const ProfileScope scope(Part::kProducts);
   if (!kept.usable()) copy(l, false, room());
-  ending.bias = bias_at(l);
-  multiply(x, T, kept.usable() ? kept : room(), ending, y);
+  epilogue.bias = bias_at(l);
+  multiply(x, T, kept.usable() ? kept : room(), epilogue, y);
 }
 
 void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx,
-                                   const Ending& ending) const {
+                                   const Epilogue& epilogue) const {
   const ProfileScope scope(Part::kProductsBackward);
-  if (kept.usable()) return multiply_transpose(dy, T, kept, ending, dx);
+  if (kept.usable()) return multiply_transpose(dy, T, kept, epilogue, dx);
   copy(l, true, room());
-  multiply(dy, T, room(), ending, dx);
+  multiply(dy, T, room(), epilogue, dx);
 }
 
 std::vector<Transformer::Run> Transformer::whole_sequences(const Batch& batch) {
@@ -101,8 +101,8 @@ void Transformer::extend(const Batch& batch, std::span<const std::int64_t> seque
 }
 
 void Transformer::reserve(BlockTrace& b, std::int64_t T) const {
-  const std::int64_t F = config_.inner, H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
-  b.middle.reserve(T * config_.width);
+  const std::int64_t F = config_.feed_forward, H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
+  b.post_attention.reserve(T * config_.width);
   for (Buffer<float>* x : {&b.mean1, &b.rstd1, &b.mean2, &b.rstd2}) x->reserve(T);
   if (config_.qk_norm) {
     b.q_raw.reserve(T * H * D), b.q_rstd.reserve(T * H);
@@ -128,7 +128,7 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
   for (Buffer<float>& x : trace.in) x.reserve(T * C);
   for (BlockTrace& b : trace.blocks) reserve(b, T);
   for (Buffer<float>* x : {&trace.last, &trace.final, &trace.normed}) x->reserve(T * C);
-  trace.active.reserve(T * config_.inner);
+  trace.active.reserve(T * config_.feed_forward);
   trace.mean.reserve(T);
   trace.rstd.reserve(T);
   const std::vector<std::int64_t> positions = positions_of(runs, T);
@@ -139,7 +139,7 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
     run_block(l, runs, positions, cache, trace);
     float* out = l + 1 < layers ? trace.in[trace.keep ? l + 1 : 0].data() : trace.last.data();
     product(trace.active.data(), T, layout_.layers[l].down, packs_[l].down, out,
-            {.residual = trace.block(l).middle.data()});
+            {.residual = trace.block(l).post_attention.data()});
   }
   norm(trace.last.data(), layout_.final_norm, T, trace.final.data(), trace.mean.data(), trace.rstd.data());
 }
@@ -155,13 +155,14 @@ void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std:
   product(trace.normed.data(), T, layer.qkv, packs.qkv, b.qkv.data());
   place(positions, layer, b);
   attend(runs, static_cast<std::int64_t>(l), T, cache, b);
-  product(b.attention.data(), T, layer.proj, packs.proj, b.middle.data(), {.residual = in});
-  norm(config_.parallel ? in : b.middle.data(), layer.norm2, T, trace.normed.data(), b.mean2.data(), b.rstd2.data());
+  product(b.attention.data(), T, layer.proj, packs.proj, b.post_attention.data(), {.residual = in});
+  norm(config_.parallel ? in : b.post_attention.data(), layer.norm2, T, trace.normed.data(), b.mean2.data(),
+       b.rstd2.data());
   enter_inner(trace.normed.data(), T, l, trace);
 }
 
 void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal, Gradients& g) const {
-  const std::int64_t T = batch.size(), C = config_.width, F = config_.inner, row = layout_.heads.row;
+  const std::int64_t T = batch.size(), C = config_.width, F = config_.feed_forward, row = layout_.heads.row;
   const std::int64_t narrow_width = std::max(C, config_.heads * config_.head_dim());
   const std::int64_t wide_width = std::max(config_.gated ? 2 * F : F, row);
   trace.scratch.reserve(T * (C + narrow_width + wide_width + (config_.gated ? F : 0)) + place_scratch(T));
@@ -191,7 +192,7 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
     const BlockPacked& packs = packs_[l];
     // The last block's trace is what the forward left.
     if (trace.recompute && l + 1 < layout_.layers.size()) run_block(l, runs, positions, trace.cache, trace);
-    const float *in = trace.in[l].data(), *read = config_.parallel ? in : b.middle.data();
+    const float *in = trace.in[l].data(), *read = config_.parallel ? in : b.post_attention.data();
     if (config_.parallel) std::memcpy(dlast, dx, bytes);
     if (!trace.recompute) activate(b, T, trace.active.data());
     parameters_backward(trace.active.data(), dx, layer.down);
@@ -252,20 +253,20 @@ void Transformer::embed_backward(const Batch& batch, const float* dx, Gradients&
 
 void Transformer::norm(const float* x, const NormAt& n, std::int64_t T, float* y, float* mean, float* rstd) const {
   const auto eps = static_cast<float>(config_.norm_eps);
-  if (n.bias < 0) rms_norm(x, at(n.gain), T, config_.width, eps, y, rstd);
-  else layer_norm(x, at(n.gain), at(n.bias), T, config_.width, eps, y, mean, rstd);
+  if (n.bias < 0) rms_norm(x, at(n.weight), T, config_.width, eps, y, rstd);
+  else layer_norm(x, at(n.weight), at(n.bias), T, config_.width, eps, y, mean, rstd);
 }
 
 void Transformer::norm_backward(const float* dy, const float* x, const NormAt& n, std::int64_t T, const float* mean,
                                 const float* rstd, float* dx, Gradients& g) const {
-  if (n.bias < 0) rms_norm_backward(dy, x, at(n.gain), rstd, T, config_.width, dx, g.at(n.gain));
-  else layer_norm_backward(dy, x, at(n.gain), mean, rstd, T, config_.width, dx, g.at(n.gain), g.at(n.bias));
+  if (n.bias < 0) rms_norm_backward(dy, x, at(n.weight), rstd, T, config_.width, dx, g.at(n.weight));
+  else layer_norm_backward(dy, x, at(n.weight), mean, rstd, T, config_.width, dx, g.at(n.weight), g.at(n.bias));
 }
 
 void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) const {
-  const ProfileScope scope(Part::kElementwise, 0, config_.gated ? 0 : 8.0 * T * config_.inner);
-  if (config_.gated) return silu_gate(b.up.data(), T, config_.inner, active);
-  parallel_ranges(T * config_.inner, 8192, [&](std::int64_t begin, std::int64_t end) {
+  const ProfileScope scope(Part::kElementwise, 0, config_.gated ? 0 : 8.0 * T * config_.feed_forward);
+  if (config_.gated) return silu_gate(b.up.data(), T, config_.feed_forward, active);
+  parallel_ranges(T * config_.feed_forward, 8192, [&](std::int64_t begin, std::int64_t end) {
     activation()(b.up.data() + begin, active + begin, end - begin);
   });
 }
@@ -286,7 +287,7 @@ void Transformer::leave_inner_backward(const float* dy, const BlockTrace& b, std
   const LinearAt& down = layout_.layers[l].down;
   if (config_.gated) {
     product_backward(dy, T, down, packs_[l].down, dactive);
-    return silu_gate_backward(b.up.data(), dactive, T, config_.inner, dup);
+    return silu_gate_backward(b.up.data(), dactive, T, config_.feed_forward, dup);
   }
   const bool tanh_form = config_.activation == Activation::kGeluTanh;
   product_backward(dy, T, down, packs_[l].down, dup,

@@ -1,4 +1,4 @@
-// The trunk: embeddings, L blocks of attention and feed-forward with their residuals, a final norm. One block serves
+// The backbone: embeddings, L blocks of attention and feed-forward with their residuals, a final norm. One block serves
 // all families; what kind of norm, position, feed-forward and residual it has, the configuration says. Each forward
 // stands beside its backward. All of it obeys the law (docs/determinism.md): what a position yields depends on the
 // weights and the tokens before it alone.
@@ -38,7 +38,7 @@ struct BlockTrace {
   Buffer<float> mean1, rstd1;                  // [T], [T]
   Buffer<float> q_raw, q_rstd, k_raw, k_rstd;  // [T, H, D], [T, H], [T, G, D], [T, G]: before the q and k norms
   Buffer<float> qkv, attention, stats;         // [T, (H + 2G) D] normed and turned, [T, H D], [H, T, 2]
-  Buffer<float> middle, mean2, rstd2;          // [T, C], [T], [T]
+  Buffer<float> post_attention, mean2, rstd2;  // [T, C], [T], [T]
   Buffer<float> up;                            // [T, F] before the activation ([T, 2F] where gated)
 };
 
@@ -115,9 +115,9 @@ class Transformer {
   const Packed& head_pack() const;
   // y[T, out] = x B + bias and dx[T, in] = dy B^T, by the copy where there is one, with what else ends them.
   void product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
-               Ending ending = {}) const;
+               Epilogue epilogue = {}) const;
   void product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx,
-                        const Ending& ending = {}) const;
+                        const Epilogue& epilogue = {}) const;
   void reserve(BlockTrace& block, std::int64_t T) const;
   void embed(const Batch& batch, std::span<const Run> runs, float* out) const;
   void embed_backward(const Batch& batch, const float* dx, Gradients& gradients) const;

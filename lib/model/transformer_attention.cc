@@ -1,4 +1,4 @@
-// The trunk's heads: their norms and positions, what they attend to, and the backward of both.
+// The backbone's heads: their norms and positions, what they attend to, and the backward of both.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -70,7 +70,7 @@ void Transformer::place(const std::vector<std::int64_t>& positions, const LayerA
     gather_heads(b.qkv.data(), T, row.row, start, step, heads, D, raw);
     parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin * heads; i < end * heads; ++i)
-        kernels().rms_norm(raw + i * D, at(n.gain), 1, D, static_cast<float>(config_.norm_eps),
+        kernels().rms_norm(raw + i * D, at(n.weight), 1, D, static_cast<float>(config_.norm_eps),
                            b.qkv.data() + i / heads * row.row + start + i % heads * step, rstd + i);
     });
   };
@@ -109,7 +109,7 @@ void Transformer::place_backward(const std::vector<std::int64_t>& positions, con
     float *dy = scratch, *dx = scratch + T * heads * D;
     gather_heads(dqkv, T, row.row, start, step, heads, D, dy);
     std::memset(dx, 0, static_cast<std::size_t>(T * heads * D) * sizeof(float));
-    rms_norm_backward(dy, raw, at(n.gain), rstd, T * heads, D, dx, g.at(n.gain));
+    rms_norm_backward(dy, raw, at(n.weight), rstd, T * heads, D, dx, g.at(n.weight));
     scatter_heads(dx, T, row.row, start, step, heads, D, dqkv);
   };
   norm_heads_backward(layer.q_norm, row.q, row.q_step, config_.heads, b.q_raw.data(), b.q_rstd.data());

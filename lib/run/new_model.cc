@@ -16,10 +16,10 @@ ModelConfig shape_of(const NewModelOptions& options) {
   config.layers = options.layers;
   config.width = options.width;
   config.heads = options.heads;
-  config.groups = options.kv_heads;
-  config.inner = options.inner > 0 ? options.inner
-                 : config.gated    ? (options.width * 8 / 3 + 31) / 32 * 32
-                                   : 4 * options.width;
+  config.kv_head_count = options.kv_heads;
+  config.feed_forward = options.inner > 0 ? options.inner
+                        : config.gated    ? (options.width * 8 / 3 + 31) / 32 * 32
+                                          : 4 * options.width;
   config.context = options.context;
   config.rotary.dims = static_cast<std::int64_t>(static_cast<double>(config.head_dim()) * config.rotary.share);
   config.tied = true;

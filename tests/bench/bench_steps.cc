@@ -39,7 +39,7 @@ std::optional<double> peak() {
   return std::nullopt;
 }
 
-// The policy's trunk under a score head.
+// The policy's backbone under a score head.
 Model critic_of(const Model& policy) {
   ModelConfig config = policy.config();
   config.head = HeadKind::kScore;

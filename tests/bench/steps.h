@@ -23,7 +23,7 @@ inline ModelConfig gpt2_config(std::int64_t layers, std::int64_t width, std::int
                                std::int64_t vocab) {
   ModelConfig c = ModelConfig::usual("gpt2");
   c.layers = layers, c.width = width, c.heads = heads, c.context = context, c.vocab = vocab;
-  c.inner = 4 * width;
+  c.feed_forward = 4 * width;
   return c;
 }
 

@@ -80,9 +80,10 @@ struct Product {
     };
     fill(out, c), fill(added, residual), fill(slope, slope_at);
     Guarded& active = then == Then::kActivate ? other : out;
-    Ending ending{.bias = bias.empty() ? nullptr : bias.data(), .residual = residual.empty() ? nullptr : added.data()};
-    if (then == Then::kBackward) ending.activation_backward = k.gelu_erf_backward, ending.slope_at = slope.data();
-    else if (then != Then::kNothing) ending.activation = k.gelu_tanh;
+    Epilogue epilogue{.bias = bias.empty() ? nullptr : bias.data(),
+                      .residual = residual.empty() ? nullptr : added.data()};
+    if (then == Then::kBackward) epilogue.activation_backward = k.gelu_erf_backward, epilogue.slope_at = slope.data();
+    else if (then != Then::kNothing) epilogue.activation = k.gelu_tanh;
     for (int64_t m = 0; m < M; ++m)
       for (int64_t i = 0; i < K; ++i) left.data()[transposed ? i * lda + m : m * lda + i] = a[at(m * K + i)];
     Guarded packed(bf16 ? (k.packed_size_bf16(K, N) + 1) / 2 : k.packed_size(K, N), shift + 2);
@@ -90,7 +91,7 @@ struct Product {
     if (bf16) k.pack_bf16(b.data(), N, 1, K, N, 0, panels_of(N), numbers);
     else k.pack(b.data(), N, 1, K, N, 0, panels_of(N), packed.data());
     const auto multiply = [&](auto gemm, const auto* panels_of_b, int64_t m, int64_t p, int64_t rows, int64_t panels) {
-      Ending e = ending;
+      Epilogue e = epilogue;
       if (e.residual != nullptr) e.residual += m * ldc;
       if (e.slope_at != nullptr) e.slope_at += m * ldc;
       e.active = active.data() + m * ldc;

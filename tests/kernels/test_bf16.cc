@@ -131,7 +131,8 @@ TEST_CASE("bf16: an A with both distances above 1 gives the same bits") {
     std::vector<std::uint16_t> packed(at(k->packed_size_bf16(K, N)));
     Floats c(at(M * N)), scratch(at(k->gemm_scratch));
     k->pack_bf16(p.b.data(), N, 1, K, N, 0, 1, packed.data());
-    k->gemm_bf16(spread.data(), 3 * K, 3, packed.data(), Ending(), c.data(), N, M, N, K, 0, 1, false, {scratch.data()});
+    k->gemm_bf16(spread.data(), 3 * K, 3, packed.data(), Epilogue(), c.data(), N, M, N, K, 0, 1, false,
+                 {scratch.data()});
     CHECK(same_bits(c, p.by_definition()));
   }
 }

@@ -112,24 +112,24 @@ TEST_CASE("v3 and v4: the losses") {
 TEST_CASE("v3 and v4: layer norm and its gradients") {
   same_at_both([](const Kernels& k, std::int64_t n) {
     const std::int64_t C = n + 1, T = 3;
-    const Floats x = normals(T * C, 9, 3), gain = normals(C, 10), bias = normals(C, 11), dy = normals(T * C, 12);
-    Floats y = room(T * C), mean = room(T), rstd = room(T), dx = normals(T * C, 13), dgain = room(C), dbias = room(C);
-    k.layer_norm(x.data(), gain.data(), bias.data(), T, C, 1e-5f, y.data(), mean.data(), rstd.data());
-    k.layer_norm_backward(dy.data(), x.data(), gain.data(), mean.data(), rstd.data(), T, C, dx.data());
-    k.layer_norm_parameters(dy.data(), x.data(), mean.data(), rstd.data(), T, C, 0, C, dgain.data(), dbias.data());
-    return joined({y, mean, rstd, dx, dgain, dbias});
+    const Floats x = normals(T * C, 9, 3), weight = normals(C, 10), bias = normals(C, 11), dy = normals(T * C, 12);
+    Floats y = room(T * C), mean = room(T), rstd = room(T), dx = normals(T * C, 13), dweight = room(C), dbias = room(C);
+    k.layer_norm(x.data(), weight.data(), bias.data(), T, C, 1e-5f, y.data(), mean.data(), rstd.data());
+    k.layer_norm_backward(dy.data(), x.data(), weight.data(), mean.data(), rstd.data(), T, C, dx.data());
+    k.layer_norm_parameters(dy.data(), x.data(), mean.data(), rstd.data(), T, C, 0, C, dweight.data(), dbias.data());
+    return joined({y, mean, rstd, dx, dweight, dbias});
   });
 }
 
 TEST_CASE("v3 and v4: RMS norm and its gradients") {
   same_at_both([](const Kernels& k, std::int64_t n) {
     const std::int64_t C = n + 1, T = 3;
-    const Floats x = normals(T * C, 9, 3), gain = normals(C, 10), dy = normals(T * C, 12);
-    Floats y = room(T * C), rstd = room(T), dx = normals(T * C, 13), dgain = room(C);
-    k.rms_norm(x.data(), gain.data(), T, C, 1e-5f, y.data(), rstd.data());
-    k.rms_norm_backward(dy.data(), x.data(), gain.data(), rstd.data(), T, C, dx.data());
-    k.rms_norm_parameters(dy.data(), x.data(), rstd.data(), T, C, 0, C, dgain.data());
-    return joined({y, rstd, dx, dgain});
+    const Floats x = normals(T * C, 9, 3), weight = normals(C, 10), dy = normals(T * C, 12);
+    Floats y = room(T * C), rstd = room(T), dx = normals(T * C, 13), dweight = room(C);
+    k.rms_norm(x.data(), weight.data(), T, C, 1e-5f, y.data(), rstd.data());
+    k.rms_norm_backward(dy.data(), x.data(), weight.data(), rstd.data(), T, C, dx.data());
+    k.rms_norm_parameters(dy.data(), x.data(), rstd.data(), T, C, 0, C, dweight.data());
+    return joined({y, rstd, dx, dweight});
   });
 }
 

@@ -106,7 +106,7 @@ TEST_CASE("an A with both distances above 1 gives the same bits") {
   for (const Kernels* k : levels()) {
     Floats packed(at(k->packed_size(K, N))), c(at(M * N)), scratch(at(k->gemm_scratch));
     k->pack(p.b.data(), N, 1, K, N, 0, 1, packed.data());
-    k->gemm(spread.data(), 3 * K, 3, packed.data(), Ending(), c.data(), N, M, N, K, 0, 1, false, {scratch.data()});
+    k->gemm(spread.data(), 3 * K, 3, packed.data(), Epilogue(), c.data(), N, M, N, K, 0, 1, false, {scratch.data()});
     CHECK(same_bits(c, p.by_definition()));
   }
 }
@@ -222,7 +222,7 @@ TEST_CASE("a product takes the copy of A that the one before it left, where all 
 TEST_CASE("K of 0 gives zeros, also where C held NaN") {
   for (const Kernels* k : levels()) {
     Floats c(at(3 * 40), kNan), scratch(at(k->gemm_scratch));
-    k->gemm(nullptr, 1, 1, nullptr, Ending(), c.data(), 40, 3, 40, 0, 0, 2, false, {scratch.data()});
+    k->gemm(nullptr, 1, 1, nullptr, Epilogue(), c.data(), 40, 3, 40, 0, 0, 2, false, {scratch.data()});
     CHECK(same_bits(c, Floats(at(3 * 40), 0.0f)));
   }
 }
@@ -237,7 +237,7 @@ TEST_CASE("NaN in a row, in the scratch and beyond the last column stays where i
     for (int64_t i = 0; i < p.K; ++i) {
       for (int64_t n = p.N - 96; n < 32; ++n) packed[at(3 * 32 * p.K + i * 32 + n)] = kNan;
     }
-    k->gemm(p.a.data(), p.K, 1, packed.data(), Ending(), c.data(), p.N, p.M, p.N, p.K, 0, 4, false, {scratch.data()});
+    k->gemm(p.a.data(), p.K, 1, packed.data(), Epilogue(), c.data(), p.N, p.M, p.N, p.K, 0, 4, false, {scratch.data()});
     for (int64_t m = 0; m < p.M; ++m) {
       for (int64_t n = 0; n < p.N; ++n) {
         const float y = c[at(m * p.N + n)];

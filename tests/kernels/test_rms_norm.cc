@@ -10,7 +10,7 @@ constexpr float kEps = 1e-5f;
 
 struct Case {
   std::int64_t T, C;
-  Floats x, gain, dy;
+  Floats x, weight, dy;
 };
 
 Case make(std::int64_t T, std::int64_t C) {
@@ -25,25 +25,25 @@ struct Forward {
 
 Forward forward(const Kernels& k, const Case& c, float eps = kEps, int shift = 0) {
   Guarded x(c.x, shift), y(c.T * c.C, shift + 1), rstd(c.T, 3);
-  k.rms_norm(x.data(), c.gain.data(), c.T, c.C, eps, y.data(), rstd.data());
+  k.rms_norm(x.data(), c.weight.data(), c.T, c.C, eps, y.data(), rstd.data());
   CHECK((y.intact() && rstd.intact()));
   return {y.values(), rstd.values()};
 }
 
 // One row's output.
-Doubles normed(const Doubles& x, const Doubles& gain, double eps) {
+Doubles normed(const Doubles& x, const Doubles& weight, double eps) {
   double square = 0;
   for (double v : x) square += v * v / double(x.size());
   Doubles y;
-  for (std::size_t c = 0; c < x.size(); ++c) y.push_back(x[c] / std::sqrt(square + eps) * gain[c]);
+  for (std::size_t c = 0; c < x.size(); ++c) y.push_back(x[c] / std::sqrt(square + eps) * weight[c]);
   return y;
 }
 
 // The scalar whose gradient by y is dy: sum dy y over all rows.
-double loss(const Case& c, const Doubles& x, const Doubles& gain) {
+double loss(const Case& c, const Doubles& x, const Doubles& weight) {
   double sum = 0;
   for (std::int64_t t = 0; t < c.T; ++t) {
-    const Doubles y = normed(Doubles(x.begin() + t * c.C, x.begin() + (t + 1) * c.C), gain, double(kEps));
+    const Doubles y = normed(Doubles(x.begin() + t * c.C, x.begin() + (t + 1) * c.C), weight, double(kEps));
     for (std::size_t i = 0; i < y.size(); ++i) sum += y[i] * double(c.dy[std::size_t(t * c.C) + i]);
   }
   return sum;
@@ -51,10 +51,10 @@ double loss(const Case& c, const Doubles& x, const Doubles& gain) {
 
 Floats parameters(const Kernels& k, const Case& c, std::int64_t begin, std::int64_t end, const Floats& start) {
   const Forward f = forward(k, c);
-  Guarded dgain(start, 5);
-  k.rms_norm_parameters(c.dy.data(), c.x.data(), f.rstd.data(), c.T, c.C, begin, end, dgain.data());
-  CHECK(dgain.intact());
-  return dgain.values();
+  Guarded dweight(start, 5);
+  k.rms_norm_parameters(c.dy.data(), c.x.data(), f.rstd.data(), c.T, c.C, begin, end, dweight.data());
+  CHECK(dweight.intact());
+  return dweight.values();
 }
 
 Floats zeros(std::int64_t C) { return Floats(std::size_t(C)); }
@@ -69,7 +69,7 @@ TEST_CASE("RMS norm agrees with double precision at every size and alignment") {
       const Forward f = forward(*k, c, kEps, int(C % 13));
       for (std::int64_t t = 0; t < 3; ++t) {
         const Doubles x(c.x.begin() + t * C, c.x.begin() + (t + 1) * C);
-        const Doubles y = normed(x, doubles(c.gain), double(kEps));
+        const Doubles y = normed(x, doubles(c.weight), double(kEps));
         for (std::size_t i = 0; i < y.size(); ++i) REQUIRE(near(f.y[std::size_t(t * C) + i], y[i], 1e-6, 1e-9));
       }
     }
@@ -101,7 +101,7 @@ TEST_CASE("RMS norm may be done in place, row by row or all at once") {
     Floats x = c.x, rstd(5);
     for (std::int64_t t = 0; t < 5; ++t) {
       float* row = &x[std::size_t(t * 50)];
-      k->rms_norm(row, c.gain.data(), 1, 50, kEps, row, &rstd[std::size_t(t)]);
+      k->rms_norm(row, c.weight.data(), 1, 50, kEps, row, &rstd[std::size_t(t)]);
     }
     CHECK((same_bits(x, f.y) && same_bits(rstd, f.rstd)));
   }
@@ -111,11 +111,11 @@ TEST_CASE("the gradient of RMS norm by its input agrees with central differences
   for (std::int64_t C : {2, 3, 15, 16, 17, 33, 65}) {  // of a row of one nothing but rounding is left
     const Case c = make(2, C);
     const Floats residual = normals(2 * C, 85);
-    const auto f = [&c](const Doubles& x) { return loss(c, x, doubles(c.gain)); };
+    const auto f = [&c](const Doubles& x) { return loss(c, x, doubles(c.weight)); };
     for (const Kernels* k : levels()) {
       const Forward y = forward(*k, c);
       Guarded dx(residual, int(C % 7));
-      k->rms_norm_backward(c.dy.data(), c.x.data(), c.gain.data(), y.rstd.data(), 2, C, dx.data());
+      k->rms_norm_backward(c.dy.data(), c.x.data(), c.weight.data(), y.rstd.data(), 2, C, dx.data());
       CHECK(dx.intact());
       const Floats d = dx.values();
       for (std::size_t i = 0; i < d.size(); ++i) {
@@ -126,18 +126,18 @@ TEST_CASE("the gradient of RMS norm by its input agrees with central differences
   }
 }
 
-TEST_CASE("the gradient of the gain agrees with central differences") {
+TEST_CASE("the gradient of the weight agrees with central differences") {
   for (std::int64_t C : {1, 15, 16, 17, 33, 64, 65, 150}) {
     const Case c = make(4, C);
     const auto f = [&c](const Doubles& g) { return loss(c, doubles(c.x), g); };
     for (const Kernels* k : levels()) {
       const Floats d = parameters(*k, c, 0, C, zeros(C));
-      for (std::size_t i = 0; i < d.size(); ++i) CHECK(near(d[i], slope(f, doubles(c.gain), i), 2e-6, 5e-6));
+      for (std::size_t i = 0; i < d.size(); ++i) CHECK(near(d[i], slope(f, doubles(c.weight), i), 2e-6, 5e-6));
     }
   }
 }
 
-TEST_CASE("the gradient of RMS norm's gain is one chain over rows, cut anywhere in rows or channels") {
+TEST_CASE("the gradient of RMS norm's weight is one chain over rows, cut anywhere in rows or channels") {
   const std::int64_t C = 150;
   const Case c = make(9, C);
   Case head = c, tail = c;
@@ -156,7 +156,7 @@ TEST_CASE("the gradient of RMS norm's gain is one chain over rows, cut anywhere 
   }
 }
 
-TEST_CASE("the gradient of RMS norm's gain leaves channels outside its range alone") {
+TEST_CASE("the gradient of RMS norm's weight leaves channels outside its range alone") {
   const Case c = make(3, 40);
   for (const Kernels* k : levels()) {
     const Floats d = parameters(*k, c, 10, 30, zeros(40));

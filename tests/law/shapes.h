@@ -13,7 +13,7 @@ struct Subject {
   std::vector<std::int32_t> tokens;  // a sequence of it
 };
 
-// Width 525 and inner width 531 (256 twice), 2,083 tokens (1,024 twice), heads of 175 (16 and 32 many times).
+// Width 525 and feed-forward width 531 (256 twice), 2,083 tokens (1,024 twice), heads of 175 (16 and 32 many times).
 inline const Subject& wide_subject() {
   static const ModelConfig c = shape_of(1, 3, 175, 531, 2083, 113);
   static const Subject s{random_transformer(c, 21, 1.5), random_tokens(113, c.vocab, 22)};

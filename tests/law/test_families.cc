@@ -12,7 +12,7 @@ using namespace nudge::test;
 
 namespace {
 
-// Width 522 and inner width 531 pass blocks of 256 twice, six heads of 86 or so too; two or one heads of keys.
+// Width 522 and feed-forward width 531 pass blocks of 256 twice, six heads of 86 or so too; two or one heads of keys.
 const std::map<std::string, ModelConfig>& kinds() {
   static const std::map<std::string, ModelConfig> all = [] {
     const ModelConfig sizes = shape_of(1, 6, 87, 531, 67, 560);
@@ -21,7 +21,7 @@ const std::map<std::string, ModelConfig>& kinds() {
     m["llama, scaled, one head of keys, biases"] = [&] {
       ModelConfig c = family_shape("llama", sizes, 1, 90, 90);
       c.rotary.scaling = RopeScaling::kLlama3, c.rotary.factor = 8, c.rotary.original_context = 100;
-      c.qkv_bias = c.proj_bias = c.inner_bias = c.tied = true;
+      c.qkv_bias = c.proj_bias = c.feed_forward_bias = c.tied = true;
       return c;
     }();
     m["mistral, linear"] = family_shape("mistral", sizes, 3, 86, 86);

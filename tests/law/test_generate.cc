@@ -239,7 +239,7 @@ TEST_CASE("a stop text is met across tokens that have no text") {
   for (std::int64_t i = 0; i < layout.size; ++i) values[i] = 0;
   // No blocks: the final norm of embedding + position. Position p is the p-th unit vector; tokens want positions.
   const std::vector<std::int32_t> answer{a, special, special, special, special, special, special, special, special, b};
-  for (std::int64_t c = 0; c < C; ++c) values[layout.final_norm.gain + c] = 1;
+  for (std::int64_t c = 0; c < C; ++c) values[layout.final_norm.weight + c] = 1;
   for (std::size_t k = 0; k < answer.size(); ++k) {
     const auto p = static_cast<std::int64_t>(k) + 1;
     values[layout.positions + p * C + p] = 100;

@@ -13,20 +13,22 @@
 
 namespace nudge::test {
 
-inline ModelConfig shape_of(std::int64_t layers, std::int64_t heads, std::int64_t head_dim, std::int64_t inner,
+inline ModelConfig shape_of(std::int64_t layers, std::int64_t heads, std::int64_t head_dim, std::int64_t feed_forward,
                             std::int64_t vocab, std::int64_t context) {
   ModelConfig c;
-  c.layers = layers, c.heads = heads, c.width = heads * head_dim, c.inner = inner, c.vocab = vocab, c.context = context;
+  c.layers = layers, c.heads = heads, c.width = heads * head_dim, c.feed_forward = feed_forward, c.vocab = vocab,
+  c.context = context;
   return c;
 }
 
 // The same sizes in another family: heads that share keys, heads of a width of their own, half of the channels turning.
-inline ModelConfig family_shape(const std::string& family, const ModelConfig& sizes, std::int64_t groups,
+inline ModelConfig family_shape(const std::string& family, const ModelConfig& sizes, std::int64_t kv_heads,
                                 std::int64_t head_dim, std::int64_t rotary_dims) {
   ModelConfig c = ModelConfig::usual(family);
-  c.layers = sizes.layers, c.heads = sizes.heads, c.width = sizes.width, c.inner = sizes.inner, c.vocab = sizes.vocab;
+  c.layers = sizes.layers, c.heads = sizes.heads, c.width = sizes.width, c.feed_forward = sizes.feed_forward,
+  c.vocab = sizes.vocab;
   c.context = sizes.context;
-  c.groups = groups, c.head_size = head_dim;
+  c.kv_head_count = kv_heads, c.head_size = head_dim;
   c.rotary.dims = rotary_dims;
   c.rotary.share = static_cast<double>(rotary_dims) / static_cast<double>(c.head_dim());
   return c;

@@ -121,10 +121,10 @@ class Reference {
 
   Rows feed_forward(const Rows& x, const std::string& h) const {
     if (gpt2() || neox()) {
-      Rows inner = linear(x, h + (gpt2() ? "mlp.c_fc" : "mlp.dense_h_to_4h"));
-      for (Row& row : inner)
+      Rows up = linear(x, h + (gpt2() ? "mlp.c_fc" : "mlp.dense_h_to_4h"));
+      for (Row& row : up)
         for (double& v : row) v = gelu(v);
-      return linear(inner, h + (gpt2() ? "mlp.c_proj" : "mlp.dense_4h_to_h"));
+      return linear(up, h + (gpt2() ? "mlp.c_proj" : "mlp.dense_4h_to_h"));
     }
     Rows gate = linear(x, h + "mlp.gate_proj");
     const Rows up = linear(x, h + "mlp.up_proj");

@@ -40,7 +40,7 @@ TEST_CASE("keys that are absent have GPT-2's defaults") {
   CHECK(c.head_dim() == 5);
   CHECK(c.context == 64);
   CHECK(c.vocab == 100);
-  CHECK(c.inner == 80);
+  CHECK(c.feed_forward == 80);
   CHECK(c.norm_eps == 1e-5);
   CHECK(c.activation == Activation::kGeluTanh);
   CHECK(c.tied);
@@ -62,7 +62,7 @@ TEST_CASE("every key is read") {
                                 {"reward_mean", "-0.5"},
                                 {"reward_std", "3"},
                                 {"architectures", "[\"GPT2ForSequenceClassification\"]"}});
-  CHECK(c.inner == 33);
+  CHECK(c.feed_forward == 33);
   CHECK(c.norm_eps == 1e-6);
   CHECK(c.activation == Activation::kGeluErf);
   CHECK_FALSE(c.tied);
@@ -74,7 +74,7 @@ TEST_CASE("every key is read") {
   CHECK(c.head == HeadKind::kScore);
 }
 TEST_CASE("other spellings mean the same") {
-  CHECK(parsed({{"n_inner", "null"}}).inner == 80);
+  CHECK(parsed({{"n_inner", "null"}}).feed_forward == 80);
   CHECK(parsed({{"activation_function", "\"gelu_pytorch_tanh\""}}).activation == Activation::kGeluTanh);
   CHECK(parsed({{"activation_function", "\"gelu_new\""}}).activation == Activation::kGeluTanh);
   CHECK(parsed({{"architectures", "[\"GPT2LMHeadModel\"]"}}).head == HeadKind::kLanguage);

@@ -50,7 +50,7 @@ TEST_CASE("a short Llama configuration has Hugging Face's defaults") {
   CHECK((c.layers == 3 && c.width == 48 && c.heads == 4 && c.vocab == 100));
   CHECK(c.kv_heads() == 4);
   CHECK(c.head_dim() == 12);
-  CHECK(c.inner == 11008);
+  CHECK(c.feed_forward == 11008);
   CHECK(c.context == 2048);
   CHECK(c.norm == NormKind::kRms);
   CHECK(c.norm_eps == 1e-6);
@@ -59,34 +59,35 @@ TEST_CASE("a short Llama configuration has Hugging Face's defaults") {
   CHECK(c.rotary.theta == 10000);
   CHECK(c.rotary.scaling == RopeScaling::kNone);
   CHECK((c.gated && c.activation == Activation::kSilu));
-  CHECK_FALSE((c.qkv_bias || c.proj_bias || c.inner_bias || c.qk_norm || c.parallel || c.tied));
+  CHECK_FALSE((c.qkv_bias || c.proj_bias || c.feed_forward_bias || c.qk_norm || c.parallel || c.tied));
   CHECK((c.bos == 1 && c.eos == 2 && c.pad == -1));
 }
 TEST_CASE("short configurations of Mistral, Qwen2 and Qwen3 have Hugging Face's defaults") {
   const ModelConfig mistral = parsed("mistral", {{"num_key_value_heads", ""}, {"num_attention_heads", "8"}});
-  CHECK((mistral.kv_heads() == 8 && mistral.inner == 14336 && mistral.context == 131072));
+  CHECK((mistral.kv_heads() == 8 && mistral.feed_forward == 14336 && mistral.context == 131072));
   CHECK((mistral.norm_eps == 1e-6 && mistral.rotary.theta == 10000 && mistral.bos == 1 && mistral.eos == 2));
   CHECK_FALSE((mistral.qkv_bias || mistral.tied));
 
   const ModelConfig qwen2 = parsed("qwen2");
-  CHECK((qwen2.inner == 22016 && qwen2.context == 32768 && qwen2.norm_eps == 1e-6 && qwen2.rotary.theta == 10000));
-  CHECK((qwen2.qkv_bias && !qwen2.proj_bias && !qwen2.inner_bias && !qwen2.qk_norm && !qwen2.tied));
+  CHECK(
+      (qwen2.feed_forward == 22016 && qwen2.context == 32768 && qwen2.norm_eps == 1e-6 && qwen2.rotary.theta == 10000));
+  CHECK((qwen2.qkv_bias && !qwen2.proj_bias && !qwen2.feed_forward_bias && !qwen2.qk_norm && !qwen2.tied));
   CHECK((qwen2.head_dim() == 12 && qwen2.bos == -1 && qwen2.eos == -1));
-  CHECK(parsed("qwen2", {{"num_key_value_heads", ""}, {"num_attention_heads", "32"}, {"hidden_size", "64"}}).groups ==
-        32);
+  CHECK(parsed("qwen2", {{"num_key_value_heads", ""}, {"num_attention_heads", "32"}, {"hidden_size", "64"}})
+            .kv_head_count == 32);
 
   const ModelConfig qwen3 = parsed("qwen3");
   CHECK((qwen3.head_dim() == 128 && qwen3.rotary.dims == 128 && qwen3.qk_norm));
-  CHECK_FALSE((qwen3.qkv_bias || qwen3.proj_bias || qwen3.inner_bias || qwen3.tied));
-  CHECK((qwen3.inner == 22016 && qwen3.context == 32768 && qwen3.norm_eps == 1e-6));
+  CHECK_FALSE((qwen3.qkv_bias || qwen3.proj_bias || qwen3.feed_forward_bias || qwen3.tied));
+  CHECK((qwen3.feed_forward == 22016 && qwen3.context == 32768 && qwen3.norm_eps == 1e-6));
 }
 TEST_CASE("a short GPT-NeoX configuration has Hugging Face's defaults") {
   const ModelConfig c = parsed("gpt_neox");
-  CHECK((c.inner == 24576 && c.context == 2048 && c.norm == NormKind::kLayer && c.norm_eps == 1e-5));
+  CHECK((c.feed_forward == 24576 && c.context == 2048 && c.norm == NormKind::kLayer && c.norm_eps == 1e-5));
   CHECK((c.rotary.share == 0.25 && c.rotary.theta == 10000));
   CHECK(c.rotary.dims == 4);
   CHECK((c.activation == Activation::kGeluErf && !c.gated && c.parallel && !c.tied));
-  CHECK((c.qkv_bias && c.proj_bias && c.inner_bias));
+  CHECK((c.qkv_bias && c.proj_bias && c.feed_forward_bias));
   CHECK((c.bos == 0 && c.eos == 2 && c.kv_heads() == 4));
 }
 TEST_CASE("every key of Llama is read") {
@@ -103,9 +104,9 @@ TEST_CASE("every key of Llama is read") {
                                          {"eos_token_id", "[9,8,7]"},
                                          {"bos_token_id", "null"},
                                          {"pad_token_id", "5"}});
-  CHECK((c.kv_heads() == 2 && c.head_dim() == 10 && c.rotary.dims == 10 && c.inner == 33 && c.context == 77));
+  CHECK((c.kv_heads() == 2 && c.head_dim() == 10 && c.rotary.dims == 10 && c.feed_forward == 33 && c.context == 77));
   CHECK((c.norm_eps == 1e-4 && c.rotary.theta == 500000 && c.activation == Activation::kSilu));
-  CHECK((c.qkv_bias && c.proj_bias && c.inner_bias && c.tied));
+  CHECK((c.qkv_bias && c.proj_bias && c.feed_forward_bias && c.tied));
   CHECK((c.eos == 9 && c.more_eos == std::vector<std::int32_t>{8, 7} && c.bos == -1 && c.pad == 5));
 }
 TEST_CASE("null heads of keys and null widths of heads follow from the other sizes") {
@@ -122,7 +123,8 @@ TEST_CASE("every key of GPT-NeoX is read") {
                                             {"layer_norm_eps", "1e-3"},
                                             {"hidden_act", "\"gelu_fast\""},
                                             {"tie_word_embeddings", "true"}});
-  CHECK((c.rotary.dims == 8 && c.rotary.theta == 1234 && !c.parallel && !c.qkv_bias && !c.proj_bias && c.inner_bias));
+  CHECK((c.rotary.dims == 8 && c.rotary.theta == 1234 && !c.parallel && !c.qkv_bias && !c.proj_bias &&
+         c.feed_forward_bias));
   CHECK((c.norm_eps == 1e-3 && c.activation == Activation::kGeluTanh && c.tied));
 }
 TEST_CASE("the new form of rotary parameters means what the old one does") {

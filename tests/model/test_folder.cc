@@ -97,7 +97,7 @@ TEST_CASE("saving twice gives the same bytes") {
     CHECK(read_file(a + "/" + name) == read_file(b + "/" + name));
   }
 }
-TEST_CASE("a value head on a language model's trunk is no part of its folder or digest") {
+TEST_CASE("a value head on a language model's backbone is no part of its folder or digest") {
   const Model plain = small();
   ModelConfig config = plain.config();
   config.shared_value = true;
@@ -139,7 +139,7 @@ TEST_CASE("the digest changes with every key that changes mathematics, and with 
   CHECK(digest([](ModelConfig& c) { c.activation = Activation::kGeluErf; }) != before);
   CHECK(digest([](ModelConfig& c) { c.heads = 3; }) != before);
   CHECK(digest([](ModelConfig& c) { c.layers = 1; }) != before);
-  CHECK(digest([](ModelConfig& c) { c.inner = 11; }) != before);
+  CHECK(digest([](ModelConfig& c) { c.feed_forward = 11; }) != before);
   CHECK(digest([](ModelConfig& c) { c.context = 17; }) != before);
   CHECK(digest([](ModelConfig& c) { c.vocab = 31; }) != before);
   CHECK(digest([](ModelConfig& c) { c.tied = false; }) != before);
@@ -452,7 +452,7 @@ TEST_CASE("a generation's configuration that is wrong is named") {
   }
 }
 
-TEST_CASE("a language model becomes a score model with its trunk and a head that the seed decides") {
+TEST_CASE("a language model becomes a score model with its backbone and a head that the seed decides") {
   for (bool tied : {true, false}) {
     const Model language = small(tied);
     const std::string folder = saved(language);

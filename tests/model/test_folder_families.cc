@@ -208,11 +208,11 @@ TEST_CASE("a configuration that promises more than the file holds takes no memor
   const Model model = small("llama");
   const std::string folder = saved(model);
   ModelConfig c = model.config();
-  c.vocab = std::int64_t{1} << 31, c.inner = 1 << 20;
+  c.vocab = std::int64_t{1} << 31, c.feed_forward = 1 << 20;
   replace_file(folder + "/config.json", c.json());
   CHECK(error_of(folder).find(" has shape [") != std::string::npos);
 }
-TEST_CASE("a language model of every family becomes a score model with its trunk") {
+TEST_CASE("a language model of every family becomes a score model with its backbone") {
   for (const char* family : kFamilies) {
     const Model language = small(family), score = load_as_score_model(saved(language), 3);
     CHECK(score.config().head == HeadKind::kScore);

@@ -264,7 +264,7 @@ TEST_CASE("gradients of a Llama with two heads of keys for six of queries are ce
 }
 TEST_CASE("gradients of a tied Llama with biases, one head of keys and llama3's scaling are central differences") {
   ModelConfig c = family_shape("llama", shape_of(2, 3, 7, 21, 29, 40), 1, 10, 10);
-  c.tied = c.qkv_bias = c.proj_bias = c.inner_bias = true;
+  c.tied = c.qkv_bias = c.proj_bias = c.feed_forward_bias = true;
   c.rotary.theta = 100, c.rotary.scaling = RopeScaling::kLlama3, c.rotary.factor = 4, c.rotary.original_context = 16;
   check_problem(c, {33, 2}, 21);
 }
@@ -293,8 +293,8 @@ TEST_CASE("gradients of a tied NeoX with residuals in sequence and gelu_new are 
 }
 TEST_CASE("gradients of score models and shared value heads of the families are central differences") {
   for (const char* family : {"llama", "qwen3", "gpt_neox"}) {
-    const std::int64_t groups = std::string(family) == "gpt_neox" ? 0 : 2;
-    ModelConfig c = family_shape(family, shape_of(1, 4, 6, 15, 19, 14), groups, 0, 6);
+    const std::int64_t kv_heads = std::string(family) == "gpt_neox" ? 0 : 2;
+    ModelConfig c = family_shape(family, shape_of(1, 4, 6, 15, 19, 14), kv_heads, 0, 6);
     c.head = HeadKind::kScore;
     check_problem(c, {8, 1, 4}, 28);
     c.head = HeadKind::kLanguage, c.shared_value = true;

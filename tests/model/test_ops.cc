@@ -66,11 +66,11 @@ TEST_CASE("products that are dealt to threads end everywhere as they are asked t
       set_thread_count(threads);
       Buffer<float> plain(T * N), y(T * N), active(T * N), plain_dx(T * K), dx(T * K);
       multiply(narrow.data(), T, packed, {}, plain.data());
-      const Ending forth = {
+      const Epilogue forth = {
           .bias = bias.data(), .residual = wide.data(), .activation = kernels().gelu_tanh, .active = active.data()};
       multiply(narrow.data(), T, packed, forth, y.data());
       multiply_transpose(wide.data(), T, packed, {}, plain_dx.data());
-      const Ending back = {
+      const Epilogue back = {
           .activation_backward = kernels().gelu_erf_backward, .slope_at = narrow.data(), .active = dx.data()};
       multiply_transpose(wide.data(), T, packed, back, dx.data());
       const FlushDenormals as_in_parallel_loops;

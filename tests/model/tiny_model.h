@@ -21,7 +21,7 @@ inline Model tiny_model(std::uint64_t seed, float scale = 10, const TinyShape& s
   const TrainedTokenizer trained = train_bpe({&text, 1}, {.vocab_size = 257, .pad = false});
   ModelConfig config;
   config.layers = shape.layers, config.width = shape.width, config.heads = shape.heads, config.context = shape.context;
-  config.inner = 4 * shape.width, config.vocab = trained.vocab_size;
+  config.feed_forward = 4 * shape.width, config.vocab = trained.vocab_size;
   config.dtype = test_dtype();
   config.bos = config.eos = trained.vocab_size - 1;
   const Layout layout(config);

@@ -64,7 +64,7 @@ std::int64_t floats_in(const Trace& trace) {
   for (const Buffer<float>& x : trace.in) n += x.size();
   for (const BlockTrace& b : trace.blocks)
     for (const Buffer<float>* x : {&b.mean1, &b.rstd1, &b.q_raw, &b.q_rstd, &b.k_raw, &b.k_rstd, &b.qkv, &b.attention,
-                                   &b.stats, &b.middle, &b.mean2, &b.rstd2, &b.up})
+                                   &b.stats, &b.post_attention, &b.mean2, &b.rstd2, &b.up})
       n += x->size();
   return n;
 }
@@ -90,10 +90,10 @@ TEST_CASE("blocks run again are not held: of all but one, their input alone") {
     return floats_in(trace);
   };
   // A row of a block: q, k, v, attention's output and the middle; the feed-forward's; two figures a head; two norms'.
-  const std::int64_t row = 5 * c.width + c.inner + 2 * c.heads + 4;
+  const std::int64_t row = 5 * c.width + c.feed_forward + 2 * c.heads + 4;
   CHECK(held(false) - held(true) == (c.layers - 1) * batch.size() * row);
   // And all that is held: the inputs; last, final and normed; the activation; the backward's room.
-  const std::int64_t rest = c.layers * c.width + 3 * c.width + 2 + c.inner + (2 * c.width + 3 * c.width);
+  const std::int64_t rest = c.layers * c.width + 3 * c.width + 2 + c.feed_forward + (2 * c.width + 3 * c.width);
   CHECK(held(false) == batch.size() * (c.layers * row + rest));
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 ModelConfig config() {
   ModelConfig c;
-  c.layers = 1, c.width = 4, c.heads = 1, c.inner = 4, c.vocab = 100, c.context = 8;
+  c.layers = 1, c.width = 4, c.heads = 1, c.feed_forward = 4, c.vocab = 100, c.context = 8;
   return c;
 }
 

@@ -26,7 +26,7 @@ inline Model tiny_model(HeadKind head, std::uint64_t seed) {
   config.layers = 2;
   config.width = 36;
   config.heads = 3;
-  config.inner = 52;
+  config.feed_forward = 52;
   config.context = 40;
   config.vocab = kTinyVocab;
   config.head = head;
