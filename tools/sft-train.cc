@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
     RunFolder folder(output, "sft-train", force);
     leave_on_stops(tool.about().name);
     std::optional<Model> model;
-    if (init != "new") model = load_model(init, HeadKind::kLanguage);
+    if (init != "new") model = load_model(init, HeadKind::kLanguage, dtype);
     if (model) tool.warn_all(model->remarks);
     Provenance provenance(tool.provenance());
     provenance.input("init", model ? folder_digest(*model) : "new").input("chat", chat.digest());
@@ -129,8 +129,8 @@ int main(int argc, char** argv) {
       return warn_of_no_metrics(tool, metrics, folder.path());
     }
 
+    sizes.dtype = dtype;
     if (!model) model = new_model(sizes, text.records, options.training.seed);
-    model->transformer.config().dtype = dtype;
     const Dialogues dialogues(*model, chat.options());
     if (chat.named()) model->tokenizer.set_chat_template(chat.source());
     const SftData data = only_written ? SftData() : sft_data(text.records, *model, dialogues, options, "the input");

@@ -31,7 +31,7 @@ void copy_tiles(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
   }
 }
 
-// Up to 32 rows by 32 columns of C at `c`, where they are whole tiles, else in `buffer`, [32, 32].
+// Up to 32 rows by 32 columns of C: at `c` where they are whole tiles, else in `buffer`, [32, 32].
 struct Corner {
   Corner(const Job& job, float* at, int64_t r, int64_t n) : j(job), c(at), rows(r), columns(n) {}
   const Job& j;

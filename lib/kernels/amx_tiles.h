@@ -1,5 +1,5 @@
-// The tile instructions that the product needs, by number of tile; and, where a file is compiled without them (the
-// tests do so, to compare results on processors that lack them), what they compute.
+// The tile instructions of the product, by tile number. A file compiled without them gets emulations: tests compare
+// results on processors that lack them.
 #pragma once
 
 #include "lib/kernels/simd.h"

@@ -8,7 +8,7 @@
 namespace nudge::NUDGE_LEVEL {
 namespace {
 
-constexpr int64_t kQueries = 48;  // that the backward pass holds at once: whole tiles at both levels
+constexpr int64_t kQueries = 48;  // per step of the backward pass: whole tiles at every level
 
 int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -26,8 +26,8 @@ int64_t weights_size(int64_t rows, int64_t keys) { return ceiling(keys, kStripBl
 NUDGE_INLINE void store_numbers(float* p, f32x16 x) { store(p, x); }
 NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
 
-// x[rows, D] with the rows beside each other, kStep numbers a channel; where rows are fewer, the others are any.
-// Writes 16 - kStep numbers more than D kStep.
+// The transpose of x[rows, D], kStep numbers per channel; those beyond `rows` are arbitrary.
+// Writes D kStep + 16 - kStep numbers.
 template <int kStep, class E>
 void transpose_rows(const float* x, int64_t ld, int64_t rows, int64_t D, E* transposed) {
   for (int64_t i = 0; i < D; i += 16) {
@@ -83,7 +83,7 @@ NUDGE_INLINE auto fetched(const E* next, int64_t step) {
 }
 
 // w[row + r, key] = scale * (row r . key), for the keys of W groups of 16 from `group` on, beside each other. The rows
-// are transposed, unless it is one.
+// are transposed, unless there is just one.
 template <int R, int W, class E>
 NUDGE_INLINE void score_groups(const float* x, const E* kt, const E* next, int64_t D, float scale, int64_t group,
                                Weights w, int64_t row) {

@@ -1,5 +1,5 @@
-// Which level runs: the environment's, or the best that the processor has. The one file of lib/kernels
-// that is compiled for every x86-64.
+// Chooses the level: the environment's, or the best the processor has. Of lib/kernels, only this file is compiled for
+// every x86-64.
 #include "lib/kernels/dispatch.h"
 
 #include <cpuid.h>

@@ -1,5 +1,5 @@
-// AVX512_BF16: the dot product of pairs of bf16, and rounding to them; and, where a file is compiled without these
-// instructions (the tests do so, to compare results on processors that lack them), what they compute.
+// AVX512_BF16: the dot product of bf16 pairs, and rounding to bf16. A file compiled without these instructions gets
+// emulations: tests compare results on processors that lack them.
 #pragma once
 
 #include "lib/kernels/simd.h"
@@ -72,12 +72,12 @@ NUDGE_INLINE __m512i round_both(f32x16 a, f32x16 b) {  // all of a, then all of 
   return __builtin_bit_cast(__m512i, _mm512_cvtne2ps_pbh(b.v, a.v));
 }
 NUDGE_INLINE i32x16 pairs_of(f32x16 low, f32x16 high) {
-  const __m512i turns = _mm512_set_epi64(  // the first of both, the second of both ...
+  const __m512i order = _mm512_set_epi64(  // the first of both, the second of both ...
       0x001f000f001e000e, 0x001d000d001c000c, 0x001b000b001a000a, 0x0019000900180008, 0x0017000700160006,
       0x0015000500140004, 0x0013000300120002, 0x0011000100100000);
-  return {_mm512_maskz_permutexvar_epi16(~0u, turns, round_both(low, high))};
+  return {_mm512_maskz_permutexvar_epi16(~0u, order, round_both(low, high))};
 }
-// Of 32 numbers beside each other the pairs of k + 2 and k, for even k and odd k in turn.
+// Of 32 numbers beside each other the pairs of k + 2 and k, for even k and odd k alternately.
 NUDGE_INLINE void store_chain_pairs(float* p, f32x16 a, f32x16 b) {
   const __m512i order = _mm512_maskz_broadcast_i32x4(kAll, _mm_set_epi64x(0x0b0a0f0e09080d0c, 0x0302070601000504));
   store(p, float_of_bits({_mm512_maskz_shuffle_epi8(~0ul, round_both(a, b), order)}));

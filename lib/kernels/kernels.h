@@ -1,20 +1,20 @@
-// The table of kernels: all arithmetic of the models, over raw pointers. One table per level of
-// processor (v3: AVX2 and FMA, v4: AVX-512; v4bf16 and amx: v4 with dot products of pairs, or with tiles, for products
-// of bf16); all levels give the same bits.
+// The table of kernels: all arithmetic of the models, over raw pointers. One table per processor level (v3: AVX2 and
+// FMA; v4: AVX-512; v4bf16 and amx: v4 whose bf16 products use dot products of pairs, or tiles). All levels give the
+// same bits.
 //
-// Letters: T tokens (rows), C channels, V vocabulary, D channels of one head, M N K the sizes of a
-// product C[M,N] = A[M,K] B[K,N]. Matrices are row-major; `ld` is the distance of two rows in floats.
-// Pointers need no alignment. Kernels never allocate, thread, log or throw; rows, tiles and heads are
-// dealt to threads by lib/model. They run with denormals flushed (parallel.h sets that).
-// Sums over a row go into 16 lanes by position modulo 16 from the row's start, then one fixed tree
-// (docs/determinism.md). Numbers in parentheses are sections of docs/mathematics.md.
+// Letters: T tokens (rows), C channels, V vocabulary, D channels of one head, M N K the sizes of a product
+// C[M,N] = A[M,K] B[K,N]. Matrices are row-major; `ld` is the distance between rows in floats. Pointers need no
+// alignment. Kernels never allocate, thread, log or throw, and hold no state; lib/model deals rows, tiles and heads to
+// threads. They run with denormals flushed (parallel.h sets that). Sums over a row go into 16 lanes by position modulo
+// 16 from the row's start, then through one fixed tree (docs/determinism.md). Numbers in parentheses are sections of
+// docs/mathematics.md.
 #pragma once
 
 #include <stdint.h>
 
 namespace nudge {
 
-// What one read of a row of logits l gives, for z = l / temperature.
+// Statistics of a row of logits l, from one read; z = l / temperature.
 struct RowStats {
   float max;      // max z
   float log_sum;  // log sum exp(z - max); log sum exp z is max + log_sum
@@ -27,19 +27,19 @@ struct RowStats {
 struct AdamStep {
   float lr, beta1, beta2, eps, weight_decay;
   float correction1, correction2;  // 1 - beta^t
-  float gradient_scale;            // of clipping: min(1, limit / norm)
+  float gradient_scale;            // from clipping: min(1, limit / norm)
 };
 
-// The terms of the gradient of a loss by one row of logits; see row_backward.
+// The derivatives of a loss L that make its gradient by one row of logits; see row_backward.
 struct RowGradient {
   float logprob;  // dL/d log p[chosen]
   float entropy;  // dL/d entropy
   float kl_old;   // dL/d KL(old || new), exact over the row; 0 without old logits
 };
 
-// Where the keys and values of one head of one sequence lie: those of token j in block j / kKvBlock, which begins
-// `offset` bytes from blocks[j / kKvBlock] on and holds kv_block_size(D) numbers, floats or bf16: kKvBlock keys,
-// transposed in groups of 16 as put_keys does it, then kKvBlock values as rows, each padded to a multiple of 16.
+// Cached keys and values of one head of one sequence. Token j is in block j / kKvBlock, which starts `offset` bytes after
+// blocks[j / kKvBlock] and holds kv_block_size(D) numbers, floats or bf16: kKvBlock keys, transposed 16 at a time as by
+// put_keys, then kKvBlock values as rows, each padded to a multiple of 16.
 constexpr int64_t kKvBlock = 32;  // tokens
 struct KvBlocks {
   void* const* blocks;
@@ -49,9 +49,9 @@ struct KvBlocks {
 
 constexpr int64_t kPanelColumns = 32;  // of a packed matrix, see pack
 
-// What becomes of a product's elements while they are in a cache: C = residual + (chain + bias), and then `active` =
-// activation(C) or C activation'(slope_at), by a function of the same table. Each may be null; the matrices have C's
-// shape and distance of rows, and `active` may be C.
+// A product's epilogue, applied while its elements are in a cache: C = residual + (chain + bias), then `active` =
+// activation(C) or C activation'(slope_at), by a function of the same table. Each may be null. The matrices have C's
+// shape and row distance; `active` may be C.
 struct Epilogue {
   const float* bias = nullptr;                                        // [N]
   const float* residual = nullptr;                                    // not C
@@ -61,16 +61,16 @@ struct Epilogue {
   float* active = nullptr;
 };
 
-// A product's own memory: gemm_scratch floats. With `holds_a` the product before it there was of the same A (a, row,
-// column, M and K), whose copy is used again if all of it fits, which it does (but in amx) where M up to the next
-// multiple of 12 times K up to that of 256 is at most kGemmCopy.
+// Scratch of a product: gemm_scratch floats. `holds_a` says that the previous product there had the same A (a, row,
+// column, M and K), whose copy is reused if all of it fits: except in amx, it does where M rounded up to a multiple of
+// 12, times K rounded up to one of 256, is at most kGemmCopy.
 constexpr int64_t kGemmCopy = 245760;
 struct GemmScratch {
   float* at;
   bool holds_a = false;
 };
 
-// What makes Kernels' products of bf16, which differ between levels that share all else.
+// The bf16 products, the only kernels that differ between v4, v4bf16 and amx.
 using PackBf16 = void(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
                       int64_t panel_end, uint16_t* packed);
 using PackTransposeBf16 = void(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
@@ -156,7 +156,7 @@ struct Kernels {
 
   // --- rotary positions (15), in place: channels i and half + i of each head become
   // (a cos_i - b sin_i, b cos_i + a sin_i) for i in [0, half). Head h begins at x + h step; channels from 2 half on
-  // stay. cosine, sine [half] are those of the row's position. `back` turns by the opposite angle: the gradient.
+  // stay. cosine, sine [half] are those of the row's position. `back` rotates by the opposite angle: the gradient.
   void (*rotary)(float* x, int64_t heads, int64_t step, const float* cosine, const float* sine, int64_t half,
                  bool back);
 
@@ -174,7 +174,7 @@ struct Kernels {
   // C[m, n] (+)= sum over k = 0, 1, ... of A[m, k] B[k, n]: one chain of FMAs per element, in that order, from 0 or,
   // with `accumulate`, from what C holds; then the epilogue.
   // A[m, k] is a[m * row + k * column]. Columns are those of panels [panel_begin, panel_end), panel p's
-  // being 32p..; `packed`, `c` and the epilogue's are the whole matrices' starts.
+  // being 32p..; `packed`, `c` and the epilogue's pointers are the starts of whole matrices.
   void (*gemm)(const float* a, int64_t row, int64_t column, const float* packed, const Epilogue& epilogue, float* c,
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                GemmScratch scratch);
@@ -188,10 +188,10 @@ struct Kernels {
   int64_t gemm_scratch;
 
   // --- attention of one head of one sequence, causal (15) ---
-  // The keys k[n, D] (ld) transposed in groups of 16: key j's channel i at kt[(j / 16) * 16 * D + i * 16 + j % 16].
+  // The keys k[n, D] (ld), transposed 16 at a time: key j's channel i at kt[(j / 16) * 16 * D + i * 16 + j % 16].
   void (*put_keys)(const float* k, int64_t ld, int64_t n, int64_t D, float* kt);
   int64_t (*kv_block_size)(int64_t D);
-  // Tokens first .. first + n - 1 of k[n, D] and v[n, D] (both ld) into their blocks; rounded where these are bf16.
+  // Stores tokens first .. first + n - 1 of k[n, D] and v[n, D] (both ld) in their blocks; rounds where these are bf16.
   void (*put_kv)(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, int64_t D, KvBlocks to);
   // For queries at positions first .. first + n - 1: out = softmax(scale q.k) v over tokens 0 .. position.
   // q, out [n, D] with ldq, ldo. The score is a chain over D from 0; the weights' sum is 16 lanes by token modulo 16
@@ -199,8 +199,8 @@ struct Kernels {
   // stats (may be null): per query the maximal scaled score and the sum, 2n floats. scratch: attention_scratch(T, D).
   void (*attention)(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, float scale,
                     float* out, int64_t ldo, float* stats, float* scratch);
-  // The whole sequence of T: dq, dk, dv [T, D] with ldd are written (not added to). q, k, v with ldq, out and
-  // dout with ldo, kt of put_keys, stats as attention left them.
+  // For a whole sequence of T: writes (not adds) dq, dk, dv [T, D] with ldd. q, k, v with ldq, out and dout with ldo,
+  // kt from put_keys, stats from attention.
   void (*attention_backward)(const float* q, const float* k, const float* v, int64_t ldq, const float* kt,
                              const float* out, const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D,
                              float scale, float* dq, float* dk, float* dv, int64_t ldd, float* scratch);
@@ -210,14 +210,14 @@ struct Kernels {
   void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, const AdamStep* step);
 };
 
-// The level in use: NUDGE_KERNELS=v3|v4|v4bf16|amx where set, else the best that the processor has. Throws Error
-// (kUsage) for a level that does not exist or that the processor lacks, (kInternal) below v3.
+// The current level: NUDGE_KERNELS=v3|v4|v4bf16|amx where set, else the best the processor has. Throws Error kUsage for a
+// level that does not exist or that the processor lacks, kInternal below v3.
 const Kernels& kernels();
 
 // A level by name, or null where the processor lacks it. For tests that compare levels.
 const Kernels* kernels_of_level(const char* name);
 
-// Replaces what kernels() returns, for tests that run one program at several levels.
+// Sets the level of the whole process, for tests that compare levels. Matrices packed at another level are then unusable.
 void use_kernels(const Kernels& k);
 
 }  // namespace nudge

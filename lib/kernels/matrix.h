@@ -13,8 +13,8 @@ constexpr int64_t kSlot = kTileRows * kStripStep;  // floats of one strip's bloc
 constexpr int64_t kSlots = strip_scratch / kSlot;  // that fit into the scratch
 static_assert(kSlots >= 4 && kSlots * kTileRows * kStripBlock >= kGemmCopy);
 constexpr int64_t kDeep = 4;            // blocks of k per copy of A while there are many rows
-constexpr int64_t kEpiloguePanels = 4;  // panels, or more, that are ended together: rows of some lines
-// Panels that each strip of a transposed A meets in turn. Its product adds few tokens up in a C that fits no cache, whose
+constexpr int64_t kEpiloguePanels = 4;  // panels, or more, that an epilogue takes together: rows of some lines
+// Panels that each strip of a transposed A meets one after the other. Its product adds few tokens up in a C that fits no cache, whose
 // rows lie far apart: with some lines of each at a time memory moves C twice as fast, and B comes from the second level.
 constexpr int64_t kPanelsInTurn = 8;
 
@@ -92,8 +92,8 @@ NUDGE_INLINE void end_tile(const Job& j, int64_t m, int64_t n, bool last, Tile<R
   store_tile(t, j.c + m * j.ldc + n, j.ldc, j.N - n);
 }
 
-// What the epilogue asks for beyond the bias, of rows m .. m + rows - 1 and the panels from `begin` to `end`, while a cache
-// holds them: as soon as they are kEpiloguePanels or the last before `last`. Returns up to where it is done.
+// The epilogue beyond the bias, for rows m .. m + rows - 1 and panels [begin, end), while a cache holds them: once there
+// are kEpiloguePanels or the last before `last`. Returns the first panel not done.
 static inline int64_t run_epilogue(const Job& j, int64_t m, int64_t rows, int64_t begin, int64_t end, int64_t last) {
   if (end - begin < kEpiloguePanels && end < last) return begin;
   const Epilogue& e = j.epilogue;
@@ -146,7 +146,7 @@ void copy_strip(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
   }
 }
 
-// A strip as it was copied, `rows` rows from m on, and its place among those that a panel's block meets in a row.
+// A strip as it was copied, `rows` rows from m on, and its number among those that a panel's block meets in a row.
 struct Strip {
   const float* at;
   int rows;

@@ -19,7 +19,7 @@ struct TilePairs {
   static constexpr int64_t high(int64_t row) { return 2 * row + 1; }
 };
 // k and k + 2, two steps of the chain of even or of odd k, for an instruction that takes the high half first. Rows of
-// even and of odd k take turns.
+// even and of odd k alternate.
 struct ChainPairs {
   static constexpr int64_t low(int64_t row) { return high(row) + 2; }
   static constexpr int64_t high(int64_t row) { return row / 2 * 4 + row % 2; }

@@ -1,17 +1,17 @@
-// f32x16: sixteen floats, the one vector that kernels are written over. AVX-512 holds it in one
-// register, AVX2 in two. Every operation gives the same bits in both (IEEE operations lane by lane;
-// sums over lanes in one fixed tree), which is what lets one source serve all levels.
+// f32x16: sixteen floats, the one vector that kernels are written over. AVX-512 holds it in one register, AVX2 in two.
+// Every operation gives the same bits in both (IEEE operations lane by lane; sums over lanes in one fixed tree), so one
+// source serves all levels.
 //
-// Each level compiles this file into a namespace of its own (NUDGE_LEVEL), so that no symbol is shared
-// between levels. Only this file and the matrix tiles hold intrinsics; nothing of the standard
-// library's templates may be included here, because an inline function compiled twice is one symbol.
+// Each level compiles this file into a namespace of its own (NUDGE_LEVEL), so levels share no symbol. Include no
+// templates of the standard library here: an inline function that two levels compile is one symbol. Intrinsics stand
+// here and in dot_pairs.h and amx_tiles.h; other files use only those that fetch cache lines.
 #pragma once
 
 #include <immintrin.h>
 #include <stdint.h>
 
 #ifndef NUDGE_LEVEL
-#error "lib/kernels is compiled once per level, with -DNUDGE_LEVEL=v3 or v4"
+#error "lib/kernels is compiled once per level, with -DNUDGE_LEVEL=v3, v4, v4bf16 or amx"
 #endif
 
 #define NUDGE_INLINE static inline __attribute__((always_inline))
@@ -80,7 +80,7 @@ NUDGE_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return {_mm512_mul_ps(a.v, b
 NUDGE_INLINE f32x16 operator/(f32x16 a, f32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
 NUDGE_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 NUDGE_INLINE f32x16 fnma(f32x16 a, f32x16 b, f32x16 c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
-// max and min return b where either is NaN, as the instruction does in both levels.
+// max and min return b where either is NaN, as the instruction does in AVX2 and AVX-512.
 NUDGE_INLINE f32x16 max(f32x16 a, f32x16 b) { return {_mm512_maskz_max_ps(kAll, a.v, b.v)}; }
 NUDGE_INLINE f32x16 min(f32x16 a, f32x16 b) { return {_mm512_maskz_min_ps(kAll, a.v, b.v)}; }
 NUDGE_INLINE f32x16 sqrt(f32x16 a) { return {_mm512_maskz_sqrt_ps(kAll, a.v)}; }
@@ -297,7 +297,7 @@ NUDGE_INLINE void transpose_8(__m256 (&r)[8]) {
     r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
   }
 }
-// Sixteen rows become sixteen columns: the quarters are transposed, two of them change places.
+// Sixteen rows become sixteen columns: the quarters are transposed, two of them swapped.
 NUDGE_INLINE void transpose(f32x16 (&r)[16]) {
   __m256 a[8], b[8], c[8], d[8];
   for (int i = 0; i < 8; ++i) a[i] = r[i].lo, b[i] = r[i].hi, c[i] = r[i + 8].lo, d[i] = r[i + 8].hi;

@@ -1,4 +1,4 @@
-// The one inner loop of matrix products and attention: a tile of R rows by W vectors of 16 columns kept
+// The innermost loop of matrix products and attention: a tile of R rows by W vectors of 16 columns kept
 // in registers while k runs. Every element is one chain of FMAs in the order of k, so neither the size of a
 // tile nor where a chain pauses in memory can change a bit; sizes are chosen for speed alone.
 #pragma once

@@ -1,6 +1,6 @@
-// What a model is, read from a Hugging Face config.json and written as one. Letters used throughout
-// lib/model: B sequences, T tokens, C width (channels), H heads, G heads of keys and values (H / G query heads
-// share one), D channels of a head, F inner width of the feed-forward part, V vocabulary, L layers.
+// A model's configuration, read from a Hugging Face config.json and written as one. Letters used throughout lib/model:
+// B sequences, T tokens, C hidden size (channels), H heads, G key-value heads (H / G query heads share one), D channels
+// of a head, F size of the feed-forward, V vocabulary, L layers.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +15,19 @@ namespace nudge {
 
 enum class Activation { kGeluTanh, kGeluErf, kSilu };
 
-// Rotary positions (docs/mathematics.md, 15): the first `dims` channels of a head turn, pair by pair.
+// RoPE (docs/mathematics.md, 15): rotates the first `dims` channels of a head, pair by pair.
 enum class RopeScaling { kNone, kLinear, kLlama3 };
 struct Rotary {
   std::int64_t dims = 0;  // even
-  double share = 1;       // of a head's channels, as the configuration says it: dims = floor(D share)
+  double share = 1;       // of a head's channels, as configurations give it: dims = floor(D share)
   double theta = 10000;
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1, low_factor = 1, high_factor = 4;
   std::int64_t original_context = 0;
 };
 
-// What stands on the backbone: a language model's logits, or one number a token (`score.weight`), which is
-// a reward model read at the last token and a critic read at every token.
+// The head on the backbone: a language model's logits, or one score per token (`score.weight`), which a reward model
+// reads at the last token and a critic at every token.
 enum class HeadKind { kLanguage, kScore };
 
 struct ModelConfig {
@@ -41,7 +41,7 @@ struct ModelConfig {
   Rotary rotary;
   Activation activation = Activation::kGeluTanh;
   bool gated = false;     // activation(gate) * up
-  bool qk_norm = false;   // RMS norm of each head's queries and keys, before they turn
+  bool qk_norm = false;   // RMS norm of each head's queries and keys, before RoPE
   bool parallel = false;  // attention and feed-forward both read the block's input
   bool qkv_bias = true, proj_bias = true, feed_forward_bias = true;
   bool tied = true;  // the head's matrix is the embedding's
@@ -51,20 +51,20 @@ struct ModelConfig {
   bool shared_value = false;
   std::int32_t bos = -1, eos = -1, pad = -1;  // -1 where there is none
   std::vector<std::int32_t> more_eos;         // where "eos_token_id" is a list: those after the first
-  Dtype dtype = Dtype::kF32;                  // of the arithmetic: the caller's choice, which no folder holds
+  Dtype dtype = Dtype::kF32;                  // of the arithmetic: chosen by the caller, stored in no folder
   // Of a reward model: reward = (score - mean) / std (docs/mathematics.md, 3). Other software sees the score.
   double reward_mean = 0, reward_std = 1;
 
   std::int64_t head_dim() const { return head_size > 0 ? head_size : width / heads; }
   std::int64_t kv_heads() const { return kv_head_count > 0 ? kv_head_count : heads; }
 
-  // What all models of a family share, sizes and rotary dims left open. Error kInternal for one without a table.
+  // What all models of a family share, without sizes and rotary dims. Error kInternal for an unknown family.
   static ModelConfig usual(std::string_view family);
-  // Throws kBadInput naming `where` and the key: unknown architectures, keys that change the mathematics
-  // and are not supported, sizes that make no sense.
+  // Throws kBadInput naming `where` and the key: unknown architectures, unsupported keys that change the mathematics,
+  // sizes that make no sense.
   static ModelConfig parse(std::string_view json, const std::string& where);
   std::string json(const char* torch_dtype = "float32") const;
-  // The keys that change mathematics, as one text for digests.
+  // All that changes the computed function, as one text for digests.
   std::string mathematics() const;
 };
 

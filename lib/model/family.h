@@ -1,6 +1,6 @@
-// The families of models: what each calls its tensors and configuration keys, what its configuration leaves unsaid,
-// and where its block differs. Adding a family is one table in family.cc and its goldens (docs/architecture.md);
-// nothing else in the library asks for a family by name.
+// Model families: their names for tensors and configuration keys, their defaults, and how their blocks differ. Adding a
+// family takes one table in family.cc and its goldens (docs/architecture.md); nothing else in the library asks for a
+// family by name.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,7 @@ namespace nudge {
 
 enum class NormKind { kLayer, kRms };
 enum class PositionKind { kLearned, kRotary };
-// How queries, keys and values stand in the rows of their product: all queries, all keys, all values; or head by
-// head its query, key and value.
+// The order within a row of the product qkv: all queries, all keys, all values; or head by head its query, key, value.
 enum class QkvOrder { kParts, kHeads };
 
 struct Family {
@@ -22,9 +21,9 @@ struct Family {
     const char *language, *score, *backbone;
   } architectures;
 
-  // "" where the family has no such tensor. Names of matrices and norms stand without ".weight" and ".bias".
+  // "" where the family has no such tensor. Names of matrices and norms omit ".weight" and ".bias".
   struct Tensors {
-    const char* prefix;  // of all but the heads; files may leave it out
+    const char* prefix;  // of all but the heads; files may omit it
     const char *embedding, *positions, *final_norm, *head;
     const char* block;  // followed by the layer's number and "."
     const char *norm1, *norm2, *q_norm, *k_norm;
@@ -32,7 +31,7 @@ struct Family {
     const char* proj;
     const char* up[2];  // one matrix; gate and up where gated
     const char* down;
-    const char* ignored[3];  // ends of the names of masks and tables that old files store beside the parameters
+    const char* ignored[3];  // suffixes of masks and tables that old files store beside the parameters
     bool stored_in_out;      // matrices are [in, out], else [out, in]
     QkvOrder order;
   } tensors;
@@ -51,18 +50,18 @@ struct Family {
     const char* dropouts[3];  // written as 0: Hugging Face's default is not
   } keys;
 
-  // A bias by a key of the configuration, or always the same where the key is "".
+  // Whether there is a bias: the configuration's key, or the fallback where the key is "".
   struct Bias {
     const char* key;
     bool fallback;
   };
   Bias qkv_bias, proj_bias, feed_forward_bias;
 
-  // What Hugging Face takes for a key that is absent.
+  // Hugging Face's defaults for absent keys.
   struct Defaults {
     std::int64_t kv_heads;      // 0: as many as heads
     std::int64_t head_dim;      // 0: width / heads
-    std::int64_t feed_forward;  // 0: four widths
+    std::int64_t feed_forward;  // 0: 4 C
     std::int64_t context;
     double eps;
     const char* activation;
@@ -75,9 +74,9 @@ struct Family {
   } defaults;
 };
 
-// Null where there is none of that model_type.
+// Null for an unknown model_type.
 const Family* find_family(std::string_view model_type);
-// Error kInternal where there is none.
+// Error kInternal for an unknown model_type.
 const Family& family_of(std::string_view model_type);
 std::vector<std::string> family_types();  // the model_types
 std::string family_names();               // likewise, comma-separated

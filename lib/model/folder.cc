@@ -154,8 +154,10 @@ Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype d
   config.dtype = dtype;
   Model model = config.head == HeadKind::kScore ? load_stored_score_model(folder, std::move(config))
                                                 : load_with_fresh_score(folder, std::move(config), seed);
-  ModelConfig& named = model.transformer.config();
-  if (named.pad < 0) named.pad = model.tokenizer.pad_id() >= 0 ? model.tokenizer.pad_id() : model.end();
+  if (model.config().pad >= 0) return model;
+  ModelConfig padded = model.config();
+  padded.pad = model.tokenizer.pad_id() >= 0 ? model.tokenizer.pad_id() : model.end();
+  model.transformer = std::move(model.transformer).with(std::move(padded));
   return model;
 }
 

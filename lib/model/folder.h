@@ -24,38 +24,38 @@ struct Model {
 
   const ModelConfig& config() const { return transformer.config(); }
   bool ends(std::int32_t token) const;
-  // The token that ends an answer: of the ending tokens the one that the tokenizer names, which closes a turn (Llama 3's
-  // <|eot_id|>, where the first is <|end_of_text|>), else the first; -1 where there is none.
+  // The token that ends an answer: the tokenizer's ending token if it is one of `eos` (Llama 3's <|eot_id|>, where the
+  // first is <|end_of_text|>), else the first of `eos`; -1 without any.
   std::int32_t end() const;
 };
 
 // Errors: kNoInput for a missing folder or file, kBadInput naming file and tensor or key: tensors that are missing,
 // unknown or misshapen, an index that its shards contradict, a tokenizer with more tokens than the vocabulary, a head
-// of the other kind. `dtype` is the arithmetic that it will compute in, however its weights are stored.
+// of the other kind. `dtype` is the arithmetic, however the weights are stored.
 Model load_model(const std::string& folder, HeadKind head, Dtype dtype = Dtype::kF32);
 
-// The same backbone under a fresh score head (docs/mathematics.md, 3), from a language model's folder; a folder
-// that has a score head already is taken as it is. It names a pad, so that other software can batch it: the
-// configuration's, else the tokenizer's, else the token that ends an answer.
+// A language model's backbone under a fresh score head (docs/mathematics.md, 3); a folder that already has a score head
+// keeps it. The configuration then names a pad token, so other software can batch: its own, else the tokenizer's, else
+// the token that ends an answer.
 Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype = Dtype::kF32);
 
-// Which head a folder's configuration names; none where that can't be read. For messages.
+// The head a folder's configuration names, none if unreadable. For messages.
 std::optional<HeadKind> head_of(const std::string& folder);
 
 // How a folder's weights are stored.
 struct Storage {
   StoredDtype dtype = StoredDtype::kF32;
-  // Of tensors in a file, unless one alone has more.
+  // The most bytes of tensors per file; a larger tensor gets a file of its own.
   std::int64_t shard_bytes = std::numeric_limits<std::int64_t>::max();
 };
 
-// Writes the files into an existing folder; the caller publishes it. The weights are one file, or where that would be
-// larger than storage says, shards in the layout's order with their index. Errors: write_safetensors's.
+// Writes the files into an existing folder; the caller publishes it. Weights beyond storage.shard_bytes become shards, in
+// the layout's order, with an index. Errors: write_safetensors's.
 void save_model(const Model& model, const std::string& folder, const Storage& storage = {});
 // config.json and the weights alone.
 void save_weights(const Transformer& transformer, const std::string& folder, const Storage& storage = {});
 
-// Names the computed function: configuration, names, shapes and values of the tensors, not the files.
+// Identifies the computed function: configuration, names, shapes and values of the tensors, not the files.
 std::string model_digest(const Transformer& transformer);
 
 }  // namespace nudge

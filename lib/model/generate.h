@@ -1,15 +1,15 @@
-// Sampling answers to prompts, many at a time over a KV cache: a finished sequence leaves and the next enters at once.
-// What is drawn depends on the weights, the prompt, the seed and the sample's id alone.
+// Samples answers to prompts with continuous batching over a KV cache: when a sequence finishes, the next enters at once.
+// A sample depends on the weights, the prompt, the seed and the sample's id alone.
 //
-// A sequence has tokens, prompt and response so far, and some of them in the cache; a step forwards what is missing, of
-// a running one its last token, of one that has entered a chunk, and draws for each that misses nothing. So prompts are
-// read beside decoding. Sequences of one prompt share it: the first one reads it, the others take over all of it but
-// the last token. Where the cache's blocks run out, the sequence that entered last leaves it and enters again later:
-// by the law reading its tokens again gives the same bits, so nothing is lost but time.
+// A sequence is its prompt and response so far, of which the cache holds a prefix. A step forwards missing tokens (the
+// last one of a decoding sequence, a chunk of a new one) and samples for each sequence that misses none, so prompts are
+// prefilled beside decoding. Sequences with the same prompt share it: the first prefills it, the others take over all
+// but its last token. When the cache runs out of blocks, the sequence that entered last is preempted and enters again
+// later: by the law recomputing its tokens gives the same bits, so only time is lost.
 //
-// Requests are drawn when there is room for them and responses handed on in their order, so that an input without an
-// end needs no more memory than a short one: a response that has ended waits for those before it, and no request enters
-// that is kMostAhead or more behind the first that has not ended.
+// Requests are read when there is a slot for them and responses delivered in order, so an endless input needs no more
+// memory than a short one: a finished response waits for those before it, and no request enters that is kMostAhead or
+// more behind the first unfinished one.
 #pragma once
 
 #include <cstdint>
@@ -48,10 +48,10 @@ struct SampledResponse {
 
 class Generator {
  public:
-  // How many tokens a step reads of sequences that miss more than their last one, in all: rows enough for the products
-  // to be fast, few enough for the others not to wait long.
+  // Tokens per step, in all, of sequences that miss more than their last one: enough rows for fast products, few enough
+  // that decoding sequences don't wait long.
   static constexpr std::int64_t kPrefill = 256;
-  // How far those in progress may be apart: enough for slots to stay busy beside the longest response.
+  // How far apart requests in progress may be: enough to keep slots busy beside the longest response.
   static constexpr std::int64_t kMostAhead = 4096;
 
   using Source = std::function<bool(SampleRequest&)>;  // the next request; false where there are no more
@@ -61,20 +61,20 @@ class Generator {
 
   Generator(const Model& model, GenerateOptions options);
 
-  // The most tokens that a sequence comes to have in the cache, with a prompt of so many; and whether tokens_in_flight
-  // allows them.
+  // The most tokens a sequence with a prompt of so many can have in the cache; and whether tokens_in_flight allows them.
   std::int64_t most_tokens(std::int64_t prompt) const;
   bool fits(std::int64_t prompt) const { return KvCache::blocks_for(most_tokens(prompt)) <= blocks_; }
 
-  // One response for each request of `source`, to `sink` in their order. Consecutive requests with the same prompt
-  // share it. Where the source isn't `ready` those that run go on; it is waited for where none does. `progress` is
-  // called with the number of tokens after each step. What any of these functions throws ends the run; responses in progress are lost. Errors: sample_token's, naming the request; kInternal for a prompt that is empty,
-  // leaves no room in the context or doesn't fit.
+  // Passes one response per request of `source` to `sink`, in order. Consecutive requests with the same prompt share it.
+  // While the source isn't `ready`, running sequences go on; the run waits for it only when none is left. Calls
+  // `progress` with the number of tokens after each step. An exception from any of these functions ends the run and
+  // loses the responses in progress. Errors: sample_token's, naming the request; kInternal for a prompt that is empty,
+  // fills the context or doesn't fit.
   void run(const Source& source, const Sink& sink, const TokenCount& progress = {}, const Ready& ready = {});
   std::vector<SampledResponse> run(std::span<const SampleRequest> requests, const TokenCount& progress = {});
 
-  // What the last run took: rows are tokens forwarded; blocks the most that the cache held at a time, waiting the most
-  // requests that were drawn and whose responses were not yet handed on.
+  // Counts of the last run: rows are tokens forwarded; blocks the most in the cache at a time; waiting the most requests
+  // read whose responses were not yet delivered.
   struct Counts {
     std::int64_t steps = 0, rows = 0, tokens = 0, blocks = 0, preempted = 0, waiting = 0;
   };

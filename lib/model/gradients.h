@@ -1,4 +1,4 @@
-// What a backward pass adds up for one step of the optimizer.
+// The gradient accumulated by backward passes for one optimizer step.
 #pragma once
 
 #include <cstdint>
@@ -11,27 +11,27 @@
 
 namespace nudge {
 
-// Gradients in the layout of the parameters, for one minibatch after the other. A tied embedding is used twice, and
-// each use has a chain of its own, added once at the end (the law, g): the head's stands in the layout's place, the other in
-// rows of the tokens that the minibatch has. Products write a matrix's gradient without reading it where its chain
-// begins, so that between two minibatches only what is small has to be zeroed.
+// Gradients in the layout of the parameters, one minibatch after another. A tied embedding is used twice, and each use
+// has a chain of its own, added once at the end (the law, g): the head's is at the layout's offset, the other in one row
+// per token of the minibatch. Where a matrix's chain begins, products write its gradient without reading it, so zero()
+// touches small tensors only.
 class Gradients {
  public:
   Gradients(const ModelConfig& config, const Layout& layout);
   float* at(std::int64_t offset) { return values_.data() + offset; }
-  // Whether the chain of the matrix at `offset`, a product's, begins now: 0 is meant by what stands there. To be asked
+  // Whether the chain of the product's matrix at `offset` begins now, so that what is stored there counts as 0. Call it
   // once before each product.
   bool begins(std::int64_t offset);
-  // Makes room for the embedding's gradient by these tokens; then the row of one of them.
+  // Reserves rows for the embedding's gradient by these tokens; embedding() is the row of one of them.
   void meet(std::span<const std::int32_t> tokens);
   float* embedding(std::int32_t token);
   // Before a minibatch.
   void zero();
-  // To be called once when all sequences of the minibatch have been added.
+  // Call it once when all sequences of the minibatch have been added.
   void finish();
-  // Of a minibatch that is finished.
+  // The gradient of a finished minibatch.
   const Buffer<float>& values() const { return values_; }
-  // The same, to be changed, or exchanged for another of its size: the next zero() clears what stands there then.
+  // Write access, also to swap in a buffer of the same size; the next zero() clears what is there then.
   Buffer<float>& change() {
     changed_ = true;
     return values_;

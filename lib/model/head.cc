@@ -7,20 +7,20 @@
 
 namespace nudge {
 namespace {
-// Rows a chunk: each reads the head's matrix twice and reads and writes its gradient, so that many pay for that, and
-// few hold less of logits (of GPT-2's 51 MB). With 64, training GPT-2's head took 1.4 times the processor's time; with 128
-// a few hundredths more, and with 512 as much. The bits don't depend on it.
+// Rows per chunk. Each chunk reads the head's matrix twice and reads and writes its gradient, which favours many rows;
+// logits take memory (GPT-2's 51 MB), which favours few. With 64, training GPT-2's head took 1.4 times the processor
+// time, with 128 a few hundredths more, with 512 the same. The bits don't depend on it.
 constexpr std::int64_t kChunk = 256;
 
-// Where the chunk of targets that begins here ends, where only figures are asked of it.
+// The end of the chunk of targets that starts at `begin`, where no gradient is wanted.
 std::int64_t chunk_end(const Targets& targets, std::int64_t begin) { return std::min(begin + kChunk, targets.size()); }
 
-// Rows that a product over tokens adds up at once in bf16.
+// Rows that a bf16 product over tokens sums as one block.
 constexpr std::int64_t kBlock = 32;
 static_assert(kChunk % kBlock == 0);
 
-// Where the sequences' parts of the chunk begin whose first target is `begin`, counted from there, and the chunk's end.
-// A chunk ends where a sequence does or after whole blocks of it, so that the gradient's chain does not see it.
+// The chunk of targets that starts at `begin`, cut by sequence: where each part begins, then the chunk's end, counted
+// from `begin`. A chunk ends where a sequence does or after whole blocks of one, so the gradient's chain is unaffected.
 std::vector<std::int64_t> chunk_of(const Batch& batch, const Targets& targets, std::int64_t begin) {
   const std::int64_t end = std::min(begin + kChunk, targets.size());
   const auto row = targets.rows.begin();
@@ -46,11 +46,14 @@ void LanguageHead::logits_of(const Transformer& model, const float* final, const
   model.logits(states.data(), n, logits.data());
 }
 
-void LanguageHead::stats_of(const Transformer& model, const float* final, const Targets& targets, std::int64_t begin,
-                            std::int64_t n, RowStats* stats, OldPolicy old, float* kl, Exchanged exchanged) {
-  const std::int64_t V = model.config().vocab;
-  logits_of(model, final, targets.rows.data() + begin, n, states_, logits_);
-  if (old.model != nullptr) logits_of(*old.model, old.final, targets.rows.data() + begin, n, old_states_, old_logits_);
+void LanguageHead::stats_of(const Pass& pass, std::int64_t begin, std::int64_t n, RowStats* stats, float* kl,
+                            Exchanged exchanged) {
+  const Targets& targets = pass.targets;
+  const OldPolicy& old = pass.old;
+  const std::int64_t V = pass.model.config().vocab;
+  const std::int64_t* rows = targets.rows.data() + begin;
+  logits_of(pass.model, pass.final, rows, n, states_, logits_);
+  if (old.model != nullptr) logits_of(*old.model, old.final, rows, n, old_states_, old_logits_);
   old_stats_.resize(kChunk);
   parallel_for(n, [&](std::int64_t i) {
     const Kernels& k = kernels();
@@ -75,7 +78,7 @@ void LanguageHead::evaluate(const Transformer& model, const float* final, const 
     end = chunk_end(targets, begin);
     Exchanged part;
     if (exchanged.stats != nullptr) part = {exchanged.stats + begin, exchanged.kl + begin};
-    stats_of(model, final, targets, begin, end - begin, stats + begin, old, kl == nullptr ? kl : kl + begin, part);
+    stats_of({model, final, targets, old}, begin, end - begin, stats + begin, kl == nullptr ? kl : kl + begin, part);
   }
 }
 
@@ -90,7 +93,7 @@ void LanguageHead::train(const Transformer& model, const Batch& batch, const flo
   for (std::int64_t begin = 0, n = 0; begin < targets.size(); begin += n) {
     const std::vector<std::int64_t> parts = chunk_of(batch, targets, begin);
     n = parts.back();
-    stats_of(model, final, targets, begin, n, stats.data(), old, kl.data(), {});
+    stats_of({model, final, targets, old}, begin, n, stats.data(), kl.data(), {});
     loss(begin, begin + n, stats.data(), old.model == nullptr ? nullptr : kl.data(), gradient.data());
     parallel_for(n, [&](std::int64_t i) {
       const auto u = static_cast<std::size_t>(i);
@@ -100,7 +103,7 @@ void LanguageHead::train(const Transformer& model, const Batch& batch, const flo
       kernels().row_backward(row, V, targets.temperatures[target], &stats[u], targets.tokens[target], gradient[u],
                              both ? old_logits_.data() + i * V : nullptr, both ? &old_stats_[u] : nullptr, row);
     });
-    model.logits_backward(logits_.data(), states_.data(), parts, dstates_.data(), gradients);
+    model.logits_backward(logits_.data(), states_.data(), parts, dstates_.data(), gradients, scratch_);
     scatter_rows(dstates_.data(), targets.rows.data() + begin, n, C, dfinal);
   }
 }

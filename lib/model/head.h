@@ -1,5 +1,5 @@
-// The language head over chosen rows, in chunks: logits of the whole batch never stand in memory
-// (docs/mathematics.md, 14).
+// The language head over chosen rows, in chunks: the logits of a whole batch are never in memory (docs/mathematics.md,
+// 14).
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,7 @@
 
 namespace nudge {
 
-// The rows of a batch that predict something, what came next, and the temperature it was sampled at:
-// row r predicts token t.
+// Predictions of a batch: row rows[i] predicts token tokens[i], sampled at temperatures[i].
 struct Targets {
   std::vector<std::int64_t> rows;
   std::vector<std::int32_t> tokens;
@@ -32,37 +31,43 @@ struct OldPolicy {
   const float* final = nullptr;  // its final states of the batch
 };
 
-// What the same pair of logits tells with the roles exchanged, a number for each target: the old policy's stats and
-// KL(model || old).
+// The same pair of logits with the roles exchanged, one entry per target: the old policy's stats and KL(model || old).
 struct Exchanged {
   RowStats* stats = nullptr;
   float* kl = nullptr;
 };
 
+// Holds its own scratch: one per thread.
 class LanguageHead {
  public:
-  // stats[i] of row rows[i] for its token; with `old`, kl[i] = KL(old || model) too, and what `exchanged` asks for.
+  // stats[i] of row rows[i] for its token; with `old` also kl[i] = KL(old || model) and, if wanted, `exchanged`.
   // final: [T, C].
   void evaluate(const Transformer& model, const float* final, const Targets& targets, RowStats* stats,
                 OldPolicy old = {}, float* kl = nullptr, Exchanged exchanged = {});
 
-  // What the loss does with a chunk of rows [begin, end): from their stats (and KL) to the loss's gradient by them.
-  // The pointers are those of row `begin`.
+  // The loss of targets [begin, end): from their stats (and KL) to its gradient by them. The pointers start at `begin`.
   using Loss = std::function<void(std::int64_t begin, std::int64_t end, const RowStats* stats, const float* kl,
                                   RowGradient* gradient)>;
-  // Evaluates, asks the loss, and takes its gradient back: dfinal[T, C] of the rows is written, the head's
-  // gradient is added, chunk by chunk in the order of the targets, which is that of the batch's rows.
+  // Evaluates, calls the loss and propagates its gradient: writes dfinal[T, C] at the targets' rows and adds the head's
+  // gradient, chunk by chunk. Targets must be in the order of the batch's rows.
   void train(const Transformer& model, const Batch& batch, const float* final, const Targets& targets, const Loss& loss,
              float* dfinal, Gradients& gradients, OldPolicy old = {});
 
  private:
   void logits_of(const Transformer& model, const float* final, const std::int64_t* rows, std::int64_t n,
                  Buffer<float>& states, Buffer<float>& logits);
-  void stats_of(const Transformer& model, const float* final, const Targets& targets, std::int64_t begin,
-                std::int64_t n, RowStats* stats, OldPolicy old, float* kl, Exchanged exchanged);
+  struct Pass {
+    const Transformer& model;
+    const float* final;
+    const Targets& targets;
+    OldPolicy old;
+  };
+  // Of targets begin .. begin + n - 1, at most a chunk.
+  void stats_of(const Pass& pass, std::int64_t begin, std::int64_t n, RowStats* stats, float* kl, Exchanged exchanged);
 
   Buffer<float> states_, logits_, old_states_, old_logits_, dstates_;
   std::vector<RowStats> old_stats_;
+  ProductScratch scratch_;
 };
 
 }  // namespace nudge

@@ -1,5 +1,5 @@
-// Keys and values of the tokens seen so far, for every layer, in blocks of kKvBlock tokens: a sequence is a list of
-// blocks, so memory follows the tokens that are held, and sequences that begin with the same tokens share blocks.
+// Keys and values of past tokens, for every layer, in blocks of kKvBlock tokens. A sequence is a list of blocks, so
+// memory follows the tokens held, and sequences with a common prefix share blocks.
 #pragma once
 
 #include <algorithm>
@@ -17,13 +17,13 @@ namespace nudge {
 class KvCache {
  public:
   KvCache() = default;
-  // `sequences` empty ones. A cache of one layer serves any layer: what stands in it is only the current one's.
-  // With kBf16 keys and values are rounded when they are put.
+  // With `sequences` empty sequences. A cache of one layer serves every layer, one at a time. With kBf16 keys and values
+  // are rounded when stored.
   KvCache(std::int64_t layers, const ModelConfig& config, std::int64_t sequences, Dtype dtype)
       : layers_(layers), heads_(config.kv_heads()), dim_(config.head_dim()), dtype_(dtype),
         sequences_(static_cast<std::size_t>(sequences)) {}
 
-  // Whether it is one for the heads of such a model.
+  // Whether it fits the heads of such a model.
   bool serves(const ModelConfig& config) const { return heads_ == config.kv_heads() && dim_ == config.head_dim(); }
   std::int64_t sequences() const { return std::ssize(sequences_); }
   std::int64_t length(std::int64_t s) const { return of(s).length; }
@@ -32,15 +32,15 @@ class KvCache {
   // Bytes of a token's keys and values in one layer.
   std::int64_t token_bytes() const { return 2 * heads_ * dim_ * number_bytes(); }
 
-  // Blocks in use, those that are shared counted once; and those that reserve(s, tokens) would take.
+  // Blocks in use, shared ones counted once; and how many reserve(s, tokens) would take.
   std::int64_t blocks_held() const { return std::ssize(pool_) - std::ssize(free_); }
   std::int64_t blocks_to_take(std::int64_t s, std::int64_t tokens) const {
     const std::int64_t more = blocks_for(tokens) - std::ssize(of(s).blocks);
     return std::max<std::int64_t>(0, more) + (tokens > length(s) && end_is_shared(s));
   }
 
-  // Gives sequence s room for so many tokens in all. A block that others hold too and in which its next token has its
-  // place is copied.
+  // Makes space for `tokens` tokens in sequence s. Copies its last block first if its next token would go into one that
+  // others share.
   void reserve(std::int64_t s, std::int64_t tokens) {
     Sequence& to = of(s);
     if (tokens > to.length && end_is_shared(s)) {
@@ -55,14 +55,14 @@ class KvCache {
       to.pointers.push_back(at(to.blocks.back()));
     }
   }
-  // That its first n tokens have been put.
+  // The first n tokens of s have been stored.
   void set_length(std::int64_t s, std::int64_t n) { of(s).length = n; }
 
   void clear(std::int64_t s) {
     for (std::int32_t block : of(s).blocks) give_back(block);
     of(s) = {};
   }
-  // Sequence `to` begins anew with the first n tokens of `from`, in the same blocks.
+  // Restarts sequence `to` with the first n tokens of `from`, sharing their blocks.
   void share(std::int64_t from, std::int64_t to, std::int64_t n) {
     const auto blocks = static_cast<std::size_t>(blocks_for(n));
     Sequence shared{{of(from).blocks.begin(), of(from).blocks.begin() + std::ptrdiff_t(blocks)},
@@ -73,14 +73,14 @@ class KvCache {
     of(to) = std::move(shared);
   }
 
-  // What the kernels take for a head of keys and values. Valid until reserve.
+  // The kernels' view of a key-value head. Valid until reserve.
   KvBlocks blocks(std::int64_t layer, std::int64_t s, std::int64_t head) const {
     return {of(s).pointers.data(), (layer % layers_ * heads_ + head) * head_bytes(), dtype_ == Dtype::kBf16};
   }
 
  private:
-  // Blocks are allocated as many at a time as there are, up to so many bytes, in huge pages where there are some: a step
-  // reads a few kilobytes here and there in hundreds of megabytes, each of them a miss of the TLB if pages were small.
+  // Allocation doubles the number of blocks, up to so many bytes at a time, in huge pages where there are any: a step
+  // reads a few kilobytes here and there in hundreds of megabytes, each a TLB miss with small pages.
   static constexpr std::int64_t kSlab = std::int64_t{32} << 20;
 
   struct Sequence {
@@ -96,7 +96,7 @@ class KvCache {
   std::int64_t head_bytes() const { return kernels().kv_block_size(dim_) * number_bytes(); }
   std::int64_t block_bytes() const { return layers_ * heads_ * head_bytes(); }
 
-  // Whether others hold the block in which the next token has its place.
+  // Whether others share the block that the next token goes into.
   bool end_is_shared(std::int64_t s) const {
     const Sequence& q = of(s);
     const auto end = static_cast<std::size_t>(q.length / kKvBlock);

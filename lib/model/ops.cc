@@ -15,7 +15,8 @@ namespace {
 
 std::atomic<std::int64_t> products = 0;
 
-// The thread's. Its copy of A serves all tiles of these rows of a product, which is known by its number in `products`.
+// The calling thread's own: a pool's thread meets tiles of all callers. Its copy of A serves all tiles of these rows of
+// a product, which is known by its number in `products`, unique in the process.
 GemmScratch gemm_scratch(std::int64_t product = 0, std::int64_t row = 0) {
   thread_local Buffer<float> scratch;
   thread_local std::pair<std::int64_t, std::int64_t> held;
@@ -79,7 +80,7 @@ void pack_with(const float* b, std::int64_t row, std::int64_t column, std::int64
                   [&](std::int64_t begin, std::int64_t end) { A::pack()(b, row, column, K, N, begin, end, packed); });
 }
 
-// The epilogue of what begins at row `row`, column `column` of a matrix of N columns.
+// The epilogue of the part that begins at row `row`, column `column` of a matrix of N columns.
 Epilogue part_of(Epilogue e, std::int64_t row, std::int64_t column, std::int64_t N) {
   const std::int64_t at = row * N + column;
   if (e.bias != nullptr) e.bias += column;
@@ -99,14 +100,15 @@ void multiply_with(const float* x, std::int64_t T, const Packed& B, const typena
   });
 }
 
-// Some rows of B at a time are turned, by all threads and for all of them, and multiplied by while a cache holds them.
+// Some rows of B at a time are transposed, by all threads and for all of them, and multiplied by while a cache holds
+// them.
 template <class A>
 void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, const typename A::Number* packed,
-                             const Epilogue& epilogue, float* dx) {
-  constexpr std::int64_t kRoom = 768 * 768;  // numbers of B^T
-  static Buffer<typename A::Number> part;
+                             const Epilogue& epilogue, ProductScratch& scratch, float* dx) {
+  constexpr std::int64_t kPart = 768 * 768;  // numbers of B^T
+  Buffer<typename A::Number>& part = scratch.panels_of<typename A::Number>();
   const std::int64_t panels = panels_of(B.K);
-  const std::int64_t most = std::max<std::int64_t>(1, kRoom / 256 / (panels * kPanelColumns)) * 256;
+  const std::int64_t most = std::max<std::int64_t>(1, kPart / 256 / (panels * kPanelColumns)) * 256;
   part.reserve(A::packed_size(std::min(most, B.N), B.K));
   for (std::int64_t n = 0; n < B.N; n += most) {
     const std::int64_t next = std::min(n + most, B.N), product = ++products;
@@ -123,9 +125,10 @@ void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, c
 
 // One product for each run of rows, begin[b] .. begin[b + 1]: with F32 all rows are one.
 template <class A>
-void accumulate_outer_with(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
-                           std::int64_t N, bool begins, float* sum) {
-  static Buffer<typename A::Number> packed;  // reused: the same few shapes come again and again
+void accumulate_outer_with(const float* x, const float* y, std::span<const std::int64_t> begin, const MatrixGradient& g,
+                           ProductScratch& scratch) {
+  const std::int64_t K = g.K, N = g.N;
+  Buffer<typename A::Number>& packed = scratch.panels_of<typename A::Number>();
   std::vector<std::int64_t> at{0};
   for (std::size_t b = 0; b + 1 < begin.size(); ++b)
     at.push_back(at.back() + A::packed_size(begin[b + 1] - begin[b], N));
@@ -134,8 +137,8 @@ void accumulate_outer_with(const float* x, const float* y, std::span<const std::
     pack_with<A>(y + begin[b] * N, N, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);
   deal_tiles(K, N, 0, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
     for (std::size_t b = 0; b + 1 < begin.size(); ++b)
-      A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], Epilogue(), sum + row * N, N, rows, N,
-                begin[b + 1] - begin[b], first, last, b > 0 || !begins, gemm_scratch());
+      A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], Epilogue(), g.sum + row * N, N, rows, N,
+                begin[b + 1] - begin[b], first, last, b > 0 || !g.begins, gemm_scratch());
   });
 }
 
@@ -162,18 +165,19 @@ void multiply(const float* x, std::int64_t T, const Packed& B, const Epilogue& e
   else multiply_with<Bf16>(x, T, B, B.bf16_panels.data(), epilogue, y);
 }
 
-void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const Epilogue& epilogue, float* dx) {
+void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const Epilogue& epilogue,
+                        ProductScratch& scratch, float* dx) {
   const ProfileScope scope = product_scope(Part::kProductsBackward, T, B.N, B.K, B.dtype);
-  if (B.dtype == Dtype::kF32) multiply_transpose_with<F32>(dy, T, B, B.panels.data(), epilogue, dx);
-  else multiply_transpose_with<Bf16>(dy, T, B, B.bf16_panels.data(), epilogue, dx);
+  if (B.dtype == Dtype::kF32) multiply_transpose_with<F32>(dy, T, B, B.panels.data(), epilogue, scratch, dx);
+  else multiply_transpose_with<Bf16>(dy, T, B, B.bf16_panels.data(), epilogue, scratch, dx);
 }
 
-void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, std::int64_t K,
-                      std::int64_t N, Dtype dtype, bool begins, float* sum) {
-  const ProfileScope scope = product_scope(Part::kProductsBackward, K, begin.back(), N, dtype);
+void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, const MatrixGradient& g,
+                      ProductScratch& scratch) {
+  const ProfileScope scope = product_scope(Part::kProductsBackward, g.K, begin.back(), g.N, g.dtype);
   const std::int64_t all[] = {0, begin.back()};
-  if (dtype == Dtype::kF32) accumulate_outer_with<F32>(x, y, all, K, N, begins, sum);
-  else accumulate_outer_with<Bf16>(x, y, begin, K, N, begins, sum);
+  if (g.dtype == Dtype::kF32) accumulate_outer_with<F32>(x, y, all, g, scratch);
+  else accumulate_outer_with<Bf16>(x, y, begin, g, scratch);
 }
 
 void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum) {
@@ -183,41 +187,31 @@ void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum)
   });
 }
 
-void layer_norm(const float* x, const float* weight, const float* bias, std::int64_t T, std::int64_t C, float eps,
-                float* y, float* mean, float* rstd) {
-  const ProfileScope scope(Part::kElementwise, 0, 8.0 * T * C);
+void norm(const float* x, std::int64_t T, const Norm& n, float* y, float* mean, float* rstd) {
+  const ProfileScope scope(Part::kElementwise, 0, 8.0 * T * n.C);
+  const std::int64_t C = n.C;
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernels().layer_norm(x + begin * C, weight, bias, end - begin, C, eps, y + begin * C, mean + begin, rstd + begin);
+    const float* from = x + begin * C;
+    float* to = y + begin * C;
+    if (n.bias == nullptr) kernels().rms_norm(from, n.weight, end - begin, C, n.eps, to, rstd + begin);
+    else kernels().layer_norm(from, n.weight, n.bias, end - begin, C, n.eps, to, mean + begin, rstd + begin);
   });
 }
 
-void layer_norm_backward(const float* dy, const float* x, const float* weight, const float* mean, const float* rstd,
-                         std::int64_t T, std::int64_t C, float* dx, float* dweight, float* dbias) {
-  const ProfileScope scope(Part::kElementwise, 0, 16.0 * T * C);
+void norm_backward(const float* dy, const float* x, std::int64_t T, const Norm& n, NormStats stats, float* dx,
+                   NormGradient g) {
+  const ProfileScope scope(Part::kElementwise, 0, 16.0 * T * n.C);
+  const Kernels& k = kernels();
+  const std::int64_t C = n.C;
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernels().layer_norm_backward(dy + begin * C, x + begin * C, weight, mean + begin, rstd + begin, end - begin, C,
-                                  dx + begin * C);
+    const std::int64_t at = begin * C, rows = end - begin;
+    const float* rstd = stats.rstd + begin;
+    if (n.bias == nullptr) k.rms_norm_backward(dy + at, x + at, n.weight, rstd, rows, C, dx + at);
+    else k.layer_norm_backward(dy + at, x + at, n.weight, stats.mean + begin, rstd, rows, C, dx + at);
   });
   parallel_ranges(C, 128, [&](std::int64_t begin, std::int64_t end) {
-    kernels().layer_norm_parameters(dy, x, mean, rstd, T, C, begin, end, dweight, dbias);
-  });
-}
-
-void rms_norm(const float* x, const float* weight, std::int64_t T, std::int64_t C, float eps, float* y, float* rstd) {
-  const ProfileScope scope(Part::kElementwise, 0, 8.0 * T * C);
-  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernels().rms_norm(x + begin * C, weight, end - begin, C, eps, y + begin * C, rstd + begin);
-  });
-}
-
-void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* rstd, std::int64_t T,
-                       std::int64_t C, float* dx, float* dweight) {
-  const ProfileScope scope(Part::kElementwise, 0, 16.0 * T * C);
-  parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernels().rms_norm_backward(dy + begin * C, x + begin * C, weight, rstd + begin, end - begin, C, dx + begin * C);
-  });
-  parallel_ranges(C, 128, [&](std::int64_t begin, std::int64_t end) {
-    kernels().rms_norm_parameters(dy, x, rstd, T, C, begin, end, dweight);
+    if (n.bias == nullptr) k.rms_norm_parameters(dy, x, stats.rstd, T, C, begin, end, g.weight);
+    else k.layer_norm_parameters(dy, x, stats.mean, stats.rstd, T, C, begin, end, g.weight, g.bias);
   });
 }
 

@@ -1,6 +1,6 @@
-// All numbers of a model in one flat array, so that the optimizer, the gradient's norm and the digest are loops over
-// one array. Tensors stand in the order of their names, but for those of one product (q, k and v; gate and up), which
-// stand together where the first of them would. Gradients and moments share the layout.
+// All parameters of a model in one flat array, so the optimizer, the gradient's norm and the digest are loops over one
+// array. Tensors are in the order of their names, except that those of one product (q, k and v; gate and up) are
+// contiguous, where the first of them would be. Gradients and moments share the layout.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,8 @@ struct TensorInfo {
   std::int64_t size;
 };
 
-// A product of one matrix, or of several that are stored beside each other (q, k and v; gate and up), as offsets. The
-// matrices are [in, out] one after the other only where there is one; those of several are [out, in], so that their
-// rows make one [out, in] matrix. bias [out]; -1 where there is none.
+// Offsets of a product's matrix, or of several contiguous ones (q, k and v; gate and up). Several are [out, in] each, so
+// their rows make one [out, in] matrix; a single one may be [in, out]. bias [out]; -1 without.
 struct LinearAt {
   std::int64_t weight = -1, bias = -1, in = 0, out = 0;
   bool stored_in_out = false;
@@ -32,13 +31,13 @@ struct NormAt {
 };
 struct LayerAt {
   NormAt norm1;
-  NormAt q_norm, k_norm;  // weights [D]
+  NormAt q_norm, k_norm;  // [D]
   LinearAt qkv, proj;
   NormAt norm2;
   LinearAt up, down;  // up: [gate | up] where gated
 };
-// Where heads stand in a row of the product qkv: query head h at q + h q_step, key and value head g at k + g kv_step
-// and v + g kv_step, D numbers each.
+// Heads in a row of the product qkv: query head h at q + h q_step, key and value head g at k + g kv_step and
+// v + g kv_step, D numbers each.
 struct HeadsAt {
   std::int64_t q = 0, k = 0, v = 0, q_step = 0, kv_step = 0, row = 0;
 };
@@ -59,7 +58,7 @@ struct Layout {
   const TensorInfo* find(std::string_view name) const;
 };
 
-// N(0, 0.02) weights, residual projections scaled by 1/sqrt(2L), zero biases, unit weights (GPT-2's
+// N(0, 0.02) weights, residual projections scaled by 1/sqrt(2L), zero biases, norm weights of 1 (GPT-2's
 // initialisation); the score head N(0, 1/sqrt(C+1)). A pure function of seed and tensor name.
 Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout, std::uint64_t seed);
 void initialise_score(const ModelConfig& config, const Layout& layout, std::uint64_t seed, float* values);

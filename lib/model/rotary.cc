@@ -34,20 +34,27 @@ double frequency_of(const Rotary& r, std::int64_t pair) {
 
 }  // namespace
 
-RotaryTable::RotaryTable(const ModelConfig& config) {
-  if (config.positions != PositionKind::kRotary) return;
-  for (std::int64_t i = 0; i < config.rotary.dims / 2; ++i) turns_.push_back(frequency_of(config.rotary, i) / kTau);
+std::vector<double> rotary_frequencies(const ModelConfig& config) {
+  std::vector<double> frequencies;
+  if (config.positions != PositionKind::kRotary) return frequencies;
+  for (std::int64_t i = 0; i < config.rotary.dims / 2; ++i)
+    frequencies.push_back(frequency_of(config.rotary, i) / kTau);
+  return frequencies;
 }
 
-void RotaryTable::reach(std::int64_t positions) {
-  if (positions <= positions_ || turns_.empty()) return;
+void RotaryTable::reach(std::span<const double> frequencies, std::int64_t positions) {
+  if (!std::equal(frequencies.begin(), frequencies.end(), frequencies_.begin(), frequencies_.end())) {
+    frequencies_.assign(frequencies.begin(), frequencies.end());
+    positions_ = 0;
+  }
+  if (positions <= positions_ || frequencies_.empty()) return;
   // Twice as far as before: a decoding loop asks for one position more at a time.
   const std::int64_t n = std::max({positions, 2 * positions_, std::int64_t{256}});
   Buffer<float> cosine(n * half()), sine(n * half());
   parallel_ranges(n, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
-      for (std::size_t i = 0; i < turns_.size(); ++i) {
-        const double turns = static_cast<double>(p) * turns_[i], part = turns - std::floor(turns);
+      for (std::size_t i = 0; i < frequencies_.size(); ++i) {
+        const double turns = static_cast<double>(p) * frequencies_[i], part = turns - std::floor(turns);
         const std::int64_t at = p * half() + static_cast<std::int64_t>(i);
         cosine[at] = static_cast<float>(det_cos_turns(part));
         sine[at] = static_cast<float>(det_sin_turns(part));

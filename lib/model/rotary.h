@@ -1,7 +1,8 @@
-// The angles of rotary positions (docs/mathematics.md, 15), one row of cosines and sines a position.
+// RoPE's angles (docs/mathematics.md, 15): one row of cosines and sines per position.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lib/base/buffer.h"
@@ -9,22 +10,26 @@
 
 namespace nudge {
 
+// The frequency of each pair of rotated channels of a head, in full turns per position. Empty without RoPE.
+std::vector<double> rotary_frequencies(const ModelConfig& config);
+
+// Cosines and sines, made as positions are met: a context of 131,072 would cost half a second at loading.
 class RotaryTable {
  public:
-  // Empty for positions of another kind.
-  explicit RotaryTable(const ModelConfig& config);
+  // Extends the table to positions 0 .. positions - 1 of these frequencies; other frequencies start it anew. A row
+  // depends on its position and the frequencies alone.
+  void reach(std::span<const double> frequencies, std::int64_t positions);
 
-  // Pairs of channels that turn, of each head.
-  std::int64_t half() const { return static_cast<std::int64_t>(turns_.size()); }
-  // Makes rows 0 .. positions - 1 be there. A row depends on its position and the configuration alone.
-  void reach(std::int64_t positions);
+  // Rotated pairs per head.
+  std::int64_t half() const { return static_cast<std::int64_t>(frequencies_.size()); }
+  // [half]
   const float* cosine(std::int64_t position) const { return cosine_.data() + position * half(); }
   const float* sine(std::int64_t position) const { return sine_.data() + position * half(); }
 
  private:
-  std::vector<double> turns_;  // full turns a position, pair by pair
+  std::vector<double> frequencies_;
   std::int64_t positions_ = 0;
-  Buffer<float> cosine_, sine_;
+  Buffer<float> cosine_, sine_;  // [positions, half]
 };
 
 }  // namespace nudge

@@ -8,8 +8,8 @@
 
 namespace nudge {
 
-// The least temperature but 0 that programs take: below it logits / temperature may overflow, and a subnormal one is 0
-// where subnormals are flushed.
+// The lowest temperature above 0 that programs accept: below it logits / temperature may overflow, and flushing turns a
+// subnormal temperature into 0.
 inline constexpr float kLeastTemperature = 1e-3f;
 
 struct SamplingOptions {
@@ -18,14 +18,14 @@ struct SamplingOptions {
   float top_p = 1;         // 1: no limit. The smallest set whose probability reaches p, at least one token
 };
 
-// Turns weights (not negative, of any sum) into those of the truncated distribution, in place: what top_k and
-// then top_p drop becomes 0. Among equals at top-p's edge the lower token is kept.
+// Truncates weights (nonnegative, of any sum) in place: those that top_k and then top_p drop become 0. Of equals at
+// top-p's edge the lower token is kept.
 void truncate_weights(std::span<float> weights, const SamplingOptions& options);
 
-// The token that the number u in [0, 1) draws from softmax(logits / temperature), truncated. `weights` is
-// scratch. For temperature 0: the most probable, the lowest of equals, whatever u. -infinity has probability 0.
-// `logprob` gets what row_stats has as the log-prob of the token, at the temperature, at 1 for temperature 0.
-// Error kBadInput for a NaN and where the greatest logit is not finite.
+// The token that u in [0, 1) draws from softmax(logits / temperature), truncated. `weights` is scratch. Temperature 0
+// takes the most probable token, the lowest of equals, whatever u. A logit of -infinity has probability 0. `logprob`
+// receives row_stats's log-prob of the token, at the temperature (at 1 for temperature 0). Error kBadInput for a NaN and
+// where the greatest logit is not finite.
 std::int32_t sample_token(const float* logits, std::int64_t V, const SamplingOptions& options, double u,
                           Buffer<float>& weights, float* logprob = nullptr);
 

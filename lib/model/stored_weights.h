@@ -1,4 +1,4 @@
-// The tensors of a model folder as they are stored: model.safetensors, or the shards that its index names.
+// A model folder's tensors as stored: model.safetensors, or the shards its index names.
 #pragma once
 
 #include <map>
@@ -16,20 +16,19 @@ inline constexpr std::string_view kScoreName = "score.weight", kScoreBias = "sco
 
 class StoredWeights {
  public:
-  // Opens the files and reads their headers. Tensors get the names that our layout has for them: some of the hub's
-  // files leave the family's prefix out. Masks and tables that old files store beside the parameters are passed over.
-  // Errors: kNoInput, kBadInput, naming the file and the tensor, and what to do where the weights are of another format.
+  // Opens the files and reads their headers. Tensors get our layout's names: some of the hub's files omit the family's
+  // prefix. Masks and tables that old files store beside the parameters are ignored. Errors kNoInput and kBadInput name
+  // the file and tensor, and say what to do about weights in another format.
   StoredWeights(const std::string& folder, const Family& family);
 
   bool has(std::string_view name) const { return tensors_.count(name) != 0; }
 
-  // Whether the file stores an unembedding ("lm_head.weight") that isn't the embedding. A copy of it, equal in every
-  // number, says nothing new, and neither does the only one of the two that is there.
+  // Whether the file stores both embedding and unembedding ("lm_head.weight") and they differ in any number.
   bool heads_differ(const Family& family) const;
 
-  // The values of a layout, all tensors but `except`. `spare`: names that may be stored without being in the layout.
-  // Where the embedding is missing, a tied model's is its unembedding. Error kBadInput: a tensor that is missing, has
-  // another shape, or that this model has no place for.
+  // The values of a layout, all tensors but `except`. `spare`: names that may be stored without being in the layout. A
+  // tied model's missing embedding is its unembedding. Error kBadInput for a tensor that is missing, unknown or of
+  // another shape.
   Buffer<float> read(const Layout& layout, const Family& family, std::string_view except,
                      const std::vector<std::string_view>& spare) const;
 

@@ -13,11 +13,12 @@
 namespace nudge {
 
 Transformer::Transformer(ModelConfig config, Buffer<float> values)
-    : config_(std::move(config)), layout_(config_), values_(std::move(values)), rotary_(config_) {
+    : config_(std::move(config)), layout_(config_), values_(std::move(values)),
+      frequencies_(rotary_frequencies(config_)) {
   if (values_.size() != layout_.size) throw Error(Exit::kInternal, "parameters of another size than the layout's");
 }
 
-void Transformer::copy(const LinearAt& l, bool transposed, Packed& to) const {
+void Transformer::pack_matrix(const LinearAt& l, bool transposed, Packed& to) const {
   const std::int64_t row = l.stored_in_out ? l.out : 1, column = l.stored_in_out ? 1 : l.in;
   if (transposed) nudge::pack(at(l.weight), column, row, l.out, l.in, config_.dtype, to);
   else nudge::pack(at(l.weight), row, column, l.in, l.out, config_.dtype, to);
@@ -30,44 +31,36 @@ void Transformer::pack(bool blocks) {
   for (std::size_t l = 0; blocks && l < layout_.layers.size(); ++l) {
     const LayerAt& layer = layout_.layers[l];
     BlockPacked& p = packs_[l];
-    copy(layer.qkv, false, p.qkv), copy(layer.proj, false, p.proj);
-    copy(layer.up, false, p.up), copy(layer.down, false, p.down);
+    pack_matrix(layer.qkv, false, p.qkv), pack_matrix(layer.proj, false, p.proj);
+    pack_matrix(layer.up, false, p.up), pack_matrix(layer.down, false, p.down);
   }
-  if (layout_.unembedding >= 0) copy_head(head_pack_);
+  if (layout_.unembedding >= 0) pack_head(head_pack_);
 }
 
-void Transformer::copy_head(Packed& to) const {
+void Transformer::pack_head(Packed& to) const {
   nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, config_.dtype, to);
 }
 
-namespace {
-// What a matrix without a usable copy is copied to while it is used. One for all models, as the products' other room is.
-Packed& room() {
-  static Packed packed;
-  return packed;
-}
-}  // namespace
-
-const Packed& Transformer::head_pack() const {
+const Packed& Transformer::head_pack(Packed& scratch) const {
   if (head_pack_.usable()) return head_pack_;
-  copy_head(room());
-  return room();
+  pack_head(scratch);
+  return scratch;
 }
 
 void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
-                          Epilogue epilogue) const {
+                          ProductScratch& scratch, Epilogue epilogue) const {
   const ProfileScope scope(Part::kProducts);
-  if (!kept.usable()) copy(l, false, room());
+  if (!kept.usable()) pack_matrix(l, false, scratch.matrix);
   epilogue.bias = bias_at(l);
-  multiply(x, T, kept.usable() ? kept : room(), epilogue, y);
+  multiply(x, T, kept.usable() ? kept : scratch.matrix, epilogue, y);
 }
 
 void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx,
-                                   const Epilogue& epilogue) const {
+                                   ProductScratch& scratch, const Epilogue& epilogue) const {
   const ProfileScope scope(Part::kProductsBackward);
-  if (kept.usable()) return multiply_transpose(dy, T, kept, epilogue, dx);
-  copy(l, true, room());
-  multiply(dy, T, room(), epilogue, dx);
+  if (kept.usable()) return multiply_transpose(dy, T, kept, epilogue, scratch, dx);
+  pack_matrix(l, true, scratch.matrix);
+  multiply(dy, T, scratch.matrix, epilogue, dx);
 }
 
 std::vector<Transformer::Run> Transformer::whole_sequences(const Batch& batch) {
@@ -100,7 +93,7 @@ void Transformer::extend(const Batch& batch, std::span<const std::int64_t> seque
   for (const Run& r : runs) cache.set_length(r.sequence, r.first + r.count);
 }
 
-void Transformer::reserve(BlockTrace& b, std::int64_t T) const {
+void Transformer::reserve(std::int64_t T, BlockTrace& b) const {
   const std::int64_t F = config_.feed_forward, H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
   b.post_attention.reserve(T * config_.width);
   for (Buffer<float>* x : {&b.mean1, &b.rstd1, &b.mean2, &b.rstd2}) x->reserve(T);
@@ -114,6 +107,18 @@ void Transformer::reserve(BlockTrace& b, std::int64_t T) const {
   b.up.reserve(T * (config_.gated ? 2 * F : F));
 }
 
+void Transformer::reserve(std::int64_t T, Trace& trace) const {
+  const std::int64_t C = config_.width;
+  trace.in.resize(trace.keep ? layout_.layers.size() : 1);
+  trace.blocks.resize(trace.recompute ? 1 : trace.in.size());
+  for (Buffer<float>& x : trace.in) x.reserve(T * C);
+  for (BlockTrace& b : trace.blocks) reserve(T, b);
+  for (Buffer<float>* x : {&trace.last, &trace.final, &trace.normed}) x->reserve(T * C);
+  trace.active.reserve(T * config_.feed_forward);
+  trace.mean.reserve(T);
+  trace.rstd.reserve(T);
+}
+
 std::vector<std::int64_t> Transformer::positions_of(std::span<const Run> runs, std::int64_t T) {
   std::vector<std::int64_t> positions(static_cast<std::size_t>(T));
   for (const Run& r : runs)
@@ -122,26 +127,21 @@ std::vector<std::int64_t> Transformer::positions_of(std::span<const Run> runs, s
 }
 
 void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const {
-  const std::int64_t T = batch.size(), C = config_.width;
-  trace.in.resize(trace.keep ? layout_.layers.size() : 1);
-  trace.blocks.resize(trace.recompute ? 1 : trace.in.size());
-  for (Buffer<float>& x : trace.in) x.reserve(T * C);
-  for (BlockTrace& b : trace.blocks) reserve(b, T);
-  for (Buffer<float>* x : {&trace.last, &trace.final, &trace.normed}) x->reserve(T * C);
-  trace.active.reserve(T * config_.feed_forward);
-  trace.mean.reserve(T);
-  trace.rstd.reserve(T);
+  const std::int64_t T = batch.size();
+  reserve(T, trace);
   const std::vector<std::int64_t> positions = positions_of(runs, T);
+  if (!frequencies_.empty() && T > 0)
+    trace.rotary.reach(frequencies_, *std::max_element(positions.begin(), positions.end()) + 1);
 
   embed(batch, runs, trace.in[0].data());
   const std::size_t layers = layout_.layers.size();
   for (std::size_t l = 0; l < layers; ++l) {
     run_block(l, runs, positions, cache, trace);
     float* out = l + 1 < layers ? trace.in[trace.keep ? l + 1 : 0].data() : trace.last.data();
-    product(trace.active.data(), T, layout_.layers[l].down, packs_[l].down, out,
+    product(trace.active.data(), T, layout_.layers[l].down, packs_[l].down, out, trace.products,
             {.residual = trace.block(l).post_attention.data()});
   }
-  norm(trace.last.data(), layout_.final_norm, T, trace.final.data(), trace.mean.data(), trace.rstd.data());
+  norm(trace.last.data(), T, norm_at(layout_.final_norm), trace.final.data(), trace.mean.data(), trace.rstd.data());
 }
 
 void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std::vector<std::int64_t>& positions,
@@ -151,41 +151,60 @@ void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std:
   const BlockPacked& packs = packs_[l];
   const float* in = trace.in[trace.keep ? l : 0].data();
   BlockTrace& b = trace.block(l);
-  norm(in, layer.norm1, T, trace.normed.data(), b.mean1.data(), b.rstd1.data());
-  product(trace.normed.data(), T, layer.qkv, packs.qkv, b.qkv.data());
-  place(positions, layer, b);
+  float* normed = trace.normed.data();
+  norm(in, T, norm_at(layer.norm1), normed, b.mean1.data(), b.rstd1.data());
+  product(normed, T, layer.qkv, packs.qkv, b.qkv.data(), trace.products);
+  norm_and_rotate(positions, layer, trace.rotary, b);
   attend(runs, static_cast<std::int64_t>(l), T, cache, b);
-  product(b.attention.data(), T, layer.proj, packs.proj, b.post_attention.data(), {.residual = in});
-  norm(config_.parallel ? in : b.post_attention.data(), layer.norm2, T, trace.normed.data(), b.mean2.data(),
-       b.rstd2.data());
-  enter_inner(trace.normed.data(), T, l, trace);
+  float* post = b.post_attention.data();
+  product(b.attention.data(), T, layer.proj, packs.proj, post, trace.products, {.residual = in});
+  norm(config_.parallel ? in : post, T, norm_at(layer.norm2), normed, b.mean2.data(), b.rstd2.data());
+  feed_forward_in(normed, T, l, trace);
+}
+
+Transformer::BackwardScratch Transformer::reserve_backward(std::int64_t T, Trace& trace) const {
+  const std::int64_t C = config_.width, F = config_.feed_forward;
+  const std::int64_t narrow = std::max(C, config_.heads * config_.head_dim());
+  const std::int64_t wide = std::max(config_.gated ? 2 * F : F, layout_.heads.row), active = config_.gated ? F : 0;
+  trace.scratch.reserve(T * (C + narrow + wide + active) + qk_scratch(T));
+  if (config_.parallel) trace.branch.reserve(T * C);
+  BackwardScratch s;
+  s.dx = trace.scratch.data();
+  s.narrow = s.dx + T * C;
+  s.wide = s.narrow + T * narrow;
+  s.dactive = s.wide + T * wide;
+  s.heads = s.dactive + T * active;
+  return s;
 }
 
 void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal, Gradients& g) const {
-  const std::int64_t T = batch.size(), C = config_.width, F = config_.feed_forward, row = layout_.heads.row;
-  const std::int64_t narrow_width = std::max(C, config_.heads * config_.head_dim());
-  const std::int64_t wide_width = std::max(config_.gated ? 2 * F : F, row);
-  trace.scratch.reserve(T * (C + narrow_width + wide_width + (config_.gated ? F : 0)) + place_scratch(T));
-  if (config_.parallel) trace.branch.reserve(T * C);
-  float* dx = trace.scratch.data();         // the gradient by the residual stream
-  float* dlast = trace.branch.data();       // what it was at the block's end, where branches are parallel
-  float* narrow = dx + T * C;               // [T, C] or [T, H D]
-  float* wide = narrow + T * narrow_width;  // [T, F], [T, 2F] or [T, (H + 2G) D]
-  float* dactive = config_.gated ? wide + T * wide_width : wide;
-  float* rest = wide + T * (wide_width + (config_.gated ? F : 0));
-  const auto bytes = static_cast<std::size_t>(T * C) * sizeof(float);
+  const std::int64_t T = batch.size();
+  const BackwardScratch scratch = reserve_backward(T, trace);
+  float *dx = scratch.dx, *narrow = scratch.narrow, *wide = scratch.wide;
+  float* dlast = trace.branch.data();  // dx at the block's output, where branches are parallel
+  const auto bytes = static_cast<std::size_t>(T * config_.width) * sizeof(float);
   std::memset(dx, 0, bytes);
   const std::vector<Run> runs = whole_sequences(batch);
   const std::vector<std::int64_t> positions = positions_of(runs, T);
 
   const auto parameters_backward = [&](const float* x, const float* dy, const LinearAt& l) {
-    if (l.stored_in_out)
-      accumulate_outer(x, dy, batch.begin, l.in, l.out, config_.dtype, g.begins(l.weight), g.at(l.weight));
-    else accumulate_outer(dy, x, batch.begin, l.out, l.in, config_.dtype, g.begins(l.weight), g.at(l.weight));
-    if (l.bias >= 0) accumulate_rows(dy, T, l.out, g.at(l.bias));
+    MatrixGradient m{l.in, l.out, config_.dtype, g.begins(l.weight), g.at(l.weight)};
+    if (!l.stored_in_out) std::swap(x, dy), std::swap(m.K, m.N);
+    accumulate_outer(x, dy, batch.begin, m, trace.products);
+    if (l.bias >= 0) accumulate_rows(l.stored_in_out ? dy : x, T, l.out, g.at(l.bias));
+  };
+  const auto input_backward = [&](const float* dy, const LinearAt& l, const Packed& kept, float* to) {
+    product_backward(dy, T, l, kept, to, trace.products);
+  };
+  const auto normed = [&](const float* x, const NormAt& n, Buffer<float>& mean, Buffer<float>& rstd) {
+    norm(x, T, norm_at(n), trace.normed.data(), mean.data(), rstd.data());
+    return trace.normed.data();
+  };
+  const auto norm_input_backward = [&](const float* dy, const float* x, const NormAt& n, NormStats stats) {
+    norm_backward(dy, x, T, norm_at(n), stats, dx, {g.at(n.weight), n.bias < 0 ? nullptr : g.at(n.bias)});
   };
 
-  norm_backward(dfinal, trace.last.data(), layout_.final_norm, T, trace.mean.data(), trace.rstd.data(), dx, g);
+  norm_input_backward(dfinal, trace.last.data(), layout_.final_norm, {trace.mean.data(), trace.rstd.data()});
   for (std::size_t l = layout_.layers.size(); l-- > 0;) {
     const LayerAt& layer = layout_.layers[l];
     BlockTrace& b = trace.block(l);
@@ -196,21 +215,19 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
     if (config_.parallel) std::memcpy(dlast, dx, bytes);
     if (!trace.recompute) activate(b, T, trace.active.data());
     parameters_backward(trace.active.data(), dx, layer.down);
-    leave_inner_backward(dx, b, T, l, dactive, wide);
-    norm(read, layer.norm2, T, trace.normed.data(), b.mean2.data(), b.rstd2.data());
-    parameters_backward(trace.normed.data(), wide, layer.up);
-    product_backward(wide, T, layer.up, packs.up, narrow);
-    norm_backward(narrow, read, layer.norm2, T, b.mean2.data(), b.rstd2.data(), dx, g);
+    feed_forward_in_backward(dx, T, l, scratch.dactive, wide, trace);
+    parameters_backward(normed(read, layer.norm2, b.mean2, b.rstd2), wide, layer.up);
+    input_backward(wide, layer.up, packs.up, narrow);
+    norm_input_backward(narrow, read, layer.norm2, {b.mean2.data(), b.rstd2.data()});
 
-    const float* dmiddle = config_.parallel ? dlast : dx;
-    parameters_backward(b.attention.data(), dmiddle, layer.proj);
-    product_backward(dmiddle, T, layer.proj, packs.proj, narrow);
+    const float* dattended = config_.parallel ? dlast : dx;
+    parameters_backward(b.attention.data(), dattended, layer.proj);
+    input_backward(dattended, layer.proj, packs.proj, narrow);
     attend_backward(batch, b, narrow, wide);
-    place_backward(positions, layer, b, wide, rest, g);
-    norm(in, layer.norm1, T, trace.normed.data(), b.mean1.data(), b.rstd1.data());
-    parameters_backward(trace.normed.data(), wide, layer.qkv);
-    product_backward(wide, T, layer.qkv, packs.qkv, narrow);
-    norm_backward(narrow, in, layer.norm1, T, b.mean1.data(), b.rstd1.data(), dx, g);
+    norm_and_rotate_backward(positions, layer, trace.rotary, b, wide, scratch.heads, g);
+    parameters_backward(normed(in, layer.norm1, b.mean1, b.rstd1), wide, layer.qkv);
+    input_backward(wide, layer.qkv, packs.qkv, narrow);
+    norm_input_backward(narrow, in, layer.norm1, {b.mean1.data(), b.rstd1.data()});
   }
   embed_backward(batch, dx, g);
 }
@@ -251,18 +268,6 @@ void Transformer::embed_backward(const Batch& batch, const float* dx, Gradients&
   });
 }
 
-void Transformer::norm(const float* x, const NormAt& n, std::int64_t T, float* y, float* mean, float* rstd) const {
-  const auto eps = static_cast<float>(config_.norm_eps);
-  if (n.bias < 0) rms_norm(x, at(n.weight), T, config_.width, eps, y, rstd);
-  else layer_norm(x, at(n.weight), at(n.bias), T, config_.width, eps, y, mean, rstd);
-}
-
-void Transformer::norm_backward(const float* dy, const float* x, const NormAt& n, std::int64_t T, const float* mean,
-                                const float* rstd, float* dx, Gradients& g) const {
-  if (n.bias < 0) rms_norm_backward(dy, x, at(n.weight), rstd, T, config_.width, dx, g.at(n.weight));
-  else layer_norm_backward(dy, x, at(n.weight), mean, rstd, T, config_.width, dx, g.at(n.weight), g.at(n.bias));
-}
-
 void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) const {
   const ProfileScope scope(Part::kElementwise, 0, config_.gated ? 0 : 8.0 * T * config_.feed_forward);
   if (config_.gated) return silu_gate(b.up.data(), T, config_.feed_forward, active);
@@ -271,26 +276,28 @@ void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) c
   });
 }
 
-void Transformer::enter_inner(const float* normed, std::int64_t T, std::size_t l, Trace& trace) const {
+void Transformer::feed_forward_in(const float* normed, std::int64_t T, std::size_t l, Trace& trace) const {
   BlockTrace& b = trace.block(l);
+  const LinearAt& up = layout_.layers[l].up;
   float* active = trace.active.data();
   if (config_.gated) {
-    product(normed, T, layout_.layers[l].up, packs_[l].up, b.up.data());
+    product(normed, T, up, packs_[l].up, b.up.data(), trace.products);
     return activate(b, T, active);
   }
-  product(normed, T, layout_.layers[l].up, packs_[l].up, trace.keep ? b.up.data() : active,
+  product(normed, T, up, packs_[l].up, trace.keep ? b.up.data() : active, trace.products,
           {.activation = activation(), .active = active});
 }
 
-void Transformer::leave_inner_backward(const float* dy, const BlockTrace& b, std::int64_t T, std::size_t l,
-                                       float* dactive, float* dup) const {
+void Transformer::feed_forward_in_backward(const float* dy, std::int64_t T, std::size_t l, float* dactive, float* dup,
+                                           Trace& trace) const {
   const LinearAt& down = layout_.layers[l].down;
+  const BlockTrace& b = trace.block(l);
   if (config_.gated) {
-    product_backward(dy, T, down, packs_[l].down, dactive);
+    product_backward(dy, T, down, packs_[l].down, dactive, trace.products);
     return silu_gate_backward(b.up.data(), dactive, T, config_.feed_forward, dup);
   }
   const bool tanh_form = config_.activation == Activation::kGeluTanh;
-  product_backward(dy, T, down, packs_[l].down, dup,
+  product_backward(dy, T, down, packs_[l].down, dup, trace.products,
                    {.activation_backward = tanh_form ? kernels().gelu_tanh_backward : kernels().gelu_erf_backward,
                     .slope_at = b.up.data(),
                     .active = dup});
@@ -298,15 +305,17 @@ void Transformer::leave_inner_backward(const float* dy, const BlockTrace& b, std
 
 void Transformer::logits(const float* final, std::int64_t n, float* out) const {
   const ProfileScope scope(Part::kHead);
-  multiply(final, n, head_pack(), {}, out);
+  Packed scratch;
+  multiply(final, n, head_pack(scratch), {}, out);
 }
 
 void Transformer::logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin,
-                                  float* dfinal, Gradients& g) const {
+                                  float* dfinal, Gradients& g, ProductScratch& scratch) const {
   const ProfileScope scope(Part::kHead);
-  multiply_transpose(dlogits, begin.back(), head_pack(), {}, dfinal);
-  accumulate_outer(dlogits, final, begin, config_.vocab, config_.width, config_.dtype, g.begins(layout_.unembedding),
-                   g.at(layout_.unembedding));
+  multiply_transpose(dlogits, begin.back(), head_pack(scratch.matrix), {}, scratch, dfinal);
+  const std::int64_t at = layout_.unembedding;
+  accumulate_outer(dlogits, final, begin, {config_.vocab, config_.width, config_.dtype, g.begins(at), g.at(at)},
+                   scratch);
 }
 
 void Transformer::scores(const float* final, std::span<const std::int64_t> rows, float* score) const {

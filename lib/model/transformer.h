@@ -1,12 +1,12 @@
 // The backbone: embeddings, L blocks of attention and feed-forward with their residuals, a final norm. One block serves
-// all families; what kind of norm, position, feed-forward and residual it has, the configuration says. Each forward
-// stands beside its backward. All of it obeys the law (docs/determinism.md): what a position yields depends on the
-// weights and the tokens before it alone.
+// all families; the configuration chooses its norms, positions, feed-forward and residuals. Each forward stands beside
+// its backward. All of it obeys the law (docs/determinism.md): a position's output depends on the weights and the tokens
+// before it alone.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/base/buffer.h"
@@ -32,62 +32,68 @@ struct Batch {
   }
 };
 
-// What the forward keeps of a block for its backward; T rows each. RMS norms leave mean1 and mean2 unused. What norms
-// and activations yield is not kept, but made again from what is: no product is needed, and a third is saved.
+// What a block's forward keeps for its backward; T rows each. RMS norms leave mean1 and mean2 unused. Outputs of norms
+// and activations are not kept but recomputed: that takes no product and saves a third of the memory.
 struct BlockTrace {
   Buffer<float> mean1, rstd1;                  // [T], [T]
   Buffer<float> q_raw, q_rstd, k_raw, k_rstd;  // [T, H, D], [T, H], [T, G, D], [T, G]: before the q and k norms
-  Buffer<float> qkv, attention, stats;         // [T, (H + 2G) D] normed and turned, [T, H D], [H, T, 2]
-  Buffer<float> post_attention, mean2, rstd2;  // [T, C], [T], [T]
+  Buffer<float> qkv, attention, stats;         // [T, (H + 2G) D] normed and rotated, [T, H D], [H, T, 2]
+  Buffer<float> post_attention, mean2, rstd2;  // [T, C] the residual stream after attention, [T], [T]
   Buffer<float> up;                            // [T, F] before the activation ([T, 2F] where gated)
 };
 
-// The forward's working memory. With `keep` every block has its own trace and backward can follow;
-// without, all blocks share one. With `recompute` too they share one, but what goes into each is kept, and backward
-// makes the trace of one after the other again: the same bits, for another forward through the blocks.
+// The memory of a forward and its backward. All that a pass writes is here, so threads that share a model need a trace
+// each; one trace serves any models, one after the other. With `keep` every block has its own trace and backward can
+// follow; without, all blocks share one. With `recompute` they share one too, but each block's input is kept, and
+// backward runs block after block again: the same bits, for another forward through the blocks.
 struct Trace {
   explicit Trace(bool keep_all = false, bool recompute_blocks = false) : keep(keep_all), recompute(recompute_blocks) {}
   BlockTrace& block(std::size_t l) { return blocks[blocks.size() > 1 ? l : 0]; }
   bool keep, recompute;
-  std::vector<Buffer<float>> in;  // [T, C], what goes into a block
+  std::vector<Buffer<float>> in;  // [T, C], the input of a block
   std::vector<BlockTrace> blocks;
-  Buffer<float> normed, active;    // [T, C], [T, F]: what a norm or an activation yields, of the block at work
-  Buffer<float> last, mean, rstd;  // before the final norm
+  Buffer<float> normed, active;    // [T, C], [T, F]: output of the current block's norm and activation
+  Buffer<float> last, mean, rstd;  // [T, C], [T], [T]: before the final norm
   Buffer<float> final;             // [T, C], what the heads read
-  Buffer<float> branch;            // [T, C]: the gradient at a block's end, where branches are parallel
+  Buffer<float> branch;            // [T, C]: the gradient at a block's output, where branches are parallel
   KvCache cache;                   // one layer's keys and values, where no other cache is given
-  Buffer<float> scratch;           // the backward's
+  RotaryTable rotary;
+  Buffer<float> scratch;  // the backward's
+  ProductScratch products;
 };
 
+// Configuration and parameters. Const members may run in any number of threads at once, each with its own trace.
 class Transformer {
  public:
   Transformer(ModelConfig config, Buffer<float> values);
 
   const ModelConfig& config() const { return config_; }
-  ModelConfig& config() { return config_; }
+  // The same parameters under another configuration of the same layout (another dtype, say). Needs pack().
+  Transformer with(ModelConfig config) && { return Transformer(std::move(config), std::move(values_)); }
+  // Of a reward model: reward = (score - mean) / deviation.
+  void set_reward_scale(double mean, double deviation) { config_.reward_mean = mean, config_.reward_std = deviation; }
+
   const Layout& layout() const { return layout_; }
   const float* values() const { return values_.data(); }
-  // Gives the parameters out to be changed; forward and backward need pack() afterwards.
+  // Write access to the parameters; forward and backward need pack() afterwards.
   float* change() { return values_.data(); }
-  // Makes the kernels' copies of the matrices, which forward and backward read: of all, or of the head's alone. A
-  // block's matrices are then copied one by one where they are used, which saves their memory and costs little where
-  // hundreds of tokens go through together, as in training.
+  // Packs the matrices for forward and backward: all of them, or the head's alone. A block's matrices are then packed
+  // where they are used, which saves their memory and costs little where hundreds of tokens pass at once, as in training.
   void pack(bool blocks = true);
 
   // Whole sequences from position 0. Throws kInternal for tokens or lengths the caller should have refused.
   void forward(const Batch& batch, Trace& trace) const;
   // dfinal [T, C]: the gradient by trace.final. Adds to the gradients.
   void backward(const Batch& batch, Trace& trace, const float* dfinal, Gradients& gradients) const;
-  // One run of new tokens for each of some sequences of a cache, from where the sequence ends; it is longer then.
-  // `runs` as in Batch, run i goes to sequences[i].
+  // Appends new tokens to sequences of a cache: run i of `runs` (as in Batch) to sequences[i].
   void extend(const Batch& runs, std::span<const std::int64_t> sequences, KvCache& cache, Trace& trace) const;
 
   // logits[n, V] of n rows of final states. Needs a language head.
   void logits(const float* final, std::int64_t n, float* logits) const;
-  // dfinal[n, C] = dlogits[n, V] W, and the head's gradient. The rows are those of sequences, of which sequence b has
-  // begin[b] .. begin[b + 1]; n is begin.back().
+  // dfinal[n, C] = dlogits[n, V] W, and adds the head's gradient. Sequence b has rows begin[b] .. begin[b + 1] - 1;
+  // n is begin.back().
   void logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin, float* dfinal,
-                       Gradients& gradients) const;
+                       Gradients& gradients, ProductScratch& scratch) const;
   // score[i] = w . final[rows[i]], and its backward: dfinal[rows[i]] += dscore[i] w. Needs a score head.
   void scores(const float* final, std::span<const std::int64_t> rows, float* score) const;
   void scores_backward(const float* dscore, const float* final, std::span<const std::int64_t> rows, float* dfinal,
@@ -101,48 +107,63 @@ class Transformer {
     Packed qkv, proj, up, down;
   };
 
+  struct BackwardScratch {
+    float* dx;       // [T, C], the gradient by the residual stream
+    float* narrow;   // [T, C] or [T, H D]
+    float* wide;     // [T, F], [T, 2F] or [T, (H + 2G) D]
+    float* dactive;  // [T, F] where gated
+    float* heads;    // qk_scratch(T)
+  };
+
   const float* at(std::int64_t offset) const { return values_.data() + offset; }
   static std::vector<Run> whole_sequences(const Batch& batch);
   static std::vector<std::int64_t> positions_of(std::span<const Run> runs, std::int64_t T);
+  void reserve(std::int64_t T, Trace& trace) const;
+  void reserve(std::int64_t T, BlockTrace& block) const;
+  BackwardScratch reserve_backward(std::int64_t T, Trace& trace) const;
   void run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const;
-  // Block l from trace.in to the trace that its backward needs.
+  // Block l, from trace.in to the block's trace and trace.active.
   void run_block(std::size_t l, std::span<const Run> runs, const std::vector<std::int64_t>& positions, KvCache& cache,
                  Trace& trace) const;
   const float* bias_at(const LinearAt& l) const { return l.bias < 0 ? nullptr : at(l.bias); }
-  // The kernels' copy of the matrix B[in, out], or of its transpose.
-  void copy(const LinearAt& l, bool transposed, Packed& to) const;
-  void copy_head(Packed& to) const;
-  const Packed& head_pack() const;
-  // y[T, out] = x B + bias and dx[T, in] = dy B^T, by the copy where there is one, with what else ends them.
-  void product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
+  Norm norm_at(const NormAt& n, std::int64_t channels) const {
+    return {channels, static_cast<float>(config_.norm_eps), at(n.weight), n.bias < 0 ? nullptr : at(n.bias)};
+  }
+  Norm norm_at(const NormAt& n) const { return norm_at(n, config_.width); }
+  // Packs the matrix B[in, out] or its transpose.
+  void pack_matrix(const LinearAt& l, bool transposed, Packed& to) const;
+  void pack_head(Packed& to) const;
+  // The packed head, in `scratch` where the model holds no usable one.
+  const Packed& head_pack(Packed& scratch) const;
+  // y[T, out] = x B + bias and dx[T, in] = dy B^T with their epilogues, by `kept` where it is usable.
+  void product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y, ProductScratch& scratch,
                Epilogue epilogue = {}) const;
   void product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx,
-                        const Epilogue& epilogue = {}) const;
-  void reserve(BlockTrace& block, std::int64_t T) const;
+                        ProductScratch& scratch, const Epilogue& epilogue = {}) const;
   void embed(const Batch& batch, std::span<const Run> runs, float* out) const;
   void embed_backward(const Batch& batch, const float* dx, Gradients& gradients) const;
-  void norm(const float* x, const NormAt& n, std::int64_t T, float* y, float* mean, float* rstd) const;
-  void norm_backward(const float* dy, const float* x, const NormAt& n, std::int64_t T, const float* mean,
-                     const float* rstd, float* dx, Gradients& gradients) const;
-  // Norms and turns queries and keys in place in the rows of block.qkv, row t at position positions[t]; with bf16
-  // rounds keys and values, through which the backward passes gradients as they are.
-  void place(const std::vector<std::int64_t>& positions, const LayerAt& layer, BlockTrace& block) const;
-  // scratch: place_scratch(T) floats.
-  void place_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer, const BlockTrace& block,
-                      float* dqkv, float* scratch, Gradients& gradients) const;
-  std::int64_t place_scratch(std::int64_t T) const;
-  void turn(const std::vector<std::int64_t>& positions, float* qkv, bool back) const;
+  // Norms and rotates queries and keys in place in the rows of block.qkv, row t at position positions[t]. With bf16 it
+  // also rounds keys and values; the backward passes gradients through that rounding unchanged.
+  void norm_and_rotate(const std::vector<std::int64_t>& positions, const LayerAt& layer, const RotaryTable& table,
+                       BlockTrace& block) const;
+  // scratch: qk_scratch(T) floats.
+  void norm_and_rotate_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer,
+                                const RotaryTable& table, const BlockTrace& block, float* dqkv, float* scratch,
+                                Gradients& gradients) const;
+  std::int64_t qk_scratch(std::int64_t T) const;
+  // RoPE of queries and keys; `back` rotates by the opposite angles.
+  void rotate(const std::vector<std::int64_t>& positions, const RotaryTable& table, bool back, float* qkv) const;
   void attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache, BlockTrace& block) const;
   void attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention, float* dqkv) const;
   auto activation() const {
     return config_.activation == Activation::kGeluTanh ? kernels().gelu_tanh : kernels().gelu_erf;
   }
   void activate(const BlockTrace& block, std::int64_t T, float* active) const;
-  // The feed-forward's way in and half of its way back: up and active, and dup from dy behind `down`. dactive is room
-  // for [T, F] where the activation is gated.
-  void enter_inner(const float* normed, std::int64_t T, std::size_t l, Trace& trace) const;
-  void leave_inner_backward(const float* dy, const BlockTrace& block, std::int64_t T, std::size_t l, float* dactive,
-                            float* dup) const;
+  // The first half of the feed-forward and its backward: up and active of `normed`, and dup of dy, the gradient at the
+  // output of `down`. dactive: scratch of [T, F] where gated.
+  void feed_forward_in(const float* normed, std::int64_t T, std::size_t l, Trace& trace) const;
+  void feed_forward_in_backward(const float* dy, std::int64_t T, std::size_t l, float* dactive, float* dup,
+                                Trace& trace) const;
   float attention_scale() const;
 
   ModelConfig config_;
@@ -150,9 +171,7 @@ class Transformer {
   Buffer<float> values_;
   std::vector<BlockPacked> packs_;
   Packed head_pack_;
-  // Grows with the positions that are met: a context of 131,072 would cost half a second at loading. Therefore one
-  // thread at a time may call forward or extend, as it is with the kernels' shared scratch.
-  mutable RotaryTable rotary_;
+  std::vector<double> frequencies_;  // RoPE's
 };
 
 }  // namespace nudge

@@ -1,4 +1,4 @@
-// The backbone's heads: their norms and positions, what they attend to, and the backward of both.
+// The backbone's attention: norms and RoPE of queries and keys, attention itself, and the backward of both.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -18,24 +18,33 @@ float* attention_scratch(std::int64_t T, std::int64_t D) {
   return scratch.data();
 }
 
-// n vectors of D numbers, in rows of `row` floats at start + h step for h in [0, heads), side by side; and back.
-void gather_heads(const float* rows, std::int64_t T, std::int64_t row, std::int64_t start, std::int64_t step,
-                  std::int64_t heads, std::int64_t D, float* dense) {
+// Where heads of D numbers stand in rows of `row` floats: head h at start + h step.
+struct HeadRows {
+  std::int64_t row, start, step, heads, D;
+
+  // Offset in the rows of head i of all T x heads.
+  std::int64_t at(std::int64_t i) const { return i / heads * row + start + i % heads * step; }
+};
+
+// Heads of T rows to dense [T, heads, D], and back.
+void gather_heads(const float* rows, std::int64_t T, const HeadRows& h, float* dense) {
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t)
-      for (std::int64_t h = 0; h < heads; ++h)
-        std::memcpy(dense + (t * heads + h) * D, rows + t * row + start + h * step,
-                    static_cast<std::size_t>(D) * sizeof(float));
+    for (std::int64_t i = begin * h.heads; i < end * h.heads; ++i)
+      std::memcpy(dense + i * h.D, rows + h.at(i), static_cast<std::size_t>(h.D) * sizeof(float));
   });
 }
-void scatter_heads(const float* dense, std::int64_t T, std::int64_t row, std::int64_t start, std::int64_t step,
-                   std::int64_t heads, std::int64_t D, float* rows) {
+void scatter_heads(const float* dense, std::int64_t T, const HeadRows& h, float* rows) {
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t)
-      for (std::int64_t h = 0; h < heads; ++h)
-        std::memcpy(rows + t * row + start + h * step, dense + (t * heads + h) * D,
-                    static_cast<std::size_t>(D) * sizeof(float));
+    for (std::int64_t i = begin * h.heads; i < end * h.heads; ++i)
+      std::memcpy(rows + h.at(i), dense + i * h.D, static_cast<std::size_t>(h.D) * sizeof(float));
   });
+}
+
+HeadRows query_rows(const ModelConfig& c, const HeadsAt& at) {
+  return {at.row, at.q, at.q_step, c.heads, c.head_dim()};
+}
+HeadRows key_rows(const ModelConfig& c, const HeadsAt& at) {
+  return {at.row, at.k, at.kv_step, c.kv_heads(), c.head_dim()};
 }
 
 }  // namespace
@@ -44,41 +53,41 @@ float Transformer::attention_scale() const {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim())));
 }
 
-void Transformer::turn(const std::vector<std::int64_t>& positions, float* qkv, bool back) const {
+void Transformer::rotate(const std::vector<std::int64_t>& positions, const RotaryTable& table, bool back,
+                         float* qkv) const {
   const ProfileScope scope(Part::kElementwise);
-  if (rotary_.half() == 0 || positions.empty()) return;
-  rotary_.reach(*std::max_element(positions.begin(), positions.end()) + 1);
+  if (frequencies_.empty()) return;
   const HeadsAt& at_row = layout_.heads;
-  parallel_ranges(static_cast<std::int64_t>(positions.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(std::ssize(positions), 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       const std::int64_t position = positions[static_cast<std::size_t>(t)];
-      const float *cosine = rotary_.cosine(position), *sine = rotary_.sine(position);
+      const float *cosine = table.cosine(position), *sine = table.sine(position);
       float* row = qkv + t * at_row.row;
-      kernels().rotary(row + at_row.q, config_.heads, at_row.q_step, cosine, sine, rotary_.half(), back);
-      kernels().rotary(row + at_row.k, config_.kv_heads(), at_row.kv_step, cosine, sine, rotary_.half(), back);
+      kernels().rotary(row + at_row.q, config_.heads, at_row.q_step, cosine, sine, table.half(), back);
+      kernels().rotary(row + at_row.k, config_.kv_heads(), at_row.kv_step, cosine, sine, table.half(), back);
     }
   });
 }
 
-void Transformer::place(const std::vector<std::int64_t>& positions, const LayerAt& layer, BlockTrace& b) const {
+void Transformer::norm_and_rotate(const std::vector<std::int64_t>& positions, const LayerAt& layer,
+                                  const RotaryTable& table, BlockTrace& b) const {
   const ProfileScope scope(Part::kElementwise);
   const auto T = static_cast<std::int64_t>(positions.size());
   const std::int64_t D = config_.head_dim();
   const HeadsAt& row = layout_.heads;
-  const auto norm_heads = [&](const NormAt& n, std::int64_t start, std::int64_t step, std::int64_t heads, float* raw,
-                              float* rstd) {
-    gather_heads(b.qkv.data(), T, row.row, start, step, heads, D, raw);
+  const auto norm_heads = [&](const NormAt& n, const HeadRows& h, float* raw, float* rstd) {
+    gather_heads(b.qkv.data(), T, h, raw);
     parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin * heads; i < end * heads; ++i)
+      for (std::int64_t i = begin * h.heads; i < end * h.heads; ++i)
         kernels().rms_norm(raw + i * D, at(n.weight), 1, D, static_cast<float>(config_.norm_eps),
-                           b.qkv.data() + i / heads * row.row + start + i % heads * step, rstd + i);
+                           b.qkv.data() + h.at(i), rstd + i);
     });
   };
   if (config_.qk_norm) {
-    norm_heads(layer.q_norm, row.q, row.q_step, config_.heads, b.q_raw.data(), b.q_rstd.data());
-    norm_heads(layer.k_norm, row.k, row.kv_step, config_.kv_heads(), b.k_raw.data(), b.k_rstd.data());
+    norm_heads(layer.q_norm, query_rows(config_, row), b.q_raw.data(), b.q_rstd.data());
+    norm_heads(layer.k_norm, key_rows(config_, row), b.k_raw.data(), b.k_rstd.data());
   }
-  turn(positions, b.qkv.data(), false);
+  rotate(positions, table, false, b.qkv.data());
   if (config_.dtype == Dtype::kF32) return;
   // Keys and values are bf16 before any use, as they stand in a cache (the law, c).
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
@@ -93,27 +102,27 @@ void Transformer::place(const std::vector<std::int64_t>& positions, const LayerA
   });
 }
 
-std::int64_t Transformer::place_scratch(std::int64_t T) const {
+std::int64_t Transformer::qk_scratch(std::int64_t T) const {
   return config_.qk_norm ? 2 * T * config_.heads * config_.head_dim() : 0;
 }
 
-void Transformer::place_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer, const BlockTrace& b,
-                                 float* dqkv, float* scratch, Gradients& g) const {
-  turn(positions, dqkv, true);
+void Transformer::norm_and_rotate_backward(const std::vector<std::int64_t>& positions, const LayerAt& layer,
+                                           const RotaryTable& table, const BlockTrace& b, float* dqkv, float* scratch,
+                                           Gradients& g) const {
+  rotate(positions, table, true, dqkv);
   if (!config_.qk_norm) return;
   const auto T = static_cast<std::int64_t>(positions.size());
-  const std::int64_t D = config_.head_dim();
   const HeadsAt& row = layout_.heads;
-  const auto norm_heads_backward = [&](const NormAt& n, std::int64_t start, std::int64_t step, std::int64_t heads,
-                                       const float* raw, const float* rstd) {
-    float *dy = scratch, *dx = scratch + T * heads * D;
-    gather_heads(dqkv, T, row.row, start, step, heads, D, dy);
-    std::memset(dx, 0, static_cast<std::size_t>(T * heads * D) * sizeof(float));
-    rms_norm_backward(dy, raw, at(n.weight), rstd, T * heads, D, dx, g.at(n.weight));
-    scatter_heads(dx, T, row.row, start, step, heads, D, dqkv);
+  const auto norm_heads_backward = [&](const NormAt& n, const HeadRows& h, const float* raw, const float* rstd) {
+    const std::int64_t size = T * h.heads * h.D;
+    float *dy = scratch, *dx = scratch + size;
+    gather_heads(dqkv, T, h, dy);
+    std::memset(dx, 0, static_cast<std::size_t>(size) * sizeof(float));
+    norm_backward(dy, raw, T * h.heads, norm_at(n, h.D), {nullptr, rstd}, dx, {g.at(n.weight), nullptr});
+    scatter_heads(dx, T, h, dqkv);
   };
-  norm_heads_backward(layer.q_norm, row.q, row.q_step, config_.heads, b.q_raw.data(), b.q_rstd.data());
-  norm_heads_backward(layer.k_norm, row.k, row.kv_step, config_.kv_heads(), b.k_raw.data(), b.k_rstd.data());
+  norm_heads_backward(layer.q_norm, query_rows(config_, row), b.q_raw.data(), b.q_rstd.data());
+  norm_heads_backward(layer.k_norm, key_rows(config_, row), b.k_raw.data(), b.k_rstd.data());
 }
 
 void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache,

@@ -23,6 +23,7 @@ ModelConfig shape_of(const NewModelOptions& options) {
   config.context = options.context;
   config.rotary.dims = static_cast<std::int64_t>(static_cast<double>(config.head_dim()) * config.rotary.share);
   config.tied = true;
+  config.dtype = options.dtype;
   return config;
 }
 

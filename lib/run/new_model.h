@@ -16,6 +16,7 @@ struct NewModelOptions {
   std::int64_t kv_heads = 0;  // 0: as many as heads
   std::int64_t inner = 0;     // 0: the usual one, see below
   std::int64_t vocab = 2048;  // at most: texts with few repetitions give fewer tokens
+  Dtype dtype = Dtype::kF32;
 
   void check() const;  // throws kUsage for sizes that don't go together or that the family doesn't have
 };

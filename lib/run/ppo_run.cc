@@ -155,12 +155,11 @@ void PpoRun::load_critic() {
   } else if (!options_.critic_init.empty()) {
     critic_ = std::make_unique<Model>(load_as_score_model(options_.critic_init, options_.ppo.seed));
     // The critic predicts rewards, so it starts at the reward's scale; its head has no bias to take the mean.
-    ModelConfig& c = critic_->transformer.config();
+    const ModelConfig& c = critic_->config();
     float* head = critic_->transformer.change() + critic_->transformer.layout().score;
     for (std::int64_t i = 0; i < c.width; ++i)
       head[i] = static_cast<float>(static_cast<double>(head[i]) / c.reward_std);
-    c.reward_mean = 0;
-    c.reward_std = 1;
+    critic_->transformer.set_reward_scale(0, 1);
   } else {
     bad_input(options_.policy + ": the policy has no critic yet",
               "give it one with --critic-init FOLDER (the reward model), or take --critic shared");
@@ -271,8 +270,12 @@ void PpoRun::prepare(Metrics& metrics) {
                   " of --records",
               "look at the programs before this one in the pipeline");
   if (trajectories_.empty()) bad_input("the input has no trajectories");
-  for (Model* m : {policy_.get(), critic_.get()})
-    if (m != nullptr) m->transformer.config().dtype = dtype_;
+  for (Model* m : {policy_.get(), critic_.get()}) {
+    if (m == nullptr || m->config().dtype == dtype_) continue;
+    ModelConfig config = m->config();
+    config.dtype = dtype_;
+    m->transformer = std::move(m->transformer).with(std::move(config));
+  }
   ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo);
   batch_ = ppo_->prepare(trajectories_, options_.reward_kl.beta, options_.off_policy);
   // What the controller refuses, it refuses before any training.

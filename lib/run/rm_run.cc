@@ -62,12 +62,11 @@ constexpr const char* kOfTokenizer =
     "sample them by a policy that has the tokenizer of --init, or leave --normalize-on out";
 
 // Mean and deviation of the scores as they are to be stored: (0, 1) without normalisation.
-void normalize(ModelConfig& config, const Moments& scores, bool by_deviation) {
-  config.reward_mean = scores.mean().value();
-  if (!by_deviation) return;
-  config.reward_std = std::sqrt(scores.variance().value());
-  if (!(config.reward_std > 0))
+void normalize(Transformer& model, const Moments& scores, bool by_deviation) {
+  const double deviation = by_deviation ? std::sqrt(scores.variance().value()) : 1;
+  if (!(deviation > 0))
     bad_input("all scores are equal, so no deviation can be made 1", "leave rewards as they are with --no-normalize");
+  model.set_reward_scale(scores.mean().value(), deviation);
 }
 
 void count_pairs(const Ranking& r, RewardData& data) {
@@ -90,7 +89,7 @@ void store_normalization(Model& model, RewardTrainer& trainer, const RewardData&
     for (const auto& scores : trainer.scores(std::span<const Ranking>(data.rankings)))
       for (float score : scores) moments.add(static_cast<double>(score));
   }
-  normalize(model.transformer.config(), moments, samples != nullptr || options.normalize_std);
+  normalize(model.transformer, moments, samples != nullptr || options.normalize_std);
 }
 
 }  // namespace
@@ -156,8 +155,7 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
   EpochPlan plan(static_cast<std::int64_t>(data.rankings.size()), options.training, "rm");
   const Schedule schedule = plan.schedule();
   // What an earlier training stored belongs to the scores it ended with.
-  model.transformer.config().reward_mean = 0;
-  model.transformer.config().reward_std = 1;
+  model.transformer.set_reward_scale(0, 1);
   RewardTrainer trainer(model, options.loss, options.training.adam, options.training.micro_tokens,
                         options.training.recompute, options.training.groups);
   RewardReport report;

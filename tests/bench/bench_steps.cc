@@ -125,8 +125,9 @@ int main(int argc, char** argv) {
   const Rows rows("bench_steps", {"train", "ppo", "decode-1", "decode-8", "decode-32"}, words);
   const Table table;
   for (Dtype dtype : dtypes) {
-    Model model = random_model(gpt2_config(12, 768, 12, 1024, 50257));
-    model.transformer.config().dtype = dtype;
+    ModelConfig config = gpt2_config(12, 768, 12, 1024, 50257);
+    config.dtype = dtype;
+    Model model = random_model(config);
     model.transformer.pack();
     for (int64_t batch : {1, 8, 32})
       if (rows.has("decode-" + std::to_string(batch))) decode(table, model, batch);

@@ -1,5 +1,5 @@
-// Transformers of any shape with random weights in every tensor: biases that are not 0 and gains that are not 1,
-// so that nothing about them goes unseen.
+// Transformers of any shape with random numbers in every tensor: biases other than 0 and norm weights other than 1, so
+// that none of them can go unnoticed.
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,7 @@ inline ModelConfig shape_of(std::int64_t layers, std::int64_t heads, std::int64_
   return c;
 }
 
-// The same sizes in another family: heads that share keys, heads of a width of their own, half of the channels turning.
+// The same sizes in another family: heads that share keys, heads of their own size, some of the channels rotated.
 inline ModelConfig family_shape(const std::string& family, const ModelConfig& sizes, std::int64_t kv_heads,
                                 std::int64_t head_dim, std::int64_t rotary_dims) {
   ModelConfig c = ModelConfig::usual(family);
@@ -34,28 +34,28 @@ inline ModelConfig family_shape(const std::string& family, const ModelConfig& si
   return c;
 }
 
-// Matrices N(0, scale / sqrt(rows)), embeddings N(0, scale), biases N(0, scale / 3), gains 1 + N(0, 0.2).
+// Matrices N(0, scale / sqrt(rows)), embeddings N(0, scale), biases N(0, scale / 3), weights of norms 1 + N(0, 0.2).
 inline Buffer<float> random_values(const Layout& layout, std::uint64_t seed, double scale) {
   Buffer<float> values(layout.size);
   for (const TensorInfo& t : layout.tensors) {
-    const bool vector = t.shape.size() == 1, gain = vector && t.name.find("weight") != std::string::npos;
+    const bool vector = t.shape.size() == 1, norm_weight = vector && t.name.find("weight") != std::string::npos;
     bool table = false;
     for (const char* name : {"wte", "wpe", "embed_tokens", "embed_in"}) table |= t.name.find(name) != std::string::npos;
     const bool in_out = t.name.find(".c_") != std::string::npos;  // GPT-2's; other matrices are stored [out, in]
     const auto rows = static_cast<double>(vector || in_out ? t.shape[0] : t.shape[1]);
-    const double deviation = gain ? 0.2 : vector ? scale / 3 : table ? scale : scale / std::sqrt(rows);
+    const double deviation = norm_weight ? 0.2 : vector ? scale / 3 : table ? scale : scale / std::sqrt(rows);
     for (std::int64_t i = 0; i < t.size; ++i) {
       const double x = deviation * normal(seed, stream_of(t.name), static_cast<std::uint64_t>(i));
-      values[t.offset + i] = static_cast<float>(gain ? 1 + x : x);
+      values[t.offset + i] = static_cast<float>(norm_weight ? 1 + x : x);
     }
   }
   return values;
 }
 
 inline Transformer random_transformer(const ModelConfig& config, std::uint64_t seed, double scale) {
-  const Layout layout(config);
-  Transformer t(config, random_values(layout, seed, scale));
-  t.config().dtype = test_dtype();
+  ModelConfig in_test_dtype = config;
+  in_test_dtype.dtype = test_dtype();
+  Transformer t(in_test_dtype, random_values(Layout(config), seed, scale));
   t.pack();
   return t;
 }

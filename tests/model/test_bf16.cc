@@ -1,4 +1,4 @@
-// Models in bf16: near float32, and the same figures from the same roundings done by hand.
+// Models in bf16: near float32, and the same outputs from the same roundings done by hand.
 #include "lib/model/head.h"
 #include "tests/kernels/bf16_tools.h"
 #include "tests/model/random_model.h"
@@ -9,19 +9,19 @@ using namespace nudge::test;
 namespace {
 
 // The same weights in both arithmetics.
-Transformer with_dtype(const ModelConfig& config, Dtype dtype, Buffer<float> values) {
+Transformer with_dtype(ModelConfig config, Dtype dtype, Buffer<float> values) {
+  config.dtype = dtype;
   Transformer t(config, std::move(values));
-  t.config().dtype = dtype;
   t.pack();
   return t;
 }
 
-struct Figures {
+struct Outputs {
   std::vector<float> logits, gradient;
 };
 
 // Logits and the gradient of the summed log-probs of two sequences.
-Figures figures_of(const Transformer& model) {
+Outputs outputs_of(const Transformer& model) {
   Batch batch;
   Targets targets;
   for (std::int64_t n : {45, 70}) {
@@ -31,7 +31,7 @@ Figures figures_of(const Transformer& model) {
   }
   Trace trace{true};
   model.forward(batch, trace);
-  Figures f;
+  Outputs f;
   f.logits.resize(static_cast<std::size_t>(batch.size() * model.config().vocab));
   model.logits(trace.final.data(), batch.size(), f.logits.data());
   Gradients g(model.config(), model.layout());
@@ -64,8 +64,8 @@ TEST_CASE("a model in bf16 is as far from float32 as the rounding of its factors
     const ModelConfig sizes = shape_of(2, 4, 18, 150, 211, 80);
     const ModelConfig config = std::string(family) == "gpt2" ? sizes : family_shape(family, sizes, 4, 18, 18);
     const Layout layout(config);
-    const Figures exact = figures_of(with_dtype(config, Dtype::kF32, random_values(layout, 5, 1)));
-    const Figures rounded = figures_of(with_dtype(config, Dtype::kBf16, random_values(layout, 5, 1)));
+    const Outputs exact = outputs_of(with_dtype(config, Dtype::kF32, random_values(layout, 5, 1)));
+    const Outputs rounded = outputs_of(with_dtype(config, Dtype::kBf16, random_values(layout, 5, 1)));
     // Each factor is off by up to 2^-9 of itself; two layers of four products and their nonlinear parts add up.
     INFO(family, ": logits ", distance(rounded.logits, exact.logits), ", gradient ",
          distance(rounded.gradient, exact.gradient));
@@ -86,7 +86,7 @@ TEST_CASE("weights are rounded for products alone: a model of rounded matrices g
       if (t.shape.size() == 2 && t.name.find(".c_") != std::string::npos) matrices[i] = all[i];
     }
   }
-  const Figures masters = figures_of(with_dtype(config, Dtype::kBf16, std::move(values)));
-  CHECK(figures_of(with_dtype(config, Dtype::kBf16, std::move(matrices))).logits == masters.logits);
-  CHECK(figures_of(with_dtype(config, Dtype::kBf16, std::move(all))).logits != masters.logits);
+  const Outputs masters = outputs_of(with_dtype(config, Dtype::kBf16, std::move(values)));
+  CHECK(outputs_of(with_dtype(config, Dtype::kBf16, std::move(matrices))).logits == masters.logits);
+  CHECK(outputs_of(with_dtype(config, Dtype::kBf16, std::move(all))).logits != masters.logits);
 }

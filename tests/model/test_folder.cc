@@ -9,63 +9,11 @@
 #include "lib/base/error.h"
 #include "lib/io/files.h"
 #include "lib/io/safetensors.h"
-#include "tests/model/random_model.h"
-#include "tests/model/safetensors_text.h"
-#include "tests/model/tiny_model.h"
+#include "tests/model/folder_tools.h"
 #include "tests/text/tokenizer_fixture.h"
 
 using namespace nudge;
 using namespace nudge::test;
-
-namespace {
-
-std::string fresh_folder() {
-  static int n = 0;
-  const std::string path = scratch_folder() + "/model-" + std::to_string(n++);
-  std::filesystem::create_directories(path);
-  return path;
-}
-
-Model small(bool tied = true, HeadKind head = HeadKind::kLanguage) {
-  Model base = tiny_model(1, 5, {2, 12, 3, 20});
-  ModelConfig c = base.config();
-  c.tied = tied, c.head = head;
-  const Layout layout(c);
-  return Model{Transformer(c, random_values(layout, 5, 1)), std::move(base.tokenizer), "", {c.eos}};
-}
-
-std::string saved(const Model& model) {
-  const std::string path = fresh_folder();
-  save_model(model, path);
-  return path;
-}
-
-// The folder's tensors as they are, to be changed and written again.
-std::vector<StoredTensor> stored(const Transformer& t) {
-  std::vector<StoredTensor> all;
-  for (const TensorInfo& i : t.layout().tensors)
-    all.push_back({i.name, "F32", i.shape, float_bytes({t.values() + i.offset, static_cast<std::size_t>(i.size)})});
-  return all;
-}
-void replace_weights(const std::string& folder, const std::vector<StoredTensor>& tensors) {
-  std::filesystem::remove(folder + "/model.safetensors");
-  write_file(folder + "/model.safetensors", safetensors_text(tensors));
-}
-void replace_file(const std::string& path, const std::string& text) {
-  std::filesystem::remove(path);
-  write_file(path, text);
-}
-
-bool same_values(const Transformer& a, const Transformer& b) {
-  return a.layout().size == b.layout().size &&
-         std::memcmp(a.values(), b.values(), static_cast<std::size_t>(a.layout().size) * sizeof(float)) == 0;
-}
-
-std::string error_of(const std::string& folder, HeadKind head = HeadKind::kLanguage) {
-  return message_of([&] { load_model(folder, head); });
-}
-
-}  // namespace
 
 TEST_CASE("a model that is saved and loaded has the same bits, digest and configuration") {
   for (bool tied : {true, false}) {
@@ -81,8 +29,7 @@ TEST_CASE("a model that is saved and loaded has the same bits, digest and config
 }
 TEST_CASE("a score model that is saved and loaded keeps its head, mean and standard deviation") {
   Model model = small(true, HeadKind::kScore);
-  model.transformer.config().reward_mean = 0.1;
-  model.transformer.config().reward_std = 2.5;
+  model.transformer.set_reward_scale(0.1, 2.5);
   const Model again = load_model(saved(model), HeadKind::kScore);
   CHECK(same_values(again.transformer, model.transformer));
   CHECK(again.config().reward_mean == 0.1);
@@ -450,77 +397,4 @@ TEST_CASE("a generation's configuration that is wrong is named") {
     write_file(folder + "/generation_config.json", text);
     CHECK(error_of(folder).starts_with(folder + "/generation_config.json: " + cause));
   }
-}
-
-TEST_CASE("a language model becomes a score model with its backbone and a head that the seed decides") {
-  for (bool tied : {true, false}) {
-    const Model language = small(tied);
-    const std::string folder = saved(language);
-    const Model a = load_as_score_model(folder, 1), b = load_as_score_model(folder, 1),
-                c = load_as_score_model(folder, 2);
-    CHECK(a.config().head == HeadKind::kScore);
-    CHECK(same_values(a.transformer, b.transformer));
-    CHECK_FALSE(same_values(a.transformer, c.transformer));
-    for (const TensorInfo& t : a.transformer.layout().tensors) {
-      if (t.name == "score.weight") continue;
-      const float* want = language.transformer.values() + language.transformer.layout().find(t.name)->offset;
-      CHECK(std::memcmp(a.transformer.values() + t.offset, want, static_cast<std::size_t>(t.size) * sizeof(float)) ==
-            0);
-    }
-  }
-}
-TEST_CASE("a fresh score head has deviation 1/sqrt(width + 1)") {
-  const ModelConfig c = [] {
-    ModelConfig score = shape_of(1, 1, 4000, 1, 5, 2);
-    score.head = HeadKind::kScore;
-    return score;
-  }();
-  const Layout layout(c);
-  Buffer<float> values(layout.size);
-  initialise_score(c, layout, 3, values.data());
-  double sum = 0, squares = 0;
-  for (std::int64_t i = 0; i < 4000; ++i) {
-    const double x = double(values[layout.score + i]) * std::sqrt(4001.0);
-    sum += x, squares += x * x;
-  }
-  CHECK(std::abs(sum / 4000) < 4 / std::sqrt(4000.0));
-  CHECK(std::abs(squares / 4000 - 1) < 4 * std::sqrt(2 / 4000.0));
-}
-TEST_CASE("a score model is taken as a score model as it is") {
-  const Model score = small(true, HeadKind::kScore);
-  CHECK(same_values(load_as_score_model(saved(score), 1).transformer, score.transformer));
-}
-TEST_CASE("a score model may store a language model's head and a bias, which say nothing") {
-  const Model score = small(true, HeadKind::kScore);
-  const std::string folder = saved(score);
-  auto tensors = stored(score.transformer);
-  tensors.push_back({"lm_head.weight", "F32", {2, 2}, float_bytes(std::vector<float>{1, 2, 3, 4})});
-  replace_weights(folder, tensors);
-  CHECK(load_model(folder, HeadKind::kScore).remarks.empty());
-  tensors.push_back({"score.bias", "F32", {1}, float_bytes(std::vector<float>{3})});
-  replace_weights(folder, tensors);
-  const Model again = load_model(folder, HeadKind::kScore);
-  CHECK(same_values(again.transformer, score.transformer));
-  REQUIRE(again.remarks.size() == 1);
-  CHECK(again.remarks[0] == folder +
-                                ": score.bias is left out, as Hugging Face's GPT2ForSequenceClassification leaves "
-                                "it out: all its scores move by the same number");
-}
-TEST_CASE("a reward model names a pad: the configuration's, the tokenizer's, or what ends an answer") {
-  CHECK(load_as_score_model(saved(small()), 1).config().pad == 256);
-  Model model = small();
-  model.transformer.config().pad = 5;
-  CHECK(load_as_score_model(saved(model), 1).config().pad == 5);
-  CHECK(read_file(saved(load_as_score_model(saved(model), 1)) + "/tokenizer_config.json").find("\"pad_token\": \"") ==
-        std::string::npos);  // a token of texts
-  const std::string folder = saved(small());
-  replace_file(folder + "/tokenizer_config.json", R"({"eos_token":"<|endoftext|>","pad_token":"a"})");
-  CHECK(load_as_score_model(folder, 1).config().pad == 'a' - '!');  // byte-level ids begin with '!'
-  // Other software's tokenizer pads with it.
-  CHECK(read_file(saved(load_as_score_model(saved(small()), 1)) + "/tokenizer_config.json")
-            .find("\"pad_token\": \"<|endoftext|>\"") != std::string::npos);
-  const std::string told = read_file(saved(load_as_score_model(folder, 1)) + "/tokenizer_config.json");
-  CHECK(told == R"({"eos_token":"<|endoftext|>","pad_token":"a"})");
-  // One that is read to score names what it names.
-  CHECK(load_model(saved(small(true, HeadKind::kScore)), HeadKind::kScore).config().pad == -1);
 }

@@ -8,9 +8,7 @@
 #include "lib/io/files.h"
 #include "lib/io/safetensors.h"
 #include "lib/model/folder.h"
-#include "tests/model/random_model.h"
-#include "tests/model/safetensors_text.h"
-#include "tests/model/tiny_model.h"
+#include "tests/model/folder_tools.h"
 #include "tests/text/tokenizer_fixture.h"
 
 using namespace nudge;
@@ -20,48 +18,13 @@ namespace {
 
 constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox"};
 
-std::string fresh_folder() {
-  static int n = 0;
-  const std::string path = scratch_folder() + "/family-" + std::to_string(n++);
-  std::filesystem::create_directories(path);
-  return path;
-}
-
-Model small(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
+Model small_of(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
   Model base = tiny_model(1, 5, {2, 24, 4, 20});
   const bool neox = family == "gpt_neox";
   ModelConfig c = family_shape(family, base.config(), neox ? 0 : 2, neox ? 0 : 10, neox ? 4 : 10);
   c.tied = tied, c.head = head, c.eos = base.config().eos;
   const Layout layout(c);
   return Model{Transformer(c, random_values(layout, 5, 1)), std::move(base.tokenizer), "", {c.eos}};
-}
-
-std::string saved(const Model& model) {
-  const std::string path = fresh_folder();
-  save_model(model, path);
-  return path;
-}
-
-std::vector<StoredTensor> stored(const Transformer& t) {
-  std::vector<StoredTensor> all;
-  for (const TensorInfo& i : t.layout().tensors)
-    all.push_back({i.name, "F32", i.shape, float_bytes({t.values() + i.offset, static_cast<std::size_t>(i.size)})});
-  return all;
-}
-void replace_file(const std::string& path, const std::string& text) {
-  std::filesystem::remove(path);
-  write_file(path, text);
-}
-void replace_weights(const std::string& folder, const std::vector<StoredTensor>& tensors) {
-  replace_file(folder + "/model.safetensors", safetensors_text(tensors));
-}
-
-bool same_values(const Transformer& a, const Transformer& b) {
-  return a.layout().size == b.layout().size &&
-         std::memcmp(a.values(), b.values(), static_cast<std::size_t>(a.layout().size) * sizeof(float)) == 0;
-}
-std::string error_of(const std::string& folder, HeadKind head = HeadKind::kLanguage) {
-  return message_of([&] { load_model(folder, head); });
 }
 
 // A folder in three shards, tensor i in shard i modulo 3, and an index that may be changed before it is written.
@@ -94,14 +57,14 @@ struct Sharded {
 TEST_CASE("a model of every family that is saved and loaded has the same bits, digest and configuration") {
   for (const char* family : kFamilies) {
     for (bool tied : {false, true}) {
-      const Model model = small(family, tied), again = load_model(saved(model), HeadKind::kLanguage);
+      const Model model = small_of(family, tied), again = load_model(saved(model), HeadKind::kLanguage);
       CHECK(same_values(again.transformer, model.transformer));
       CHECK(model_digest(again.transformer) == model_digest(model.transformer));
       CHECK(again.config().json() == model.config().json());
       CHECK(again.config().family == family);
     }
-    Model score = small(family, false, HeadKind::kScore);
-    score.transformer.config().reward_mean = 0.5, score.transformer.config().reward_std = 3;
+    Model score = small_of(family, false, HeadKind::kScore);
+    score.transformer.set_reward_scale(0.5, 3);
     const std::string folder = saved(score);
     const Model again = load_model(folder, HeadKind::kScore);
     CHECK(same_values(again.transformer, score.transformer));
@@ -112,7 +75,7 @@ TEST_CASE("a model of every family that is saved and loaded has the same bits, d
 }
 TEST_CASE("what is written has the family's usual names and layout") {
   const auto names = [](const char* family) {
-    const Model model = small(family);
+    const Model model = small_of(family);
     const SafetensorsFile file(saved(model) + "/model.safetensors");
     std::map<std::string, std::vector<std::int64_t>> all;
     for (const auto& t : file.tensors()) {
@@ -161,7 +124,7 @@ TEST_CASE("what is written has the family's usual names and layout") {
 }
 TEST_CASE("names without prefix, masks, rotary tables and a copy of a tied head are read as the hub has them") {
   for (const char* family : kFamilies) {
-    const Model model = small(family, true);
+    const Model model = small_of(family, true);
     const std::string folder = saved(model), prefix = family_of(family).tensors.prefix;
     auto tensors = stored(model.transformer);
     for (auto& t : tensors) t.name = t.name.substr(prefix.size());
@@ -181,7 +144,7 @@ TEST_CASE("names without prefix, masks, rotary tables and a copy of a tied head 
 }
 TEST_CASE("tensors that are missing, extra or misshapen are named, in every family") {
   for (const char* family : kFamilies) {
-    const Model model = small(family);
+    const Model model = small_of(family);
     const std::vector<StoredTensor> whole = stored(model.transformer);
     const std::string folder = saved(model), file = folder + "/model.safetensors: tensor ";
     for (const StoredTensor& t : whole) {
@@ -205,7 +168,7 @@ TEST_CASE("tensors that are missing, extra or misshapen are named, in every fami
   }
 }
 TEST_CASE("a configuration that promises more than the file holds takes no memory") {
-  const Model model = small("llama");
+  const Model model = small_of("llama");
   const std::string folder = saved(model);
   ModelConfig c = model.config();
   c.vocab = std::int64_t{1} << 31, c.feed_forward = 1 << 20;
@@ -214,7 +177,7 @@ TEST_CASE("a configuration that promises more than the file holds takes no memor
 }
 TEST_CASE("a language model of every family becomes a score model with its backbone") {
   for (const char* family : kFamilies) {
-    const Model language = small(family), score = load_as_score_model(saved(language), 3);
+    const Model language = small_of(family), score = load_as_score_model(saved(language), 3);
     CHECK(score.config().head == HeadKind::kScore);
     for (const TensorInfo& t : score.transformer.layout().tensors) {
       if (t.name == "score.weight") continue;
@@ -224,9 +187,10 @@ TEST_CASE("a language model of every family becomes a score model with its backb
   }
 }
 TEST_CASE("several ending tokens of a configuration are honoured and kept") {
-  Model model = small("llama");
-  model.transformer.config().eos = 9;
-  model.transformer.config().more_eos = {8, 7};
+  Model model = small_of("llama");
+  ModelConfig several = model.config();
+  several.eos = 9, several.more_eos = {8, 7};
+  model.transformer = std::move(model.transformer).with(several);
   const Model again = load_model(saved(model), HeadKind::kLanguage);
   CHECK(again.eos == std::vector<std::int32_t>{9, 8, 7});
   CHECK((again.ends(9) && again.ends(7) && !again.ends(256)));
@@ -235,7 +199,7 @@ TEST_CASE("several ending tokens of a configuration are honoured and kept") {
 
 TEST_CASE("shards are read as one file is, and written as one") {
   for (const char* family : kFamilies) {
-    const Model model = small(family);
+    const Model model = small_of(family);
     Sharded s(model);
     s.write();
     const Model again = load_model(s.folder, HeadKind::kLanguage);
@@ -248,8 +212,8 @@ TEST_CASE("shards are read as one file is, and written as one") {
   }
 }
 TEST_CASE("one file goes before shards, and neither is no input") {
-  const Model model = small("llama"), other = [] {
-    Model m = small("llama");
+  const Model model = small_of("llama"), other = [] {
+    Model m = small_of("llama");
     m.transformer.change()[0] += 1;
     return m;
   }();
@@ -262,7 +226,7 @@ TEST_CASE("one file goes before shards, and neither is no input") {
   CHECK(error_of(s.folder).find(s.folder + "/model.safetensors") == 0);
 }
 TEST_CASE("an index that is no JSON, has no map or maps to no text is refused") {
-  Sharded s(small("llama"));
+  Sharded s(small_of("llama"));
   s.write();
   const auto refusal = [&](const std::string& text) {
     replace_file(s.path(), text);
@@ -282,7 +246,7 @@ TEST_CASE("an index that is no JSON, has no map or maps to no text is refused") 
 TEST_CASE("an index that names files outside the folder is refused") {
   for (const char* outside :
        {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", ".", "", ".hidden", "a\\\\b", "a\\u0000b"}) {
-    Sharded s(small("llama"));
+    Sharded s(small_of("llama"));
     s.index["model.norm.weight"] = outside;
     s.write();
     CHECK(error_of(s.folder).find(", which is no file beside the index") != std::string::npos);
@@ -297,13 +261,13 @@ TEST_CASE("shards that are missing or contradict the index are refused by name")
     return n;
   };
   {
-    Sharded s(small("llama"));
+    Sharded s(small_of("llama"));
     s.write();
     std::filesystem::remove(s.folder + "/" + Sharded::file(1));
     CHECK(error_of(s.folder) == s.path() + ": shard " + Sharded::file(1) + " is missing");
   }
   {
-    Sharded s(small("llama"));  // a tensor in two shards
+    Sharded s(small_of("llama"));  // a tensor in two shards
     const std::size_t n = number_of(s);
     for (const StoredTensor& t : s.shards[n])
       if (t.name == name) s.shards[(n + 1) % 3].push_back(t);
@@ -312,7 +276,7 @@ TEST_CASE("shards that are missing or contradict the index are refused by name")
     CHECK(message.find(s.path() + ": tensor " + name + " is in shard ") == 0);
   }
   {
-    Sharded s(small("llama"));  // in another shard than the index says
+    Sharded s(small_of("llama"));  // in another shard than the index says
     const std::size_t n = number_of(s);
     s.index[name] = Sharded::file((n + 1) % 3);
     s.write();
@@ -320,7 +284,7 @@ TEST_CASE("shards that are missing or contradict the index are refused by name")
                                     Sharded::file((n + 1) % 3) + " as the index says");
   }
   {
-    Sharded s(small("llama"));  // in a shard, but not in the index
+    Sharded s(small_of("llama"));  // in a shard, but not in the index
     const std::size_t n = number_of(s);
     s.index.erase(name);
     s.write();
@@ -328,13 +292,13 @@ TEST_CASE("shards that are missing or contradict the index are refused by name")
           s.path() + ": tensor " + name + " is in shard " + Sharded::file(n) + ", but not in the index");
   }
   {
-    Sharded s(small("llama"));  // in the index, but in no shard
+    Sharded s(small_of("llama"));  // in the index, but in no shard
     s.index["extra"] = Sharded::file(0);
     s.write();
     CHECK(error_of(s.folder) == s.path() + ": tensor extra is missing in shard " + Sharded::file(0));
   }
   {
-    Sharded s(small("llama"));  // neither in a shard nor in the index
+    Sharded s(small_of("llama"));  // neither in a shard nor in the index
     const std::size_t n = number_of(s);
     s.index.erase(name);
     std::erase_if(s.shards[n], [&](const StoredTensor& t) { return t.name == name; });
@@ -342,14 +306,14 @@ TEST_CASE("shards that are missing or contradict the index are refused by name")
     CHECK(error_of(s.folder) == s.path() + ": tensor " + name + " is missing");
   }
   {
-    Sharded s(small("llama"));  // a shard that breaks the format
+    Sharded s(small_of("llama"));  // a shard that breaks the format
     s.write();
     replace_file(s.folder + "/" + Sharded::file(2), "123");
     CHECK(error_of(s.folder).find(s.folder + "/" + Sharded::file(2) + ": is shorter than the 8 bytes") == 0);
   }
 }
 TEST_CASE("masks in shards need no entry in the index") {
-  const Model model = small("gpt_neox");
+  const Model model = small_of("gpt_neox");
   Sharded s(model);
   s.shards[1].push_back({"gpt_neox.layers.0.attention.bias", "BOOL", {4}, std::string(4, '\1')});
   s.index["gpt_neox.layers.1.attention.masked_bias"] = Sharded::file(0);

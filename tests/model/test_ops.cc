@@ -24,17 +24,18 @@ Buffer<float> normals(std::int64_t n, std::uint64_t seed) {
 TEST_CASE("the products by a packed matrix and its transpose are one chain an element, on any number of threads") {
   const int before = thread_count();
   using Shape = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
-  // Many columns; several tiles of rows; one number; a matrix that is turned in two parts; rows too long to be kept.
+  // Many columns; several tiles of rows; one number; a matrix transposed in two parts; rows too long to be kept.
   for (const auto& [T, K, N] :
        {Shape{3, 40, 5003}, Shape{401, 150, 33}, Shape{1, 1, 1}, Shape{5, 800, 1000}, Shape{100, 6000, 9}}) {
     const Buffer<float> b = normals(K * N, 7), dy = normals(T * N, 8), x = normals(T * K, 9);
     Packed packed;
+    ProductScratch scratch;
     pack(b.data(), N, 1, K, N, Dtype::kF32, packed);
     for (const int threads : {1, 3}) {
       set_thread_count(threads);
       Buffer<float> dx(T * K), y(T * N);
       multiply(x.data(), T, packed, {}, y.data());
-      multiply_transpose(dy.data(), T, packed, {}, dx.data());
+      multiply_transpose(dy.data(), T, packed, {}, scratch, dx.data());
       std::int64_t wrong = 0;
       for (std::int64_t t = 0; t < T; ++t) {
         for (std::int64_t n = 0; n < N; ++n) {
@@ -54,13 +55,14 @@ TEST_CASE("the products by a packed matrix and its transpose are one chain an el
   set_thread_count(before);
 }
 
-TEST_CASE("products that are dealt to threads end everywhere as they are asked to") {
+TEST_CASE("products dealt to threads apply their epilogue to every element") {
   const int before = thread_count();
   const std::int64_t T = 401, K = 520, N = 1333;  // the transpose in two parts
   const Buffer<float> b = normals(K * N, 7), bias = normals(N, 11);
   const Buffer<float> wide = normals(T * N, 12), narrow = normals(T * K, 13);
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
     Packed packed;
+    ProductScratch scratch;
     pack(b.data(), N, 1, K, N, dtype, packed);
     for (const int threads : {1, 3}) {
       set_thread_count(threads);
@@ -69,10 +71,10 @@ TEST_CASE("products that are dealt to threads end everywhere as they are asked t
       const Epilogue forth = {
           .bias = bias.data(), .residual = wide.data(), .activation = kernels().gelu_tanh, .active = active.data()};
       multiply(narrow.data(), T, packed, forth, y.data());
-      multiply_transpose(wide.data(), T, packed, {}, plain_dx.data());
+      multiply_transpose(wide.data(), T, packed, {}, scratch, plain_dx.data());
       const Epilogue back = {
           .activation_backward = kernels().gelu_erf_backward, .slope_at = narrow.data(), .active = dx.data()};
-      multiply_transpose(wide.data(), T, packed, back, dx.data());
+      multiply_transpose(wide.data(), T, packed, back, scratch, dx.data());
       const FlushDenormals as_in_parallel_loops;
       std::int64_t wrong = 0;
       for (std::int64_t i = 0; i < T * N; ++i) {

@@ -105,7 +105,9 @@ TEST_CASE("the exact KL to the reference and its gradient are the oracle's") {
     CHECK(std::abs(mean - double(k.golden.json["ppo"]["kl_new_ref"]["exact"])) <=
           k.golden.tolerance("loss_curve_max_abs"));
     Buffer<float> dstates(n * C);
-    k.policy.logits_backward(logits.data(), states.data(), std::array{std::int64_t(0), n}, dstates.data(), k.gradients);
+    ProductScratch scratch;
+    k.policy.logits_backward(logits.data(), states.data(), std::array{std::int64_t(0), n}, dstates.data(), k.gradients,
+                             scratch);
     scatter_rows(dstates.data(), k.targets.rows.data(), n, C, k.dfinal.data());
     k.check("kl_exact");
   });

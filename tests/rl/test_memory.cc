@@ -89,10 +89,10 @@ TEST_CASE("blocks run again are not held: of all but one, their input alone") {
     add_gradient(model, batch, trace, g);
     return floats_in(trace);
   };
-  // A row of a block: q, k, v, attention's output and the middle; the feed-forward's; two figures a head; two norms'.
+  // A row of a block: q, k, v, attention's output and the sum after it; the feed-forward's; two statistics a head; two norms'.
   const std::int64_t row = 5 * c.width + c.feed_forward + 2 * c.heads + 4;
   CHECK(held(false) - held(true) == (c.layers - 1) * batch.size() * row);
-  // And all that is held: the inputs; last, final and normed; the activation; the backward's room.
+  // And all that is held: the inputs; last, final and normed; the activation; the backward's scratch.
   const std::int64_t rest = c.layers * c.width + 3 * c.width + 2 + c.feed_forward + (2 * c.width + 3 * c.width);
   CHECK(held(false) == batch.size() * (c.layers * row + rest));
 }

@@ -117,7 +117,9 @@ TEST_CASE("a folder's digest depends on weights, ending token and generation set
   CHECK(before == folder_digest(tiny_model(HeadKind::kLanguage, 1)));
   CHECK(before != folder_digest(tiny_model(HeadKind::kLanguage, 2)));
   Model other = tiny_model(HeadKind::kLanguage, 1);
-  other.transformer.config().eos = 5;
+  ModelConfig config = other.config();
+  config.eos = 5;
+  other.transformer = std::move(other.transformer).with(config);
   CHECK(before != folder_digest(other));
   Model third = tiny_model(HeadKind::kLanguage, 1);
   third.generation_config = "{}";
