@@ -87,7 +87,7 @@ void compare_with_recorded(PpoBatch& batch, bool off_policy) {
 
 Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options)
     : policy_(policy), critic_(critic), adam_(adam), critic_adam_(critic_adam), options_(std::move(options)),
-      groups_(options_.groups), gradients_(policy.config(), policy.transformer.layout()),
+      parts_(options_.groups), gradients_(policy.config(), policy.transformer.layout()),
       trace_(true, options_.recompute) {
   policy_.transformer.pack(false);
   if (critic_ != nullptr) {
@@ -307,8 +307,8 @@ void Ppo::Figures::add(const Figures& o) {
   kl_loss += o.kl_loss, kl += o.kl;
 }
 
-Ppo::Figures Ppo::accumulate_group(const PpoBatch& batch, std::span<const std::int64_t> group, double weight,
-                                   double policy_beta) {
+Ppo::Figures Ppo::accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> group, double weight,
+                                  double policy_beta) {
   Figures f;
   std::vector<std::int64_t> sizes;
   for (std::int64_t m : group) sizes.push_back(batch.trajectories[static_cast<std::size_t>(m)]->view().tokens());
@@ -328,9 +328,9 @@ Ppo::Figures Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64_t
   std::vector<Gradients*> gradients{&gradients_};
   if (critic_ != nullptr && has_values()) gradients.push_back(critic_gradients_.get());
   std::vector<Figures> groups;  // of this rank
-  groups_.run(std::ssize(minibatch), gradients, [&](std::int64_t begin, std::int64_t end) {
+  parts_.run(std::ssize(minibatch), gradients, [&](std::int64_t begin, std::int64_t end) {
     const auto members = minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-    groups.push_back(accumulate_group(batch, members, 1 / n, policy_beta));
+    groups.push_back(accumulate_part(batch, members, 1 / n, policy_beta));
   });
   for (const Figures& group : comm().gather(groups)) f.add(group);
   for (double* x : {&f.policy_loss, &f.value_loss, &f.entropy, &f.approxkl, &f.clipfrac, &f.value_clipfrac, &f.ratio,

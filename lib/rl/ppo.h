@@ -14,7 +14,7 @@
 #include "lib/model/folder.h"
 #include "lib/rl/advantages.h"
 #include "lib/rl/controller.h"
-#include "lib/rl/groups.h"
+#include "lib/rl/gradient_parts.h"
 #include "lib/rl/optimizer.h"
 #include "lib/rl/responses.h"
 #include "lib/rl/state_fields.h"
@@ -36,7 +36,7 @@ struct PpoOptions {
   std::int64_t minibatch = 64;       // sequences
   std::int64_t micro_tokens = 2048;  // changes no bit
   bool recompute = false;            // blocks again in the backward; changes no bit
-  std::int64_t groups = 1;           // of a minibatch's gradient: GroupSum
+  std::int64_t groups = 1;           // of a minibatch's gradient: GradientParts
   double clip_low = 0.2, clip_high = 0.2;
   double value_clip = 0.2;   // negative: not clipped
   double c1 = 0.05;          // of the value loss, whose square has no 1/2
@@ -130,8 +130,8 @@ class Ppo {
                    Figures& figures);
   void critic_pass(const PpoBatch& batch, std::span<const std::int64_t> members, double weight, Figures& figures);
   // Adds the gradients of some members of a minibatch, each token's by `weight`; the sums of their figures.
-  Figures accumulate_group(const PpoBatch& batch, std::span<const std::int64_t> members, double weight,
-                           double policy_beta);
+  Figures accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double weight,
+                          double policy_beta);
   void value_terms(const PpoBatch& batch, std::span<const std::size_t> tokens, std::span<const float> values,
                    double weight, std::span<float> dvalue, Figures& figures) const;
   void evaluate_values(PpoBatch& batch, std::span<const ResponseView> views);
@@ -145,7 +145,7 @@ class Ppo {
   Progress progress_;
   bool finished_ = false;             // train() was done with it
   std::unique_ptr<Transformer> old_;  // kKl: the policy before the first update
-  GroupSum groups_;
+  GradientParts parts_;
   Gradients gradients_;
   std::unique_ptr<Gradients> critic_gradients_;
   Trace trace_, old_trace_;

@@ -30,8 +30,8 @@ void RewardTrainer::Sums::add(const Sums& other) {
 }
 
 RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
-                             bool recompute, std::int64_t groups)
-    : model_(model), loss_(loss), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), groups_(groups),
+                             bool recompute, std::int64_t parts)
+    : model_(model), loss_(loss), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), parts_(parts),
       gradients_(model.config(), model.transformer.layout()), trace_(true, recompute), evaluator_(micro_tokens) {
   model_.transformer.pack(false);
 }
@@ -72,7 +72,7 @@ void RewardTrainer::ranking_loss(const Ranking& r, std::span<const float> score,
   sums.pairs += static_cast<std::int64_t>(n);
 }
 
-RewardTrainer::Sums RewardTrainer::accumulate_group(std::span<const Ranking* const> members, float weight) {
+RewardTrainer::Sums RewardTrainer::accumulate_part(std::span<const Ranking* const> members, float weight) {
   Sums sums;
   std::vector<std::int64_t> sizes;
   for (const Ranking* r : members) sizes.push_back(tokens_of(*r));
@@ -109,14 +109,14 @@ RewardTrainer::Sums RewardTrainer::accumulate_group(std::span<const Ranking* con
 
 RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatch) {
   const float weight = 1.0f / static_cast<float>(minibatch.size());
-  std::vector<Sums> groups;  // of this rank
+  std::vector<Sums> parts;  // of this rank
   Gradients* const gradients = &gradients_;
-  groups_.run(std::ssize(minibatch), {&gradients, 1}, [&](std::int64_t begin, std::int64_t end) {
-    groups.push_back(accumulate_group(
+  parts_.run(std::ssize(minibatch), {&gradients, 1}, [&](std::int64_t begin, std::int64_t end) {
+    parts.push_back(accumulate_part(
         minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), weight));
   });
   Sums all;
-  for (const Sums& group : comm().gather(groups)) all.add(group);
+  for (const Sums& part : comm().gather(parts)) all.add(part);
   RewardFigures f;
   for (const Ranking* r : minibatch) f.tokens += tokens_of(*r);
   f.loss = all.loss / static_cast<double>(minibatch.size());

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "lib/model/folder.h"
-#include "lib/rl/groups.h"
+#include "lib/rl/gradient_parts.h"
 #include "lib/rl/optimizer.h"
 #include "lib/rl/preference.h"
 
@@ -29,9 +29,9 @@ struct RewardFigures {
 
 class RewardTrainer {
  public:
-  // `recompute`: as in Trace. `groups`: as in GroupSum; they count.
+  // `recompute`: as in Trace. `parts`: of a step's gradient (GradientParts); changes its bits.
   RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
-                bool recompute = false, std::int64_t groups = 1);
+                bool recompute = false, std::int64_t parts = 1);
 
   // The loss of a minibatch and its gradient.
   RewardFigures accumulate(std::span<const Ranking* const> minibatch);
@@ -47,7 +47,7 @@ class RewardTrainer {
   }
 
  private:
-  // Sums over a group of a minibatch's rankings.
+  // Sums over a part of a minibatch's rankings.
   struct Sums {
     double loss = 0, accuracy = 0, margin = 0, reward = 0;
     double min_reward, max_reward;
@@ -59,13 +59,13 @@ class RewardTrainer {
   void ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,
                     Sums& sums) const;
   // Adds the gradient of some rankings' losses, each by `weight`.
-  Sums accumulate_group(std::span<const Ranking* const> members, float weight);
+  Sums accumulate_part(std::span<const Ranking* const> members, float weight);
 
   Model& model_;
   RewardLossOptions loss_;
   Adam adam_;
   std::int64_t micro_tokens_;
-  GroupSum groups_;
+  GradientParts parts_;
   Gradients gradients_;
   Trace trace_;
   ResponseEvaluator evaluator_;

@@ -105,8 +105,8 @@ bool fits(const SftExample& example, const ModelConfig& config) {
   return static_cast<std::int64_t>(example.tokens.size()) <= config.context + 1;
 }
 
-SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute, std::int64_t groups)
-    : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), groups_(groups),
+SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute, std::int64_t parts)
+    : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), parts_(parts),
       gradients_(model.config(), model.transformer.layout()), trace_(true, recompute) {
   model_.transformer.pack(false);
 }
@@ -139,7 +139,7 @@ SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {
   return figures;
 }
 
-double SftTrainer::accumulate_group(std::span<const SftExample* const> members, float weight) {
+double SftTrainer::accumulate_part(std::span<const SftExample* const> members, float weight) {
   double loss = 0;
   for (const auto& [begin, end] : micro_batches(members, micro_tokens_)) {
     leave_if_stopped();
@@ -167,10 +167,10 @@ SftFigures SftTrainer::accumulate(std::span<const SftExample* const> minibatch) 
   SftFigures figures;
   for (const SftExample* e : minibatch) figures.tokens += e->targets();
   const float weight = -1.0f / static_cast<float>(figures.tokens);
-  std::vector<double> losses;  // of this rank's groups
+  std::vector<double> losses;  // of this rank's parts
   Gradients* const gradients = &gradients_;
-  groups_.run(std::ssize(minibatch), {&gradients, 1}, [&](std::int64_t begin, std::int64_t end) {
-    losses.push_back(accumulate_group(
+  parts_.run(std::ssize(minibatch), {&gradients, 1}, [&](std::int64_t begin, std::int64_t end) {
+    losses.push_back(accumulate_part(
         minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), weight));
   });
   for (double loss : comm().gather(losses)) figures.loss += loss;

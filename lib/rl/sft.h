@@ -11,7 +11,7 @@
 #include "lib/model/folder.h"
 #include "lib/model/head.h"
 #include "lib/rl/dialogue.h"
-#include "lib/rl/groups.h"
+#include "lib/rl/gradient_parts.h"
 #include "lib/rl/optimizer.h"
 
 namespace nudge {
@@ -52,9 +52,8 @@ struct SftFigures {
 
 class SftTrainer {
  public:
-  // `recompute`: as in Trace. `groups`: as in GroupSum; they count.
-  SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute = false,
-             std::int64_t groups = 1);
+  // `recompute`: as in Trace. `parts`: of a step's gradient (GradientParts); changes its bits.
+  SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute = false, std::int64_t parts = 1);
 
   // The mean loss, nothing trained.
   SftFigures evaluate(std::span<const SftExample> examples);
@@ -67,12 +66,12 @@ class SftTrainer {
 
  private:
   // Adds the gradient of some members of a minibatch, each target's log-prob by `weight`; the sum of their losses.
-  double accumulate_group(std::span<const SftExample* const> members, float weight);
+  double accumulate_part(std::span<const SftExample* const> members, float weight);
 
   Model& model_;
   Adam adam_;
   std::int64_t micro_tokens_;
-  GroupSum groups_;
+  GradientParts parts_;
   Gradients gradients_;
   Trace trace_, light_;
   LanguageHead head_;

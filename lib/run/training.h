@@ -24,7 +24,7 @@ struct TrainingOptions {
   std::int64_t batch = 32;           // examples a step
   std::int64_t micro_tokens = 4096;  // through the model at a time; changes no bit
   bool recompute = false;            // blocks again in the backward; changes no bit
-  std::int64_t groups = 1;           // of a step's gradient: GroupSum
+  std::int64_t groups = 1;           // of a step's gradient: GradientParts
   Schedule schedule;                 // its `steps` follow from the examples
   AdamOptions adam;
   std::uint64_t seed = 0;

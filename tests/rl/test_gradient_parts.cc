@@ -1,7 +1,7 @@
 // The gradient in groups against its definition: a chain from zero for each run of the minibatch's sequences, made here
 // one by one, and their sum by the tree, written down.
 #include "lib/base/parallel.h"
-#include "lib/rl/groups.h"
+#include "lib/rl/gradient_parts.h"
 #include "lib/rl/minibatch.h"
 #include "lib/rl/reward_model.h"
 #include "tests/harness/harness.h"
@@ -125,7 +125,7 @@ TEST_CASE("groups of one rank keep log2 of their number of gradients, one group 
   Gradients gradient(model.config(), model.transformer.layout());
   Gradients* const g = &gradient;
   const auto kept = [&](std::int64_t groups) {
-    GroupSum sum(groups);
+    GradientParts sum(groups);
     for (int minibatch = 0; minibatch < 2; ++minibatch) sum.run(5, {&g, 1}, [](std::int64_t, std::int64_t) {});
     return sum.kept();
   };

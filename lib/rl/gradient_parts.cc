@@ -1,4 +1,4 @@
-#include "lib/rl/groups.h"
+#include "lib/rl/gradient_parts.h"
 
 #include <utility>
 
@@ -21,8 +21,8 @@ void add(const Buffer<float>& from, Buffer<float>& to) {
 
 }  // namespace
 
-// The sum of the groups so far has a place for each 1 in the binary form of their number. One more carries.
-void GroupSum::fold(std::int64_t done, bool last, std::span<Gradients* const> gradients) {
+// A binary counter: `done` parts leave one waiting sum for each 1 bit of their number, and the next part carries.
+void GradientParts::fold(std::int64_t done, bool last, std::span<Gradients* const> gradients) {
   std::size_t level = 0;
   for (; (done >> level & 1) != 0; ++level)
     for (std::size_t k = 0; k < gradients.size(); ++k) add(waiting_[level][k], gradients[k]->change());
@@ -34,14 +34,14 @@ void GroupSum::fold(std::int64_t done, bool last, std::span<Gradients* const> gr
   for (std::size_t k = 0; k < gradients.size(); ++k) std::swap(waiting_[level][k], gradients[k]->change());
 }
 
-void GroupSum::run(std::int64_t members, std::span<Gradients* const> gradients,
-                   const std::function<void(std::int64_t begin, std::int64_t end)>& group) {
+void GradientParts::run(std::int64_t members, std::span<Gradients* const> gradients,
+                        const std::function<void(std::int64_t begin, std::int64_t end)>& part) {
   Comm& world = comm();
-  const std::int64_t mine = groups_ / world.size(), first = mine * world.rank();
+  const std::int64_t mine = parts_ / world.size(), first = mine * world.rank();
   if (mine < 1) throw Error(Exit::kInternal, "more ranks than groups");
   for (std::int64_t i = 0; i < mine; ++i) {
     for (Gradients* g : gradients) g->zero();
-    group(run_begin(members, groups_, first + i), run_begin(members, groups_, first + i + 1));
+    part(run_begin(members, parts_, first + i), run_begin(members, parts_, first + i + 1));
     for (Gradients* g : gradients) g->finish();
     if (mine > 1) fold(i, i + 1 == mine, gradients);
   }
