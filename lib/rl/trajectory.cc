@@ -42,6 +42,7 @@ Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   Trajectory t;
   t.where = record.where();
   t.id = record.name("id");
+  t.group = record.find_name("group").value_or(t.id.substr(0, t.id.rfind('/')));
   t.prompt_ids = record.ids("prompt_ids");
   t.response_ids = record.ids("response_ids");
   check_tokens(record, "prompt_ids", t.prompt_ids, config.vocab);

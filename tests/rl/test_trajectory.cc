@@ -83,6 +83,16 @@ TEST_CASE("every field of a trajectory is read") {
   CHECK(view.predicted() == 2);
   CHECK(view.temperature == 0.5f);
 }
+TEST_CASE("a group is the record's, else the id's part before the last slash") {
+  CHECK(read({{"group", "\"p\""}}).group == "p");
+  CHECK(read({{"group", "12"}}).group == "12");
+  CHECK(read().group == "7");  // of the id "7/0"
+  CHECK(read({{"group", "null"}}).group == "7");
+  CHECK(read({{"id", "\"a/b/3\""}}).group == "a/b");
+  CHECK(read({{"id", "\"alone\""}}).group == "alone");
+  CHECK(read({{"id", "5"}}).group == "5");
+  CHECK(refusal({{"group", "[1]"}}).starts_with("file: record 3: field \"group\""));
+}
 TEST_CASE("whether a response ended is told by finish, else by its last token") {
   const std::vector<std::string> texts = {"ab"};
   const Model model{
