@@ -124,18 +124,10 @@ struct Kernels {
   float (*row_kl)(const float* p_logits, const RowStats* p, const float* q_logits, const RowStats* q, int64_t V,
                   float temperature);
 
-  // --- losses, elementwise over n tokens or pairs; each is to be minimised ---
+  // --- losses, elementwise over n pairs, to be minimised ---
   // (3) -log sigmoid(chosen - rejected - margin); dchosen = dloss/dchosen = -dloss/drejected. margin may be null.
   void (*bradley_terry)(const float* chosen, const float* rejected, const float* margin, int64_t n, float* loss,
                         float* dchosen);
-  // (7) ratio = exp(new - old); loss = max(-A ratio, -A clip(ratio, 1 - low, 1 + high)); dlogprob = dloss/dnew;
-  // clipped[i] = 1 where the second is strictly larger, else 0.
-  void (*policy_clip)(const float* new_logprob, const float* old_logprob, const float* advantage, int64_t n, float low,
-                      float high, float* ratio, float* loss, float* dlogprob, float* clipped);
-  // (8) loss = max((V - R)^2, (clip(V, Vold - c, Vold + c) - R)^2), or (V - R)^2 where c < 0 (old_value may be
-  // null then); dvalue = dloss/dV; clipped as above.
-  void (*value_clip)(const float* value, const float* old_value, const float* target, int64_t n, float c, float* loss,
-                     float* dvalue, float* clipped);
 
   // --- layer norm (15): y = (x - mean) rstd weight + bias, rstd = 1 / sqrt(variance + eps), biased variance ---
   void (*layer_norm)(const float* x, const float* weight, const float* bias, int64_t T, int64_t C, float eps, float* y,

@@ -44,10 +44,6 @@ float row_kl(const float* p_logits, const RowStats* p, const float* q_logits, co
 // losses.cc
 void bradley_terry(const float* chosen, const float* rejected, const float* margin, int64_t n, float* loss,
                    float* dchosen);
-void policy_clip(const float* new_logprob, const float* old_logprob, const float* advantage, int64_t n, float low,
-                 float high, float* ratio, float* loss, float* dlogprob, float* clipped);
-void value_clip(const float* value, const float* old_value, const float* target, int64_t n, float c, float* loss,
-                float* dvalue, float* clipped);
 
 // layer_norm.cc
 void layer_norm(const float* x, const float* weight, const float* bias, int64_t T, int64_t C, float eps, float* y,

@@ -2,34 +2,50 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
-
-#include "lib/base/error.h"
 
 namespace nudge {
 namespace {
 
-// One number a token, all finite.
-void expect_sound(const std::string& where, const char* what, std::span<const float> numbers, std::size_t tokens) {
-  if (numbers.size() != tokens)
-    bad_input(where + ": " + std::to_string(numbers.size()) + " " + what + "s for " + std::to_string(tokens) +
-              " response tokens");
-  for (std::size_t t = 0; t < tokens; ++t)
-    if (!std::isfinite(numbers[t]))
-      bad_input(where + ": " + what + " of token " + std::to_string(t) + " is not finite");
+// Rewards of each token, and their sum for each trajectory.
+void add_rewards(PpoBatch& batch, double kl_beta) {
+  batch.rewards.resize(batch.begin.back());
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
+    const Trajectory& t = *batch.trajectories[i];
+    const auto rewards = batch.part(batch.rewards, i);
+    token_rewards(batch.part(batch.old_logprobs, i), batch.part(batch.ref_logprobs, i), kl_beta,
+                  static_cast<double>(t.reward.value_or(0.0f)), rewards);
+    for (std::size_t k = 0; k < t.token_rewards.size(); ++k) rewards[k] += t.token_rewards[k];
+    batch.totals.push_back(trajectory_return(rewards, 1));
+  }
 }
 
-void expect_sound(std::size_t i, const TrajectoryView& view, const AdvantageOptions& options) {
-  const std::string where = view.where.empty() ? "sequence " + std::to_string(i) : view.where;
-  const std::size_t tokens = view.logprobs.size();
-  expect_sound(where, "log-prob", view.logprobs, tokens);
-  if (!options.reinforce) expect_sound(where, "value", view.values, tokens);
-  if (options.kl_beta != 0) expect_sound(where, "reference log-prob", view.ref_logprobs, tokens);
-  if (!view.token_rewards.empty()) expect_sound(where, "reward", view.token_rewards, tokens);
-  if (!std::isfinite(view.score)) bad_input(where + ": the score is not finite");
+void add_gae(PpoBatch& batch, double gamma, double lambda) {
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i)
+    gae(batch.part(batch.rewards, i), batch.part(batch.values, i), gamma, lambda, batch.part(batch.advantages, i),
+        batch.part(batch.returns, i));
+}
+
+void add_returns(PpoBatch& batch, double gamma, bool baseline) {
+  std::vector<double> of_trajectories;
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i)
+    of_trajectories.push_back(trajectory_return(batch.part(batch.rewards, i), gamma));
+  const std::vector<float> weights = return_weights(of_trajectories, baseline);
+  for (std::size_t i = 0; i < weights.size(); ++i) std::ranges::fill(batch.part(batch.advantages, i), weights[i]);
+  batch.returns = batch.advantages;
 }
 
 }  // namespace
+
+void add_advantages(PpoBatch& batch, double kl_beta, const AdvantageOptions& options) {
+  add_rewards(batch, kl_beta);
+  if (options.whiten_rewards) whiten(batch.rewards, false);
+  batch.advantages.resize(batch.rewards.size()), batch.returns.resize(batch.rewards.size());
+  switch (options.advantage) {
+    case Advantage::kGae: add_gae(batch, options.gamma, options.lambda); break;
+    case Advantage::kReturn: add_returns(batch, options.gamma, options.baseline); break;
+  }
+  if (options.whiten) whiten(batch.advantages, true);
+}
 
 void token_rewards(std::span<const float> logprobs, std::span<const float> ref_logprobs, double kl_beta, double score,
                    std::span<float> out) {
@@ -70,41 +86,6 @@ void whiten(std::span<float> all, bool shift_mean) {
   for (float& x : all) x = static_cast<float>((static_cast<double>(x) - mean) / deviation + center);
 }
 
-TokenSignals token_signals(std::span<const TrajectoryView> batch, const AdvantageOptions& options) {
-  TokenSignals out;
-  out.begin.push_back(0);
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    expect_sound(i, batch[i], options);
-    out.begin.push_back(out.begin.back() + batch[i].logprobs.size());
-  }
-  const std::size_t N = out.begin.back();
-  out.rewards.resize(N), out.advantages.resize(N), out.returns.resize(N);
-  const auto part = [&out](std::vector<float>& all, std::size_t i) {
-    return std::span<float>(all).subspan(out.begin[i], out.begin[i + 1] - out.begin[i]);
-  };
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const auto rewards = part(out.rewards, i);
-    token_rewards(batch[i].logprobs, batch[i].ref_logprobs, options.kl_beta, batch[i].score, rewards);
-    for (std::size_t t = 0; t < batch[i].token_rewards.size(); ++t) rewards[t] += batch[i].token_rewards[t];
-    out.totals.push_back(trajectory_return(rewards, 1));
-  }
-  if (options.whiten_rewards) whiten(out.rewards, false);
-  if (options.reinforce) {
-    std::vector<double> returns;
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      returns.push_back(trajectory_return(part(out.rewards, i), options.gamma));
-    const auto weights = reinforce_weights(returns, options.baseline);
-    for (std::size_t i = 0; i < batch.size(); ++i) std::ranges::fill(part(out.advantages, i), weights[i]);
-    out.returns = out.advantages;
-    return out;
-  }
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    gae(part(out.rewards, i), batch[i].values, options.gamma, options.lambda, part(out.advantages, i),
-        part(out.returns, i));
-  if (options.whiten_advantages) whiten(out.advantages, true);
-  return out;
-}
-
 double trajectory_return(std::span<const float> rewards, double gamma) {
   double sum = 0, discount = 1;
   for (const float r : rewards) {
@@ -114,7 +95,7 @@ double trajectory_return(std::span<const float> rewards, double gamma) {
   return sum;
 }
 
-std::vector<float> reinforce_weights(std::span<const double> trajectory_returns, bool mean_baseline) {
+std::vector<float> return_weights(std::span<const double> trajectory_returns, bool mean_baseline) {
   double baseline = 0;
   if (mean_baseline && !trajectory_returns.empty()) {
     for (const double r : trajectory_returns) baseline += r;

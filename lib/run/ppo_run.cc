@@ -74,6 +74,7 @@ void add_file(Digest& d, const std::string& path) {
 }  // namespace
 
 PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
+  if (options_.ppo.objective == Objective::kReinforce) options_.ppo = textbook_reinforce(options_.ppo);
   const std::string& critic = options_.critic_init;
   if (!critic.empty() && head_of(options_.policy) == HeadKind::kScore && head_of(critic) == HeadKind::kLanguage)
     bad_input(options_.policy + " is a reward model, not a language model, and " + critic + " is one",
@@ -292,7 +293,7 @@ void PpoRun::prepare(Metrics& metrics) {
     cut.add(t.stopped ? 0 : 1);
     ended += t.stopped;
     double h = 0;
-    for (std::size_t k = batch_.begin[i]; k < batch_.begin[i + 1]; ++k) h += static_cast<double>(batch_.entropies[k]);
+    for (const float token : batch_.part(std::as_const(batch_.entropies), i)) h += static_cast<double>(token);
     entropy.add(h);
   }
   metrics.set("iteration", static_cast<double>(state_.iteration));
@@ -362,19 +363,18 @@ void PpoRun::save(RunFolder& folder) const {
 }
 
 std::vector<Record> PpoRun::annotated() {
-  const PolicyTerms terms = ppo_->terms(batch_, batch_.new_logprobs, options_.objective_kl.beta);
+  const PolicyLoss policy =
+      policy_loss(batch_.policy_tokens(0, batch_.new_logprobs), options_.ppo, options_.objective_kl.beta);
   std::vector<Record> records = records_;
   for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
     Record& r = records[static_cast<std::size_t>(batch_.trajectories[i] - trajectories_.data())];
-    const auto part = [&](const std::vector<float>& v) {
-      return std::span(v).subspan(batch_.begin[i], batch_.size(i));
-    };
+    const auto part = [&](const std::vector<float>& all) { return batch_.part(all, i); };
     if (!batch_.values.empty()) r.set_reals("values", part(batch_.values));
     r.set_reals("token_rewards", part(batch_.rewards));
     r.set_reals("advantages", part(batch_.advantages));
     r.set_reals("returns", part(batch_.returns));
-    r.set_reals("ratio", part(terms.ratio));
-    r.set_reals("policy_loss", part(terms.loss));
+    r.set_reals("ratio", part(policy.ratio));
+    r.set_reals("policy_loss", part(policy.loss));
   }
   return records;
 }

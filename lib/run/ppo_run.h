@@ -76,7 +76,7 @@ class PpoRun {
   std::string advice_on_policy(const std::string& sampled_by) const;
   bool stored_critic() const;  // whether the policy's folder has one
   void take_over_controllers();
-  bool uses_critic() const { return options_.ppo.objective != Objective::kReinforce; }
+  bool uses_critic() const { return options_.ppo.critic; }
   double mean_kl() const;  // sum of log pi - log ref over a sequence, mean over sequences
 
   PpoRunOptions options_;

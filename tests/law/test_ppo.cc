@@ -87,7 +87,7 @@ PpoOptions options_of(const Setup& s, std::int64_t micro, std::int64_t groups = 
   o.epochs = 2;
   o.minibatch = 4;
   o.rate = o.critic_rate = 1e-3;
-  return o;
+  return s.objective == Objective::kReinforce ? textbook_reinforce(o) : o;
 }
 
 // All that one iteration computes: the batch, the gradient of a minibatch when the policy has moved away from the one
@@ -110,7 +110,7 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
   Metrics metrics;
   ppo.train(batch, 0, 0.2, metrics);
   const std::vector<std::int64_t> minibatch{7, 0, 3, 9, 4, 1};
-  const Ppo::Figures f = ppo.accumulate(batch, minibatch, 0.2);
+  const LossStatistics f = ppo.accumulate(batch, minibatch, 0.2);
   for (double x : {f.policy_loss, f.value_loss, f.entropy, f.approxkl, f.ratio, f.kl, f.kl_loss, f.loss})
     numbers.push_back(static_cast<float>(x));
   CHECK(f.ratio != 1);

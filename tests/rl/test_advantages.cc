@@ -1,10 +1,9 @@
 #include "lib/rl/advantages.h"
 
 #include <cmath>
-#include <limits>
+#include <deque>
 #include <string>
 
-#include "lib/base/error.h"
 #include "tests/harness/golden_batch.h"
 
 using namespace nudge;
@@ -12,20 +11,34 @@ using namespace nudge::test;
 
 namespace {
 
-std::string message_of(std::span<const TrajectoryView> batch, const AdvantageOptions& options) {
-  try {
-    token_signals(batch, options);
-  } catch (const Error& error) {
-    CHECK(error.status() == Exit::kBadInput);
-    return error.what();
+// A batch made by hand.
+struct Made {
+  std::deque<Trajectory> trajectories;
+  PpoBatch batch;
+  Made() { batch.begin.push_back(0); }
+  void add(const std::vector<float>& logprobs, const std::vector<float>& ref, const std::vector<float>& values,
+           double score, const std::vector<float>& token_rewards = {}) {
+    Trajectory& t = trajectories.emplace_back();
+    t.reward = static_cast<float>(score);
+    t.token_rewards = token_rewards;
+    batch.trajectories.push_back(&t);
+    batch.begin.push_back(batch.begin.back() + logprobs.size());
+    const auto append = [](std::vector<float>& to, const std::vector<float>& from) {
+      to.insert(to.end(), from.begin(), from.end());
+    };
+    append(batch.old_logprobs, logprobs), append(batch.ref_logprobs, ref), append(batch.values, values);
   }
-  return "";
-}
+  const PpoBatch& with(double kl_beta, const AdvantageOptions& options) {
+    batch.totals.clear();
+    add_advantages(batch, kl_beta, options);
+    return batch;
+  }
+};
 
-std::vector<TrajectoryView> views(const GoldenBatch& g) {
-  std::vector<TrajectoryView> batch;
-  for (const GoldenSample& s : g.samples) batch.push_back({s.old_logprobs, s.ref_logprobs, s.old_values, s.score});
-  return batch;
+Made golden(const GoldenBatch& g) {
+  Made made;
+  for (const GoldenSample& s : g.samples) made.add(s.old_logprobs, s.ref_logprobs, s.old_values, s.score);
+  return made;
 }
 
 void check_all_near(std::span<const float> got, std::span<const double> expected, double tolerance) {
@@ -47,13 +60,12 @@ TEST_CASE("rewards, advantages and returns are the oracle's, for every family") 
   for (const std::string& family : golden_families(oracle)) {
     CAPTURE(family);
     const GoldenBatch g = read_golden_batch(oracle, family);
-    const AdvantageOptions options{
-        .kl_beta = g.kl_beta, .gamma = g.gamma, .lambda = g.lambda, .whiten_advantages = false};
-    const TokenSignals signals = token_signals(views(g), options);
+    Made made = golden(g);
+    const PpoBatch& b = made.with(g.kl_beta, {.gamma = g.gamma, .lambda = g.lambda, .whiten = false});
     for (std::size_t i = 0; i < g.samples.size(); ++i) {
-      check_all_near(signals.rewards_of(i), g.samples[i].rewards, 1e-5);
-      check_all_near(signals.advantages_of(i), g.samples[i].advantages, 1e-5);
-      check_all_near(signals.returns_of(i), g.samples[i].returns, 1e-5);
+      check_all_near(b.part(b.rewards, i), g.samples[i].rewards, 1e-5);
+      check_all_near(b.part(b.advantages, i), g.samples[i].advantages, 1e-5);
+      check_all_near(b.part(b.returns, i), g.samples[i].returns, 1e-5);
     }
   }
 }
@@ -63,10 +75,11 @@ TEST_CASE("whitened advantages are the oracle's with the biased variance, and re
   for (const std::string& family : golden_families(oracle)) {
     CAPTURE(family);
     const GoldenBatch g = read_golden_batch(oracle, family);
-    const TokenSignals signals = token_signals(views(g), {.kl_beta = g.kl_beta, .gamma = g.gamma, .lambda = g.lambda});
+    Made made = golden(g);
+    const PpoBatch& b = made.with(g.kl_beta, {.gamma = g.gamma, .lambda = g.lambda});
     for (std::size_t i = 0; i < g.samples.size(); ++i) {
-      check_all_near(signals.advantages_of(i), g.samples[i].advantages_whitened, 1e-5);
-      check_all_near(signals.returns_of(i), g.samples[i].returns, 1e-5);
+      check_all_near(b.part(b.advantages, i), g.samples[i].advantages_whitened, 1e-5);
+      check_all_near(b.part(b.returns, i), g.samples[i].returns, 1e-5);
     }
   }
 }
@@ -157,46 +170,53 @@ TEST_CASE("whitening equal numbers gives zeros, and 1e-8 under the root decides 
 
 TEST_CASE("whitened rewards keep their mean, and returns and advantages follow them") {
   const std::vector<float> zeros(2), values(2);
-  const std::vector<TrajectoryView> batch = {{zeros, zeros, values, 4}, {zeros, zeros, values, 0}};
-  const TokenSignals plain = token_signals(batch, {.lambda = 1, .whiten_advantages = false});
-  const TokenSignals white = token_signals(batch, {.lambda = 1, .whiten_rewards = true, .whiten_advantages = false});
-  CHECK(plain.rewards == std::vector<float>{0, 4, 0, 0});
+  Made made;
+  made.add(zeros, zeros, values, 4), made.add(zeros, zeros, values, 0);
+  CHECK(made.with(0.05, {.lambda = 1, .whiten = false}).rewards == std::vector<float>{0, 4, 0, 0});
+  const PpoBatch& white = made.with(0.05, {.lambda = 1, .whiten = false, .whiten_rewards = true});
   const double sd = std::sqrt(3.0 + 1e-8);  // mean 1, biased variance (9 + 3)/4
   check_all_near(white.rewards, std::vector<double>{1 - 1 / sd, 1 + 3 / sd, 1 - 1 / sd, 1 - 1 / sd}, 1e-6);
   CHECK(near(static_cast<double>(white.returns[0]), 2 + 2 / sd, 1e-6));
   CHECK(near(static_cast<double>(white.advantages[3]), 1 - 1 / sd, 1e-6));
+  CHECK(white.totals == std::vector<double>{4, 0});
 }
 
 TEST_CASE("the batch is laid out back to back, sequences without tokens included") {
   const std::vector<float> two = {-1, -1}, none, one = {-2};
-  const std::vector<TrajectoryView> batch = {{two, two, two, 1}, {none, none, none, 7}, {one, one, one, 2}};
-  const TokenSignals signals = token_signals(batch, {.whiten_advantages = false});
-  CHECK(signals.begin == std::vector<std::size_t>{0, 2, 2, 3});
-  CHECK(signals.rewards == std::vector<float>{0, 1, 2});
-  CHECK(signals.rewards_of(1).empty());
-  CHECK(signals.returns_of(2)[0] == 2.0f);
-  CHECK(signals.advantages_of(2)[0] == 4.0f);
+  Made made;
+  made.add(two, two, two, 1), made.add(none, none, none, 7), made.add(one, one, one, 2);
+  const PpoBatch& b = made.with(0.05, {.whiten = false});
+  CHECK(b.rewards == std::vector<float>{0, 1, 2});
+  CHECK(b.part(b.rewards, 1).empty());
+  CHECK(b.part(b.returns, 2)[0] == 2.0f);
+  CHECK(b.part(b.advantages, 2)[0] == 4.0f);
 }
 
-TEST_CASE("lengths that differ are errors that name the sequence") {
-  const std::vector<float> two = {-1, -1}, one = {-2};
-  const std::vector<TrajectoryView> values = {{two, two, two, 1}, {two, two, one, 1}};
-  CHECK(message_of(values, {}) == "sequence 1: 1 values for 2 response tokens");
-  const std::vector<TrajectoryView> ref = {{two, one, two, 1}};
-  CHECK(message_of(ref, {}) == "sequence 0: 1 reference log-probs for 2 response tokens");
-  CHECK(message_of(ref, {.kl_beta = 0}) == "");
+TEST_CASE("rewards of single tokens are added to penalty and score") {
+  const std::vector<float> logprobs = {-1, -2}, ref = {-2, -2}, values = {0, 0};
+  Made made;
+  made.add(logprobs, ref, values, 1, {0.25f, 0.5f});
+  const PpoBatch& b = made.with(0.5, {.whiten = false});
+  CHECK(b.rewards == std::vector<float>{-0.25f, 1.5f});  // -0.5 + 0.25, 0 + 1 + 0.5
+  CHECK(b.totals == std::vector<double>{1.25});
 }
 
-TEST_CASE("numbers that are not finite are errors that name sequence and token") {
-  const std::vector<float> good = {-1, -1};
-  const std::vector<float> bad = {-1, std::numeric_limits<float>::infinity()};
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  const std::vector<TrajectoryView> old{{bad, good, good, 1}}, ref{{good, bad, good, 1}}, value{{good, good, bad, 1}},
-      score{{good, good, good, nan}};
-  CHECK(message_of(old, {}) == "sequence 0: log-prob of token 1 is not finite");
-  CHECK(message_of(ref, {}) == "sequence 0: reference log-prob of token 1 is not finite");
-  CHECK(message_of(value, {}) == "sequence 0: value of token 1 is not finite");
-  CHECK(message_of(score, {}) == "sequence 0: the score is not finite");
+TEST_CASE("with the return as advantage each token has its trajectory's, and needs no values") {
+  const std::vector<float> zeros = {0, 0};
+  Made made;
+  made.add(zeros, {}, {}, 4, {1, 0}), made.add(zeros, {}, {}, -2);
+  const AdvantageOptions options{.advantage = Advantage::kReturn, .gamma = 0.5, .whiten = false};
+  const PpoBatch& b = made.with(0, options);  // 1 + 4/2, 0 - 2/2
+  CHECK(b.advantages == std::vector<float>{3, 3, -1, -1});
+  CHECK(b.returns == b.advantages);
+  AdvantageOptions less_mean = options;
+  less_mean.baseline = true;
+  CHECK(made.with(0, less_mean).advantages == std::vector<float>{2, 2, -2, -2});
+  AdvantageOptions whitened = options;
+  whitened.whiten = true;
+  const PpoBatch& w = made.with(0, whitened);  // mean 1, variance 4
+  check_all_near(w.advantages, std::vector<double>{1, 1, -1, -1}, 1e-6);
+  CHECK(w.returns == std::vector<float>{3, 3, -1, -1});
 }
 
 TEST_CASE("the return of a trajectory is the discounted sum of its rewards") {
@@ -206,9 +226,9 @@ TEST_CASE("the return of a trajectory is the discounted sum of its rewards") {
   CHECK(trajectory_return({}, 1) == 0.0);
 }
 
-TEST_CASE("REINFORCE weighs with the return itself, or with what it is above the batch's mean") {
+TEST_CASE("a return's weight is the return itself, or what it is above the batch's mean") {
   const std::vector<double> returns = {1, 2, 6};
-  CHECK(reinforce_weights(returns, false) == std::vector<float>{1, 2, 6});
-  CHECK(reinforce_weights(returns, true) == std::vector<float>{-2, -1, 3});
-  CHECK(reinforce_weights({}, true).empty());
+  CHECK(return_weights(returns, false) == std::vector<float>{1, 2, 6});
+  CHECK(return_weights(returns, true) == std::vector<float>{-2, -1, 3});
+  CHECK(return_weights({}, true).empty());
 }

@@ -1,7 +1,9 @@
 // The gradient of each objective of ppo-step against central differences of its formula (docs/mathematics.md, 1, 2, 7 to
 // 11), written once more here over a forward in double precision.
 #include <functional>
+#include <map>
 
+#include "lib/base/error.h"
 #include "lib/rl/ppo.h"
 #include "tests/harness/harness.h"
 #include "tests/model/random_model.h"
@@ -35,7 +37,7 @@ double ratio(const Token& t) { return std::exp(t.logprob - t.old_logprob); }
 
 class Problem {
  public:
-  explicit Problem(PpoOptions options)
+  explicit Problem(PpoOptions options, bool keep_advantages = false)
       : policy_(random_model(HeadKind::kLanguage, 1)), critic_(random_model(HeadKind::kScore, 2)),
         adam_(policy_.transformer.layout(), {}), critic_adam_(critic_.transformer.layout(), {}),
         old_(policy_.config(), policy_.transformer.values()), ppo_(policy_, &critic_, adam_, &critic_adam_, options) {
@@ -56,8 +58,9 @@ class Problem {
       trajectories_.push_back(std::move(t));
     }
     batch_ = ppo_.prepare(trajectories_, 0.05, true);
+    prepared_ = batch_;
     for (std::size_t i = 0; i < batch_.advantages.size(); ++i) {
-      batch_.advantages[i] = static_cast<float>(normal(6, 1, i));
+      if (!keep_advantages) batch_.advantages[i] = static_cast<float>(normal(6, 1, i));
       batch_.returns[i] = static_cast<float>(normal(6, 2, i));
       if (!batch_.values.empty()) batch_.values[i] = static_cast<float>(normal(6, 3, i));
     }
@@ -72,6 +75,7 @@ class Problem {
     Reference now(policy_.config(), policy_.transformer.values());
     check(now, policy_.transformer.layout(), ppo_.policy_gradient(), [&] { return policy_loss(now, formula); });
   }
+  const PpoBatch& prepared() const { return prepared_; }
   // And that by the critic the mean of a function of value, old value and return.
   void check_critic(const std::function<double(double, double, double)>& formula) {
     const std::vector<std::int64_t> all = {0, 1, 2};
@@ -152,7 +156,7 @@ class Problem {
   Reference old_;
   Ppo ppo_;
   std::vector<Trajectory> trajectories_;
-  PpoBatch batch_;
+  PpoBatch batch_, prepared_;
 };
 
 PpoOptions of(Objective objective) {
@@ -207,4 +211,124 @@ TEST_CASE("the critic descends the clipped value loss") {
     const double clipped = std::min(std::max(v, old - 0.3), old + 0.3);
     return 0.4 * std::max((v - target) * (v - target), (clipped - target) * (clipped - target));
   });
+}
+
+namespace {
+
+// What each objective descends, of tokens with an entropy bonus of 0.03 and beta 0.7.
+const std::map<Objective, Formula> kObjectives = {
+    {Objective::kClip,
+     [](const Token& t) {
+       return std::max(-t.advantage * ratio(t), -t.advantage * std::min(std::max(ratio(t), 0.8), 1.2)) -
+              0.03 * t.entropy;
+     }},
+    {Objective::kKl, [](const Token& t) { return -t.advantage * ratio(t) + 0.7 * t.kl_old - 0.03 * t.entropy; }},
+    {Objective::kIs, [](const Token& t) { return -t.advantage * ratio(t) - 0.03 * t.entropy; }},
+    {Objective::kReinforce, [](const Token& t) { return -t.advantage * t.logprob - 0.03 * t.entropy; }}};
+
+// The advantages of the definitions (docs/mathematics.md, 4 to 6) from what prepare() found, in double.
+std::vector<double> advantages_of(const PpoBatch& b, const PpoOptions& o) {
+  std::vector<double> all;
+  for (std::size_t i = 0; i + 1 < b.begin.size(); ++i) {
+    const std::size_t n = b.size(i), first = b.begin[i];
+    std::vector<double> rewards(n), advantages(n);
+    for (std::size_t k = 0; k < n; ++k)
+      rewards[k] = -0.05 * (double(b.old_logprobs[first + k]) - double(b.ref_logprobs[first + k])) + (k + 1 == n);
+    double sum = 0, next = 0, advantage = 0;
+    for (std::size_t k = n; k-- > 0;) {
+      sum += std::pow(o.gamma, double(k)) * rewards[k];
+      if (o.advantage != Advantage::kGae) continue;
+      const double v = double(b.values[first + k]);
+      advantage = rewards[k] + o.gamma * next - v + o.gamma * o.lambda * advantage;
+      advantages[k] = advantage, next = v;
+    }
+    if (o.advantage == Advantage::kReturn) std::ranges::fill(advantages, sum);
+    all.insert(all.end(), advantages.begin(), advantages.end());
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("every objective descends its formula with every advantage, with a critic or without") {
+  for (const auto& known : kObjectives)
+    for (const auto& choice :
+         {std::pair{Advantage::kGae, true}, {Advantage::kReturn, true}, {Advantage::kReturn, false}}) {
+      PpoOptions o = of(known.first);
+      o.advantage = choice.first, o.critic = choice.second, o.whiten = false, o.gamma = 0.9;
+      INFO("objective " << static_cast<int>(o.objective) << ", advantage " << static_cast<int>(o.advantage));
+      Problem p(o, true);
+      const PpoBatch& b = p.prepared();
+      const std::vector<double> expected = advantages_of(b, o);
+      CHECK(b.values.empty() == !o.critic);
+      REQUIRE(b.advantages.size() == expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) CHECK(std::abs(double(b.advantages[i]) - expected[i]) < 1e-5);
+      p.check_policy(0.7, known.second);
+    }
+}
+
+TEST_CASE("a critic beside the return learns it") {
+  PpoOptions o = of(Objective::kIs);
+  o.advantage = Advantage::kReturn, o.value_clip = -1, o.c1 = 0.4;
+  Problem(o).check_critic([](double v, double, double target) { return 0.4 * (v - target) * (v - target); });
+}
+
+namespace {
+
+// Updates of one iteration of 5 trajectories, and whether the critic was changed.
+std::pair<double, bool> trained(const PpoOptions& options) {
+  Model policy = random_model(HeadKind::kLanguage, 1), critic = random_model(HeadKind::kScore, 2);
+  const Buffer<float> before = [&] {
+    Buffer<float> b(critic.transformer.layout().size);
+    std::copy_n(critic.transformer.values(), b.size(), b.data());
+    return b;
+  }();
+  std::vector<Trajectory> trajectories(5);
+  for (std::uint64_t i = 0; i < trajectories.size(); ++i) {
+    Trajectory& t = trajectories[i];
+    t.id = std::to_string(i);
+    t.prompt_ids = tiny_tokens(2, 40 + i), t.response_ids = tiny_tokens(3, 50 + i);
+    t.logprobs.assign(3, -5), t.reward = static_cast<float>(i);
+  }
+  Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
+  Ppo ppo(policy, &critic, adam, &critic_adam, options);
+  Metrics metrics;
+  ppo.train(ppo.prepare(trajectories, 0, true), 0, 0, metrics);
+  CHECK(metrics.get("ppo/updates") == double(ppo.planned_updates(5)));
+  return {*metrics.get("ppo/updates"),
+          !std::equal(before.data(), before.data() + before.size(), critic.transformer.values())};
+}
+
+}  // namespace
+
+TEST_CASE("the critic and the number of updates are choices apart from the objective") {
+  for (const auto& known : kObjectives) {
+    PpoOptions o = of(known.first);
+    o.epochs = 2, o.minibatch = 2;
+    CHECK(trained(o) == std::pair{6.0, true});
+    o.one_update = true;
+    CHECK(trained(o) == std::pair{1.0, true});
+    o.critic = false, o.advantage = Advantage::kReturn;
+    CHECK(trained(o) == std::pair{1.0, false});
+    o.one_update = false;
+    CHECK(trained(o) == std::pair{6.0, false});
+  }
+}
+
+TEST_CASE("the textbook's policy gradient is a set of choices, which leaves the others alone") {
+  PpoOptions o;
+  o.baseline = true, o.gamma = 0.5, o.whiten_rewards = true, o.c2 = 0.25, o.epochs = 7;
+  const PpoOptions r = textbook_reinforce(o);
+  CHECK((r.objective == Objective::kReinforce && r.advantage == Advantage::kReturn));
+  CHECK((!r.whiten && !r.critic && r.one_update));
+  CHECK((r.baseline && r.gamma == 0.5 && r.whiten_rewards && r.c2 == 0.25 && r.epochs == 7));
+}
+
+TEST_CASE("a critic that is missing is told") {
+  Model policy = random_model(HeadKind::kLanguage, 1), critic = random_model(HeadKind::kScore, 2);
+  Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
+  PpoOptions without;
+  without.critic = false;  // and GAE
+  CHECK_THROWS_WITH_AS(Ppo(policy, nullptr, adam, nullptr, {}), "no critic for PPO", Error);
+  CHECK_THROWS_WITH_AS(Ppo(policy, &critic, adam, &critic_adam, without), "no critic for PPO", Error);
 }

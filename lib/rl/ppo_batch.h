@@ -1,0 +1,63 @@
+// The response tokens of an iteration as flat arrays with one set of offsets: filled once from the trajectories, read
+// by the advantages, the losses and the metrics.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "lib/model/head.h"
+#include "lib/model/transformer.h"
+#include "lib/rl/policy_loss.h"
+#include "lib/rl/trajectory.h"
+
+namespace nudge {
+
+// B trajectories, borrowed, and their N predicted response tokens back to back. Arrays are (N) unless marked, and empty
+// until something fills them.
+struct PpoBatch {
+  std::vector<const Trajectory*> trajectories;    // (B) ordered by id, which every sum over the batch follows
+  std::vector<std::size_t> begin;                 // (B + 1) first token of each trajectory
+  std::vector<float> old_logprobs, ref_logprobs;  // recorded; ref: empty where it is not needed and a record has none
+  std::vector<float> new_logprobs, entropies;     // of the policy before any update, recomputed
+  std::vector<float> values;                      // V of the critic before any update; empty without one
+  std::vector<float> rewards;                     // KL penalty and scores, whitened if asked for
+  std::vector<float> advantages, returns;         // returns: what the critic learns
+  std::vector<double> totals;                     // (B) sum of a trajectory's rewards, neither discounted nor whitened
+  float first_ratio_min = 1, first_ratio_max = 1;
+
+  std::size_t size(std::size_t i) const { return begin[i + 1] - begin[i]; }
+  // Trajectory i's part of an array; empty where the array is.
+  std::span<const float> part(const std::vector<float>& all, std::size_t i) const {
+    return all.empty() ? std::span<const float>() : std::span(all).subspan(begin[i], size(i));
+  }
+  std::span<float> part(std::vector<float>& all, std::size_t i) const {
+    return all.empty() ? std::span<float>() : std::span(all).subspan(begin[i], size(i));
+  }
+  std::vector<ResponseView> views() const;  // (B)
+
+  // Tokens [first, first + logprobs.size()) with these current log-probs, as the policy's loss reads them.
+  PolicyTokens policy_tokens(std::size_t first, std::span<const float> logprobs) const;
+
+  // A batch of some trajectories, in the order given, with what the losses read: old and reference log-probs, values,
+  // advantages, returns.
+  PpoBatch select(std::span<const std::int64_t> members) const;
+  // Appends the sequences to `packed` and the rows that predict response tokens to `targets`, in the order of the
+  // arrays.
+  void lay_out(Batch& packed, Targets& targets) const;
+};
+
+// Orders trajectories by id, sets the offsets, and copies what was recorded. Errors: kBadInput naming the record for an
+// id that occurs twice, an absent or non-finite number, a list of another length than the response.
+PpoBatch gather_recorded(std::span<const Trajectory> trajectories, bool needs_ref);
+
+// Forwards the policy, and `critic` where it is not null (it may be the policy with its value head): new_logprobs,
+// entropies, values. Errors: kBadInput where a value is not finite.
+void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* critic, std::int64_t micro_tokens);
+
+// Sets the range of the first ratio. Errors: kBadInput naming the record: new log-probs differ from the recorded ones
+// by a bit, unless `off_policy`; a ratio is beyond float32.
+void compare_with_recorded(PpoBatch& batch, bool off_policy);
+
+}  // namespace nudge
