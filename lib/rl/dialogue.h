@@ -1,4 +1,4 @@
-// Records with lists of messages, {"role","content"}, in place of texts: rendered by the model's chat template.
+// Records that hold lists of messages, {"role","content"}, in place of texts. The model's chat template renders them.
 #pragma once
 
 #include <optional>
@@ -12,16 +12,17 @@
 
 namespace nudge {
 
-// What a sequence begins with.
+// The start of a sequence.
 struct PromptText {
   std::string text;
-  bool rendered = false;  // by a chat template, which says itself what stands before everything
-  bool dated = false;     // it asked for the day
+  bool rendered = false;  // by a chat template, which brings its own beginning-of-text token
+  bool dated = false;     // the template asked for the date
   friend bool operator==(const PromptText& a, const PromptText& b) {
     return a.text == b.text && a.rendered == b.rendered;
   }
 };
-// Its ids, those of what stands behind it, and the same with an ending token. Error kBadInput naming record and field.
+// Token ids of the start, of text that follows it, and of text that follows and ends with an ending token. Error
+// kBadInput naming record and field.
 std::vector<std::int32_t> encode_start(const Record& record, const char* key, const PromptText& start,
                                        const Tokenizer& tokenizer);
 std::vector<std::int32_t> encode_behind(const Record& record, const char* key, const std::string& text,
@@ -34,7 +35,7 @@ struct AnsweredPrompt {
   std::string answer;
 };
 
-// A rendered dialogue in pieces, in order, of which some are learnt.
+// A piece of a rendered dialogue; training learns some of them.
 struct DialoguePiece {
   std::string text;
   bool learnt = false;
@@ -42,26 +43,26 @@ struct DialoguePiece {
 
 class Dialogues {
  public:
-  // Errors: ChatTemplate's. What the folder's template lacks is told where a record needs it.
+  // Errors: ChatTemplate's. A missing template is reported only when a record needs it.
   Dialogues(const Model& model, const ChatOptions& options);
 
-  // A field with a text, or a dialogue up to where the assistant is to answer. With either, as in all that follow:
-  // Error kBadInput naming record and field, also where the template refuses the dialogue.
+  // A text field as it is, or a dialogue rendered up to where the assistant answers. Here and below: Error kBadInput
+  // naming record and field, also where the template refuses the dialogue.
   PromptText prompt(const Record& record, const char* key) const;
 
-  // `prompt` and the answer in the field `key`. The answer is a text behind the prompt; or messages behind the dialogue
-  // `prompt`, whose messages they may repeat; or the assistant's message behind the text `prompt`; or a whole dialogue,
-  // where there is no `prompt` or it is a text: then the last message is the answer.
+  // `prompt` and the answer in the field `key`. The answer is one of: a text that follows the prompt; messages that
+  // follow the dialogue `prompt`, and may repeat it; the assistant's message after the text `prompt`; a whole dialogue
+  // whose last message is the answer, where `prompt` is absent or a text.
   AnsweredPrompt answered(const Record& record, const char* key) const;
 
-  // A trajectory's prompt and response as this model's template has them: `messages`, which are to be answered, and
-  // `response` as the answer. None where it has no such list, or the model no template.
+  // A trajectory's `messages` and `response`, rendered by this model's template. None where the record has no messages
+  // or the model no template.
   std::optional<AnsweredPrompt> rendered_again(const Record& record) const;
 
-  // A whole dialogue, of which the assistant's last message is learnt, or `all` of them.
+  // A whole dialogue. The assistant's last message is learnt, or with `all` each of them.
   std::vector<DialoguePiece> pieces(const Record& record, const char* key, bool all) const;
 
-  // Whether any field was a list of messages so far, which alone are what a template is for.
+  // Whether any field so far was a list of messages, so that the template mattered.
   bool met() const { return met_; }
   const ChatTemplate& chat() const { return chat_; }
   const std::string& date() const { return date_; }  // "2024-07-26"
@@ -77,8 +78,8 @@ class Dialogues {
   mutable bool met_ = false;
 };
 
-// Appends the token that ends an answer, Model::end(), where there is one and the ids don't end with an ending token
-// already, as those of texts in which it is spelled out do.
+// Appends the model's ending token, if it has one, unless the ids already end with one, as they do where the text
+// spells it out.
 void append_end(const Model& model, std::vector<std::int32_t>& ids);
 
 }  // namespace nudge

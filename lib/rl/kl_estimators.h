@@ -1,5 +1,5 @@
-// Estimators of KL(p || q) from samples of p: Schulman 2020, "Approximating KL divergence". x = log r = log q - log p of
-// one sampled token. k1 and k3 are unbiased; k2 and k3 are never below 0. docs/mathematics.md, 12.
+// Estimators of KL(p || q) from samples of p (Schulman 2020, "Approximating KL divergence"; docs/mathematics.md, 12).
+// x = log r = log q - log p of one sampled token. k1 and k3 are unbiased; k2 and k3 are never negative.
 #pragma once
 
 namespace nudge {

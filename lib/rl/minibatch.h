@@ -1,4 +1,4 @@
-// Which examples make a minibatch, and which of them go through the model together.
+// How items are divided: into micro-batches, parts of a minibatch, shares of ranks.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +10,19 @@
 
 namespace nudge {
 
-// Runs [begin, end) of items whose sizes add up to at most `limit`; an item larger than that is a run of its own.
+// Consecutive runs [begin, end) of items whose sizes add up to at most `limit`; a larger item is a run of its own.
 // A micro-batch is such a run: it bounds memory and, by the law (g), changes no bit.
 std::vector<std::pair<std::int64_t, std::int64_t>> runs_within(std::span<const std::int64_t> sizes, std::int64_t limit);
 
-// Where run i of `runs` contiguous ones of n items begins; the last ends where run `runs` would begin. So the law's
-// groups (g) are cut, whatever their members' sizes. Runs are empty where there are more of them than items.
+// Divides n items into `runs` contiguous runs; run i holds items floor(n i/runs) to floor(n (i+1)/runs) - 1 and may be
+// empty. The parts of a minibatch's gradient (g) are cut so, whatever their members' sizes.
 std::int64_t run_begin(std::int64_t n, std::int64_t runs, std::int64_t i);
 
-// The run [begin, end) of items that is this rank's where nothing is added up and the figures are gathered, so that how
-// they are dealt can't change a bit: by their sizes.
+// This rank's share [begin, end), balanced by size. For gathered per-item results only, so the split cannot affect any
+// bit.
 std::pair<std::size_t, std::size_t> share_of(std::span<const std::int64_t> sizes);
 
-// The order that records are put in before anything depends on it: by id, length first, then bytes.
+// The order of records wherever order matters: by id, shorter ones first, then bytewise.
 bool id_less(std::string_view a, std::string_view b);
 
 }  // namespace nudge

@@ -1,5 +1,4 @@
-// What to do about a record that isn't of the kind that a program reads: one in the layout of others, or for another of
-// our programs.
+// Advice on records of the wrong kind: in another project's layout, or meant for another of our programs.
 #pragma once
 
 #include <string>
@@ -10,18 +9,17 @@ namespace nudge {
 
 enum class RecordKind { kPrompt, kExample, kPreference, kTrajectory };
 
-// By the fields that the record has: the line of jq that makes it one of the kind, or the program that does; else
-// `otherwise`, or where that is "", which fields to name. `reader`: the program that wants it. `missing`: the field
-// that it missed.
+// Judges by the record's fields. Returns the jq line that converts it, or the program that does; else `otherwise`, or
+// if that is "", which fields to rename. `reader`: the program that reads it. `missing`: the field it lacks.
 std::string advice_on_record(const Record& record, RecordKind wanted, const std::string& reader,
                              const std::string& missing = {}, const std::string& otherwise = {});
-// The line of jq alone, "" where the fields are of no layout that is known.
+// The jq line alone; "" for an unknown layout.
 std::string line_to_record(const Record& record, RecordKind wanted, const std::string& reader);
 
 // For label --by.
 std::string advice_on_figure(const Record& record, const std::string& figure);
 
-// Calls `read`, whose MissingField gets that advice, unless it has a better one.
+// Calls `read` and adds that advice to its MissingField, unless it has its own.
 template <class F>
 auto read_as(RecordKind wanted, const std::string& reader, const Record& record, F read) {
   try {

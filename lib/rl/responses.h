@@ -1,4 +1,4 @@
-// Responses under a model: the log-probs, entropies and exact KL of their tokens, the scores of their ends.
+// Responses evaluated by a model: log-probs, entropies and exact KL of their tokens, scores of responses.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace nudge {
 
-// A prompt and its response, borrowed. With an empty prompt the response's first token has no prediction and
-// is left out everywhere (docs/formats.md).
+// A prompt and its response, borrowed. With an empty prompt nothing predicts the response's first token, which is left
+// out everywhere (docs/formats.md).
 struct ResponseView {
   std::span<const std::int32_t> prompt, response;
   float temperature = 1;
@@ -23,25 +23,25 @@ struct ResponseView {
   std::int64_t tokens() const { return static_cast<std::int64_t>(prompt.size() + response.size()); }
 };
 
-// Appends prompt and response to the batch, without the response's last token, which predicts nothing here, and the rows
-// that predict response tokens to the targets.
+// Appends prompt and response to the batch, less the last token, whose prediction nobody needs, and to the targets the
+// rows that predict response tokens.
 void lay_out(const ResponseView& r, Batch& batch, Targets& targets);
 
-// Appends prompt and response up to the token that the score of the whole is read at, whose row it returns: the last one
-// that isn't `pad`, as Hugging Face's sequence classifiers have it; of pads alone the first. -1: no token is a pad.
+// Appends prompt and response up to the token at which the score is read, and returns its row: the last token that
+// isn't `pad`, as in Hugging Face's sequence classifiers, or the first if all are. pad -1: no token is a pad.
 std::int64_t lay_out_scored(const ResponseView& r, std::int32_t pad, Batch& batch);
 
-// The runs of responses that go through a model together, by their tokens.
+// Micro-batches: runs of responses of at most `limit` tokens (runs_within).
 std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const ResponseView> responses,
                                                                  std::int64_t limit);
 
 struct ResponseStats {
-  std::vector<float> logprobs, entropies;  // a number for each predicted token
-  std::vector<float> kl;                   // KL(old || model), exactly over the vocabulary; empty without `old`
+  std::vector<float> logprobs, entropies;  // of each predicted token, in nats
+  std::vector<float> kl;                   // KL(old || model), exact over the vocabulary; empty without `old`
 };
 
-// Forwards without gradients, in micro-batches of at most `micro_tokens`. Models are packed already. Of several ranks
-// each takes a share of the responses, and all have the figures of all.
+// Forwards without gradients, in micro-batches of at most `micro_tokens`. Models must be packed. Each rank evaluates a
+// share of the responses; every rank gets all results.
 class ResponseEvaluator {
  public:
   explicit ResponseEvaluator(std::int64_t micro_tokens) : micro_tokens_(micro_tokens) {}
@@ -50,12 +50,12 @@ class ResponseEvaluator {
                                    const Transformer* old = nullptr) {
     return evaluate(model, responses, old, nullptr);
   }
-  // The same, and in `exchanged` what the old policy gives, with KL(model || old).
+  // The same; `exchanged` gets the old policy's stats, with KL(model || old).
   std::vector<ResponseStats> stats(const Transformer& model, std::span<const ResponseView> responses,
                                    const Transformer& old, std::vector<ResponseStats>& exchanged) {
     return evaluate(model, responses, &old, &exchanged);
   }
-  // Raw scores w . h of each as a whole (lay_out_scored), and at every token that predicts a response token.
+  // Raw scores w . h: one of each response (lay_out_scored), or one at each position that predicts a response token.
   std::vector<float> end_scores(const Transformer& model, std::span<const ResponseView> responses);
   std::vector<std::vector<float>> token_scores(const Transformer& model, std::span<const ResponseView> responses);
 

@@ -1,5 +1,5 @@
-// Training a reward model: the Bradley-Terry loss over pairs and over all pairs of a ranking
-// (docs/mathematics.md, 3), each answer forwarded once.
+// Trains a reward model by the Bradley-Terry loss of a pair, or of all pairs of a ranking (docs/mathematics.md, 3).
+// Forwards each answer once.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct RewardLossOptions {
 
 struct RewardFigures {
   double loss = 0;                 // mean over rankings of the mean over their pairs
-  std::optional<double> accuracy;  // of pairs of different answers, if any; equal rewards count half
+  std::optional<double> accuracy;  // over pairs of different answers, if any; equal rewards count half
   double margin = 0;               // mean r_better - r_worse over pairs
   double min_reward = 0, mean_reward = 0, max_reward = 0;
   std::int64_t tokens = 0;
@@ -33,15 +33,15 @@ class RewardTrainer {
   RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
                 bool recompute = false, std::int64_t parts = 1);
 
-  // The loss of a minibatch and its gradient.
+  // Leaves the gradient of the minibatch's loss.
   RewardFigures accumulate(std::span<const Ranking* const> minibatch);
   const Buffer<float>& gradient() const { return gradients_.values(); }
   Adam& adam() { return adam_; }
   double step(float rate);  // returns the gradient's norm before clipping
 
-  // Raw scores of all answers, ranking by ranking.
+  // Raw scores of all answers, by ranking.
   std::vector<std::vector<float>> scores(std::span<const Ranking> rankings);
-  // Of responses, one each.
+  // One of each response.
   std::vector<float> scores(std::span<const ResponseView> responses) {
     return evaluator_.end_scores(model_.transformer, responses);
   }
@@ -51,14 +51,14 @@ class RewardTrainer {
   struct Sums {
     double loss = 0, accuracy = 0, margin = 0, reward = 0;
     double min_reward, max_reward;
-    std::int64_t pairs = 0, judged = 0, answers = 0;  // judged: pairs of different answers, which accuracy is of
+    std::int64_t pairs = 0, judged = 0, answers = 0;  // judged: pairs of different answers, for the accuracy
     Sums();
     void add(const Sums& other);
   };
-  // The gradient of a ranking's loss by its answers' scores, times `weight`; adds its pairs' figures.
+  // Adds the gradient of a ranking's loss by its answers' scores, times `weight`, and its pairs' sums.
   void ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,
                     Sums& sums) const;
-  // Adds the gradient of some rankings' losses, each by `weight`.
+  // Adds the gradient of some rankings' losses, each times `weight`.
   Sums accumulate_part(std::span<const Ranking* const> members, float weight);
 
   Model& model_;

@@ -1,4 +1,4 @@
-// Supervised fine-tuning: -log p of the completion's tokens, mean over those of the minibatch.
+// Supervised fine-tuning: the mean of -log p over the completions' tokens in a minibatch.
 #pragma once
 
 #include <cstdint>
@@ -17,37 +17,37 @@
 namespace nudge {
 
 struct SftExample {
-  std::string id;                    // the record's id or its number, then "/" and the piece's number
+  std::string id;                    // the record's id or number, "/", the piece's number
   std::vector<std::int32_t> tokens;  // at least 2
-  // The tokens [first, second) whose predictions count, first >= 1, in order.
+  // Spans [first, second) of tokens whose predictions count, in order; first >= 1.
   std::vector<std::pair<std::int64_t, std::int64_t>> learnt;
   std::int64_t targets() const;
 };
 
 struct Learn {
-  bool prompt = false;     // a prompt's tokens count, too
-  bool all_turns = false;  // all messages of the assistant count, not the last alone
+  bool prompt = false;     // the prompt's tokens count too
+  bool all_turns = false;  // every message of the assistant counts, not the last alone
 };
 
-// Whether a record's turns are learnt: it has {"messages"} and neither a text nor a completion.
+// Whether the record is a dialogue: it has "messages" and neither "text" nor "completion".
 bool is_dialogue(const Record& record);
 
-// The examples of a record: {"text"} (all its tokens and an ending token, cut into consecutive pieces of the context),
-// {"prompt","completion"} or {"messages"} (prompt and completion, or the turns, encoded separately, an ending token
-// behind; the completion's tokens count, or those that `learn` says). `id`: the record's, or its number. None where there
-// is nothing to predict. Errors: kBadInput naming the record.
+// The examples of a record. {"text"}: all its tokens and an ending token, cut into consecutive pieces of the context's
+// length. {"prompt","completion"} or {"messages"}: the parts encoded separately, then an ending token; the completion's
+// tokens count, or those that `learn` names. `id`: the record's, or its number. No example where there is nothing to
+// predict. Errors: kBadInput naming the record.
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
                                      const Dialogues& dialogues, Learn learn);
 
-// The same with the chat template that the model's folder has.
+// The same with the chat template of the model's folder.
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model, Learn learn = {});
 
-// Whether prompt and completion fit the context, which doesn't need to hold the last token.
+// Whether all tokens but the last fit the context.
 bool fits(const SftExample& example, const ModelConfig& config);
 
 struct SftFigures {
   double loss = 0;          // nats a token
-  std::int64_t tokens = 0;  // that count
+  std::int64_t tokens = 0;  // whose predictions count
 };
 
 class SftTrainer {
@@ -55,17 +55,17 @@ class SftTrainer {
   // `recompute`: as in Trace. `parts`: of a step's gradient (GradientParts); changes its bits.
   SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute = false, std::int64_t parts = 1);
 
-  // The mean loss, nothing trained.
+  // The mean loss, without training.
   SftFigures evaluate(std::span<const SftExample> examples);
-  // The mean loss and its gradient over a minibatch.
+  // The mean loss of a minibatch; leaves its gradient.
   SftFigures accumulate(std::span<const SftExample* const> minibatch);
   const Buffer<float>& gradient() const { return gradients_.values(); }
   Adam& adam() { return adam_; }
-  // A step along what accumulate left. Returns the gradient's norm before clipping.
+  // Steps along the gradient left by accumulate. Returns its norm before clipping.
   double step(float rate);
 
  private:
-  // Adds the gradient of some members of a minibatch, each target's log-prob by `weight`; the sum of their losses.
+  // Adds the gradient of some members of a minibatch, each log-prob times `weight`. Returns the sum of their losses.
   double accumulate_part(std::span<const SftExample* const> members, float weight);
 
   Model& model_;
