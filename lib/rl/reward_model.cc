@@ -107,7 +107,7 @@ RewardTrainer::Sums RewardTrainer::accumulate_part(std::span<const Ranking* cons
   return sums;
 }
 
-RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatch) {
+RewardStatistics RewardTrainer::accumulate(std::span<const Ranking* const> minibatch) {
   const float weight = 1.0f / static_cast<float>(minibatch.size());
   std::vector<Sums> parts;  // of this rank
   Gradients* const gradients = &gradients_;
@@ -117,7 +117,7 @@ RewardFigures RewardTrainer::accumulate(std::span<const Ranking* const> minibatc
   });
   Sums all;
   for (const Sums& part : comm().gather(parts)) all.add(part);
-  RewardFigures f;
+  RewardStatistics f;
   for (const Ranking* r : minibatch) f.tokens += tokens_of(*r);
   f.loss = all.loss / static_cast<double>(minibatch.size());
   if (all.judged > 0) f.accuracy = all.accuracy / static_cast<double>(all.judged);

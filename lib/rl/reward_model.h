@@ -19,7 +19,7 @@ struct RewardLossOptions {
   float centering = 0;      // weight of the mean of (r_better + r_worse)^2
 };
 
-struct RewardFigures {
+struct RewardStatistics {
   double loss = 0;                 // mean over rankings of the mean over their pairs
   std::optional<double> accuracy;  // over pairs of different answers, if any; equal rewards count half
   double margin = 0;               // mean r_better - r_worse over pairs
@@ -34,7 +34,7 @@ class RewardTrainer {
                 bool recompute = false, std::int64_t parts = 1);
 
   // Leaves the gradient of the minibatch's loss.
-  RewardFigures accumulate(std::span<const Ranking* const> minibatch);
+  RewardStatistics accumulate(std::span<const Ranking* const> minibatch);
   const Buffer<float>& gradient() const { return gradients_.values(); }
   Adam& adam() { return adam_; }
   double step(float rate);  // returns the gradient's norm before clipping

@@ -111,12 +111,12 @@ SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens
   model_.transformer.pack(false);
 }
 
-SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {
+SftStatistics SftTrainer::evaluate(std::span<const SftExample> examples) {
   std::vector<std::int64_t> sizes;
-  SftFigures figures;
+  SftStatistics statistics;
   for (const SftExample& e : examples) {
     sizes.push_back(static_cast<std::int64_t>(e.tokens.size()));
-    figures.tokens += e.targets();
+    statistics.tokens += e.targets();
   }
   std::vector<const SftExample*> all;  // of this rank
   const auto [first, behind] = share_of(sizes);
@@ -134,9 +134,9 @@ SftFigures SftTrainer::evaluate(std::span<const SftExample> examples) {
     head_.evaluate(model_.transformer, light_.final.data(), targets, stats.data());
     for (const RowStats& s : stats) logprobs.push_back(s.logprob);
   }
-  for (float logprob : comm().gather(logprobs)) figures.loss -= static_cast<double>(logprob);
-  if (figures.tokens > 0) figures.loss /= static_cast<double>(figures.tokens);
-  return figures;
+  for (float logprob : comm().gather(logprobs)) statistics.loss -= static_cast<double>(logprob);
+  if (statistics.tokens > 0) statistics.loss /= static_cast<double>(statistics.tokens);
+  return statistics;
 }
 
 double SftTrainer::accumulate_part(std::span<const SftExample* const> members, float weight) {
@@ -163,19 +163,19 @@ double SftTrainer::accumulate_part(std::span<const SftExample* const> members, f
   return loss;
 }
 
-SftFigures SftTrainer::accumulate(std::span<const SftExample* const> minibatch) {
-  SftFigures figures;
-  for (const SftExample* e : minibatch) figures.tokens += e->targets();
-  const float weight = -1.0f / static_cast<float>(figures.tokens);
+SftStatistics SftTrainer::accumulate(std::span<const SftExample* const> minibatch) {
+  SftStatistics statistics;
+  for (const SftExample* e : minibatch) statistics.tokens += e->targets();
+  const float weight = -1.0f / static_cast<float>(statistics.tokens);
   std::vector<double> losses;  // of this rank's parts
   Gradients* const gradients = &gradients_;
   parts_.run(std::ssize(minibatch), {&gradients, 1}, [&](std::int64_t begin, std::int64_t end) {
     losses.push_back(accumulate_part(
         minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), weight));
   });
-  for (double loss : comm().gather(losses)) figures.loss += loss;
-  figures.loss /= static_cast<double>(figures.tokens);
-  return figures;
+  for (double loss : comm().gather(losses)) statistics.loss += loss;
+  statistics.loss /= static_cast<double>(statistics.tokens);
+  return statistics;
 }
 
 double SftTrainer::step(float rate) {

@@ -45,7 +45,7 @@ std::vector<SftExample> sft_examples(const Record& record, const std::string& id
 // Whether all tokens but the last fit the context.
 bool fits(const SftExample& example, const ModelConfig& config);
 
-struct SftFigures {
+struct SftStatistics {
   double loss = 0;          // nats a token
   std::int64_t tokens = 0;  // whose predictions count
 };
@@ -56,9 +56,9 @@ class SftTrainer {
   SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute = false, std::int64_t parts = 1);
 
   // The mean loss, without training.
-  SftFigures evaluate(std::span<const SftExample> examples);
+  SftStatistics evaluate(std::span<const SftExample> examples);
   // The mean loss of a minibatch; leaves its gradient.
-  SftFigures accumulate(std::span<const SftExample* const> minibatch);
+  SftStatistics accumulate(std::span<const SftExample* const> minibatch);
   const Buffer<float>& gradient() const { return gradients_.values(); }
   Adam& adam() { return adam_; }
   // Steps along the gradient left by accumulate. Returns its norm before clipping.

@@ -46,7 +46,7 @@ void set_held_out(Metrics& m, const Calibration& c) {
   }
 }
 
-void set_step(Metrics& m, const RewardFigures& f, std::int64_t tokens, float rate, double norm) {
+void set_step(Metrics& m, const RewardStatistics& f, std::int64_t tokens, float rate, double norm) {
   m.set("loss", f.loss);
   m.set("accuracy", f.accuracy);
   m.set("margin", f.margin);
@@ -169,7 +169,7 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
     std::vector<const Ranking*> minibatch;
     for (std::int64_t i : plan.step(s)) minibatch.push_back(&data.rankings[static_cast<std::size_t>(i)]);
     const float rate = schedule.rate(static_cast<std::uint64_t>(s));
-    const RewardFigures done = trainer.accumulate(minibatch);
+    const RewardStatistics done = trainer.accumulate(minibatch);
     const double norm = trainer.step(rate);
     report.tokens += done.tokens;
     if (s == 0) report.first_loss = done.loss;

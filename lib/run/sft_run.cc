@@ -88,7 +88,7 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
     std::vector<const SftExample*> minibatch;
     for (std::int64_t i : plan.step(s)) minibatch.push_back(&data.examples[static_cast<std::size_t>(i)]);
     const float rate = schedule.rate(static_cast<std::uint64_t>(s));
-    const SftFigures done = trainer.accumulate(minibatch);
+    const SftStatistics done = trainer.accumulate(minibatch);
     const double norm = trainer.step(rate);
     Metrics figures;
     at_step(s + 1, [&] {

@@ -107,7 +107,7 @@ class TrainingSteps {
     check(trainer_.evaluate(examples_).loss < before, "a training step's descent");
   }
   double step() {
-    const SftFigures figures = trainer_.accumulate(minibatch_);
+    const SftStatistics figures = trainer_.accumulate(minibatch_);
     trainer_.step(1e-4f);
     return figures.loss;
   }

@@ -101,7 +101,7 @@ Floats reward(std::int64_t limit, bool reversed = false, std::int64_t groups = 1
   const auto all = rankings(model.config().vocab);
   auto minibatch = pointers(all);
   if (reversed) std::reverse(minibatch.begin(), minibatch.end());
-  const RewardFigures f = trainer.accumulate(minibatch);
+  const RewardStatistics f = trainer.accumulate(minibatch);
   Floats numbers = floats(trainer.gradient());
   for (double x : {f.loss, f.accuracy.value(), f.margin, f.min_reward, f.mean_reward, f.max_reward})
     numbers.push_back(static_cast<float>(x));

@@ -109,8 +109,8 @@ TEST_CASE("the loss in groups is that of one group but for rounding, and so is a
   const auto rankings = tiny_rankings({2, 3, 2, 5, 2});
   std::vector<const Ranking*> some;
   for (const Ranking& r : rankings) some.push_back(&r);
-  const RewardFigures a = RewardTrainer(scorer, {}, {}, 4096).accumulate(some);
-  const RewardFigures b = RewardTrainer(scorer, {}, {}, 4096, false, 8).accumulate(some);
+  const RewardStatistics a = RewardTrainer(scorer, {}, {}, 4096).accumulate(some);
+  const RewardStatistics b = RewardTrainer(scorer, {}, {}, 4096, false, 8).accumulate(some);
   CHECK(a.tokens == b.tokens);
   CHECK(a.accuracy == b.accuracy);  // quarters, exactly
   CHECK(a.min_reward == b.min_reward);

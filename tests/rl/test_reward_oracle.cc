@@ -59,7 +59,7 @@ void check_score_gradient(const std::vector<Ranking>& rankings, const RewardLoss
   auto scores = in_double(trainer.scores(std::span<const Ranking>(rankings)));
   std::vector<float> margins;
   for (const Ranking& r : rankings) margins.push_back(r.margin);
-  const RewardFigures f = trainer.accumulate(all_of(rankings));
+  const RewardStatistics f = trainer.accumulate(all_of(rankings));
   CHECK(f.loss == doctest::Approx(loss_of(scores, margins, options)).epsilon(1e-6));
 
   const auto C = static_cast<std::size_t>(model.config().width);
@@ -103,7 +103,7 @@ TEST_CASE("the Bradley-Terry loss, accuracy and scores of pairs are the oracle's
       CHECK(std::abs(double(scores[i][0]) - double(bt["chosen"].at(i))) <= limit);
       CHECK(std::abs(double(scores[i][1]) - double(bt["rejected"].at(i))) <= limit);
     }
-    const RewardFigures f = trainer.accumulate(all_of(pairs));
+    const RewardStatistics f = trainer.accumulate(all_of(pairs));
     CHECK(std::abs(f.loss - double(bt["loss"])) <= limit);
     CHECK(f.accuracy.value() == doctest::Approx(double(bt["accuracy"])));
   });
@@ -116,7 +116,7 @@ TEST_CASE("a minibatch's margin and its least, mean and greatest reward follow f
     Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
     RewardTrainer trainer(model, {}, {}, 4096);
     const auto pairs = golden_pairs(golden);
-    const RewardFigures f = trainer.accumulate(all_of(pairs));
+    const RewardStatistics f = trainer.accumulate(all_of(pairs));
     double margin = 0, mean = 0, least = INFINITY, greatest = -INFINITY;
     std::int64_t tokens = 0;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -177,7 +177,7 @@ TEST_CASE("answers with equal scores count as half right") {
   Transformer& t = model.transformer;
   std::fill_n(t.change() + t.layout().score, t.config().width, 0.0f);
   RewardTrainer trainer(model, {}, {}, 64);
-  const RewardFigures f = trainer.accumulate(all_of(tiny_rankings({2})));
+  const RewardStatistics f = trainer.accumulate(all_of(tiny_rankings({2})));
   CHECK(f.accuracy == 0.5);
   CHECK(f.margin == 0);
   CHECK(f.loss == doctest::Approx(std::log(2.0)).epsilon(1e-7));
@@ -190,7 +190,7 @@ TEST_CASE("the same answer twice counts in the loss, and in no accuracy") {
   const double accuracy = trainer.accumulate(all_of(different)).accuracy.value();
   auto rankings = tiny_rankings({2, 2, 2, 2, 2});
   for (std::size_t i = 2; i < 5; ++i) rankings[i].answers[1] = rankings[i].answers[0];
-  const RewardFigures some = trainer.accumulate(all_of(rankings));
+  const RewardStatistics some = trainer.accumulate(all_of(rankings));
   CHECK(some.accuracy == accuracy);
   // A ranking of 3 answers, two of them the same: of its 3 pairs 2 are judged, both alike.
   auto three = tiny_rankings({3});
@@ -199,7 +199,7 @@ TEST_CASE("the same answer twice counts in the loss, and in no accuracy") {
   CHECK((judged == 0 || judged == 1));
   auto one = tiny_rankings({2});
   one[0].answers[1] = one[0].answers[0];
-  const RewardFigures none = trainer.accumulate(all_of(one));
+  const RewardStatistics none = trainer.accumulate(all_of(one));
   CHECK_FALSE(none.accuracy.has_value());
   CHECK(none.loss == doctest::Approx(std::log(2.0)).epsilon(1e-7));
 }

@@ -46,7 +46,7 @@ TEST_CASE("the mean loss of the completions' tokens is the oracle's") {
     const Golden golden(oracle, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     SftTrainer trainer(model, {}, 4096);
-    const SftFigures f = trainer.evaluate(golden_examples(golden, false));
+    const SftStatistics f = trainer.evaluate(golden_examples(golden, false));
     CHECK(f.tokens == std::int64_t(golden.json["sft"]["tokens"]));
     CHECK(std::abs(f.loss - double(golden.json["sft"]["loss"])) <= golden.tolerance("loss_curve_max_abs"));
   });
@@ -58,7 +58,7 @@ TEST_CASE("the mean loss of all tokens but the first of each sequence is the ora
     const Golden golden(oracle, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     SftTrainer trainer(model, {}, 4096);
-    const SftFigures f = trainer.evaluate(golden_examples(golden, true));
+    const SftStatistics f = trainer.evaluate(golden_examples(golden, true));
     CHECK(std::abs(f.loss - double(golden.json["sft"]["loss_all"])) <= golden.tolerance("loss_curve_max_abs"));
   });
 }
@@ -70,7 +70,7 @@ TEST_CASE("every gradient of supervised fine-tuning is the oracle's") {
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     SftTrainer trainer(model, {}, 4096);
     const auto examples = golden_examples(golden, false);
-    const SftFigures f = trainer.accumulate(all_of(examples));
+    const SftStatistics f = trainer.accumulate(all_of(examples));
     CHECK(std::abs(f.loss - double(golden.json["sft"]["loss"])) <= golden.tolerance("loss_curve_max_abs"));
     CHECK(f.tokens == std::int64_t(golden.json["sft"]["tokens"]));
     check_gradient(golden, model.transformer.layout(), trainer.gradient(), "grad.sft.safetensors");
@@ -89,7 +89,7 @@ TEST_CASE("twenty clipped AdamW steps go down the oracle's curve of losses and n
     const simdjson::dom::element losses = golden.json["adam"]["losses"], norms = golden.json["adam"]["grad_norms"];
     for (std::size_t step = 0; step < 20; ++step) {
       INFO("step " << step);
-      const SftFigures f = trainer.accumulate(all_of(examples));
+      const SftStatistics f = trainer.accumulate(all_of(examples));
       const double norm = trainer.step(rate);
       CHECK(std::abs(f.loss - double(losses.at(step))) <= golden.tolerance("loss_curve_max_abs"));
       CHECK(std::abs(norm - double(norms.at(step))) <= 2e-5 * double(norms.at(step)));

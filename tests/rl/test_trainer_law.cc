@@ -27,7 +27,7 @@ Outcome train_sft(std::int64_t micro_tokens) {
   for (std::size_t step = 0; step < 2; ++step) {
     std::vector<const SftExample*> minibatch;
     for (std::size_t i = step; i < examples.size(); i += step + 1) minibatch.push_back(&examples[i]);
-    const SftFigures f = trainer.accumulate(minibatch);
+    const SftStatistics f = trainer.accumulate(minibatch);
     const double norm = trainer.step(0.01f);
     append(out, trainer.gradient().data(), trainer.gradient().size());
     for (double x : {f.loss, norm, trainer.evaluate(examples).loss}) {
@@ -50,7 +50,7 @@ Outcome train_rm(std::int64_t micro_tokens) {
   for (const Ranking& r : rankings) minibatch.push_back(&r);
   Outcome out;
   for (int step = 0; step < 2; ++step) {
-    const RewardFigures f = trainer.accumulate(minibatch);
+    const RewardStatistics f = trainer.accumulate(minibatch);
     const double norm = trainer.step(0.01f);
     append(out, trainer.gradient().data(), trainer.gradient().size());
     for (double x : {f.loss, f.accuracy.value(), f.margin, f.mean_reward, norm}) {
