@@ -81,7 +81,7 @@ jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
-all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man  ## build the programs, the library and the man pages (default)
+all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man completions  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
@@ -131,10 +131,22 @@ man_pages := $(PROGRAMS:%=$(build)/man/%.1)
 .PHONY: man
 man: $(man_pages)
 # Of the library only the rooms that hold options change a page.
-$(build)/man/%.1: $(build)/bin/% $(patsubst %.cc,$(build)/%.o,$(filter lib/cli/% lib/run/%_options.cc,$(plain)))
+option_objs := $(patsubst %.cc,$(build)/%.o,$(filter lib/cli/% lib/run/%_options.cc,$(plain)))
+$(build)/man/%.1: $(build)/bin/% $(option_objs)
 	$(say) MAN $*.1
 	@mkdir -p $(@D)
 	$(Q)$< --man > $@.tmp && mv $@.tmp $@
+
+# Completions for the shells that look below share/.
+completions := $(PROGRAMS:%=$(build)/completions/%.bash) $(PROGRAMS:%=$(build)/completions/_%)
+.PHONY: completions
+completions: $(completions)
+$(build)/completions/%.bash: $(build)/bin/% $(option_objs)
+	@mkdir -p $(@D)
+	$(Q)$< --completion bash > $@.tmp && mv $@.tmp $@
+$(build)/completions/_%: $(build)/bin/% $(option_objs)
+	@mkdir -p $(@D)
+	$(Q)$< --completion zsh > $@.tmp && mv $@.tmp $@
 
 # One test program a folder of tests/.
 define test_rule
@@ -302,12 +314,17 @@ install: all  ## install programs, library, headers, man pages and documents und
 	  'Requires.private: $(packages)' 'Libs: -L$${libdir} -lnudge' 'Cflags: -pthread -I$${includedir}' \
 	  > $(to)/lib/pkgconfig/nudge.pc && chmod 644 $(to)/lib/pkgconfig/nudge.pc
 	set -e; for f in README.md LICENSE $$(find docs -type f); do install -D -m 644 $$f $(to)/share/doc/nudge/$$f; done
+	install -d $(to)/share/bash-completion/completions $(to)/share/zsh/site-functions
+	set -e; for p in $(PROGRAMS); do \
+	  install -m 644 $(build)/completions/$$p.bash $(to)/share/bash-completion/completions/$$p; done
+	install -m 644 $(PROGRAMS:%=$(build)/completions/_%) $(to)/share/zsh/site-functions
 	@# Under their paths in the tree: -I$(PREFIX)/include/nudge finds what includes "lib/x/y.h".
 	set -e; for d in $(sort $(dir $(headers))); do \
 	  install -d $(to)/include/nudge/$$d; install -m 644 $$d*.h $(to)/include/nudge/$$d; done
 
 uninstall:  ## remove what install put there
 	rm -f $(foreach p,$(PROGRAMS),$(to)/bin/$p $(to)/share/man/man1/$p.1)
+	rm -f $(foreach p,$(PROGRAMS),$(to)/share/bash-completion/completions/$p $(to)/share/zsh/site-functions/_$p)
 	rm -f $(to)/lib/$(soname) $(to)/lib/libnudge.so $(to)/lib/libnudge-mpi.so
 	rm -f $(to)/lib/pkgconfig/nudge.pc
 	rm -rf $(to)/include/nudge $(to)/share/doc/nudge

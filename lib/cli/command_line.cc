@@ -19,6 +19,7 @@ CLI::Option* add_to(CLI::App& app, const Option& option) {
   const bool has_long = option.short_name() != "-" + option.key();
   std::string names = option.short_name();
   if (has_long) names += (names.empty() ? "--" : ",--") + option.key();
+  if (!option.former_name().empty()) names += "," + option.former_name();
   if (option.flag()) return app.add_flag(names)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   CLI::Option* added = app.add_option(names)->expected(1);
   if (!option.repeatable()) return added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -29,7 +30,7 @@ CLI::Option* add_to(CLI::App& app, const Option& option) {
 }
 
 void refuse_unknown(const std::deque<Option>& options, const std::vector<std::string>& extras) {
-  std::vector<std::string> known = {"--help", "--version", "--man"};
+  std::vector<std::string> known = {"--help", "--version", "--man", "--completion"};
   for (const Option& o : options) {
     if (!o.positional()) known.push_back(o.shown_name());
   }
@@ -122,12 +123,16 @@ Requests read_command_line(std::deque<Option>& options, int argc, const char* co
   app.add_flag("-h,--help", requests.help);
   app.add_flag("--version", requests.version);
   app.add_flag("--man", requests.man);
+  app.add_option("--completion", requests.completion);
   std::vector<Bound> bound;
   for (Option& o : options) {
     if (!o.positional()) bound.push_back({&o, add_to(app, o)});
   }
   parse(app, argc, argv);
-  if (requests.help || requests.man) return requests;
+  if (const std::string& shell = requests.completion;
+      app.count("--completion") > 0 && shell != "bash" && shell != "zsh")
+    usage_error("--completion: '" + shell + "' is not bash or zsh");
+  if (requests.help || requests.man || !requests.completion.empty()) return requests;
 
   refuse_unknown(options, app.remaining());
   for (const auto& [option, cli] : bound) {

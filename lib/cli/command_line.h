@@ -1,5 +1,5 @@
-// Reads a command line into a table of options. The only file that includes CLI11 is its .cc: every
-// other one would pay seconds of compile time for it.
+// Reads a command line into a table of options. Only this header's .cc includes CLI11, which costs seconds of compile
+// time.
 #pragma once
 
 #include <deque>
@@ -10,9 +10,12 @@
 
 namespace nudge {
 
-// What was asked for besides work.
+// What was asked for instead of work.
 struct Requests {
   bool help = false, version = false, man = false;
+  std::string completion;  // the shell: "bash" or "zsh"; "" where it was not asked for
+
+  bool any() const { return help || version || man || !completion.empty(); }
 };
 
 // Splits argv by the table; of an option given twice the last one wins, "--" ends the options, "-" is an

@@ -20,7 +20,7 @@ std::int64_t slurm_number(const std::string& name) {
   const char* end = text + std::strlen(text);
   const auto [stop, bad] = std::from_chars(text, end, n);
   if (bad != std::errc() || stop != end || n < 0 || n > kMostOfSlurm) {
-    usage_error("'slurm': " + name + " is '" + text + "', no number of a task");
+    usage_error("'slurm': " + name + " is '" + text + "', not a task number");
   }
   return n;
 }
@@ -35,8 +35,8 @@ Shard slurm_shard() {
   if (!regular || id < min || id > max || (id - min) % step != 0) {
     usage_error("'slurm': task " + std::to_string(id) + " of " + std::to_string(count) + ", from " +
                     std::to_string(min) + " to " + std::to_string(max) + " by " + std::to_string(step) +
-                    ", is of no regular array",
-                "one such as --array=0-7 is; of another, give i/n");
+                    ", is not of a regular array",
+                "--array=0-7 is regular; for any other, give i/n");
   }
   if (count == 1 && id > 1) {  // --array=3, to make a lost shard again
     usage_error("'slurm': task " + std::to_string(id) + " alone would be shard 0/1, all of the input",
@@ -82,7 +82,7 @@ Option& input_files(Tool& tool, std::vector<std::string>& files) {
 
 Option& output_option(Tool& tool, std::string& path) {
   path = "-";
-  return tool.option("-o,--output", path, "output file, written beside and renamed when complete; .zst is compressed")
+  return tool.option("-o,--output", path, "output file; appears when complete; compressed if named .zst")
       .placeholder("FILE")
       .shown_default("stdout")
       .neutral();
@@ -98,7 +98,7 @@ Option& force_option(Tool& tool, bool& force) {
 }
 
 Option& salvage_option(Tool& tool, bool& salvage) {
-  return tool.option("--salvage", salvage, "accept damaged or incomplete input and take what is whole of it").neutral();
+  return tool.option("--salvage", salvage, "accept damaged or incomplete input and use what is intact").neutral();
 }
 
 Option& threads_option(Tool& tool) {
@@ -122,15 +122,14 @@ Option& seed_option(Tool& tool, std::uint64_t& seed) {
 
 Option& shard_option(Tool& tool, Shard& shard) {
   return tool
-      .option("--shard", shard,
-              "take only shard i of n of the input, counted from 0; slurm: that of this task of a Slurm job array")
+      .option("--shard", shard, "take only shard i of n, counted from 0; slurm: that of this task in a Slurm job array")
       .neutral();
 }
 
 Option& metrics_option(Tool& tool, MetricsFile& metrics) {
   auto path = std::make_shared<std::string>();
   tool.after_parsing([path, &metrics] { metrics.open(*path); });
-  return tool.option("--metrics", *path, "append a JSON line of figures a step").placeholder("FILE").neutral();
+  return tool.option("--metrics", *path, "append a JSON line of metrics per step").placeholder("FILE").neutral();
 }
 
 }  // namespace nudge

@@ -1,5 +1,4 @@
-// The options that mean the same in every program. Each function registers one; a program takes those
-// it has.
+// The options that mean the same in every program. Each function registers one.
 #pragma once
 
 #include <cstdint>
@@ -23,23 +22,23 @@ struct Shard {
 Shard parse_shard(const std::string& text);
 Binding bind_option(Shard& value);
 
-// "-" or nothing is stdin.
+// FILE...: "-" or none is stdin.
 Option& input_files(Tool& tool, std::vector<std::string>& files);
 Option& output_option(Tool& tool, std::string& path);  // default "-", stdout
 Option& compress_option(Tool& tool, bool& compress);
 Option& force_option(Tool& tool, bool& force);
 Option& salvage_option(Tool& tool, bool& salvage);
 
-// Threads of the process, set before the body runs; 0 leaves it to thread_count() (lib/base/parallel.h).
+// Threads of the process, set before the body runs; 0 leaves the number to thread_count() (lib/base/parallel.h).
 Option& threads_option(Tool& tool);
 Option& seed_option(Tool& tool, std::uint64_t& seed);
-// The arithmetic of the models' products. D is Dtype, or std::optional<Dtype> where it may come from elsewhere.
+// The arithmetic of the matrix products. D is Dtype, or std::optional<Dtype> where it may come from elsewhere.
 template <class D>
 Option& dtype_option(Tool& tool, D& dtype) {
   return tool.choice("--dtype", dtype, {{"f32", Dtype::kF32}, {"bf16", Dtype::kBf16}},
                      "arithmetic of the matrix products; weights stay float32");
 }
-// Neutral: all shards of a work have its digest, and their marks tell them apart (lib/io/stream.h).
+// Neutral: all shards of a work have the same digest, and their marks tell them apart (lib/io/stream.h).
 Option& shard_option(Tool& tool, Shard& shard);
 
 // Opens `metrics` before the body runs.

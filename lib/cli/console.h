@@ -1,6 +1,6 @@
-// The one voice in which a program speaks on stderr: "program: error: where: cause". Each message is
-// one line and one write, so that lines of programs in a pipeline do not mix. Control characters of a name in it are
-// made visible: they can neither break the line nor drive the terminal.
+// All messages of a program on stderr, in one form: "program: error: where: cause". Each is one line and one write, so
+// that the lines of a pipeline's programs do not mix. Control characters are made visible: they can neither break the
+// line nor drive the terminal.
 #pragma once
 
 #include <string>
@@ -17,9 +17,9 @@ class Console {
   void warning(std::string_view message);  // program: warning: message; shown with -q too
   void note(std::string_view message);     // program: message; not with -q
   void detail(std::string_view message);   // program: message; only with -v
-  void say(std::string_view message);      // program: message; what was asked for, with -q too
+  void say(std::string_view message);      // program: message; with -q too, because it was asked for
 
-  // A line that the next one overprints. Nothing where stderr is no terminal, or with -q.
+  // A line that the next one overwrites. Nothing with -q or if stderr is not a terminal.
   void progress(std::string_view line);
   void clear_progress();
   bool shows_progress() const;

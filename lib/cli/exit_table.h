@@ -1,5 +1,4 @@
-// What each exit status means and what to do about it: for the man pages and the line of advice under
-// an error that brings none of its own.
+// What each exit status means and what to do about it: for the man pages, and for errors without advice of their own.
 #pragma once
 
 #include <span>
@@ -18,7 +17,7 @@ struct ExitMeaning {
 std::span<const ExitMeaning> exit_table();
 const ExitMeaning& exit_meaning(Exit status);
 
-// What to do about an error without advice of its own: peek looks into files of records, and into no others.
+// Advice for an error that has none of its own; peek is named only where the message names a file of records.
 std::string advice_on(Exit status, const std::string& message);
 
 }  // namespace nudge

@@ -16,6 +16,7 @@ std::string option_facts(const Option& o) {
   if (!o.default_words().empty() && !o.flag()) add("default " + o.default_words());
   if (!o.bounds().empty()) add(o.bounds());
   if (o.repeatable() && !o.positional()) add("may be repeated");
+  if (!o.former_name().empty()) add("formerly " + o.former_name());
   return facts.empty() ? "" : " (" + facts + ")";
 }
 
@@ -112,6 +113,7 @@ std::string help_text(const Description& about, const std::deque<Option>& option
   text += help_row("-h, --help", "print this help");
   text += help_row("    --version", "print version, kernel level and threads");
   text += help_row("    --man", "print the man page, for man -l -");
+  text += help_row("    --completion SHELL", "print completions for that shell: bash or zsh");
   for (const Example& example : about.examples) {
     text += "\n" + wrap_text("Example: " + example.what, 0, kWidth) + "\n\n  ";
     for (const char c : example.command) text += c == '\n' ? std::string("\n  ") : std::string(1, c);

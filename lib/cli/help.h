@@ -28,8 +28,7 @@ struct Description {
 std::string help_text(const Description& about, const std::deque<Option>& options);
 std::string man_page(const Description& about, const std::deque<Option>& options);
 
-// The parts both are made of: " (default 1; 1 <= N <= 1000)" or "", the groups' titles in order, and
-// "rollout [options] [FILE...]".
+// Parts of both: " (default 1; 1 <= N <= 1000)" or ""; the groups' titles in order; "rollout [options] [FILE...]".
 std::string option_facts(const Option& option);
 std::vector<std::string> option_groups(const std::deque<Option>& options);
 std::string synopsis(const Description& about, const std::deque<Option>& options);

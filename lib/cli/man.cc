@@ -64,6 +64,7 @@ std::string options_section(const std::deque<Option>& options) {
   text += ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nPrint a help text.\n";
   text += ".TP\n\\fB\\-\\-version\\fR\nPrint version, kernel level and threads.\n";
   text += ".TP\n\\fB\\-\\-man\\fR\nPrint this page.\n";
+  text += ".TP\n\\fB\\-\\-completion\\fR \\fISHELL\\fR\nPrint completions for that shell: bash or zsh.\n";
   return text;
 }
 

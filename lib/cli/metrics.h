@@ -1,4 +1,4 @@
-// Figures of a run, a JSON object a step, appended to a file: `--metrics FILE`.
+// Metrics of a run, a JSON object per step, appended to a file: `--metrics FILE`.
 #pragma once
 
 #include <string>
@@ -13,11 +13,11 @@ class MetricsFile {
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;
 
-  // Opens for appending; "" leaves it closed, as all ranks but the first do. Throws kCannotCreate.
+  // Opens for appending. "" leaves it closed, as does every rank but the first. Throws kCannotCreate.
   void open(const std::string& path);
 
-  // Appends a line (a JSON object, without its newline) by one write, so that programs which share a file do not
-  // mix their lines. Throws kIo.
+  // Appends a line (a JSON object, without its newline) by a single write, so that programs can share a file. Throws
+  // kIo.
   void write(std::string_view line);
 
   const std::string& path() const { return path_; }  // "" where it is closed

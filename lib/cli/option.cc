@@ -180,6 +180,11 @@ Option& Option::neutral() {
   return *this;
 }
 
+Option& Option::formerly(std::string long_name) {
+  formerly_ = std::move(long_name);
+  return *this;
+}
+
 std::string Option::shown_name() const {
   if (positional_) return key_;
   return short_ == "-" + key_ ? short_ : "--" + key_;

@@ -1,5 +1,5 @@
-// One option of a program: a row of the table from which the command line is read, and from which the
-// help, the man page and the provenance are written.
+// One option of a program: a row of the table from which the command line is read and the help, the man page, the
+// completions and the provenance are written.
 #pragma once
 
 #include <cstdint>
@@ -57,6 +57,7 @@ class Option {
   Option& excludes(std::string long_name);   // "--by": not together with that option
   Option& needs(std::string long_name);      // "--by": only together with that option
   Option& neutral();                         // changes no output: not part of the provenance
+  Option& formerly(std::string long_name);   // "--old": the name it had before, still accepted
 
   // Reads one occurrence. Throws a usage error that names the option.
   void assign(const std::string& text);
@@ -75,12 +76,14 @@ class Option {
   const std::string& value_name() const { return binding_.placeholder; }
   std::string bounds() const;  // "0 < X <= 2", or empty
   const std::string& default_words() const { return default_; }
+  const std::string& former_name() const { return formerly_; }          // "--old", or ""
+  const std::vector<std::string>& choices() const { return choices_; }  // empty: any value
   const std::vector<std::string>& excluded() const { return excludes_; }
   const std::vector<std::string>& needed() const { return needs_; }
   std::optional<std::string> value() const { return binding_.value(); }
 
  private:
-  std::string short_, key_, group_, help_, default_;
+  std::string short_, key_, group_, help_, default_, formerly_;
   Binding binding_;
   double lower_ = -std::numeric_limits<double>::infinity(), upper_ = std::numeric_limits<double>::infinity();
   bool lower_exclusive_ = false, upper_exclusive_ = false;
@@ -88,7 +91,7 @@ class Option {
   std::vector<std::string> choices_, excludes_, needs_;
 };
 
-// Misuse where `unread`: `options` would do nothing then, for the cause `why`, and one of them was given.
+// Usage error if `unread` and one of `options` was given: it would do nothing, for the reason `why`.
 void refuse_unread(const std::vector<const Option*>& options, bool unread, const std::string& why);
 
 // Shortest decimal text that reads back to the same number.

@@ -1,4 +1,4 @@
-// Progress on a terminal: what is done, how fast, how long still, and the figure to watch.
+// Progress on a terminal: what is done, the rate, the time left, and the metric to watch.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ std::string grouped_digits(std::int64_t n);
 // "3.2 s", "4 min 05 s", "2 h 07 min"
 std::string duration_text(double seconds);
 
-// "120 of 256 records (47%), 12.5/s, ETA 11 s, loss 0.31". `total` 0 is unknown: no share and no ETA.
+// "120 of 256 records (47%), 12.5/s, ETA 11 s, loss 0.31". `total` 0 is unknown: no percentage and no ETA.
 std::string progress_text(std::int64_t done, std::int64_t total, const std::string& unit, double seconds,
                           const std::string& metric);
 
@@ -27,8 +27,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Shows the line anew if a fifth of a second has gone by since the last time, so it may be called for
-  // every record.
+  // Redraws the line at most five times a second, so it may be called for every record.
   void update(std::int64_t done, const std::string& metric = {});
 
  private:

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 
 #include "lib/base/comm.h"
 #include "lib/cli/exit_table.h"
@@ -52,8 +51,6 @@ void prepare_process() {
 }
 
 void leave_on_stops(const std::string& program) {
-  static bool handled = false;
-  if (std::exchange(handled, true)) return;
   if (comm().first())
     last_words = program + ": error: stopped before its work began, with nothing to be saved\n" + program +
                  ": hint: " + exit_meaning(Exit::kStopped).advice + "\n";

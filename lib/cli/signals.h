@@ -1,4 +1,5 @@
-// What a program does about signals: docs/formats.md has the exit statuses.
+// What a program does about signals; docs/formats.md has the exit statuses. A signal handler has no argument to carry a
+// state, so the flag and the descriptor are the process's, not an object's.
 #pragma once
 
 #include <csignal>
@@ -13,20 +14,18 @@ inline constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGUSR1};
 // no output of ours lands on them by accident and writing to a closed stdout still fails.
 void prepare_process();
 
-// From now on, until catch_stops(), a stop signal ends the program at once with status 75, saying that it was stopped
-// before its work began (of several ranks the first one says it). For the time in which there is nothing to be saved,
-// also where it waits for input.
+// From now until catch_stops() a stop signal ends the program at once with status 75 and the message that no work had
+// begun (with several ranks the first one writes it). For the phase that has nothing to save, waits for input included.
 void leave_on_stops(const std::string& program);
 
-// From now on the stop signals set the flag that stop_requested() reads, once each: a second
-// one of the same kind ends the program at once. System calls are interrupted (EINTR), so a program that waits for
-// input sees the flag too.
+// From now on a stop signal sets the flag that stop_requested() reads, once: a second one of the same kind ends the
+// program at once. System calls are interrupted (EINTR), so a program that waits for input sees the flag too.
 void catch_stops();
-void end_on_stops();  // from now on they end the program as the system does
+void end_on_stops();  // from now on stop signals have their default action
 bool stop_requested();
 
-// Readable once there was a stop signal, for those that wait in poll(2): between a look at the flag and the beginning
-// of a call a signal would go unnoticed. -1 before catch_stops().
+// Readable once there was a stop signal, for callers that wait in poll(2): a signal between a look at the flag and the
+// system call would go unnoticed. -1 before catch_stops().
 int stop_descriptor();
 
 }  // namespace nudge

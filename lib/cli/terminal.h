@@ -20,7 +20,7 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  // Waits for a key; a byte, or kEnd where the terminal is gone, control-D was typed, or a signal came.
+  // Waits for a key and returns its byte, or kEnd if the terminal is gone, control-D was typed, or a signal came.
   int key();
   void show(std::string_view text);  // on a cleared screen
   void add(std::string_view text);
@@ -39,8 +39,7 @@ std::vector<std::string> screen_lines(std::string_view text, std::size_t width);
 // The columns that a line without control characters takes (East Asian characters take two).
 std::size_t column_count(std::string_view line);
 
-// Two texts under their titles: side by side in `width` columns where that leaves 40 to each, else one above the
-// other.
+// Two texts under their titles: side by side in `width` columns if that leaves 40 to each, else one above the other.
 std::string side_by_side(std::string_view left_title, std::string_view left, std::string_view right_title,
                          std::string_view right, std::size_t width);
 

@@ -17,6 +17,7 @@
 #include "lib/base/comm.h"
 #include "lib/base/parallel.h"
 #include "lib/base/profile.h"
+#include "lib/cli/completion.h"
 #include "lib/cli/exit_table.h"
 #include "lib/cli/signals.h"
 #include "lib/cli/version.h"
@@ -83,6 +84,8 @@ void Tool::answer(const Requests& requests) {
     print(help_text(about_, options_));
   } else if (requests.man) {
     print(man_page(about_, options_));
+  } else if (!requests.completion.empty()) {
+    print(requests.completion == "bash" ? bash_completion(about_, options_) : zsh_completion(about_, options_));
   } else {
     print(about_.name + " (nudge) " + kVersion + "\nkernels: " + kernel_level() +
           "\nthreads: " + std::to_string(thread_count()) + "\n");
@@ -94,14 +97,14 @@ int Tool::run(int argc, const char* const* argv, const std::function<void()>& bo
   group("Messages");
   option("-q,--quiet", quiet_, "no progress and no tally; errors and warnings stay").neutral();
   add("-v,--verbose",
-      "tell kernels and threads, at the end processor time and memory; given twice, where the time went too",
+      "report kernels and threads, at the end CPU time and memory; given twice, also where the time went",
       count_flag(verbose_))
       .neutral();
   return guarded([&] {
     const Requests requests = read_command_line(options_, argc, argv);
     console_.set_quiet(quiet_);
     console_.set_verbose(verbose_ > 0);
-    if (requests.help || requests.man || requests.version) {
+    if (requests.any()) {
       answer(requests);
     } else {
       for (const auto& action : actions_) action();
@@ -144,7 +147,8 @@ int Tool::guarded(const std::function<void()>& action) {
     status = Exit::kInternal, message = "internal error: unknown exception";
   }
   if (const int rank = comm().rank(); rank > 0) {
-    // What fails in all ranks the first one tells, and ends us meanwhile: launchers try SIGTERM and wait a second or two.
+    // What fails in all ranks the first one tells, and ends us meanwhile: launchers try SIGTERM and wait a second or
+    // two.
     end_on_stops();
     std::this_thread::sleep_for(std::chrono::seconds(5));
     message = "rank " + std::to_string(rank) + ": " + message;

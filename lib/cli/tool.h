@@ -1,8 +1,8 @@
 // A program: its description, its options, and the manners that all programs share. A main is
 //
-//   Tool tool({.name = "rollout", .summary = "...", ...});
-//   tool.group("Sampling");
-//   tool.option("-n,--samples", options.samples, "samples per prompt").at_least(1);
+//   Tool tool(about());
+//   RolloutCommand command;
+//   command.add_to(tool);  // tool.group("Sampling"), tool.option("-n,--samples", samples, "samples per prompt"), ...
 //   return tool.run(argc, argv, [&] { ...; tool.tally({{n, "trajectory", "trajectories"}}); });
 #pragma once
 
@@ -26,7 +26,7 @@
 
 namespace nudge {
 
-// A figure of the tally. `many` defaults to one + "s".
+// A count of the tally. `many` defaults to one + "s".
 struct Count {
   std::int64_t n;
   std::string one;
@@ -71,25 +71,25 @@ class Tool {
 
   Option& add(const std::string& names, const std::string& help, Binding binding);
 
-  // Called after the command line was read and before the body; for what common options must do, and for
-  // checks of options against each other.
+  // Called after the command line was read and before the body: for actions of common options, and for checks of
+  // options against each other.
   void after_parsing(std::function<void()> action) { actions_.push_back(std::move(action)); }
-  // The same, before all others so far: what decides whether this process is one that they are for.
+  // The same, ahead of all others so far: for what must come first, as joining the ranks.
   void first_after_parsing(std::function<void()> action) { actions_.insert(actions_.begin(), std::move(action)); }
 
-  // Reads the command line and runs `body`; turns what it throws into words and a status: Error into its
-  // own, std::bad_alloc and the standard library's system_error (no more threads) into 71, that of
-  // its file system into 74, anything else into 70. Flushes stdout at the end and checks it. Of several ranks
-  // (lib/base/comm.h) the first alone speaks, unless another has an error; that of one ends all.
+  // Reads the command line and runs `body`. An exception becomes a message and a status: an Error's own; 71 for
+  // std::bad_alloc and std::system_error (no more threads); 74 for a filesystem_error; 70 for anything else. Flushes
+  // stdout at the end and checks it. With several ranks (lib/base/comm.h) only the first writes messages, unless
+  // another fails; an error in one ends all.
   int run(int argc, const char* const* argv, const std::function<void()>& body);
 
   // The options that determine the outputs, as "tool=NAME\n" and then "key=value\n" in the keys' order, with \ and
-  // newlines in values escaped. Absent optionals have no line. Inputs count by their content, which the
-  // program adds to the digest itself.
+  // newlines in values escaped. Absent optionals have no line. Inputs count by their content, which programs add
+  // themselves (lib/run/run_folder.h).
   std::string provenance() const;
 
-  // The line that ends a finished run: "rollout: 256 trajectories, 12,345 tokens, 3.2 s". The first figure is
-  // what succeeded; 0 is a failure and throws kBadInput, unless `may_be_none`.
+  // The line that ends a finished run: "rollout: 256 trajectories, 12,345 tokens, 3.2 s". The first count is what
+  // succeeded; 0 throws kBadInput, unless `may_be_none`.
   void tally(const std::vector<Count>& counts, const std::string& more = {}, bool may_be_none = false);
 
   Progress progress(const std::string& unit, std::int64_t total = 0) { return {console_, unit, total}; }

@@ -36,7 +36,7 @@ struct Sample {
     tool.option("--mode", mode, "how").one_of({"fast", "slow"});
     tool.group("Output");
     tool.option("--force", force, "overwrite; a text that has to be wrapped over more than one line of the help");
-    tool.option("--stop", stops, "'quoted' text that ends");
+    tool.option("--stop", stops, "'quoted' text that ends").formerly("--end");
   }
 };
 
@@ -52,7 +52,7 @@ TEST_CASE("help goes to stdout and tells defaults, bounds, choices, groups and t
         "      --policy DIR          folder of the policy (required)\n",
         "      --temperature X       divides the logits (default 1; 0 < X <= 10)\n",
         "  -n, --samples N           samples per prompt (default 1; 1 <= N)\n",
-        "      --mode fast|slow      how (default fast)\n", "(may be repeated)\n", "  -q, --quiet ",
+        "      --mode fast|slow      how (default fast)\n", "(may be repeated; formerly", " --end)\n", "  -q, --quiet ",
         "\n  sample -z --policy p0 |\n    'other' -n 4 > out\n"}) {
     CAPTURE(part);
     CHECK(contains(result.out, part));
@@ -133,4 +133,27 @@ TEST_CASE("the kernel level is asked for by --version and -v alone") {
     tool.option("--policy", policy, "p");
     CHECK(test::in_child([&] { return test::run_words(tool, {word}); }).status == 0);
   }
+}
+
+TEST_CASE("completions are written from the same table") {
+  Sample s;
+  const auto of = [&](const char* shell) {
+    return test::in_child([&] { return test::run_words(s.tool, {"--completion", shell}); });
+  };
+  const auto bash = of("bash");
+  CHECK(bash.status == 0);
+  CHECK(contains(bash.out, "\ncomplete -F _nudge_sample sample\n"));
+  CHECK(contains(bash.out, "    --mode) what=(-W 'fast slow') ;;\n"));
+  CHECK(contains(bash.out, "    --policy | --temperature | -n | --samples | --stop) return ;;\n"));
+  const auto zsh = of("zsh");
+  CHECK(zsh.status == 0);
+  CHECK(zsh.out.find("#compdef sample\n") == 0);
+  for (const char* part : {"  '--mode=[how]:fast|slow:(fast slow)' \\\n",
+                           "  '(-n --samples)'{-n+,--samples=}'[samples per prompt]:N: ' \\\n",
+                           "  '*--stop=['\\''quoted'\\'' text that ends]:TEXT: ' \\\n", "  '*:FILE:_files'\n"}) {
+    CAPTURE(part);
+    CHECK(contains(zsh.out, part));
+  }
+  CHECK(!contains(bash.out + zsh.out, "--end"));
+  CHECK(of("fish").status == 64);
 }

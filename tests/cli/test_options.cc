@@ -272,3 +272,17 @@ TEST_CASE("numbers are written in their shortest form") {
   CHECK(number_text(1.0 / 3) == "0.3333333333333333");
   CHECK(number_text(-0.0) == "-0");
 }
+
+TEST_CASE("an option is still read by its former name, and errors name the new one") {
+  Line line;
+  std::int64_t n = 1;
+  line.add("--tokens", n).at_least(1).neutral().formerly("--micro");
+  line.read({"--micro", "7"});
+  CHECK(n == 7);
+  CHECK(line.options[0].given());
+  line.read({"--micro=8", "--tokens", "9"});
+  CHECK(n == 9);
+  CHECK(line.fault({"--micro", "0"}) == "--tokens: 0 is out of bounds: 1 <= N");
+  CHECK(line.fault({"--micro"}) == "--tokens needs a value");
+  CHECK(line.fault({"--tokns", "1"}) == "unknown option --tokns / did you mean --tokens? --help lists the options");
+}

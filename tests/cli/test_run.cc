@@ -48,7 +48,7 @@ TEST_CASE("peek is the advice on records, which it can look into, and on no othe
   }
   const std::string other = error_lines("m/config.json: \"n_layer\" is missing");
   CHECK(other.find("peek") == std::string::npos);
-  CHECK(other.find("hint: mend the file that the message names, then run the command again") != std::string::npos);
+  CHECK(other.find("hint: fix the file that the message names, then run the command again") != std::string::npos);
 }
 
 TEST_CASE("an Error without advice gets that of its status") {

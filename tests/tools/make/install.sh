@@ -24,6 +24,13 @@ pages() {
   [ "$(ls "$usr/share/man/man1" | wc -l)" = "$(programs | wc -l)" ]
 }
 ok "all man pages are there" pages
+completions() {
+  for p in $(programs); do
+    "$p" --completion bash | cmp - "$usr/share/bash-completion/completions/$p"
+    "$p" --completion zsh | cmp - "$usr/share/zsh/site-functions/_$p"
+  done
+}
+ok "all completions are there" completions
 headers() { (cd "$ROOT" && ls lib/*/*.h) > expected; (cd "$usr/include/nudge" && ls lib/*/*.h) | cmp - expected; }
 ok "the library's headers are there under their paths" headers
 ranks() {  # the library for MPI is found where it is installed
