@@ -44,12 +44,12 @@ void InputSpool::take_kept(Tool& tool) {
     const std::string file = place.path + "/" + kSpoolFile;
     if (place.tag == kept_tag_ || checkpoint_options(place) != options_ || !file_exists(file)) continue;
     if (!kept_tag_.empty())
-      bad_input("stdin is empty, and of two runs with these options records were kept for " + output_,
+      bad_input("stdin is empty, and two runs with these options have saved records for " + output_,
                 "give the records again");
     kept_tag_ = place.tag;
     files_ = {file};
   }
-  if (!kept_tag_.empty()) tool.note("stdin is empty: goes on with the records that were kept for " + output_);
+  if (!kept_tag_.empty()) tool.note("stdin is empty: uses the records that were saved for " + output_);
 }
 
 ReaderOptions InputSpool::reader_options(bool salvage) {

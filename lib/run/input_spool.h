@@ -1,5 +1,5 @@
-// The records of a training run that came through a pipe, kept beside the output from the moment they were read: they
-// may be the work of hours, and the run goes on also where they can't be had again.
+// Records that come to a training run through a pipe, copied beside the output as they are read: they may be the work
+// of hours, and a stopped run must resume even where they can't be produced again.
 #pragma once
 
 #include <memory>
@@ -17,19 +17,19 @@ inline constexpr const char* kSpoolFile = "input.jsonl.zst";  // in a checkpoint
 
 class InputSpool {
  public:
-  // `options`: the provenance of the run without its records, by which a run whose stdin is nothing (/dev/null, or
-  // closed) finds what was kept. An empty pipe is no such thing: the program before it failed. Error kBadInput: two
-  // runs with these options were stopped.
   explicit InputSpool(std::vector<std::string> files) : files_(std::move(files)) {}  // keeps nothing
+  // `options`: the run's provenance without its records. A run without stdin (/dev/null, or closed) finds the saved
+  // records by it. An empty pipe does not count: the program before it failed. Error kBadInput: two stopped runs with
+  // these options left records.
   InputSpool(Tool& tool, std::vector<std::string> files, std::string output, std::string options);
 
-  const std::vector<std::string>& files() const { return files_; }  // to be read: those given, or what was kept
-  ReaderOptions reader_options(bool salvage);                       // shards have to be there all
-  void finish();                                                    // all was read
+  const std::vector<std::string>& files() const { return files_; }  // to read: those given, or the saved copy
+  ReaderOptions reader_options(bool salvage);                       // all shards must be present
+  void finish();                                                    // call at the end of the input
 
   const std::string& options() const { return options_; }
-  const std::string& kept_tag() const { return kept_tag_; }  // of the run whose records are read, else ""
-  // With the file in it, where there is something to keep: records that came from no file.
+  const std::string& kept_tag() const { return kept_tag_; }  // of the run whose saved records are read, else ""
+  // The folder that holds the copy; null if there is none.
   TemporaryFolder* folder() { return folder_.get(); }
 
  private:

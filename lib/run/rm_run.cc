@@ -65,7 +65,8 @@ constexpr const char* kOfTokenizer =
 void normalize(Transformer& model, const Moments& scores, bool by_deviation) {
   const double deviation = by_deviation ? std::sqrt(scores.variance().value()) : 1;
   if (!(deviation > 0))
-    bad_input("all scores are equal, so no deviation can be made 1", "leave rewards as they are with --no-normalize");
+    bad_input("all scores are equal, so their standard deviation can't be scaled to 1",
+              "leave rewards as they are with --no-normalize");
   model.set_reward_scale(scores.mean().value(), deviation);
 }
 

@@ -1,5 +1,4 @@
-// A run of reward-model training, from records to a model that knows its normalisation: what rm-train does between
-// its options and its tally.
+// Reward-model training, from records to a model with its normalisation.
 #pragma once
 
 #include <cstdint>
@@ -29,20 +28,20 @@ struct RewardData {
   std::vector<Ranking> rankings;          // in the order of their ids
   std::int64_t records = 0, skipped = 0;  // skipped: too long
   std::int64_t pairs = 0, identical = 0;  // identical: of the same answer twice
-  bool margins() const;                   // whether any is not 0
+  bool margins() const;                   // whether any margin is not 0
 };
 
 // Errors: kBadInput naming the record, or `what` where nothing is left.
 RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
                        bool skip_long, const std::string& what);
 
-// A policy's response, by which rewards are normalised.
+// A policy's response, for the normalisation of rewards.
 struct RewardSample {
   std::string id;
   std::vector<std::int32_t> prompt, response;
 };
 
-// Of trajectories, by "prompt_ids" and "response_ids", in the order of their ids. Errors: kBadInput naming record and
+// Reads "prompt_ids" and "response_ids" of trajectories and sorts them by id. Errors: kBadInput naming record and
 // field: other tokenizers, tokens beyond the vocabulary, an empty response, beyond the context (unless `skip_long`).
 std::vector<RewardSample> reward_samples(const std::vector<Record>& records, const Model& model, bool skip_long,
                                          const std::string& what);
@@ -54,19 +53,19 @@ struct RewardReport {
   double mean = 0, std = 1;  // as stored
 };
 
-// Trains the model, from `checkpoint` on where that has something, and stores the normalisation in its configuration.
-// Figures of a step: step, epoch, loss, accuracy, margin, min_reward, mean_reward, max_reward (raw scores), num_tokens
-// (forwarded so far), lr, grad_norm; at the end the held-out ones, held_out/... Errors: kBadInput where numbers stop
-// being finite, or all scores are equal and their deviation was asked for; kStopped.
+// Trains the model, resuming from `checkpoint` if that holds a state, and stores the normalisation in its config.
+// Metrics of a step: step, epoch, loss, accuracy, margin, min_reward, mean_reward, max_reward (raw scores), num_tokens
+// (forwarded so far), lr, grad_norm; at the end held_out/... Errors: kBadInput where numbers stop being finite, or all
+// scores are equal and their standard deviation is needed; kStopped.
 RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held_out,
                     const std::vector<RewardSample>* samples, const RewardRunOptions& options,
                     const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
 
-// Pairs of scores, the better one first, as calibrate() takes them. Errors of means count rankings, not pairs: the
-// pairs of one ranking share answers. `rankings` tell which answers are identical; without them none is.
+// Calibration over all pairs of each ranking's scores, best first. Standard errors count rankings, not pairs, because
+// the pairs of one ranking share answers. `rankings` tell which answers are identical; without them none is.
 Calibration judge(const std::vector<std::vector<float>>& scores, std::span<const Ranking> rankings = {});
 
-// The held-out figures in words and a table, a line each.
+// The held-out results in words and a table, a line each.
 std::vector<std::string> report_lines(const Calibration& held_out);
 
 }  // namespace nudge

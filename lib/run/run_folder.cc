@@ -26,7 +26,7 @@ void check_same_in_all_ranks(const std::string& provenance) {
   for (std::size_t rank = 1; rank * mine.size() < all.size(); ++rank)
     if (std::memcmp(all.data(), all.data() + rank * mine.size(), mine.size()) != 0)
       bad_input("rank " + std::to_string(rank) + " has other options, models or programs than rank 0",
-                "start all ranks by one command, with folders that all of them see");
+                "start all ranks with one command, on folders that all of them can read");
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ RunFolder::RunFolder(std::string path, std::string program, bool force)
   std::error_code error;
   const fs::path parent = fs::absolute(path_, error).parent_path();
   if (!fs::is_directory(parent, error) || access(parent.c_str(), W_OK) != 0)
-    throw Error(Exit::kCannotCreate, path_ + ": " + parent.string() + " is no folder that can be written");
+    throw Error(Exit::kCannotCreate, path_ + ": " + parent.string() + " is not a writable folder");
   const bool there = fs::exists(path_, error);
   if (error) throw Error(Exit::kCannotCreate, path_ + ": " + error.message());
   if (there && !force_ && recorded_provenance().empty())

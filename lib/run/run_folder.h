@@ -1,5 +1,5 @@
-// A model folder that a run makes: whole or absent, and not made twice. trainer/provenance.json in it says from
-// which options and inputs it comes; the same run again finds it and has nothing to do.
+// A run's output folder: whole or absent, and never computed twice. Its trainer/provenance.json names the options and
+// inputs; the same command finds it and has nothing to do.
 #pragma once
 
 #include <memory>
@@ -10,24 +10,24 @@
 
 namespace nudge {
 
-// Of several ranks (lib/base/comm.h) the first one alone looks at the file system and writes; all call the functions.
+// With several ranks (lib/base/comm.h) all call these functions; only the first touches the file system.
 class RunFolder {
  public:
-  // Before any computing. Errors: kUsage without a path; kCannotCreate where something is at `path` that no run of
-  // `program` made (without `force`), or its parent is missing or can't be written.
+  // Construct before any computing. Errors: kUsage without a path; kCannotCreate if `path` exists and no run of
+  // `program` made it (without `force`), or if its parent is missing or not writable.
   RunFolder(std::string path, std::string program, bool force);
 
-  // True where the folder was made by a run with the same provenance already; what that left is removed. Never with
-  // `force`. Otherwise opens it for writing, and from here on catches stop signals: kCannotCreate where it was made from
-  // something else (without `force`), kBadInput where ranks have another.
+  // True if a run with the same provenance made the folder already; never with `force`. Removes what that run left
+  // beside it. Otherwise opens the folder for writing and catches stop signals from here on. Errors: kCannotCreate if
+  // the folder has another provenance (without `force`); kBadInput if ranks disagree on it.
   bool made_already(const std::string& provenance);
 
   const std::string& path() const { return path_; }
-  const std::string& provenance() const { return provenance_; }  // that made_already() was given
+  const std::string& provenance() const { return provenance_; }  // as given to made_already()
   bool is_written_here() const { return output_ != nullptr; }
   const std::string& temporary() const { return output_->path(); }  // write here
   const std::string& trainer();                                     // its folder trainer/, made on first use
-  // Writes the provenance and lets the folder appear. No checkpoint of this output is needed then: all are removed.
+  // Writes the provenance, publishes the folder and removes all checkpoints of this output.
   void publish();
 
  private:
@@ -39,7 +39,7 @@ class RunFolder {
   std::unique_ptr<OutputFolder> output_;
 };
 
-// The text that provenance consists of: the options (Tool::provenance) and a digest for each input.
+// Provenance as text: the options (Tool::provenance) and a digest for each input.
 class Provenance {
  public:
   explicit Provenance(std::string options) : text_(std::move(options)) {}

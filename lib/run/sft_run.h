@@ -1,5 +1,4 @@
-// A run of supervised fine-tuning, from records to a trained model: what sft-train does between its options and
-// its tally.
+// Supervised fine-tuning, from records to a trained model.
 #pragma once
 
 #include <cstdint>
@@ -36,13 +35,13 @@ struct SftReport {
   std::optional<double> held_out_before, held_out_after;
 };
 
-// Trains the model, from `checkpoint` on where that has something. Figures of a step: step, epoch, loss/train, lr,
+// Trains the model, resuming from `checkpoint` if that holds a state. Metrics of a step: step, epoch, loss/train, lr,
 // grad_norm, tokens (that counted in it); before the first and after the last: step, held_out/loss,
 // held_out/perplexity. Errors: kBadInput naming the step where numbers stop being finite; kStopped.
 SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, const SftRunOptions& options,
                   const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
 
-// "loss 6.2 to 1.3, held-out loss 6.2 to 1.5 (perplexity 4.5)" of what there is.
+// "loss 6.2 to 1.3, held-out loss 6.2 to 1.5 (perplexity 4.5)", without what was not measured.
 std::string summary(const SftReport& report);
 
 }  // namespace nudge

@@ -52,12 +52,10 @@ bool SaveOptions::due(std::int64_t step, double seconds) const {
 Option& save_option(Tool& tool, SaveOptions& options, const std::string& steps) {
   return tool
       .option("--save-every", options.every,
-              steps +
-                  " from one checkpoint to the next, for the same command to go on from; 0: only when a "
-                  "signal stops it")
+              steps + " between checkpoints, from which the same command resumes; 0: only on a stop signal")
       .at_least(0)
       .at_most(1e9)
-      .shown_default("when 10 minutes have gone by")
+      .shown_default("every 10 minutes")
       .neutral();
 }
 
@@ -73,10 +71,12 @@ TrainingCheckpoint::TrainingCheckpoint(Tool& tool, const RunFolder& folder, Save
                                        std::string step)
     : tool_(&tool), options_(options), step_name_(std::move(step)), input_(&input),
       store_(std::in_place, folder.path(), tag_of(folder)), saved_at_(std::chrono::steady_clock::now()) {
-  let_stops_interrupt(stop_requested);
   if (comm().first()) find_last(input);
   tell_last();
 }
+
+TrainingCheckpoint::Interruptible::Interruptible(bool on) { let_stops_interrupt(on ? stop_requested : nullptr); }
+TrainingCheckpoint::Interruptible::~Interruptible() { let_stops_interrupt(nullptr); }
 
 // What the first rank found, to all.
 void TrainingCheckpoint::tell_last() {
@@ -90,8 +90,7 @@ void TrainingCheckpoint::tell_last() {
 
 void TrainingCheckpoint::find_last(const InputSpool& input) {
   if (!input.kept_tag().empty() && input.kept_tag() != store_->tag())
-    bad_input("stdin is empty, and the records that were kept are of a run with other models",
-              "give the records again");
+    bad_input("stdin is empty, and the saved records are of a run with other models", "give the records again");
   last_ = store_->newest([&](const std::string& path) {
     tool_->warn(path + ": is damaged and was removed; what it held is computed again");
   });

@@ -1,6 +1,6 @@
-// What the programs that train keep on the way, so that the same command goes on to the same bytes: the weights, the
-// optimizers' moments, the numbers of the loop. docs/formats.md lists the files. The order of the data and all random
-// numbers are functions of the seed, and are made again.
+// Checkpoints of the programs that train, from which the same command resumes to the same bytes: weights, optimizer
+// moments and the loop's numbers. docs/formats.md lists the files. The order of the data and all random numbers are
+// functions of the seed and are derived again.
 #pragma once
 
 #include <chrono>
@@ -28,46 +28,47 @@ struct SaveOptions {
   bool due(std::int64_t step, double seconds) const;
 };
 
-// --save-every, of all programs that train; `steps` is what they call their steps.
+// --save-every; `steps` is the unit in the help: "steps", "updates".
 Option& save_option(Tool& tool, SaveOptions& options, const std::string& steps);
 
-// The options that a checkpoint says it was made with, "" where it can't be read.
+// The options that a checkpoint was made with, "" if it can't be read.
 std::string checkpoint_options(const CheckpointPlace& place);
 
-// Of several ranks (lib/base/comm.h) the first one alone looks for checkpoints and writes them; all call the functions,
-// and read.
+// With several ranks (lib/base/comm.h) all call these functions and read checkpoints; only the first looks for them and
+// writes them.
 class TrainingCheckpoint {
  public:
   // Keeps nothing and never stops.
   TrainingCheckpoint() = default;
-  // From here on a stop signal is one that saves. `folder` knows its provenance. Looks for what an earlier run left and
-  // warns of what is damaged. `step` names the unit: "step", "update". Error kBadInput: the kept records are another
-  // run's.
+  // From here on a stop signal saves the state. `folder` must know its provenance. Looks for an earlier run's
+  // checkpoint and warns of damaged ones. `step` names the unit: "step", "update". Error kBadInput: the saved records
+  // are of another run.
   TrainingCheckpoint(Tool& tool, const RunFolder& folder, SaveOptions options, InputSpool& input, std::string step);
 
-  // What is kept of the run; to be said before resume(). What is named has to live as long as steps are taken.
+  // Register state before resume(). Registered objects must outlive the training loop.
   void learner(const std::string& name, Transformer& model, Adam& adam) { learners_.push_back({name, &model, &adam}); }
   void fields(std::function<void(StateFields&)> visit) { fields_ = std::move(visit); }
   void steps(std::int64_t n) { steps_ = n; }  // in all
 
-  // Steps that an earlier run took; 0 where there is nothing to go on from.
+  // Steps that an earlier run took; 0 if there is nothing to resume.
   std::int64_t taken() const { return store_ ? step_ : 0; }
-  // Reads one field of that run's state before anything else is read back: what `name` was, "" where it was not.
+  // The field `name` of that run's state, "" if it has none. May be called before resume().
   std::string earlier(const std::string& name) const;
-  // Makes weights, moments and fields those after that step.
+  // Sets weights, moments and fields to those after that step.
   void resume();
 
-  // After a step, once its figures are written: saves where it is time to. Where the run is to stop it saves and
+  // Call after a step, once its metrics are written: saves if a checkpoint is due. After a stop signal it saves and
   // throws Error kStopped.
   void after(std::int64_t step);
 
-  // Runs f, a part of the run, once the records are kept where they came from no file. A StopRequested in it saves the
-  // state after the last step and becomes Error kStopped.
-  // Where the input or the options are at fault, the run would fail again: nothing of it is kept.
+  // Saves the records if they came through a pipe, then runs f, a part of the run. A StopRequested in it saves the
+  // state after the last step and becomes Error kStopped. Where the input or the options are at fault, the run would
+  // fail again: its checkpoint is removed.
   template <class F>
   void guarded(F&& f) {
     try {
       keep_input();
+      const Interruptible scope(store_.has_value());
       f();
     } catch (const StopRequested&) {
       stop();
@@ -78,6 +79,11 @@ class TrainingCheckpoint {
   }
 
  private:
+  // While it lives, a stop signal interrupts long loops (lib/base/stop.h).
+  struct Interruptible {
+    explicit Interruptible(bool on);
+    ~Interruptible();
+  };
   struct Learner {
     std::string name;
     Transformer* model;

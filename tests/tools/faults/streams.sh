@@ -83,7 +83,7 @@ read_only() {
   under="sh on_read_only.sh"
   expect_status 73 use "$1" small/out bad.jsonl
   under=
-  expect_stderr "^$1: error: small/[^ ]*: .*(Read-only file system|no folder that can be written)"
+  expect_stderr "^$1: error: small/[^ ]*: .*(Read-only file system|not a writable folder)"
 }
 left_and_ignored() {
   rm -f pipe && mkfifo pipe
