@@ -130,9 +130,9 @@ $(build)/bin/%: $(build)/tools/%.o | $(library)
 man_pages := $(PROGRAMS:%=$(build)/man/%.1)
 .PHONY: man
 man: $(man_pages)
-# Of the library only the rooms that hold options change a page.
-option_objs := $(patsubst %.cc,$(build)/%.o,$(filter lib/cli/% lib/run/%_options.cc,$(plain)))
-$(build)/man/%.1: $(build)/bin/% $(option_objs)
+# Pages and completions say what the option tables hold, so they are older than nothing but those sources.
+option_sources := $(wildcard lib/cli/* lib/run/*)
+$(build)/man/%.1: $(build)/bin/% $(option_sources) | $(library)
 	$(say) MAN $*.1
 	@mkdir -p $(@D)
 	$(Q)$< --man > $@.tmp && mv $@.tmp $@
@@ -141,10 +141,10 @@ $(build)/man/%.1: $(build)/bin/% $(option_objs)
 completions := $(PROGRAMS:%=$(build)/completions/%.bash) $(PROGRAMS:%=$(build)/completions/_%)
 .PHONY: completions
 completions: $(completions)
-$(build)/completions/%.bash: $(build)/bin/% $(option_objs)
+$(build)/completions/%.bash: $(build)/bin/% $(option_sources) | $(library)
 	@mkdir -p $(@D)
 	$(Q)$< --completion bash > $@.tmp && mv $@.tmp $@
-$(build)/completions/_%: $(build)/bin/% $(option_objs)
+$(build)/completions/_%: $(build)/bin/% $(option_sources) | $(library)
 	@mkdir -p $(@D)
 	$(Q)$< --completion zsh > $@.tmp && mv $@.tmp $@
 

@@ -20,22 +20,23 @@ jinja::Date date_of(const std::string& text) {
   const std::chrono::year_month_day day{std::chrono::year(parts[0]),
                                         std::chrono::month(static_cast<unsigned>(parts[1])),
                                         std::chrono::day(static_cast<unsigned>(parts[2]))};
-  if (!good || !day.ok() || parts[0] < 1) usage_error("--chat-date: " + text + " is no day", "write it as 2026-11-30");
+  if (!good || !day.ok() || parts[0] < 1)
+    usage_error("--chat-date: " + text + " is not a date", "write it as 2026-11-30");
   return {parts[0], parts[1], parts[2]};
 }
 
 }  // namespace
 
-ChatFlags::ChatFlags(Tool& tool, const char* needs) {
+void ChatFlags::add_to(Tool& tool, const char* needs) {
   Option& format = tool.option("--chat-format", options_.format,
-                               "how messages become text: a name of docs/formats.md, or a template's file, NAME.jinja")
+                               "chat template: a name from docs/formats.md, or a file NAME.jinja")
                        .placeholder("NAME")
                        .shown_default("the model's own template")
                        .neutral();  // its text is what counts
-  Option& date = tool.option("--chat-date", date_, "the day that chat templates are told which ask for it")
-                     .placeholder("YYYY-MM-DD");
+  Option& date =
+      tool.option("--chat-date", date_, "today's date, for chat templates that ask for it").placeholder("YYYY-MM-DD");
   Option& kwargs =
-      tool.option("--chat-kwargs", kwargs_, "what else chat templates are told, as {\"enable_thinking\":false}")
+      tool.option("--chat-kwargs", kwargs_, "further variables for the chat template, as {\"enable_thinking\":false}")
           .placeholder("JSON");
   for (Option* option : {&format, &date, &kwargs})
     if (needs != nullptr) option->needs(needs);
@@ -51,7 +52,7 @@ void ChatFlags::parse() {
     const Record given = Record::parse(kwargs_, "--chat-kwargs");
     for (const Record::Field& f : given.fields()) {
       if (f.key == "messages" || f.key == "add_generation_prompt")
-        usage_error("--chat-kwargs: " + f.key + " is told by the records", "leave it out");
+        usage_error("--chat-kwargs: " + f.key + " comes from the records", "leave it out");
       options_.variables[f.key] = f.raw;
     }
   } catch (const Error& e) {

@@ -42,7 +42,33 @@ void NewModelOptions::check() const {
   not_a_multiple("--heads", heads, "--kv-heads", config.kv_heads());
   if (config.positions == PositionKind::kRotary && (config.rotary.dims < 2 || config.rotary.dims % 2 != 0))
     usage_error("--width " + std::to_string(width) + " and --heads " + std::to_string(heads) + ": " + family +
-                " would turn " + std::to_string(config.rotary.dims) + " channels of a head, which have to be pairs");
+                " would rotate " + std::to_string(config.rotary.dims) + " channels of a head, which must be pairs");
+}
+
+void new_model_options(Tool& tool, NewModelOptions& sizes, const std::string& init) {
+  std::vector<std::pair<std::string, std::string>> families;
+  for (const std::string& type : family_types()) families.push_back({type, type});
+  tool.group("A new model");
+  std::vector<const Option*> given = {
+      &tool.choice("--family", sizes.family, families, "architecture, by model_type"),
+      &tool.option("--layers", sizes.layers, "transformer blocks").at_least(1).at_most(1000),
+      &tool.option("--width", sizes.width, "hidden size").at_least(1).at_most(65536),
+      &tool.option("--heads", sizes.heads, "attention heads; must divide the width").at_least(1).at_most(1024),
+      &tool.option("--kv-heads", sizes.kv_heads, "key/value heads, shared by the query heads; 0: as many as --heads")
+           .at_least(0)
+           .at_most(1024),
+      &tool.option("--inner", sizes.inner, "hidden size of the feed-forward block; 0: 4 widths, if gated 8/3")
+           .at_least(0)
+           .at_most(1 << 20),
+      &tool.option("--context", sizes.context, "longest sequence, in tokens").at_least(2).at_most(1 << 20),
+      &tool.option("--vocab", sizes.vocab, "largest vocabulary, in tokens").at_least(258).at_most(1 << 20)};
+  tool.after_parsing([given, &sizes, &init] {
+    for (const Option* o : given)
+      if (o->given() && init != "new")
+        usage_error(o->shown_name() + " is for a new model; the one in --init has its sizes",
+                    "leave it out, or give --init new");
+    sizes.check();
+  });
 }
 
 namespace {

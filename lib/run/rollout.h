@@ -14,7 +14,7 @@
 #include "lib/model/folder.h"
 #include "lib/model/generate.h"
 #include "lib/rl/dialogue.h"
-#include "lib/run/streams.h"
+#include "lib/run/filter.h"
 
 namespace nudge {
 
@@ -23,27 +23,27 @@ struct RolloutOptions {
   std::int64_t samples = 1;  // a prompt
   std::string policy;        // its folder, for messages
   ChatOptions chat;          // of prompts that are dialogues
-  bool skip_long = false;    // leave out prompts that leave no room in the context, instead of failing
+  bool skip_long = false;    // leave out prompts that fill the context, instead of failing
 };
 
 using TokenProgress = std::function<void(std::int64_t tokens)>;
 
-// Draws samples of prompts as they are read and writes their trajectories, in the prompts' order.
+// Samples responses to prompts as they are read and writes their trajectories in the prompts' order.
 class Rollout {
  public:
   Rollout(Model& model, RolloutOptions options);
 
-  // `next`: the next prompt record, {"prompt"} with a text or a dialogue, or {"messages"}, and its number in the whole
-  // input, its group where it has no id; false at the end. `ready`: whether there is one without waiting; samples are
-  // drawn on meanwhile.
+  // `next` gets the next prompt record, {"prompt"} with a text or a dialogue, or {"messages"}, and its number in the
+  // whole input, which names its group if it has no id; false at the end. `ready` tells whether `next` would not wait;
+  // if it would, sampling goes on meanwhile.
   struct Prompts {
     std::function<bool(Record& prompt, std::int64_t& number)> next;
     std::function<bool()> ready;
   };
 
-  // Errors: kBadInput naming the record: no prompt, an empty one, one that leaves no room in the context (unless
-  // `skip_long`) or among the tokens in flight, an id seen before; the sampling's, naming policy and sample. What
-  // `prompts` and `progress` throw ends it, with whole trajectories written.
+  // Errors: kBadInput naming the record: a prompt that is missing, empty, or too long for the context (unless
+  // `skip_long`) or for the tokens in flight, a duplicate id; those of sampling, naming policy and sample. Exceptions
+  // of `prompts` and `progress` end it, with whole trajectories written.
   void run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, const TokenProgress& progress);
 
   struct Tally {

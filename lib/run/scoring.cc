@@ -71,7 +71,7 @@ bool Scorer::ended(const Record& record) const {
     bad_input(record.where() + ": field \"finish\" is missing, and " +
                   (other ? "its last token is of another tokenizer than the reward model's"
                          : "the reward model's folder names no ending token") +
-                  ", so whether it was cut can't be told",
+                  ", so it is unknown whether it was cut off",
               "add \"finish\", \"stop\" or \"length\", or leave --missing-end out");
   return ended_by_itself(record, *reward_model_);
 }

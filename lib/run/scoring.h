@@ -13,12 +13,12 @@
 #include "lib/model/folder.h"
 #include "lib/rl/preference.h"
 #include "lib/rl/trajectory.h"
-#include "lib/run/streams.h"
+#include "lib/run/filter.h"
 
 namespace nudge {
 
-// What becomes of the score of a response that did not end by itself (docs/mathematics.md, 16), by its "finish", or else
-// its last token.
+// The score of a response that did not end by itself (docs/mathematics.md, 16), as told by its "finish", else by its
+// last token.
 enum class MissingEnd { kKeep, kReplace, kSubtract };
 
 struct ScoringOptions {
@@ -36,22 +36,21 @@ class Scorer {
   Scorer(const std::string& reward_model, const std::string& reference, ScoringOptions options);
 
   // Adds fields in place: trajectories get "reward" and "ref_logprobs", preference pairs "chosen_reward" and
-  // "rejected_reward". A trajectory that the reward model's tokenizer didn't make is encoded again from its texts;
-  // log-probs are per token, so another tokenizer than the reference's is an error. `numbers`: the records' in the
-  // whole input. Errors: kBadInput naming the record, also where its id was there before: a shard that came twice.
+  // "rejected_reward". A trajectory of another tokenizer than the reward model's is encoded again from its texts;
+  // log-probs are per token, so the reference must have the trajectory's tokenizer. `numbers`: the records' numbers in
+  // the whole input. Errors: kBadInput naming the record, also for a duplicate id, as in a shard given twice.
   void score(std::span<Record> records, std::span<const std::int64_t> numbers);
 
-  // About how many tokens a model reads of a record: many enough for a micro-batch are scored at a time.
+  // About how many tokens a model reads of a record; callers score a micro-batch's worth at a time.
   std::int64_t micro_tokens() const { return options_.micro_tokens; }
   static std::int64_t size_of(const Record& record);
-  // Whether the record is to be left out, by `skip_long`: then it is counted, and its id is taken. To be asked first.
-  // Errors: as score().
+  // Whether `skip_long` leaves the record out; then it is counted, and its id is taken. Ask first. Errors: as score().
   bool skips(const Record& record, std::int64_t number);
-  // Whether the record was scored by an earlier run already, whose figures then count as if it had been now. Errors: as
-  // score() where the id was there before. `number`: as there.
+  // Whether an earlier run scored the record; its scores then count as if they were new. Errors: as score() for a
+  // duplicate id. `number`: as there.
   bool is_kept(const Record& record, std::int64_t number, KeptRecords& kept);
 
-  // Of all pairs so far.
+  // Scores of all pairs so far.
   const std::vector<float>& chosen() const { return chosen_; }
   const std::vector<float>& rejected() const { return rejected_; }
   const std::vector<bool>& identical() const { return identical_; }  // whether its two answers are the same tokens

@@ -1,47 +1,11 @@
 #include "lib/run/streams.h"
 
-#include <filesystem>
-#include <optional>
 #include <utility>
 
 #include "lib/base/comm.h"
 #include "lib/base/error.h"
-#include "lib/cli/signals.h"
 
 namespace nudge {
-namespace {
-
-std::string counted(std::int64_t n) { return grouped_digits(n) + (n == 1 ? " record" : " records"); }
-
-bool same_shard(const StreamMark& mark, const Shard& shard) {
-  return mark.shard == shard.index && mark.shards == shard.count;
-}
-
-// The end mark of a file that is one whole stream of `tool` with this opening mark; nothing of any other file.
-std::optional<StreamMark> finished_output(const Tool& tool, const StreamOptions& o, const std::string& opening) {
-  RecordReader there({o.output});
-  const auto& streams = there.streams();
-  const auto is_of_this_work = [&] {
-    if (streams.empty() || streams[0].marks.empty()) return false;
-    const StreamMark& first = streams[0].marks[0];
-    return !first.closing && first.program == tool.about().name && first.digest == opening &&
-           same_shard(first, o.shard);
-  };
-  try {
-    Record record;
-    bool more = there.next(record);
-    if (!is_of_this_work()) return {};  // told by its beginning
-    while (more) more = there.next(record);
-  } catch (const Error& e) {
-    if (!is_of_this_work() || e.status() != Exit::kBadInput) return {};
-    throw Error(Exit::kCannotCreate, std::string(e.what()) + "; it was to be the output",
-                "it is from an earlier run of the same work, and damaged: --force makes it again");
-  }
-  const bool one_stream = streams[0].marks.size() == 2 && streams[0].unmarked == 0;
-  return one_stream ? std::optional(streams[0].marks[1]) : std::nullopt;
-}
-
-}  // namespace
 
 void output_options(Tool& tool, StreamOptions& o) {
   tool.group("Output");
@@ -59,34 +23,6 @@ void refuse_metrics_in_input(const MetricsFile& metrics, const std::vector<std::
     if (!other.empty()) refuse_same_file({other}, metrics.path());
 }
 
-Origin origin_of(const RecordReader& in, const StreamOptions& o, Provenance opening, const std::string& input) {
-  if (const auto lone = in.lone_shard(); lone && o.shard.count == 1) {
-    return {opening.input(input + " by shards", lone->digest).digest(), {lone->shard, lone->shards}};
-  }
-  return {opening.input(input, in.digest()).digest(), o.shard};
-}
-
-Origin read_for_origin(const StreamOptions& o, const ReaderOptions& reading, const Provenance& opening,
-                       const std::string& input) {
-  RecordReader in(o.files, reading);
-  for (Record record; in.next(record);) {
-  }
-  return origin_of(in, o, opening, input);
-}
-
-bool made_already(Tool& tool, const StreamOptions& o, const std::string& opening,
-                  const std::function<Origin()>& origin) {
-  const bool compressed = o.zstd || o.output.ends_with(".zst");
-  if (o.output == "-" || o.force || !compressed) return false;
-  if (std::error_code error; !std::filesystem::is_regular_file(o.output, error)) return false;
-  const std::optional<StreamMark> mark = finished_output(tool, o, opening);
-  if (!mark) return false;
-  const Origin now = origin();
-  if (mark->digest != now.digest || !same_shard(*mark, now.shard)) return false;
-  tool.note(o.output + " is there already, made by this very run: " + counted(mark->records));
-  return true;
-}
-
 RecordWriter open_output(const Tool& tool, const StreamOptions& o, std::string digest, Unfinished unfinished) {
   return RecordWriter({.path = o.output,
                        .zstd = o.zstd,
@@ -98,60 +34,14 @@ RecordWriter open_output(const Tool& tool, const StreamOptions& o, std::string d
                        .program = tool.about().name});
 }
 
-void heed_stop() {
-  if (stop_requested()) throw Error(Exit::kStopped, "stopped");
-}
-
-void save_on_stop(RecordWriter& out, const std::string& output, const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& e) {
-    if (e.status() != Exit::kStopped) throw;
-    const std::string done = counted(out.records());
-    if (out.suspend()) throw Error(Exit::kStopped, output + ": stopped: " + done + " saved");
-    throw Error(Exit::kStopped, (output == "-" ? "stdout" : output) + ": stopped after " + done + ": incomplete",
-                "a stream begins anew; with -o FILE the same command goes on");
-  }
-}
-
-bool KeptRecords::take(const std::function<Record(const Record& kept)>& made) {
-  Record kept;
-  if (over_) return false;
-  if (out_.next_kept(kept)) {
-    try {
-      if (made(kept).line() == kept.line()) {
-        ++taken_;
-        return true;
-      }
-    } catch (const Error& e) {
-      if (e.status() != Exit::kBadInput) throw;
-    }
-  }
-  end();
-  return false;
-}
-
-void KeptRecords::end() {
-  if (std::exchange(over_, true)) return;
-  if (const std::int64_t dropped = out_.resumed() - taken_; dropped > 0) {
-    out_.keep_first(taken_);
-    tool_.warn(output_ + ": the input no longer gives " + counted(dropped) + " of an unfinished run: made anew");
-  }
-  if (taken_ > 0) tool_.note(output_ + ": goes on after " + counted(taken_) + " of an unfinished run");
-}
-
 void warn_of_losses(Tool& tool, const RecordReader& reader) {
   if (const std::string lost = reader.salvage_report(); !lost.empty()) tool.warn(lost);
 }
 
-void finish_output(RecordWriter& out, const RecordReader& reader, const Origin& origin, std::int64_t skipped) {
-  if (out.records() == 0 && !reader.salvage_report().empty()) bad_input("nothing succeeded: 0 records");
-  if (out.records() == 0 && skipped > 0 && origin.shard.count == 1)
-    bad_input("nothing succeeded: all of the input is too long",
-              "give shorter records, or a model of a longer context");
-  out.set_digest(origin.digest);
-  out.set_shard(static_cast<int>(origin.shard.index), static_cast<int>(origin.shard.count));
-  out.finish();
+void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, const std::string& what) {
+  if (skipped == 0) return;
+  tool.warn(what + ": " + std::to_string(skipped) + " of " + std::to_string(records) +
+            " records are too long and were left out");
 }
 
 namespace {

@@ -17,49 +17,65 @@ namespace nudge {
 void training_options(Tool& tool, TrainingOptions& o, const std::string& examples) {
   tool.group("Training");
   tool.option("--epochs", o.epochs, "passes over the input; 0 trains nothing").at_least(0).at_most(1e6);
-  tool.option("--batch", o.batch, examples + " of a step").at_least(1).at_most(1e9);
-  tool.option("--lr", o.schedule.peak, "learning rate, at its peak").at_least(0).at_most(1e3);
+  tool.option("--batch", o.batch, examples + " per step").at_least(1).at_most(1e9);
+  tool.option("--lr", o.schedule.peak, "peak learning rate").at_least(0).at_most(1e3);
   tool.choice("--schedule", o.schedule.decay,
               {{"constant", Decay::kConstant}, {"linear", Decay::kLinear}, {"cosine", Decay::kCosine}},
-              "how the learning rate falls after the warm-up");
-  tool.option("--warmup", o.schedule.warmup, "steps in which the learning rate rises").at_most(1e9);
-  const Option& least =
-      tool.option("--min-lr", o.schedule.min_fraction, "what the learning rate falls to, as a fraction of --lr")
-          .at_least(0)
-          .at_most(1);
+              "how the learning rate decays after the warm-up");
+  tool.option("--warmup", o.schedule.warmup, "steps over which the learning rate rises").at_most(1e9);
+  const Option& least = tool.option("--min-lr", o.schedule.min_fraction, "final learning rate, as a fraction of --lr")
+                            .at_least(0)
+                            .at_most(1);
   tool.after_parsing([&] {
     const bool falls = o.schedule.decay != Decay::kConstant;
-    refuse_unread({&least}, !falls && o.schedule.min_fraction > 0, "--schedule constant doesn't fall");
+    refuse_unread({&least}, !falls && o.schedule.min_fraction > 0, "--schedule constant doesn't decay");
   });
-  tool.option("--beta1", o.adam.beta1, "AdamW: decay of the mean gradient").at_least(0).at_most(kMostBeta);
-  tool.option("--beta2", o.adam.beta2, "AdamW: decay of the mean square").at_least(0).at_most(kMostBeta);
-  tool.option("--eps", o.adam.eps, "AdamW: added to the root of the mean square").at_least(kLeastEps);
-  tool.option("--weight-decay", o.adam.weight_decay, "AdamW: decay of the weights, times the learning rate")
-      .at_least(0);
-  tool.option("--max-norm", o.adam.max_norm, "gradients are scaled down to this norm; 0 doesn't").at_least(0);
+  adam_options(tool, o.adam);
+  tool.option("--max-norm", o.adam.max_norm, "norm to which gradients are clipped; 0: not clipped").at_least(0);
   too_long_option(tool, o.skip_long, examples + " longer than the model's context");
-  tool.option("--micro-batch", o.micro_tokens, "tokens that go through the model at a time; changes no bit")
-      .at_least(1)
-      .neutral();
+  micro_batch_option(tool, o.micro_tokens);
   recompute_option(tool, o.recompute);
   groups_option(tool, o.groups);
+}
+
+void adam_options(Tool& tool, AdamOptions& adam) {
+  tool.option("--beta1", adam.beta1, "AdamW: decay of the mean gradient").at_least(0).at_most(kMostBeta);
+  tool.option("--beta2", adam.beta2, "AdamW: decay of the mean square").at_least(0).at_most(kMostBeta);
+  tool.option("--eps", adam.eps, "AdamW: added to the root of the mean square").at_least(kLeastEps);
+  tool.option("--weight-decay", adam.weight_decay, "AdamW: decay of the weights, times the learning rate").at_least(0);
+}
+
+void model_output_option(Tool& tool, std::string& folder) {
+  tool.option("-o,--output", folder, "model folder to write; appears when complete")
+      .required()
+      .placeholder("FOLDER")
+      .neutral();
 }
 
 void too_long_option(Tool& tool, bool& skip, const std::string& what) {
   tool.choice("--too-long", skip, {{"fail", false}, {"skip", true}}, "what to do about " + what);
 }
 
+void micro_batch_option(Tool& tool, std::int64_t& tokens, const std::string& what) {
+  tool.option("--micro-batch-tokens", tokens, what + "; changes no bit")
+      .at_least(1)
+      .neutral()
+      .formerly("--micro-batch");
+}
+
 void recompute_option(Tool& tool, bool& recompute) {
-  tool.option("--recompute", recompute,
-              "keep only what goes into each block and run the block again when its gradient is due: less memory for "
-              "up to a third more time; changes no bit")
+  tool.option(
+          "--recompute", recompute,
+          "keep only each block's input and recompute the block in the backward pass: less memory for up to a third "
+          "more time; changes no bit")
       .neutral();
 }
 
 void groups_option(Tool& tool, std::int64_t& groups) {
-  tool.option("--groups", groups,
-              "runs that a step's examples are cut into, a power of two; each has a gradient of its own, added by a "
-              "fixed tree; as many ranks can share a step, and other numbers give other roundings")
+  tool.option(
+          "--groups", groups,
+          "parts of a step's examples, a power of two; each has its own gradient, and a fixed tree adds them; at least "
+          "--ranks; other numbers round differently")
       .at_least(1)
       .at_most(1024);
 }
@@ -71,7 +87,7 @@ bool power_of_two(std::int64_t n) { return std::has_single_bit(static_cast<std::
 void ranks_option(Tool& tool, const std::int64_t& groups) {
   auto ranks = std::make_shared<std::optional<std::int64_t>>();
   tool.option("--ranks", *ranks,
-              "processes that mpirun or srun started for this run, which share the work; a power of two that divides "
+              "processes that mpirun or srun started for this run and that share its work; a power of two that divides "
               "--groups; changes no bit")
       .at_least(1)
       .at_most(1024)
@@ -84,7 +100,7 @@ void ranks_option(Tool& tool, const std::int64_t& groups) {
     if (!power_of_two(**ranks)) usage_error("--ranks " + n + " is no power of two", "sums are a binary tree of ranks");
     if (**ranks > groups)
       usage_error("--ranks " + n + " doesn't divide --groups " + std::to_string(groups),
-                  "a rank takes whole groups: give --groups " + n + " or more, which gives other roundings");
+                  "a rank takes whole groups: give --groups " + n + " or more, which rounds differently");
     join_world(static_cast<int>(**ranks));
   });
 }
@@ -119,12 +135,6 @@ Schedule EpochPlan::schedule() const {
   s.steps = static_cast<std::uint64_t>(steps_);
   if (steps_ > 0) s.check();
   return s;
-}
-
-void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, const std::string& what) {
-  if (skipped == 0) return;
-  tool.warn(what + ": " + std::to_string(skipped) + " of " + std::to_string(records) +
-            " records are too long and were left out");
 }
 
 void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder) {

@@ -1,4 +1,4 @@
-// What the programs that train on examples share: their options, and which examples make each step.
+// What the programs that train on examples share: their options, and the assignment of examples to steps.
 #pragma once
 
 #include <cstdint>
@@ -31,33 +31,42 @@ struct TrainingOptions {
   bool skip_long = false;  // leave out what does not fit the context, instead of failing
 };
 
-// --too-long; `what`: of what, in words.
+// --too-long; `what` names the records in the help.
 void too_long_option(Tool& tool, bool& skip, const std::string& what);
 
-// Registers them under "Training"; `examples` is what one is called: "sequences", "rankings".
+// Registers the options under "Training"; `examples` names the examples in the help: "sequences", "rankings".
 void training_options(Tool& tool, TrainingOptions& options, const std::string& examples);
+
+// --micro-batch-tokens, formerly --micro-batch; `what`: its help, to which "; changes no bit" is added.
+void micro_batch_option(Tool& tool, std::int64_t& tokens, const std::string& what = "tokens per micro-batch");
 
 // --recompute, of all programs that train.
 void recompute_option(Tool& tool, bool& recompute);
 
+// -o of the programs that write a model folder for each run.
+void model_output_option(Tool& tool, std::string& folder);
+
+// --beta1, --beta2, --eps and --weight-decay.
+void adam_options(Tool& tool, AdamOptions& adam);
+
 // --groups, of all programs that train: a power of two.
 void groups_option(Tool& tool, std::int64_t& groups);
-// --ranks: with it the process joins a world of so many (lib/base/comm.h), before all else that follows the command
-// line. They have to divide `groups`.
+// --ranks: the process joins a world of that size (lib/base/comm.h) before anything else happens after parsing. The
+// number must divide `groups`.
 void ranks_option(Tool& tool, const std::int64_t& groups);
 
-// Which of n examples make each step. Every epoch has a permutation of its own, a function of seed and epoch; no
-// step reaches over the end of an epoch, so its last one may be short. `epochs` n examples are taken in all,
-// rounded to the nearest number, but at least one where neither epochs nor n is 0.
+// Assigns n examples to steps. Each epoch has its own permutation, a function of seed and epoch. No step crosses the
+// end of an epoch, so an epoch's last step may be short. In all, epochs * n examples are taken, rounded to the nearest
+// number, but at least one unless epochs or n is 0.
 class EpochPlan {
  public:
   // `stream` names the random numbers: epoch e draws from "stream/e".
   EpochPlan(std::int64_t n, const TrainingOptions& options, std::string_view stream);
 
   std::int64_t steps() const { return steps_; }
-  // Examples of step 0, 1, ...; to be asked for in this order.
+  // The examples of step s. Ask for steps 0, 1, ... in this order.
   const std::vector<std::int64_t>& step(std::int64_t s);
-  // Epochs done after step s, 0.5 for half of the first.
+  // Epochs done after step s; 0.5 is half of the first.
   double epochs_after(std::int64_t s) const;
   // The schedule over all steps. Error kUsage: a warm-up longer than they are.
   Schedule schedule() const;
@@ -73,18 +82,15 @@ class EpochPlan {
   std::vector<std::int64_t> order_, minibatch_;
 };
 
-// Warns where --too-long skip left examples of `what` out.
-void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, const std::string& what);
-
-// Warns where `metrics` were asked for and the run has nothing to do: its output `folder` is made already.
+// Warns if `metrics` were asked for although the run has nothing to do, because its output `folder` exists already.
 void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder);
-// Warns of pairs of `what` whose two answers are the same tokens: no accuracy counts them.
+// Warns of pairs in `what` whose two answers are the same tokens; accuracy leaves them out.
 void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, const std::string& what);
 
-// What a run tells of itself: after step `step` of `steps`, or 0 before the first.
+// Receives the metrics after step `step` of `steps`; step 0 is before the first.
 using OnFigures = std::function<void(std::int64_t step, std::int64_t steps, const Metrics& figures)>;
 
-// Writes a run's figures to `metrics` and shows them on the way: the step, and the figure called `loss`.
+// Writes a run's metrics to the file and shows progress: the step, and the metric called `loss`.
 class StepReport {
  public:
   StepReport(Tool& tool, MetricsFile& metrics, std::string loss)
@@ -98,16 +104,16 @@ class StepReport {
   std::optional<Progress> progress_;
 };
 
-// The records' ids, a record's number (from 0) where it has none. Error kBadInput: an id is there twice.
+// The records' ids; a record without one gets its number, from 0. Error kBadInput: a duplicate id.
 std::vector<std::string> unique_ids(const std::vector<Record>& records);
 
-// Names all that an output takes over from a model: what it computes and the texts of its other files.
+// Digest of all that an output inherits from a model: its weights and config, and the texts of its other files.
 std::string folder_digest(const Model& model);
 
-// Calls f; an Error of a figure that is not finite gets the step in front and says what to do.
+// Calls f. Prefixes an Error about a metric that is not finite with the step, and adds advice.
 void at_step(std::int64_t step, const std::function<void()>& f);
 
-// Error kBadInput where a weight is not finite: training has diverged.
+// Error kBadInput if a weight is not finite: training has diverged.
 void check_finite(const Transformer& transformer);
 
 }  // namespace nudge

@@ -57,6 +57,8 @@ values() {
   for option in -n --seed --shard --temperature; do offers '' rollout $option ''; done
 }
 ok "a value is what its option takes: a folder, a file, a word, or nothing known" values
+old_name() { offers '--micro-batch-tokens ' score --micro; }
+ok "a former name is not offered" old_name
 misuse() {
   expect_status 64 rollout --completion fish
   expect_misuse

@@ -9,7 +9,7 @@ prompts=$TINY/prompts.jsonl
 sample() { env "$@" rollout -q --policy "$p0" --dtype bf16 -n 2 --max-tokens 8 "$prompts"; }
 sample OMP_NUM_THREADS=1 > sampled
 score -q --dtype bf16 --reward-model "$rm" --ref "$p0" sampled > scored
-step() { to=$1; shift; env "$@" ppo-step -q --policy "$p0" --critic-init "$rm" --epochs 2 --micro-batch "${MICRO:-2048}" -o "$to" scored; }
+step() { to=$1; shift; env "$@" ppo-step -q --policy "$p0" --critic-init "$rm" --epochs 2 --micro-batch-tokens "${MICRO:-2048}" -o "$to" scored; }
 step one
 
 same_samples() {
@@ -76,7 +76,7 @@ trainers() {
   for t in "rm-train pairs" "sft-train texts"; do
     program=${t% *} records=${t#* }
     "$program" -q --init "$p0" --dtype bf16 --epochs 2 -o "$records-bf16" "$records"
-    OMP_NUM_THREADS=3 NUDGE_KERNELS=v3 "$program" -q --init "$p0" --dtype bf16 --epochs 2 --micro-batch 1 \
+    OMP_NUM_THREADS=3 NUDGE_KERNELS=v3 "$program" -q --init "$p0" --dtype bf16 --epochs 2 --micro-batch-tokens 1 \
       -o "$records-again" "$records"
     cmp "$records-bf16/model.safetensors" "$records-again/model.safetensors"
     "$program" -q --init "$p0" --epochs 2 -o "$records-f32" "$records"

@@ -230,7 +230,7 @@ the_day() {
   jq -es '.[0] | .chat_date == "2026-11-30" and .prompt == "hi on 30 Nov 2026"' got > /dev/null
   jq -es '.[0] | has("chat_date") | not' a > /dev/null
   for day in 2026-02-30 30.11.2026 2026-1-1 today; do
-    refused 64 "chat-date: $day is no day" rollout --policy "$TINY/p0" --chat-date $day list.jsonl
+    refused 64 "chat-date: $day is not a date" rollout --policy "$TINY/p0" --chat-date $day list.jsonl
   done
   expect_status 0 rollout -q --policy "$TINY/p0" --max-tokens 2 --chat-format llama2 --chat-date 2026-11-30 list.jsonl
   expect_stderr "warning: --chat-date 2026-11-30 did nothing: the chat template doesn't ask for the day"
@@ -243,7 +243,7 @@ more() {
   jq -c '.chat_template_kwargs = {deep: false}' list.jsonl > shallow.jsonl
   roll --chat-format deep.jinja --chat-kwargs '{"deep":true}' shallow.jsonl | jq -es '.[0].prompt == "hi b"' > /dev/null
   refused 64 'chat-kwargs' rollout --policy "$TINY/p0" --chat-kwargs '[1]' list.jsonl
-  refused 64 'chat-kwargs: messages is told by the records' \
+  refused 64 'chat-kwargs: messages comes from the records' \
     rollout --policy "$TINY/p0" --chat-kwargs '{"messages":1}' list.jsonl
   expect_status 0 rollout -q --policy "$TINY/p0" --max-tokens 2 --chat-format deep.jinja --chat-kwargs '{"dep":1}' list.jsonl
   expect_stderr 'warning: --chat-kwargs: "dep" did nothing: the chat template doesn.t ask for it'

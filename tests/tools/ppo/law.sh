@@ -15,9 +15,9 @@ ok "the same command gives the same folder" same "$in"
 ok "--threads 1 changes no byte" same --threads 1 "$in"
 ok "--threads 2 changes no byte" same --threads 2 "$in"
 ok "--threads 3 changes no byte" same --threads 3 "$in"
-ok "--micro-batch 1 changes no byte" same --micro-batch 1 "$in"
-ok "--micro-batch 61 changes no byte" same --micro-batch 61 "$in"
-ok "--micro-batch 1000000 changes no byte" same --micro-batch 1000000 "$in"
+ok "--micro-batch-tokens 1 changes no byte" same --micro-batch-tokens 1 "$in"
+ok "--micro-batch-tokens 61 changes no byte" same --micro-batch-tokens 61 "$in"
+ok "--micro-batch-tokens 1000000 changes no byte" same --micro-batch-tokens 1000000 "$in"
 levels() {
   for level in v3 v4; do
     NUDGE_KERNELS=$level ppo-step --version > /dev/null 2>&1 || continue
@@ -54,20 +54,20 @@ objectives() {
   for objective in clip kl is; do
     rm -rf one two
     step --objective $objective "$in" -o one
-    step --objective $objective --threads 3 --micro-batch 1 shuffled.jsonl -o two
+    step --objective $objective --threads 3 --micro-batch-tokens 1 shuffled.jsonl -o two
     diff -r one two
   done
   rm -rf one two
   reinforce="ppo-step -q --policy $TINY/p0 --objective reinforce --lr 3e-3"
   $reinforce "$in" -o one
-  $reinforce --threads 3 --micro-batch 1 shuffled.jsonl -o two
+  $reinforce --threads 3 --micro-batch-tokens 1 shuffled.jsonl -o two
   diff -r one two
 }
 ok "threads, micro-batch and order change no byte with any objective" objectives
 shared() {
   rm -rf one two
   ppo-step -q --policy "$TINY/p0" --critic shared --lr 3e-3 --minibatch 10 "$in" -o one
-  ppo-step -q --policy "$TINY/p0" --critic shared --lr 3e-3 --minibatch 10 --threads 3 --micro-batch 1 shuffled.jsonl \
+  ppo-step -q --policy "$TINY/p0" --critic shared --lr 3e-3 --minibatch 10 --threads 3 --micro-batch-tokens 1 shuffled.jsonl \
     -o two
   diff -r one two
 }

@@ -12,7 +12,7 @@ for name in eps objective/kl objective/entropy objective/non_score_reward object
 done
 ok "it is one line" holds m.jsonl 'length == 1'
 same_everywhere() {
-  step --metrics t.jsonl --threads 3 --micro-batch 1 "$in" -o p2
+  step --metrics t.jsonl --threads 3 --micro-batch-tokens 1 "$in" -o p2
   jq -c 'del(.eps)' m.jsonl > x
   jq -c 'del(.eps)' t.jsonl | cmp - x
 }

@@ -23,9 +23,9 @@ for program in sft rm_ ppo; do
   ok "${program%_}: the number of groups counts and is recorded" number_counts $program
 done
 rest_counts_not() {
-  $1 --groups 4 --threads 2 --micro-batch 1 -o "$1.again"
+  $1 --groups 4 --threads 2 --micro-batch-tokens 1 -o "$1.again"
   diff -r "$1.4" "$1.again"
-  $1 --groups 4 --threads 3 --micro-batch 70 --recompute -o "$1.more"
+  $1 --groups 4 --threads 3 --micro-batch-tokens 70 --recompute -o "$1.more"
   diff -r "$1.4" "$1.more"
 }
 for program in sft rm_ ppo; do

@@ -15,7 +15,7 @@ same_in_ranks() {
   [ "$(wc -l < one.figures)" -ge 1 ]
   program=$1
   shift
-  for how in '1 --threads 2' '2 --threads 1 --micro-batch 70' '4 --threads 1 --micro-batch 1'; do
+  for how in '1 --threads 2' '2 --threads 1 --micro-batch-tokens 70' '4 --threads 1 --micro-batch-tokens 1'; do
     in_ranks ${how%% *} "$program" ${how#* } "$@" --metrics ranks.m -o ranks
     diff -r one ranks
     jq -c 'del(.eps)' ranks.m | cmp - one.figures

@@ -19,7 +19,7 @@ same_again() {
   rm -f cut.m
   stops=0
   until cut TERM renameat2 2 "$@" -o "$name-cut" --metrics cut.m --threads $((stops % 3 + 1)) \
-    --micro-batch $((37 * stops + 1)) && [ "$status" = 0 ]; do
+    --micro-batch-tokens $((37 * stops + 1)) && [ "$status" = 0 ]; do
     stopped_after "update $((2 * stops + 2))"
     [ ! -e "$name-cut" ]
     stops=$((stops + 1))

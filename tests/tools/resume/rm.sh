@@ -14,7 +14,7 @@ same_again() {
   only=$PWD/$name.m
   cut "$signal" write "$n" train -o "$name" --metrics "$name.m" "$@"
   stopped_after "step $n"
-  train -o "$name" --metrics "$name.m" --threads 2 --micro-batch 37 2> err
+  train -o "$name" --metrics "$name.m" --threads 2 --micro-batch-tokens 37 2> err
   expect_stderr "^rm-train: goes on after step $n of 9\$"
   diff -r whole "$name"
   expect_same whole.m "$name.m"

@@ -16,7 +16,7 @@ same_again() {
   stopped_after "step $((n - 1))"
   [ ! -e "$name" ]
   [ "$(wc -l < "$name.m")" = "$n" ]
-  train -o "$name" --metrics "$name.m" --threads 2 --micro-batch 37 2> err
+  train -o "$name" --metrics "$name.m" --threads 2 --micro-batch-tokens 37 2> err
   expect_stderr "^sft-train: goes on after step $((n - 1)) of 12\$"
   diff -r whole "$name"
   expect_same whole.m "$name.m"
@@ -27,7 +27,7 @@ ok "in the warm-up, by SIGTERM" same_again a 2 TERM
 ok "within an epoch, by SIGINT" same_again b 7 INT
 ok "at an epoch's end, by SIGUSR1" same_again c 9 USR1
 ok "after the last step" same_again d 13 TERM
-ok "with micro-batches of one sequence, blocks run again" same_again e 6 TERM --micro-batch 1 --recompute
+ok "with micro-batches of one sequence, blocks run again" same_again e 6 TERM --micro-batch-tokens 1 --recompute
 ok "with checkpoints on the way" same_again f 6 TERM --save-every 2
 ok "with checkpoints at each step" same_again g 6 TERM --save-every 1
 

@@ -93,7 +93,7 @@ salvage_takes_what_is_whole() {
 least_rate_without_a_fall() {
   expect_status 64 rm-train --init base --min-lr 0.1 train.jsonl -o bad
   expect_misuse
-  expect_stderr "^rm-train: error: --min-lr: --schedule constant doesn't fall"
+  expect_stderr "^rm-train: error: --min-lr: --schedule constant doesn't decay"
   absent bad
 }
 margins_that_are_not_there() {

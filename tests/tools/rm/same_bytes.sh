@@ -5,7 +5,7 @@ train() { folder=$1; shift; rm-train -q --init base $fast "$@" -o "$folder"; }
 train one --threads 1 train.jsonl
 
 threads_change_nothing() { for n in 2 3; do train "t$n" --threads $n train.jsonl; diff -r one "t$n"; done; }
-micro_batches_change_nothing() { for n in 1 50 100000; do train "m$n" --micro-batch $n train.jsonl; diff -r one "m$n"; done; }
+micro_batches_change_nothing() { for n in 1 50 100000; do train "m$n" --micro-batch-tokens $n train.jsonl; diff -r one "m$n"; done; }
 levels_change_nothing() {
   NUDGE_KERNELS=v3 train v3 train.jsonl
   diff -r one v3

@@ -3,9 +3,18 @@
 both() { score -q --reward-model "$TINY/rm" --ref "$TINY/base" "$@"; }
 both "$TINY/sampled.jsonl" > whole.jsonl
 with() { both "$@" "$TINY/sampled.jsonl" | cmp - whole.jsonl; }
-ok "--micro-batch 1 changes no byte" with --micro-batch 1
-ok "--micro-batch 37 changes no byte" with --micro-batch 37
-ok "--micro-batch 100000 changes no byte" with --micro-batch 100000
+ok "--micro-batch-tokens 1 changes no byte" with --micro-batch-tokens 1
+ok "--micro-batch-tokens 37 changes no byte" with --micro-batch-tokens 37
+ok "--micro-batch-tokens 100000 changes no byte" with --micro-batch-tokens 100000
+former_name() {  # --micro-batch is read, and is the same work
+  refused 64 '^score: error: --micro-batch-tokens: 0 is out of bounds: 1 <= N$' both --micro-batch 0 "$TINY/sampled.jsonl"
+  refused 64 '^score: error: --micro-batch-tokens: 0 is out of bounds: 1 <= N$' \
+    both --micro-batch-tokens 0 "$TINY/sampled.jsonl"
+  both -o named.zst --micro-batch 37 "$TINY/sampled.jsonl"
+  expect_status 0 score --reward-model "$TINY/rm" --ref "$TINY/base" -o named.zst "$TINY/sampled.jsonl"
+  expect_stderr '^score: named.zst is there already, made by this very run'
+}
+ok "--micro-batch is --micro-batch-tokens" former_name
 ok "--threads 1 changes no byte" with --threads 1
 ok "--threads 3 changes no byte" with --threads 3
 levels() {

@@ -125,7 +125,7 @@ mixed_kinds() {
 }
 ok "pairs and trajectories may be mixed, in order" mixed_kinds
 no_bits() {
-  score -q --reward-model "$TINY/rm" --micro-batch 1 --threads 3 "$pairs" | cmp - scored.jsonl
+  score -q --reward-model "$TINY/rm" --micro-batch-tokens 1 --threads 3 "$pairs" | cmp - scored.jsonl
   for i in 0 1 2; do score -q --reward-model "$TINY/rm" --shard $i/3 "$pairs"; done | sort > x
   sort scored.jsonl | cmp - x
 }

@@ -75,13 +75,13 @@ all() {
 }
 ok "all of it is a failure, of a shard it is not" all
 micro() {
-  for n in 1 30 5000; do both -q --too-long skip --micro-batch $n mixed.jsonl | expect_same - whole.jsonl; done
+  for n in 1 30 5000; do both -q --too-long skip --micro-batch-tokens $n mixed.jsonl | expect_same - whole.jsonl; done
 }
 ok "whatever is scored together" micro
 stopped_and_resumed() {
   for lines in 2 3 7 9; do
     rm -f "$1"
-    begin score --reward-model "$rm" --ref "$base" --too-long skip --micro-batch 1 -o "$1"
+    begin score --reward-model "$rm" --ref "$base" --too-long skip --micro-batch-tokens 1 -o "$1"
     give $lines mixed.jsonl
     asleep
     stopped TERM $((lines - (lines > 2) - (lines > 6) - (lines > 7))) "$1"

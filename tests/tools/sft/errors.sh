@@ -88,9 +88,9 @@ heads_fit_the_family() {
   refused --family llama --heads 4 --kv-heads 3
   expect_stderr '--heads 4 is not a multiple of --kv-heads 3'
   refused --family llama --width 36 --heads 4
-  expect_stderr '--width 36 and --heads 4: llama would turn 9 channels of a head'
+  expect_stderr '--width 36 and --heads 4: llama would rotate 9 channels of a head'
   refused --family gpt_neox --width 48 --heads 4
-  expect_stderr 'gpt_neox would turn 3 channels of a head'
+  expect_stderr 'gpt_neox would rotate 3 channels of a head'
   refused --family bert
   expect_misuse
   expect_status 64 sft-train --init base --family llama text.jsonl -o bad

@@ -91,7 +91,7 @@ least_rate_without_a_fall() {
   for words in "--min-lr 0.1" "--schedule constant --min-lr 0.1"; do
     expect_status 64 sft-train --init base $words text.jsonl -o bad
     expect_misuse
-    expect_stderr "^sft-train: error: --min-lr: --schedule constant doesn't fall"
+    expect_stderr "^sft-train: error: --min-lr: --schedule constant doesn't decay"
     absent bad
   done
 }

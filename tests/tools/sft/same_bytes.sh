@@ -6,7 +6,7 @@ train() { folder=$1; shift; sft-train -q --init new $small --batch 8 --lr 5e-3 "
 train one --threads 1 named.jsonl
 
 threads_change_nothing() { for n in 2 3; do train "t$n" --threads $n named.jsonl; diff -r one "t$n"; done; }
-micro_batches_change_nothing() { for n in 1 50 100000; do train "m$n" --micro-batch $n named.jsonl; diff -r one "m$n"; done; }
+micro_batches_change_nothing() { for n in 1 50 100000; do train "m$n" --micro-batch-tokens $n named.jsonl; diff -r one "m$n"; done; }
 levels_change_nothing() {
   NUDGE_KERNELS=v3 train v3 named.jsonl
   diff -r one v3
@@ -47,7 +47,7 @@ force_replaces() {
 }
 metrics_are_the_same() {
   train x1 --threads 1 --metrics x1.m --held-out unseen.jsonl named.jsonl
-  train x2 --threads 2 --micro-batch 64 --metrics x2.m --held-out unseen.jsonl named.jsonl
+  train x2 --threads 2 --micro-batch-tokens 64 --metrics x2.m --held-out unseen.jsonl named.jsonl
   cmp x1.m x2.m
 }
 

@@ -69,7 +69,7 @@ changed() {
   asleep
   stopped TERM 10 changed.out.zst
   expect_status 0 both changed.jsonl -o changed.out.zst
-  expect_stderr "warning: changed.out.zst: the input no longer gives $((10 - $1)) records? of an unfinished run: made"
+  expect_stderr "warning: changed.out.zst: the input no longer gives $((10 - $1)) records? of an unfinished run: they are computed again"
   rm -f fresh.zst
   both -q changed.jsonl -o fresh.zst
   cmp changed.out.zst fresh.zst
@@ -97,7 +97,7 @@ a_report() {
   stop TERM
   [ "$status" = 75 ]
   expect_stderr '^kl-report: error: stopped after 10 responses: there is no report$'
-  expect_stderr '^kl-report: hint: run the same command again; with -o FILE it goes on$'
+  expect_stderr '^kl-report: hint: run the same command again; with -o FILE it resumes$'
   [ ! -s out ] && [ ! -e page.html ] && [ "$(leftovers page.html)" = 0 ]
 }
 ok "a report is there whole or not at all" a_report

@@ -126,7 +126,7 @@ streams() {
     stop TERM
     [ "$status" = 75 ]
     expect_stderr '^rollout: error: stdout: stopped after 15 records: incomplete$'
-    expect_stderr '^rollout: hint: a stream begins anew; with -o FILE the same command goes on$'
+    expect_stderr '^rollout: hint: a stream starts over; with -o FILE the same command resumes$'
     mv out "stream$form"
   done
   head -n 15 whole.jsonl | cmp - stream
@@ -157,7 +157,7 @@ changed() {
     if [ "$1" = 15 ]; then
       if grep 'warning' err; then return 1; fi
     else
-      expect_stderr "^rollout: warning: $name: the input no longer gives $((15 - $1)) records of an unfinished run: made"
+      expect_stderr "^rollout: warning: $name: the input no longer gives $((15 - $1)) records of an unfinished run: they are computed again"
     fi
     [ "$1" = 0 ] || expect_stderr "^rollout: $name: goes on after $1 records of an unfinished run\$"
     rm -f fresh.*

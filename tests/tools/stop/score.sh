@@ -27,12 +27,12 @@ ok "each signal, zstd" each_signal cut.jsonl.zst
 several() {
   rm -f cut.*
   for n in 2 3 9 10 20; do
-    start --threads $((n % 3 + 1)) --micro-batch $((n * n)) -o "$1"
+    start --threads $((n % 3 + 1)) --micro-batch-tokens $((n * n)) -o "$1"
     give $n "$in"
     asleep
     stopped TERM $n "$1"
   done
-  expect_status 0 both --micro-batch 37 "$in" -o "$1"
+  expect_status 0 both --micro-batch-tokens 37 "$in" -o "$1"
   same_tally
   cmp "$1" "whole${1#cut}"
 }
@@ -119,7 +119,7 @@ changed() {
   asleep
   stopped TERM 10 changed.out.zst
   expect_status 0 both changed.jsonl -o changed.out.zst
-  expect_stderr "warning: changed.out.zst: the input no longer gives $((10 - $1)) records? of an unfinished run: made"
+  expect_stderr "warning: changed.out.zst: the input no longer gives $((10 - $1)) records? of an unfinished run: they are computed again"
   rm -f fresh.zst
   both -q changed.jsonl -o fresh.zst
   cmp changed.out.zst fresh.zst

@@ -1,0 +1,158 @@
+#include "lib/run/kl_report_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "lib/cli/signals.h"
+#include "lib/report/kl_evaluation.h"
+#include "lib/report/report_html.h"
+#include "lib/report/report_json.h"
+#include "lib/report/report_text.h"
+#include "lib/run/filter.h"
+
+namespace nudge {
+namespace {
+
+FileReport read_report(Tool& tool, const std::string& file, const ReportPolicies& policies, bool salvage,
+                       Progress& progress, std::int64_t& responses) {
+  RecordReader in({file}, {.salvage = salvage, .whole_shards = true, .stop = stop_descriptor()});
+  FileReporter reporter(file == "-" ? "stdin" : file, policies);
+  for (Record record; in.next(record); progress.update(++responses)) {
+    heed_stop();
+    reporter.add(record);
+  }
+  warn_of_losses(tool, in);
+  return reporter.finish();
+}
+
+// All files, in their order.
+std::vector<FileReport> read_reports(Tool& tool, const StreamOptions& streams, const ReportPolicies& policies,
+                                     std::int64_t& responses) {
+  std::vector<FileReport> reports;
+  Progress progress = tool.progress("responses");
+  try {
+    for (const std::string& file : streams.files)
+      reports.push_back(read_report(tool, file, policies, streams.salvage, progress, responses));
+  } catch (const Error& e) {
+    if (e.status() != Exit::kStopped) throw;
+    throw Error(Exit::kStopped, "stopped after " + std::to_string(responses) + " responses: there is no report",
+                "run the same command again; with -o FILE it resumes");
+  }
+  return reports;
+}
+
+void warn_of_bias(Tool& tool, const FileReport& r) {
+  const auto warn = [&](std::int64_t n, const std::string& why) {
+    if (n == 0) return;
+    tool.warn(r.name + ": " + std::to_string(n) + " of " + std::to_string(r.responses) + " responses " + why);
+  };
+  warn(r.greedy, "were sampled at temperature 0, taken as 1 here: k1, k2, k3 and the entropy estimate are biased");
+  warn(r.truncated, "were sampled with top-k or top-p: k1, k2, k3 and the entropy estimate are biased");
+  warn(r.foreign, "were sampled by another policy than the old one: k1, k2, k3 are biased");
+}
+
+void write_page(RecordWriter& out, const std::string& html) {
+  for (std::size_t begin = 0; begin < html.size();) {
+    const std::size_t end = html.find('\n', begin);
+    out.write_line(std::string_view(html).substr(begin, end - begin));
+    begin = end + 1;
+  }
+  out.finish();
+}
+
+}  // namespace
+
+void KlReportCommand::add_to(Tool& tool) {
+  input_files(tool, streams.files);
+  tool.group("Policies");
+  tool.option("--old", old_folder, "model folder of the policy that sampled")
+      .placeholder("FOLDER")
+      .needs("--new")
+      .neutral();
+  tool.option("--new", new_folder, "model folder of the policy to compare with it").placeholder("FOLDER").neutral();
+  clip_ = &tool.option("--clip", clip, "count ratios outside 1 - EPS to 1 + EPS").placeholder("EPS").at_least(0);
+  add_output_to(tool);
+  tool.group("Running");
+  dtype_option(tool, dtype).needs("--new");
+  threads_option(tool);
+}
+
+void KlReportCommand::add_output_to(Tool& tool) {
+  tool.group("Output");
+  tool.option("--json", json, "JSON on stdout in place of tables");
+  tool.option("--html", page, "write a page with tables and plots as well").placeholder("FILE").neutral();
+  tool.option("--plot", plot, "plots below the tables; without this only on a terminal")
+      .excludes("--no-plot")
+      .excludes("--json");
+  tool.option("--no-plot", no_plot, "no plots below the tables").excludes("--json");
+  tool.option("--ascii", ascii, "tables and plots in ASCII, the default unless the locale is UTF-8").excludes("--json");
+  Option& output = output_option(tool, streams.output);
+  output.shown_default("none: the report").needs("--new");
+  for (const char* of_report : {"--json", "--html", "--clip", "--plot", "--no-plot", "--ascii"})
+    output.excludes(of_report);
+  output_ = &output;
+  compress_option(tool, streams.zstd).needs("--output");
+  shard_option(tool, streams.shard).needs("--output");
+  force_option(tool, streams.force);
+  salvage_option(tool, streams.salvage);
+}
+
+std::optional<KlReportCommand::Tally> KlReportCommand::run(Tool& tool) {
+  if (page && (page->empty() || *page == "-")) usage_error("--html: stdout holds the table", "name a file");
+  refuse_same_file(streams.files, writes_records() ? streams.output : page.value_or("-"));
+  std::optional<RecordWriter> page_out;
+  if (page)
+    page_out.emplace(WriterOptions{.path = *page, .force = streams.force, .digest = {}, .program = "kl-report"});
+  leave_on_stops(tool.about().name);
+  const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype);
+  catch_stops();
+  tool.warn_all(policies.remarks());
+  if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
+  if (writes_records()) return evaluate(tool, policies);
+  return report(tool, policies, page_out ? &*page_out : nullptr);
+}
+
+// Writes the records back with what a report needs of them.
+std::optional<KlReportCommand::Tally> KlReportCommand::evaluate(Tool& tool, const ReportPolicies& policies) {
+  Provenance opening(tool.provenance());
+  opening.input("old", policies.old_digest()).input("new", policies.fresh_digest());
+  FilterInput in(streams, opening, "records", FilterInput::Yield::kOneForOne);
+  Progress progress = tool.progress("responses");
+  Tally tally;
+  const auto work = [&](RecordWriter& out, KeptRecords& kept) {
+    RecordEvaluator evaluator(policies, [&](const Record& r) { out.write(r), progress.update(out.records()); });
+    for (Record record; in.next(record, out, [&] { evaluator.finish(); });) {
+      if (kept.take([&](const Record& there) { return evaluator.remade(record, there); })) evaluator.skip(record);
+      else evaluator.add(std::move(record));
+    }
+    kept.end();
+    evaluator.finish();
+    tally.responses = out.records();
+  };
+  const auto finish = [&](RecordWriter& out) { in.finish(tool, out); };
+  if (!run_filter(tool, streams, {in.opening(), [&] { return in.origin(); }, work, finish})) return std::nullopt;
+  return tally;
+}
+
+KlReportCommand::Tally KlReportCommand::report(Tool& tool, const ReportPolicies& policies, RecordWriter* page_out) {
+  if (streams.files.empty()) streams.files = {"-"};
+  Tally tally{0, std::ssize(streams.files)};
+  const std::vector<FileReport> reports = read_reports(tool, streams, policies, tally.responses);
+  check_same_evaluators(reports);
+  for (const FileReport& r : reports) warn_of_bias(tool, r);
+  const bool ratios = std::ranges::any_of(reports, [](const FileReport& r) { return r.old_new.tokens() > 0; });
+  if (clip_->given() && !ratios)
+    tool.warn(
+        "--clip did nothing: no record tells of a second policy, so there are no ratios; leave it out, or give --new");
+  const std::vector<ReportSection> sections = report_sections(reports, clip);
+  const bool unicode = !ascii && locale_is_utf8(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"));
+  const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);
+  print(json ? report_json(reports, clip) : report_text(sections[0], {.plots = plots, .unicode = unicode}));
+  flush_stdout();
+  if (page_out != nullptr) write_page(*page_out, report_html(sections));
+  return tally;
+}
+
+}  // namespace nudge

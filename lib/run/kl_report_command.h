@@ -1,0 +1,38 @@
+// What kl-report does between its command line and its tally.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/report/kl_report.h"
+#include "lib/run/streams.h"
+
+namespace nudge {
+
+struct KlReportCommand {
+  std::optional<std::string> old_folder, new_folder, page;
+  Dtype dtype = Dtype::kF32;
+  StreamOptions streams;
+  double clip = 0.2;
+  bool json = false, plot = false, no_plot = false, ascii = false;
+
+  struct Tally {
+    std::int64_t responses = 0, files = 0;
+  };
+
+  void add_to(Tool& tool);
+  bool writes_records() const { return output_->given(); }  // -o, in place of the report
+  // Writes the report, or the records. Nothing where the records had been made already.
+  std::optional<Tally> run(Tool& tool);
+
+ private:
+  void add_output_to(Tool& tool);
+  std::optional<Tally> evaluate(Tool& tool, const ReportPolicies& policies);
+  Tally report(Tool& tool, const ReportPolicies& policies, RecordWriter* page_out);
+
+  const Option *clip_ = nullptr, *output_ = nullptr;
+};
+
+}  // namespace nudge

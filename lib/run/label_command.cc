@@ -1,0 +1,151 @@
+#include "lib/run/label_command.h"
+
+#include "lib/base/digest.h"
+#include "lib/cli/signals.h"
+#include "lib/cli/terminal.h"
+#include "lib/io/files.h"
+#include "lib/label/label_session.h"
+#include "lib/run/filter.h"
+
+namespace nudge {
+namespace {
+
+// A prompt is text or a list of messages; the latter is shown as the JSON it is.
+std::string prompt_words(const Record& answer) {
+  return answer.is_text("prompt") ? answer.text("prompt") : std::string(answer.raw("prompt"));
+}
+
+Decision ask_at(Terminal& terminal, const Question& q, std::size_t number, std::size_t total) {
+  const auto& answers = q.group->answers;
+  const std::size_t width = terminal.width();
+  std::string screen = "pair " + std::to_string(number + 1) + " of " + std::to_string(total) + "\n\n";
+  for (const std::string& line : screen_lines(prompt_words(answers[q.left]), width)) screen += line + "\n";
+  screen +=
+      "\n" + side_by_side("left", answers[q.left].text("response"), "right", answers[q.right].text("response"), width);
+  terminal.show(screen + "[l]eft  [r]ight  [t]ie  [s]kip  [u]ndo  [q]uit ");
+  for (;;) {
+    switch (terminal.key()) {
+      case 'l': return Decision::kLeft;
+      case 'r': return Decision::kRight;
+      case 't': return Decision::kTie;
+      case 's': return Decision::kSkip;
+      case 'u': return Decision::kUndo;
+      case 'q':
+      case Terminal::kEnd: return Decision::kQuit;
+    }
+  }
+}
+
+bool all_decided(Terminal& terminal, std::size_t total) {
+  terminal.show("all " + std::to_string(total) + " pairs are decided\n\n[u]ndo the last one  [q]uit ");
+  for (;;) {
+    const int key = terminal.key();
+    if (key == 'u') return false;
+    if (key == 'q' || key == Terminal::kEnd) return true;
+  }
+}
+
+}  // namespace
+
+void LabelCommand::add_to(Tool& tool) {
+  input_files(tool, streams.files);
+  tool.group("Pairs");
+  tool.option("--by", by, "the number in each record by which the better answer is chosen").placeholder("FIELD");
+  tool.option("--pairs", pairs, "pairs of a group: the best and the worst answer alone, or all")
+      .one_of({"best-worst", "all"})
+      .shown_default("best-worst; without --by one pair drawn by the seed");
+  tool.option("--min-margin", min_margin, "smallest difference of the two numbers that makes a pair")
+      .at_least(0)
+      .needs("--by");
+  shard_option(tool, streams.shard).needs("--by");
+  tool.group("Asking a human");
+  tool.option("--labeler", labeler, "who decides, for the records").excludes("--by");
+  seed_option(tool, seed).excludes("--by");
+  tool.group("Input and output");
+  output_option(tool, streams.output);
+  compress_option(tool, streams.zstd).needs("--by");
+  force_option(tool, streams.force).needs("--by");
+  salvage_option(tool, streams.salvage);
+}
+
+void LabelCommand::check() const {
+  const std::string& output = streams.output;
+  refuse_same_file(streams.files, output);
+  if (!by && (output == "-" || output.empty()))
+    usage_error("-o FILE is required to keep a human's decisions", "--by FIELD chooses without a human");
+  if (!by && pairs == "best-worst") usage_error("--pairs best-worst needs --by", "--pairs all asks about every pair");
+  if (!by && output.ends_with(".zst"))
+    usage_error("a human's decisions are kept as plain lines: no .zst", "name a .jsonl");
+  if (!output.empty() && output != "-" && !file_exists(output)) check_folder_of(output);
+}
+
+AnswerGroups LabelCommand::read_groups(Tool& tool, std::string& input_digest) const {
+  RecordReader reader(streams.files, {.salvage = streams.salvage, .whole_shards = true, .stop = stop_descriptor()});
+  AnswerGroups groups;
+  for (Record record; reader.next(record);) groups.add(record, by.value_or(""));
+  warn_of_losses(tool, reader);
+  input_digest = reader.digest();
+  return groups;
+}
+
+std::optional<LabelCommand::Tally> LabelCommand::run(Tool& tool) {
+  catch_stops();  // first: a signal must not end the program while the terminal is without echo
+  check();
+  std::string input_digest;
+  AnswerGroups groups = read_groups(tool, input_digest);
+  if (by) return label_by_field(tool, groups, input_digest);
+  return label_at_terminal(tool, groups);
+}
+
+std::optional<LabelCommand::Tally> LabelCommand::label_by_field(Tool& tool, AnswerGroups& groups,
+                                                                const std::string& input_digest) const {
+  const std::string digest = Digest().text(tool.provenance()).text(input_digest).hex();
+  const FigureOptions figure{*by, all_pairs() ? Pairing::kAll : Pairing::kBestWorst, min_margin};
+  LabelCounts counts;
+  std::int64_t number = 0, taken = 0;
+  const auto work = [&](RecordWriter& out, KeptRecords& kept) {
+    for (const AnswerGroup& group : groups.sorted()) {
+      heed_stop();
+      if (!streams.shard.takes(number++)) continue;
+      ++taken;
+      for (const Record& record : label_by_figure(group, figure, counts))
+        if (!kept.take([&](const Record&) { return record; })) out.write(record);
+    }
+    kept.end();
+  };
+  const bool may_be_none = streams.shard.count > 1;
+  // Without a pair no output appears: the tally will be an error.
+  const auto finish = [&](RecordWriter& out) {
+    if (counts.pairs > 0 || may_be_none) out.finish();
+  };
+  if (!run_filter(tool, streams, {digest, [&] { return Origin{digest, streams.shard}; }, work, finish}))
+    return std::nullopt;
+  return Tally{{{counts.pairs, "pair"},
+                {taken, "group"},
+                {counts.ties, "tie"},
+                {counts.below_margin, "pair below the margin", "pairs below the margin"},
+                {counts.single, "group of one answer", "groups of one answer"}},
+               may_be_none};
+}
+
+LabelCommand::Tally LabelCommand::label_at_terminal(Tool& tool, AnswerGroups& groups) const {
+  LabelCounts counts;
+  const auto questions = make_questions(groups.sorted(), all_pairs(), seed, counts);
+  std::optional<Terminal> terminal(std::in_place);  // before the journal: without one, no file appears
+  LabelJournal journal(streams.output);
+  const auto ask = [&](const Question& q, std::size_t n) { return ask_at(*terminal, q, n, questions.size()); };
+  const auto complete = [&] { return all_decided(*terminal, questions.size()); };
+  const bool done = run_label_session(questions, journal, labeler, ask, complete);
+  terminal->add("\n");
+  terminal.reset();
+  if (journal.repaired()) tool.warn(streams.output + ": the last line was cut off, and its pair was asked again");
+  const std::string so_far = std::to_string(journal.preferences()) + " pairs and " + std::to_string(journal.notes()) +
+                             " ties and skips of " + std::to_string(questions.size()) + " are saved";
+  if (!done) throw Error(Exit::kStopped, "stopped: " + so_far);
+  return {{{journal.preferences(), "pair"},
+           {journal.notes(), "tie or skip", "ties and skips"},
+           {counts.ties, "group of equal answers", "groups of equal answers"},
+           {counts.single, "group of one answer", "groups of one answer"}}};
+}
+
+}  // namespace nudge

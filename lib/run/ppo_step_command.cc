@@ -1,0 +1,96 @@
+#include "lib/run/ppo_step_command.h"
+
+#include <chrono>
+#include <cstdio>
+
+#include "lib/base/comm.h"
+#include "lib/cli/signals.h"
+#include "lib/run/ppo_options.h"
+#include "lib/run/training.h"
+
+namespace nudge {
+namespace {
+
+std::string first_ratio_words(const PpoRun& run) {
+  char text[64];
+  std::snprintf(text, sizeof text, "first ratio min %.9g max %.9g", static_cast<double>(run.first_ratio_min()),
+                static_cast<double>(run.first_ratio_max()));
+  return text;
+}
+
+}  // namespace
+
+void PpoStepCommand::add_to(Tool& tool) {
+  input_files(tool, streams.files);
+  model_options(tool, ppo);
+  objective_options(tool, ppo);
+  reward_options(tool, ppo);
+  update_options(tool, ppo);
+  add_output_to(tool);
+  tool.group("Running");
+  micro_batch_option(tool, ppo.ppo.micro_tokens);
+  recompute_option(tool, ppo.ppo.recompute);
+  dtype_option(tool, ppo.dtype).shown_default("the records'");
+  threads_option(tool);
+  ranks_option(tool, ppo.ppo.groups);
+}
+
+void PpoStepCommand::add_output_to(Tool& tool) {
+  tool.group("Output");
+  output_option(tool, streams.output).shown_default("none; stdout with --dry-run");
+  save_option(tool, saving, "updates").excludes("--dry-run");
+  force_option(tool, streams.force);
+  compress_option(tool, streams.zstd).needs("--dry-run");
+  tool.option("--dry-run", dry_run,
+              "write the records back with values, advantages, returns, ratio and loss; train nothing");
+  metrics_option(tool, metrics_file);
+  salvage_option(tool, streams.salvage);
+}
+
+void PpoStepCommand::write_annotated(Tool& tool, PpoRun& run, const std::string& digest) const {
+  if (!comm().first()) return;
+  RecordWriter out = open_output(tool, streams, digest);
+  for (const Record& r : run.annotated()) out.write(r);
+  out.finish();
+}
+
+std::optional<PpoStepCommand::Tally> PpoStepCommand::run(Tool& tool) {
+  const auto begin = std::chrono::steady_clock::now();
+  refuse_metrics_in_input(metrics_file, streams.files);
+  std::unique_ptr<RunFolder> folder;
+  if (dry_run) refuse_same_file(streams.files, streams.output);
+  else folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
+  leave_on_stops(tool.about().name);
+  PpoRun run(ppo);
+  tool.warn_all(run.remarks());
+  Provenance provenance = Provenance(tool.provenance()).input("policy", run.policy_digest());
+  InputSpool spool =
+      folder ? InputSpool(tool, streams.files, folder->path(), provenance.text()) : InputSpool(streams.files);
+  each_record(tool, spool, streams.salvage, [&](const Record& record) { run.add(record); });
+  provenance.input("records", run.input_digest());
+  if (folder && folder->made_already(provenance.text())) {
+    tool.note(folder->path() + ": is there already, from the same records and options");
+    warn_of_no_metrics(tool, metrics_file, folder->path());
+    return std::nullopt;
+  }
+  Metrics metrics;
+  TrainingCheckpoint checkpoint;
+  if (folder) checkpoint = TrainingCheckpoint(tool, *folder, saving, spool, "update");
+  checkpoint.guarded([&] {
+    run.prepare(metrics);
+    if (folder) run.train(metrics, checkpoint);
+  });
+  if (!folder) {
+    write_annotated(tool, run, provenance.digest());
+  } else if (folder->is_written_here()) {
+    run.save(*folder);
+    folder->publish();
+  }
+  // Episodes per second stand in the metrics alone: no output holds a time.
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+  metrics.set("eps", static_cast<double>(run.size()) / elapsed.count());
+  metrics_file.write(metrics.json());
+  return Tally{run.size(), first_ratio_words(run)};
+}
+
+}  // namespace nudge

@@ -1,0 +1,34 @@
+// What ppo-step does between its command line and its tally.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lib/run/ppo_run.h"
+#include "lib/run/streams.h"
+
+namespace nudge {
+
+struct PpoStepCommand {
+  PpoRunOptions ppo;
+  StreamOptions streams;
+  bool dry_run = false;
+  MetricsFile metrics_file;
+  SaveOptions saving;
+
+  struct Tally {
+    std::int64_t trajectories = 0;
+    std::string first_ratio;  // "first ratio min 1 max 1"
+  };
+
+  void add_to(Tool& tool);
+  // Trains and writes the next policy, or with `dry_run` the records. Nothing where the folder had been made already.
+  std::optional<Tally> run(Tool& tool);
+
+ private:
+  void add_output_to(Tool& tool);
+  void write_annotated(Tool& tool, PpoRun& run, const std::string& digest) const;
+};
+
+}  // namespace nudge

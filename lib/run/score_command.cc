@@ -1,0 +1,149 @@
+#include "lib/run/score_command.h"
+
+#include <cstdio>
+
+#include "lib/cli/signals.h"
+#include "lib/report/calibration.h"
+#include "lib/run/training.h"
+
+namespace nudge {
+namespace {
+
+std::string accuracy_words(const Calibration& c) {
+  char text[96] = "accuracy ?";
+  if (c.accuracy.mean)
+    std::snprintf(text, sizeof text, "accuracy %.4f +- %.4f", *c.accuracy.mean, c.accuracy.standard_error.value_or(0));
+  const std::size_t judged = c.pairs - c.identical;
+  return text + (" on " + std::to_string(judged)) + (judged == 1 ? " pair" : " pairs");
+}
+
+// Records that wait until they fill a micro-batch.
+class ScoreWindow {
+ public:
+  ScoreWindow(Scorer& scorer, RecordWriter& out, Progress& progress)
+      : scorer_(scorer), out_(out), progress_(progress) {}
+
+  void add(Record record, std::int64_t number) {
+    const std::int64_t more = Scorer::size_of(record);
+    if (!records_.empty() && tokens_ + more > scorer_.micro_tokens()) flush();
+    tokens_ += more;
+    records_.push_back(std::move(record));
+    numbers_.push_back(number);
+  }
+
+  void flush() {
+    heed_stop();
+    scorer_.score(records_, numbers_);
+    for (const Record& r : records_) out_.write(r);
+    out_.keep_up();
+    progress_.update(out_.records());
+    records_.clear();
+    numbers_.clear();
+    tokens_ = 0;
+  }
+
+ private:
+  Scorer& scorer_;
+  RecordWriter& out_;
+  Progress& progress_;
+  std::vector<Record> records_;
+  std::vector<std::int64_t> numbers_;
+  std::int64_t tokens_ = 0;
+};
+
+}  // namespace
+
+void ScoreCommand::add_models_to(Tool& tool) {
+  tool.group("Models");
+  tool.option("--reward-model", reward_model, "folder of the reward model").placeholder("FOLDER").neutral();
+  const Option& ref = tool.option("--ref", reference, "folder of the reference policy, for ref_logprobs")
+                          .placeholder("FOLDER")
+                          .neutral();
+  const Option& missing_end =
+      tool.choice(
+              "--missing-end", scoring.missing_end,
+              {{"keep", MissingEnd::kKeep}, {"replace", MissingEnd::kReplace}, {"subtract", MissingEnd::kSubtract}},
+              "the score of a response cut off at its length limit: kept, replaced by --missing-end-value, or reduced "
+              "by it")
+          .needs("--reward-model");
+  of_trajectories_ = {&ref, &missing_end};
+  Option& value =
+      tool.option("--missing-end-value", scoring.missing_end_value, "the score that replaces, or the penalty")
+          .needs("--missing-end")
+          .shown_default("replace: -1; subtract: 1");
+  tool.after_parsing([this, &value] {
+    const bool subtract = scoring.missing_end == MissingEnd::kSubtract;
+    if (!value.given()) scoring.missing_end_value = subtract ? 1.0f : -1.0f;
+    if (value.given() && scoring.missing_end == MissingEnd::kKeep)
+      usage_error("--missing-end-value: scores are kept", "give --missing-end replace or subtract");
+    if (subtract && scoring.missing_end_value < 0)
+      usage_error("--missing-end-value: a penalty below 0 would be a reward");
+  });
+}
+
+void ScoreCommand::add_to(Tool& tool) {
+  input_files(tool, streams.files);
+  add_models_to(tool);
+  chat.add_to(tool, "--reward-model");  // only pairs may be dialogues
+  too_long_option(tool, scoring.skip_long, "records longer than a model's context");
+  shard_option(tool, streams.shard);
+  output_options(tool, streams);
+  tool.group("Running");
+  micro_batch_option(tool, scoring.micro_tokens, "tokens per micro-batch, between which a signal may stop the run");
+  dtype_option(tool, scoring.dtype);
+  threads_option(tool);
+}
+
+std::optional<ScoreReport> ScoreCommand::run(Tool& tool) {
+  leave_on_stops(tool.about().name);
+  refuse_same_file(streams.files, streams.output);
+  scoring.chat = chat.options();
+  Scorer scorer(reward_model, reference, scoring);
+  tool.warn_all(scorer.remarks());
+  Provenance opening(tool.provenance());
+  opening.input("models", scorer.digest());
+  if (scorer.dialogues()) opening.input("chat", scorer.dialogues()->chat().digest());
+  catch_stops();
+  FilterInput in(streams, opening, "records", FilterInput::Yield::kOneForOne);
+  Progress progress = tool.progress("records");
+  std::int64_t records = 0;
+  const auto work = [&](RecordWriter& out, KeptRecords& kept) {
+    ScoreWindow window(scorer, out, progress);
+    for (Record record; in.next(record, out, [&] { window.flush(); });) {
+      if (scorer.skips(record, in.number()) || scorer.is_kept(record, in.number(), kept)) continue;
+      window.add(std::move(record), in.number());
+    }
+    kept.end();
+    window.flush();
+    records = out.records();
+  };
+  const auto finish = [&](RecordWriter& out) { in.finish(tool, out, scorer.skipped()); };
+  if (!run_filter(tool, streams, {in.opening(), [&] { return in.origin(); }, work, finish})) return std::nullopt;
+  return report(tool, scorer, records);
+}
+
+ScoreReport ScoreCommand::report(Tool& tool, const Scorer& scorer, std::int64_t records) const {
+  if (const std::int64_t n = scorer.encoded_again(); n > 0)
+    tool.note(std::to_string(n) + (n == 1 ? " trajectory" : " trajectories") +
+              " of another tokenizer encoded again from the texts for the reward model");
+  const Calibration c = calibrate(scorer.chosen(), scorer.rejected(), kCalibrationBins, scorer.identical());
+  warn_of_identical(tool, static_cast<std::int64_t>(c.identical), static_cast<std::int64_t>(c.pairs), "the input");
+  if (records > 0 && scorer.dialogues()) chat.warn_of_unused(tool, *scorer.dialogues());
+  if (c.pairs > 0 && scorer.trajectories() == 0)
+    for (const Option* option : of_trajectories_)
+      if (option->given())
+        tool.warn(option->shown_name() + " did nothing: no record is a trajectory; leave it out for preference pairs");
+  std::string words;
+  if (c.pairs > 0) {
+    words = accuracy_words(c);
+  } else if (!reward_model.empty() && records > 0) {
+    char text[64];
+    std::snprintf(text, sizeof text, "mean reward %.4f", scorer.mean_reward());
+    words = text;
+  }
+  if (scorer.skipped() > 0)
+    words = std::to_string(scorer.skipped()) + " too long" + (words.empty() ? "" : ", ") + words;
+  return {records, words};
+}
+
+}  // namespace nudge

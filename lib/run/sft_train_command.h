@@ -1,0 +1,52 @@
+// What sft-train does between its command line and its tally.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/run/chat_flags.h"
+#include "lib/run/new_model.h"
+#include "lib/run/run_folder.h"
+#include "lib/run/sft_run.h"
+#include "lib/run/streams.h"
+
+namespace nudge {
+
+struct SftTrainCommand {
+  std::string init, output, held_out;
+  SftRunOptions training;
+  NewModelOptions sizes;  // with --init new
+  std::vector<std::string> files;
+  ChatFlags chat;
+  Dtype dtype = Dtype::kF32;
+  Storage storage;
+  std::int64_t shard_megabytes = 0;
+  bool force = false, salvage = false;
+  MetricsFile metrics;
+  SaveOptions saving;
+
+  struct Tally {
+    std::vector<Count> counts;
+    std::string losses;
+  };
+
+  SftTrainCommand() { training.training.schedule.peak = 1e-4; }
+  void add_to(Tool& tool);
+  // Trains and writes the model. Nothing where the folder had been made already.
+  std::optional<Tally> run(Tool& tool);
+
+ private:
+  void add_data_to(Tool& tool);
+  void add_output_to(Tool& tool);
+  bool makes_new_model() const { return init == "new"; }
+  bool only_writes() const { return training.training.epochs == 0 && files.empty() && !makes_new_model(); }
+  void tell_made_already(Tool& tool, const RunFolder& folder) const;
+  SftData load(Tool& tool, const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+               const std::string& what) const;
+  void warn_of_unused(Tool& tool, const Dialogues& dialogues, const SftData& data, const SftData* unseen) const;
+
+  const Option *loss_on_ = nullptr, *learn_ = nullptr;
+};
+
+}  // namespace nudge
