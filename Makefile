@@ -132,21 +132,21 @@ man_pages := $(PROGRAMS:%=$(build)/man/%.1)
 man: $(man_pages)
 # Pages and completions say what the option tables hold, so they are older than nothing but those sources.
 option_sources := $(wildcard lib/cli/* lib/run/*)
-$(build)/man/%.1: $(build)/bin/% $(option_sources) | $(library)
+$(build)/man/%.1: tools/%.cc $(option_sources) | $(build)/bin/% $(library)
 	$(say) MAN $*.1
 	@mkdir -p $(@D)
-	$(Q)$< --man > $@.tmp && mv $@.tmp $@
+	$(Q)$(build)/bin/$* --man > $@.tmp && mv $@.tmp $@
 
 # Completions for the shells that look below share/.
 completions := $(PROGRAMS:%=$(build)/completions/%.bash) $(PROGRAMS:%=$(build)/completions/_%)
 .PHONY: completions
 completions: $(completions)
-$(build)/completions/%.bash: $(build)/bin/% $(option_sources) | $(library)
+$(build)/completions/%.bash: tools/%.cc $(option_sources) | $(build)/bin/% $(library)
 	@mkdir -p $(@D)
-	$(Q)$< --completion bash > $@.tmp && mv $@.tmp $@
-$(build)/completions/_%: $(build)/bin/% $(option_sources) | $(library)
+	$(Q)$(build)/bin/$* --completion bash > $@.tmp && mv $@.tmp $@
+$(build)/completions/_%: tools/%.cc $(option_sources) | $(build)/bin/% $(library)
 	@mkdir -p $(@D)
-	$(Q)$< --completion zsh > $@.tmp && mv $@.tmp $@
+	$(Q)$(build)/bin/$* --completion zsh > $@.tmp && mv $@.tmp $@
 
 # One test program a folder of tests/.
 define test_rule

@@ -43,7 +43,7 @@ void refuse_unknown(const std::deque<Option>& options, const std::vector<std::st
   }
 }
 
-// Hands the words that are neither options nor their values to the positionals, in order.
+// Assigns the words that are neither options nor their values to the positionals, in order.
 void assign_positionals(std::deque<Option>& options, std::vector<std::string> words) {
   const auto mark = std::find(words.begin(), words.end(), "--");
   if (mark != words.end()) words.erase(mark);
@@ -72,7 +72,7 @@ void check_combinations(const std::deque<Option>& options) {
   }
 }
 
-// CLI11's words where it finds a fault itself; its exceptions must not leave this file.
+// Turns CLI11's exceptions into usage errors: they must not leave this file.
 void parse(CLI::App& app, int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);

@@ -11,7 +11,7 @@ namespace nudge {
 namespace {
 
 constexpr std::int64_t kMostShards = 1000000;
-constexpr std::int64_t kMostOfSlurm = 1000000000;  // far beyond its MaxArraySize; products of two stay in 64 bits
+constexpr std::int64_t kMostOfSlurm = 1000000000;  // far beyond MaxArraySize; products fit in 64 bits
 
 std::int64_t slurm_number(const std::string& name) {
   const char* text = std::getenv(name.c_str());
@@ -25,8 +25,8 @@ std::int64_t slurm_number(const std::string& name) {
   return n;
 }
 
-// Of an array such as 0-7 or 1-15:2. A list with gaps, as 0,2,5, has other tasks than shards: refused. Slurm's MIN and
-// MAX are those of the tasks, STEP is what stands behind the colon, else 1.
+// The shard of a task of an array such as 0-7 or 1-15:2. A list with gaps, such as 0,2,5, is refused: its task ids
+// don't count shards. Slurm's MIN and MAX are the smallest and largest task id; STEP follows the colon, else it is 1.
 Shard slurm_shard() {
   const auto number = [](const char* name) { return slurm_number(std::string("SLURM_ARRAY_TASK_") + name); };
   const std::int64_t id = number("ID"), min = number("MIN"), step = number("STEP"), count = number("COUNT");

@@ -18,7 +18,7 @@ struct Shard {
 };
 
 // "i/n" with 0 <= i < n <= 1,000,000; or "slurm", the task of a Slurm job array: n = SLURM_ARRAY_TASK_COUNT and
-// i = (..._ID - ..._MIN)/..._STEP. Throws a usage error, also where these are missing or of no regular array.
+// i = (..._ID - ..._MIN)/..._STEP. Throws a usage error, also if these are missing or not of a regular array.
 Shard parse_shard(const std::string& text);
 Binding bind_option(Shard& value);
 

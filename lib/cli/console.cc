@@ -11,7 +11,7 @@
 namespace nudge {
 namespace {
 
-// Words on stderr are a courtesy: where they can't be written there is nobody left to tell.
+// If a message can't be written to stderr, there is no one left to tell.
 void write_stderr(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());

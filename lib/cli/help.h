@@ -22,7 +22,7 @@ struct Description {
   std::vector<Example> examples = {};
   // The kernel level in use, for --version; empty for programs that compute nothing.
   std::function<std::string()> kernel_level = {};
-  bool stops_saved = false;  // a signal ends it with 75 and its work saved
+  bool stops_saved = false;  // a stop signal ends it with status 75 and its work saved
 };
 
 std::string help_text(const Description& about, const std::deque<Option>& options);

@@ -7,7 +7,7 @@
 namespace nudge {
 namespace {
 
-// Each sentence and paragraph of a page goes through here: an empty line becomes the macro .PP.
+// All running text of a page: an empty line becomes the macro .PP.
 std::string paragraphs(const std::string& text, const char* separator = ".PP\n") {
   std::string out;
   std::size_t begin = 0;
@@ -16,7 +16,7 @@ std::string paragraphs(const std::string& text, const char* separator = ".PP\n")
     std::string paragraph = text.substr(begin, end - begin);
     std::replace(paragraph.begin(), paragraph.end(), '\n', ' ');
     if (begin > 0) out += separator;
-    // Folded, because a checker of pages complains about long lines of source.
+    // Folded, because mandoc complains about long source lines.
     const std::string folded = wrap_text(paragraph, 0, 60);
     std::size_t at = 0;
     while (at <= folded.size()) {

@@ -16,7 +16,7 @@ volatile std::sig_atomic_t stop_flag = 0;
 volatile std::sig_atomic_t stop_event = -1;
 
 void on_stop(int) {
-  const int error = errno;  // of what is interrupted
+  const int error = errno;  // of the interrupted call
   stop_flag = 1;
   if (stop_event >= 0) ::eventfd_write(stop_event, 1);
   errno = error;
@@ -24,7 +24,7 @@ void on_stop(int) {
 
 std::string last_words;  // of leave()
 
-// Calls nothing that a signal may not interrupt.
+// Async-signal-safe.
 void leave(int) {
   (void)!::write(STDERR_FILENO, last_words.data(), last_words.size());
   ::_exit(static_cast<int>(Exit::kStopped));
@@ -45,7 +45,7 @@ void prepare_process() {
   std::signal(SIGPIPE, SIG_DFL);
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
-    // The lowest free number is fd itself. The direction is the wrong one on purpose: use must fail.
+    // The lowest free descriptor is fd itself. The wrong direction is intended: use must fail.
     if (::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0) return;
   }
 }

@@ -9,9 +9,9 @@ namespace nudge {
 
 inline constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGUSR1};
 
-// SIGXFSZ is ignored, so that a file-size limit is a failed write (exit 74) and no death; SIGPIPE kills
-// quietly, also where the parent ignored it; closed standard descriptors are taken by /dev/null, so that
-// no output of ours lands on them by accident and writing to a closed stdout still fails.
+// Ignores SIGXFSZ, so that a file-size limit is a failed write (status 74); restores SIGPIPE, which ends the program
+// quietly, even if the parent ignored it; opens closed standard descriptors on /dev/null, in the direction that fails,
+// so that no output lands there by accident and writing to a closed stdout is still an error.
 void prepare_process();
 
 // From now until catch_stops() a stop signal ends the program at once with status 75 and the message that no work had

@@ -71,7 +71,7 @@ Terminal::~Terminal() {
 }
 
 int Terminal::key() {
-  // Signals are let in by ppoll alone: one that came just before a read would be noticed only after it.
+  // Only ppoll lets signals in: one just before a read would be noticed only after it.
   sigset_t stops, before;
   sigemptyset(&stops);
   for (const int signal : kStopSignals) sigaddset(&stops, signal);

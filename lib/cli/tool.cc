@@ -31,7 +31,7 @@ namespace {
 
 double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); }
 
-// What this process has taken of the machine.
+// CPU time and memory of this process.
 std::string usage_text() {
   rusage used = {};
   ::getrusage(RUSAGE_SELF, &used);
@@ -66,8 +66,8 @@ void flush_stdout() {
   std::cout.flush();
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || std::cout.bad();
   if (failed) stdout_failed(errno);
-  // Some file systems tell of a failed write only on closing. A copy is closed, so that stdout stays
-  // valid for whoever runs after us in this process.
+  // Some file systems report a failed write only on close. We close a copy, so that stdout stays valid for code that
+  // runs later in this process.
   const int copy = ::dup(STDOUT_FILENO);
   if (copy >= 0 && ::close(copy) != 0 && errno != EINTR) stdout_failed(errno);
 }
@@ -139,7 +139,7 @@ int Tool::guarded(const std::function<void()>& action) {
     status = Exit::kNoMemory, message = "out of memory";
   } catch (const std::filesystem::filesystem_error& e) {
     status = Exit::kIo, message = e.path1().string() + ": " + e.code().message();
-  } catch (const std::system_error& e) {  // of threads: the system has no more of them
+  } catch (const std::system_error& e) {  // no more threads
     status = Exit::kNoMemory, message = "the system refuses: " + e.code().message();
   } catch (const std::exception& e) {
     status = Exit::kInternal, message = std::string("internal error: ") + e.what();
@@ -147,7 +147,7 @@ int Tool::guarded(const std::function<void()>& action) {
     status = Exit::kInternal, message = "internal error: unknown exception";
   }
   if (const int rank = comm().rank(); rank > 0) {
-    // What fails in all ranks the first one tells, and ends us meanwhile: launchers try SIGTERM and wait a second or
+    // If all ranks fail, the first one reports it and the launcher ends us meanwhile: by SIGTERM, after a second or
     // two.
     end_on_stops();
     std::this_thread::sleep_for(std::chrono::seconds(5));

@@ -32,7 +32,7 @@ void ChatFlags::add_to(Tool& tool, const char* needs) {
                                "chat template: a name from docs/formats.md, or a file NAME.jinja")
                        .placeholder("NAME")
                        .shown_default("the model's own template")
-                       .neutral();  // its text is what counts
+                       .neutral();  // its text counts, not its name
   Option& date =
       tool.option("--chat-date", date_, "today's date, for chat templates that ask for it").placeholder("YYYY-MM-DD");
   Option& kwargs =

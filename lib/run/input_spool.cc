@@ -28,7 +28,7 @@ bool is_nothing(const struct stat& in) {
 InputSpool::InputSpool(Tool& tool, std::vector<std::string> files, std::string output, std::string options)
     : files_(std::move(files)), output_(std::move(output)), options_(std::move(options)) {
   struct stat in;
-  if (!comm().first()) return;  // what the first rank reads it hands to the others
+  if (!comm().first()) return;  // the first rank hands its records to the others
   if (!reads_stdin(files_) || ::fstat(STDIN_FILENO, &in) != 0 || S_ISREG(in.st_mode)) return;
   if (is_nothing(in)) take_kept(tool);
   if (is_nothing(in) && kept_tag_.empty()) return;

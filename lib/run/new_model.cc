@@ -73,7 +73,7 @@ void new_model_options(Tool& tool, NewModelOptions& sizes, const std::string& in
 
 namespace {
 
-// What a tokenizer is learnt from.
+// The texts that the tokenizer is trained on.
 std::vector<std::string> texts_of(const std::vector<Record>& records) {
   std::vector<std::string> texts;
   for (const Record& r : records) {

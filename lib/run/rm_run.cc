@@ -61,7 +61,7 @@ void set_step(Metrics& m, const RewardStatistics& f, std::int64_t tokens, float 
 constexpr const char* kOfTokenizer =
     "sample them by a policy that has the tokenizer of --init, or leave --normalize-on out";
 
-// Mean and deviation of the scores as they are to be stored: (0, 1) without normalisation.
+// Sets the mean and standard deviation to store: (0, 1) without normalisation.
 void normalize(Transformer& model, const Moments& scores, bool by_deviation) {
   const double deviation = by_deviation ? std::sqrt(scores.variance().value()) : 1;
   if (!(deviation > 0))
@@ -155,7 +155,7 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
                     const OnFigures& on_figures, TrainingCheckpoint& checkpoint) {
   EpochPlan plan(static_cast<std::int64_t>(data.rankings.size()), options.training, "rm");
   const Schedule schedule = plan.schedule();
-  // What an earlier training stored belongs to the scores it ended with.
+  // A stored normalisation belongs to the scores of the training that made it.
   model.transformer.set_reward_scale(0, 1);
   RewardTrainer trainer(model, options.loss, options.training.adam, options.training.micro_tokens,
                         options.training.recompute, options.training.groups);

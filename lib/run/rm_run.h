@@ -27,11 +27,11 @@ struct RewardRunOptions {
 struct RewardData {
   std::vector<Ranking> rankings;          // in the order of their ids
   std::int64_t records = 0, skipped = 0;  // skipped: too long
-  std::int64_t pairs = 0, identical = 0;  // identical: of the same answer twice
+  std::int64_t pairs = 0, identical = 0;  // identical: with the same answer twice
   bool margins() const;                   // whether any margin is not 0
 };
 
-// Errors: kBadInput naming the record, or `what` where nothing is left.
+// Errors: kBadInput naming the record, or `what` if no record is left.
 RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
                        bool skip_long, const std::string& what);
 

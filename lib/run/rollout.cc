@@ -24,8 +24,8 @@ Rollout::Rollout(Model& model, RolloutOptions options)
   model_.transformer.pack();
 }
 
-// Its "prompt" is a text; the dialogue that it was is in "messages", and the day that its template asked for in
-// "chat_date".
+// The record with its "prompt" as text. The dialogue it came from goes to "messages", the date that its template asked
+// for to "chat_date".
 Record Rollout::as_text(const Record& record, PromptText& text) const {
   const char* key = record.has("messages") && !record.has("prompt") ? "messages" : "prompt";
   Record out = record;
@@ -37,7 +37,7 @@ Record Rollout::as_text(const Record& record, PromptText& text) const {
   return out;
 }
 
-// None where the prompt is too long and is to be left out.
+// Empty if the prompt is too long and left out.
 std::vector<std::int32_t> Rollout::encode(const Record& prompt, const PromptText& text) const {
   std::vector<std::int32_t> ids;
   if (!text.text.empty()) ids = encode_start(prompt, "prompt", text, model_.tokenizer);
@@ -57,7 +57,7 @@ std::vector<std::int32_t> Rollout::encode(const Record& prompt, const PromptText
   return ids;
 }
 
-// Takes the next prompt, which may be one that is left out; false at the end.
+// Reads the next prompt, which may be left out; false at the end.
 bool Rollout::next_prompt(const Prompts& prompts) {
   Record record;
   std::int64_t number = 0;
@@ -80,7 +80,7 @@ bool Rollout::next_prompt(const Prompts& prompts) {
   return true;
 }
 
-// Whether the next request, or the end, is there without waiting. Prompts that are left out are none.
+// Whether the next request or the end can be told without waiting. Reads over prompts that are left out.
 bool Rollout::ready(const Prompts& prompts) {
   while (needs_prompt() && !ended_) {
     if (!prompts.ready()) return false;
@@ -97,7 +97,7 @@ bool Rollout::next_request(const Prompts& prompts, SampleRequest& request) {
   return true;
 }
 
-// What isn't sampled has to be what the first of the waiting prompts gives.
+// Kept records belong to the first of the waiting prompts.
 bool Rollout::is_kept(const SampleRequest& request, KeptRecords& kept) {
   SampledResponse response;
   const bool is = kept.take([&](const Record& there) {
@@ -138,7 +138,7 @@ void Rollout::run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, 
   generator_.run(draw, write, tell, [&] { return more || ready(prompts); });
 }
 
-// Of the first of the waiting prompts.
+// The record of the first waiting prompt.
 Record Rollout::trajectory(const SampleRequest& request, const SampledResponse& response) const {
   const GenerateOptions& g = options_.generate;
   const Record& prompt = *prompts_.front();
@@ -160,7 +160,7 @@ Record Rollout::trajectory(const SampleRequest& request, const SampledResponse& 
   r.set_integer("top_k", g.sampling.top_k);
   r.set_real("top_p", g.sampling.top_p);
   r.set_reals("logprobs", response.logprobs);
-  // What later programs add is of a response that the prompt's record had, not of this one.
+  // Fields that later programs add describe another response, if the prompt's record had one.
   constexpr std::string_view kOfResponses[] = {"reward",  "rewards", "ref_logprobs",  "values",     "advantages",
                                                "returns", "ratio",   "token_rewards", "policy_loss"};
   for (const Record::Field& f : prompt.fields())

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Where a rank's provenance isn't the first one's, all ranks fail.
+// All ranks fail if one's provenance differs from the first one's.
 void check_same_in_all_ranks(const std::string& provenance) {
   const std::string mine = Digest().text(provenance).hex();
   const std::vector<char> all = comm().gather(std::span<const char>(mine));
@@ -62,7 +62,7 @@ std::string RunFolder::recorded_provenance() const {
 bool RunFolder::made_already(const std::string& provenance) {
   provenance_ = provenance;
   check_same_in_all_ranks(provenance);
-  catch_stops();  // before there is something to be removed on the way out
+  catch_stops();  // before there is something to remove on the way out
   bool there = comm().first() && open();
   comm().broadcast(&there, sizeof there);
   return there;
@@ -73,7 +73,7 @@ bool RunFolder::open() {
     if (recorded_provenance() != provenance_)
       throw Error(Exit::kCannotCreate, path_ + ": exists already, made from other input or options",
                   "name another folder, or replace it with --force");
-    clean_up_beside(path_);  // killed between publishing and cleaning up, it left something
+    clean_up_beside(path_);  // in case that run was killed between publishing and cleaning up
     return true;
   }
   output_ = std::make_unique<OutputFolder>(path_, force_);

@@ -31,8 +31,8 @@ class RunFolder {
   void publish();
 
  private:
-  bool open();                              // what made_already does in the first rank
-  std::string recorded_provenance() const;  // "" where no run of this program made the folder
+  bool open();                              // made_already in the first rank
+  std::string recorded_provenance() const;  // "" if no run of this program made the folder
 
   std::string path_, program_, provenance_, trainer_;
   bool force_;

@@ -52,7 +52,7 @@ std::vector<std::string> Scorer::remarks() const {
   return all;
 }
 
-// The field is float32 as other programs' rewards are, so the quotient is rounded to it once.
+// Rewards are float32 in every program, so the quotient is rounded once.
 float Scorer::reward_of(float score) const {
   const ModelConfig& c = reward_model_->config();
   return static_cast<float>((static_cast<double>(score) - c.reward_mean) / c.reward_std);
@@ -63,7 +63,7 @@ bool Scorer::of_other_tokenizer(const Record& record) const {
   return record.find_text("tokenizer").value_or(own) != own;
 }
 
-// It counts for --missing-end, and for what is encoded again; only the former asks for more than a guess.
+// Matters for --missing-end and for trajectories that are encoded again; only the former needs certainty.
 bool Scorer::ended(const Record& record) const {
   if (record.has("finish") || options_.missing_end == MissingEnd::kKeep) return ended_by_itself(record);
   const bool other = of_other_tokenizer(record);
@@ -76,7 +76,7 @@ bool Scorer::ended(const Record& record) const {
   return ended_by_itself(record, *reward_model_);
 }
 
-// A response that ended by itself gets the reward model's own ending token, where it is encoded again.
+// A response that ended by itself and is encoded again gets the reward model's own EOS token.
 Trajectory Scorer::for_reward(const Record& record) const {
   const Model& model = *reward_model_;
   if (!of_other_tokenizer(record)) {
@@ -92,7 +92,7 @@ Trajectory Scorer::for_reward(const Record& record) const {
       dialogues_->rendered_again(record).value_or(AnsweredPrompt{{record.text("prompt")}, record.text("response")});
   t.prompt_ids = encode_start(record, "prompt", again.prompt, model.tokenizer);
   t.response_ids = encode_answer(record, "response", again.answer, model);
-  // Of one that was cut, the template's ending token goes again.
+  // A response that was cut off loses the EOS token that the template added.
   while (!t.stopped && !t.response_ids.empty() && model.ends(t.response_ids.back())) t.response_ids.pop_back();
   if (t.response_ids.empty()) record.fail("response", "has no token for the reward model");
   return t;
@@ -130,7 +130,7 @@ void Scorer::check_id(const Record& record) {
     bad_input(record.where() + ": the id \"" + *id + "\" was there before");
 }
 
-// Of texts a token is some four bytes.
+// A token of text is about four bytes.
 std::int64_t Scorer::size_of(const Record& record) {
   std::int64_t tokens = 0;
   if (record.has("response_ids")) {
@@ -199,7 +199,7 @@ void Scorer::score_trajectories(std::span<Record* const> records) {
     compared.push_back(for_reference(*r));
     check_fits(compared.back(), reference_->config(), "reference", kLeaveOut);
     check_dtype(compared.back(), options_.dtype);
-    if (compared.back().temperature == 0) compared.back().temperature = 1;  // as rollout's log-probs are
+    if (compared.back().temperature == 0) compared.back().temperature = 1;  // as in rollout's log-probs
   }
   const auto views = [](const std::vector<Trajectory>& trajectories) {
     std::vector<ResponseView> out;

@@ -32,7 +32,7 @@ struct ScoringOptions {
 
 class Scorer {
  public:
-  // Either folder may be empty, not both.
+  // One of the folders may be "".
   Scorer(const std::string& reward_model, const std::string& reference, ScoringOptions options);
 
   // Adds fields in place: trajectories get "reward" and "ref_logprobs", preference pairs "chosen_reward" and

@@ -106,7 +106,7 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
     checkpoint.after(s + 1);
   };
   checkpoint.guarded([&] {
-    // Held-out records are no part of what a run is: where they aren't those of the checkpoint, they are measured now.
+    // Held-out records don't identify a run: if they differ from the checkpoint's, they are measured now.
     const bool known = measured == checkpoint.earlier("held_out");
     const auto before = known ? std::nullopt : measure(0);
     const std::string now = measured;

@@ -25,7 +25,7 @@ struct SftData {
   bool prompts = false, dialogues = false;  // whether any record has a prompt; is {"messages"}
 };
 
-// Errors: kBadInput naming the record, or `what` where there is nothing to learn from.
+// Errors: kBadInput naming the record, or `what` if no token is left to learn.
 SftData sft_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
                  const SftRunOptions& options, const std::string& what);
 

@@ -46,7 +46,7 @@ void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, con
 
 namespace {
 
-// Records from rank 0 to the others, in blocks of texts that stand behind their sizes; an empty block is the end.
+// Sends records from rank 0 to the others, in blocks of texts, each after its size; an empty block is the end.
 class HandOut {
  public:
   void add(const Record& record) {

@@ -16,12 +16,12 @@ namespace {
 
 constexpr const char* kSchema = "checkpoint/1";
 constexpr const char* kState = "/state.json";
-// A checkpoint is 12 bytes a weight, a step of some thousand tokens tens of thousands of operations a weight. So it
-// takes in the order of a tenth of a step, whatever the model's size, and every ten minutes it takes nothing, while a
-// run that is over before writes none.
+// A checkpoint writes 12 bytes per weight; a step of some thousand tokens takes tens of thousands of operations per
+// weight. So saving takes about a tenth of a step at any model size, and nothing noticeable every ten minutes. Shorter
+// runs write none.
 constexpr double kPatience = 600;
 
-// All that the bytes of a run depend on.
+// Everything that the bytes of a run depend on.
 std::string tag_of(const RunFolder& folder) {
   return Digest().text(kSchema).number(kArithmetic).text(folder.provenance()).hex();
 }
@@ -78,7 +78,7 @@ TrainingCheckpoint::TrainingCheckpoint(Tool& tool, const RunFolder& folder, Save
 TrainingCheckpoint::Interruptible::Interruptible(bool on) { let_stops_interrupt(on ? stop_requested : nullptr); }
 TrainingCheckpoint::Interruptible::~Interruptible() { let_stops_interrupt(nullptr); }
 
-// What the first rank found, to all.
+// Tells all ranks what the first one found.
 void TrainingCheckpoint::tell_last() {
   CheckpointPlace place = last_.value_or(CheckpointPlace{"", store_->tag(), -1});
   comm().broadcast(&place.step, sizeof place.step);
@@ -115,7 +115,7 @@ void TrainingCheckpoint::resume() {
   }
   StateFields reading(state, StateFields::kRead);
   fields_(reading);
-  comm().barrier();  // until all have read it: the next checkpoint removes it
+  comm().barrier();  // wait until all have read it: the next checkpoint removes it
   tool_->note("goes on after " + progress());
 }
 
@@ -136,7 +136,7 @@ void TrainingCheckpoint::stop() {
                                   (last_ ? "; its records are kept" : ", with nothing to be saved"));
 }
 
-// After step 0 there are the records alone, in the folder that they were copied to.
+// Before the first step there are only the records, in the folder that they were copied to.
 void TrainingCheckpoint::save() {
   const ProfileScope scope(Part::kSaving);
   std::optional<TemporaryFolder> fresh;
@@ -165,7 +165,7 @@ void TrainingCheckpoint::write_state(const std::string& folder) {
   write_file(folder + kState, state_text(state, 0));
 }
 
-// The records go from one checkpoint to the next without being written again, where the file system has links.
+// Hands the records on to the next checkpoint, by a hard link if the file system has them.
 void TrainingCheckpoint::hand_on_input(const std::string& folder) const {
   namespace fs = std::filesystem;
   const std::string to = folder + "/" + kSpoolFile;
