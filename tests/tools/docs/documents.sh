@@ -39,6 +39,7 @@ make -s $(make -s print-build)/test-rl && $(make -s print-build)/test-rl -tc='*w
 make && sh tests/tools/run.sh $(make -s print-build) 'ppo/*'	builds
 make check   # everything; what CI runs, with `make check-clang` before it	runs this test
 make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
+make check-layers	make check runs it
 curl -O https://openaipublic.blob.core.windows.net/summarize-from-feedback/datasets/tldr_3_filtered/train.jsonl	fetches
 duckdb -c "COPY (FROM 'imdb/plain_text/train-*.parquet') TO 'imdb-all.jsonl' (FORMAT json)"	make check-ecosystem
 END
