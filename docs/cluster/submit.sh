@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Submits what is left of a run as a chain of jobs, each iteration an array that samples and scores its shards, then
-# a step of PPO over MPI; at the end a report. README.md tells how jobs stop and go on.
+# Submits what remains of a run as a chain of jobs: for each iteration an array that samples and scores its shards, then
+# a step of PPO over MPI; at the end a report. README.md explains how jobs stop and resume.
 # usage: submit.sh SETTINGS [SBATCH OPTION...]   (SETTINGS: settings.sh, changed; the run is the folder it stands in)
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '4s/# //p' "$0" >&2; exit 64; }
@@ -14,7 +14,7 @@ mkdir -p log
 [ -e p0 ] || ln -s base p0
 
 after=()
-# submit NAME SCRIPT ITERATION SBATCH_OPTION...: after the job before, if that ends well.
+# submit NAME SCRIPT ITERATION SBATCH_OPTION...: to run after the previous job, if that succeeds.
 submit() {
   local name=$1 script=$2 iteration=$3 id
   shift 3
