@@ -19,8 +19,8 @@ void count_both_orders(std::vector<BinSums>& sums, double margin) {
   const double p = sigmoid(margin), q = sigmoid(-margin);
   const std::size_t last = sums.size() - 1;
   const std::size_t bin = std::min(static_cast<std::size_t>(p * static_cast<double>(sums.size())), last);
-  // The mirrored bin, rather than q's own: the table stays symmetric where p stands on an edge. A tie's two
-  // orders are one prediction and share a bin, or a model that knows nothing would look badly calibrated.
+  // The mirrored bin rather than q's own keeps the table symmetric when p is on an edge. The two orders of a tie are
+  // one prediction and share a bin; otherwise a model at chance would look badly calibrated.
   BinSums &chosen = sums[bin], &rejected = margin == 0 ? chosen : sums[last - bin];
   ++chosen.count, chosen.predicted += p, chosen.observed += 1;
   ++rejected.count, rejected.predicted += q;
@@ -52,7 +52,7 @@ double sigmoid(double x) {
 
 double softplus(double x) {
   const double e = det_exp(-std::fabs(x)), one_more = 1 + e;
-  // log(1 + e) with the rounding of 1 + e undone (Kahan), so that a tiny loss is not lost.
+  // log(1 + e), corrected for the rounding of 1 + e (Kahan), so that a tiny loss is not lost.
   const double log_one_more = one_more == 1 ? e : det_log(one_more) * (e / (one_more - 1));
   return x > 0 ? x + log_one_more : log_one_more;
 }
@@ -63,8 +63,8 @@ Calibration calibrate(std::span<const float> chosen, std::span<const float> reje
   if (chosen.size() != rejected.size())
     bad_input(std::to_string(chosen.size()) + " chosen rewards for " + std::to_string(rejected.size()) + " rejected");
   if (!identical.empty() && identical.size() != chosen.size())
-    bad_input(std::to_string(chosen.size()) + " pairs, and " + std::to_string(identical.size()) +
-              " told whether identical");
+    bad_input(std::to_string(chosen.size()) + " pairs but " + std::to_string(identical.size()) +
+              " flags for identical answers");
   Calibration out;
   out.pairs = chosen.size();
   std::vector<double> right, margins, losses, briers;

@@ -22,15 +22,15 @@ constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   bool empty() const { return low > high; }
-  bool flat() const { return high / 2 == low / 2; }  // too narrow for place()
+  bool flat() const { return high / 2 == low / 2; }  // too narrow for fraction()
   void take(double v) {
     if (std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
   }
-  // Where v stands, 0 at low to 1 at high. Halves, so that the widest range does not overflow.
-  double place(double v) const { return (v / 2 - low / 2) / (high / 2 - low / 2); }
+  // 0 at low to 1 at high. Halved, so that the widest range does not overflow.
+  double fraction(double v) const { return (v / 2 - low / 2) / (high / 2 - low / 2); }
 };
 
-// The mean of the finite numbers in [begin, end), or a gap.
+// The mean of the finite values in [begin, end), or a gap.
 double mean_of(const std::vector<double>& values, std::size_t begin, std::size_t end) {
   double sum = 0, n = 0;
   for (std::size_t i = begin; i < std::min(end, values.size()); ++i)
@@ -38,7 +38,7 @@ double mean_of(const std::vector<double>& values, std::size_t begin, std::size_t
   return n > 0 ? sum / n : kGap;
 }
 
-// At most `columns` numbers of `longest`, each the mean of its share.
+// Averages a series on an axis of `longest` points down to at most `columns` points.
 std::vector<double> squeeze(const std::vector<double>& values, std::size_t longest, std::size_t columns) {
   if (longest <= columns) return values;
   std::vector<double> out;
@@ -54,8 +54,7 @@ class Canvas {
   Canvas(std::size_t width, std::size_t height, const Range& range)
       : width_(width), height_(height), range_(range), cells_(width * height, " ") {}
 
-  // Points of a series that has `longest` places on the axis; drawn as `mark`, or what lies between them as
-  // `between`.
+  // Draw the points of a series, or the lines between them. The axis has `longest` points.
   void draw_points(const std::vector<double>& points, std::size_t longest, const char* mark) {
     for (std::size_t i = 0; i < points.size(); ++i)
       if (std::isfinite(points[i])) cell(column(i, longest), points[i]) = mark;
@@ -70,7 +69,7 @@ class Canvas {
       }
     }
   }
-  // Row r from the top, without blanks at its end.
+  // Row r from the top, without trailing spaces.
   std::string row(std::size_t r) const {
     std::size_t end = width_;
     while (end > 0 && *cells_[r * width_ + end - 1] == ' ') --end;
@@ -85,7 +84,7 @@ class Canvas {
     return rounded(static_cast<double>(i) * static_cast<double>(width_ - 1) / static_cast<double>(longest - 1));
   }
   const char*& cell(std::size_t c, double v) {
-    const std::size_t above_floor = rounded(range_.place(v) * static_cast<double>(height_ - 1));
+    const std::size_t above_floor = rounded(range_.fraction(v) * static_cast<double>(height_ - 1));
     return cells_[(height_ - 1 - std::min(above_floor, height_ - 1)) * width_ + c];
   }
   std::size_t width_, height_;
@@ -98,7 +97,7 @@ std::string general(double v, int digits) {
   return std::string(text, std::to_chars(text, text + sizeof text, v, std::chars_format::general, digits).ptr);
 }
 
-// Labels from the top row down, "" for a row without; digits enough to tell the ends apart.
+// Labels from the top row down, "" for none; with enough digits to tell the ends apart.
 std::vector<std::string> tick_labels(const Range& range, std::size_t height) {
   int digits = 3;
   while (digits < 17 && general(range.low, digits) == general(range.high, digits)) ++digits;
@@ -137,7 +136,7 @@ std::string plot(std::span<const Series> series, const PlotStyle& style) {
   if (series.size() > std::size(glyphs.marks)) usage_error("a plot holds at most 6 series");
   std::size_t longest = 0;
   for (const Series& s : series) longest = std::max(longest, s.values.size());
-  const std::size_t places = std::min(longest, style.width);
+  const std::size_t columns = std::min(longest, style.width);
   std::vector<std::vector<double>> points;
   Range range;
   for (const Series& s : series) {
@@ -147,22 +146,22 @@ std::string plot(std::span<const Series> series, const PlotStyle& style) {
   std::string text = style.title.empty() ? "" : style.title + '\n';
   if (range.empty()) return text + "no data\n";
   if (range.flat()) {  // a line in the middle
-    const double room = std::fabs(range.low) < 1e-300 ? 1 : std::fabs(range.low) / 2;
-    range.low -= room, range.high += room;
+    const double margin = std::fabs(range.low) < 1e-300 ? 1 : std::fabs(range.low) / 2;
+    range.low -= margin, range.high += margin;
   }
   Canvas canvas(style.width, style.height, range);
-  for (const auto& p : points) canvas.draw_between(p, places, glyphs.between);
-  for (std::size_t s = 0; s < points.size(); ++s) canvas.draw_points(points[s], places, glyphs.marks[s]);
+  for (const auto& p : points) canvas.draw_between(p, columns, glyphs.between);
+  for (std::size_t s = 0; s < points.size(); ++s) canvas.draw_points(points[s], columns, glyphs.marks[s]);
 
   const std::vector<std::string> labels = tick_labels(range, style.height);
-  std::size_t room = 0;
-  for (const std::string& label : labels) room = std::max(room, label.size());
+  std::size_t label_width = 0;
+  for (const std::string& label : labels) label_width = std::max(label_width, label.size());
   for (std::size_t r = 0; r < style.height; ++r)
-    text += std::string(room - labels[r].size(), ' ') + labels[r] + ' ' +
+    text += std::string(label_width - labels[r].size(), ' ') + labels[r] + ' ' +
             (labels[r].empty() ? glyphs.wall : glyphs.tick) + canvas.row(r) + '\n';
-  text += std::string(room + 1, ' ') + glyphs.corner;
+  text += std::string(label_width + 1, ' ') + glyphs.corner;
   for (std::size_t c = 0; c < style.width; ++c) text += glyphs.floor;
-  return text + '\n' + x_axis(style, longest, room + 2) + legend(series, glyphs, room + 2);
+  return text + '\n' + x_axis(style, longest, label_width + 2) + legend(series, glyphs, label_width + 2);
 }
 
 }  // namespace nudge

@@ -77,12 +77,12 @@ std::vector<PositionMean> by_position(const SequenceValues& values, TokenFunctio
 }
 
 std::optional<double> quantile(std::span<const double> ascending, double p) {
-  if (!(p >= 0 && p <= 1)) usage_error("a quantile is asked for at " + std::to_string(p) + ", outside 0 to 1");
+  if (!(p >= 0 && p <= 1)) usage_error("quantile " + std::to_string(p) + " is outside 0 to 1");
   if (ascending.empty()) return std::nullopt;
-  const double place = p * static_cast<double>(ascending.size() - 1);
-  const std::size_t low = static_cast<std::size_t>(place), high = std::min(low + 1, ascending.size() - 1);
-  const double between = place - static_cast<double>(low);
-  // At a sample itself no arithmetic: the neighbour may be infinite.
+  const double position = p * static_cast<double>(ascending.size() - 1);
+  const std::size_t low = static_cast<std::size_t>(position), high = std::min(low + 1, ascending.size() - 1);
+  const double between = position - static_cast<double>(low);
+  // No arithmetic exactly at a sample: its neighbour may be infinite.
   return between == 0 ? ascending[low] : ascending[low] + between * (ascending[high] - ascending[low]);
 }
 

@@ -1,5 +1,5 @@
-// Means with their standard errors, where the unit of sampling is the sequence: tokens of one response are
-// not independent, so an error that counted tokens would be too small (docs/mathematics.md, 12).
+// Means with standard errors, clustered by sequence: tokens of one response are not independent, so an error that
+// counted tokens would be too small (docs/mathematics.md, 12).
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace nudge {
 
-// Nothing where a number is undefined: the mean of no data, an error from fewer than two samples. JSON says
-// null, tables leave the place empty.
+// Undefined values are absent: the mean of no data, the error of fewer than two samples. JSON writes null, tables leave
+// the cell empty.
 struct Estimate {
   std::optional<double> mean;
   std::optional<double> standard_error;
@@ -20,12 +20,12 @@ struct TwoUnits {
   Estimate per_token, per_sequence;
 };
 
-// A number per response token of each of n sequences, back to back: the store behind every figure, so that a
-// figure depends on the sequences' order alone and not on how they were cut into parts.
+// One value per response token of n sequences, back to back. Every statistic is computed from this store, so it depends
+// only on the order of the sequences, not on how they were batched.
 class SequenceValues {
  public:
   void append(std::span<const float> sequence);
-  // The i-th becomes what was the order[i]-th; `order` is a permutation.
+  // Sequence i becomes the former sequence order[i]; `order` is a permutation.
   void reorder(std::span<const std::size_t> order);
 
   std::size_t sequences() const { return begin_.size() - 1; }
@@ -43,24 +43,24 @@ class SequenceValues {
 
 using TokenFunction = double (*)(double);
 
-// Per sequence: the mean of the sequences' sums of f(value), error sd/sqrt(n), sd with n - 1.
+// Per sequence: the mean over sequences of sum f(value), with error sd/sqrt(n), sd with n - 1.
 // Per token: m = sum of all f(value) / number of tokens, a ratio of two sums over sequences, with the
-// cluster-robust (linearised) error sqrt(n/(n-1) sum_i (S_i - m T_i)^2) / sum_i T_i, S_i and T_i the sum and the
-// length of sequence i (Cochran 1977, 6.4). Sequences without tokens count in the first, with sum 0.
+// cluster-robust (linearised) error sqrt(n/(n-1) sum_i (S_i - m T_i)^2) / sum_i T_i, where S_i and T_i are the sum and
+// the length of sequence i (Cochran 1977, 6.4). Sequences without tokens count in the former, with sum 0.
 TwoUnits estimate(const SequenceValues& values, TokenFunction f);
 
 // The mean of independent samples, error sd/sqrt(n), sd with n - 1.
 Estimate estimate(std::span<const double> samples);
 
-// By position t of the response, over the sequences longer than t; each gives one sample.
+// For each position t of the response: one sample per sequence longer than t.
 struct PositionMean {
   std::size_t sequences;
   Estimate value;
 };
 std::vector<PositionMean> by_position(const SequenceValues& values, TokenFunction f);
 
-// The quantile at p (0 to 1) of ascending numbers, interpolated linearly between the two nearest (numpy's
-// default, Hyndman and Fan's type 7). Nothing for no numbers. Throws kUsage for p outside.
+// Quantile p (0 to 1) of ascending numbers, interpolated linearly between the two nearest (numpy's default, Hyndman and
+// Fan's type 7). Empty for no numbers. Throws kUsage for p outside 0 to 1.
 std::optional<double> quantile(std::span<const double> ascending, double p);
 
 }  // namespace nudge

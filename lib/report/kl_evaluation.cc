@@ -29,7 +29,7 @@ ReportPolicies::ReportPolicies(std::optional<Model> old_policy, std::optional<Mo
     : old_(std::move(old_policy)), fresh_(std::move(fresh)) {
   if (old_ && !fresh_)
     usage_error("an old policy alone has nothing to be compared with",
-                "give the new one, too; a policy given as the new one alone is compared with the recorded log-probs");
+                "give the new one as well; a new policy alone is compared with the recorded log-probs");
   if (old_ && old_->config().vocab != fresh_->config().vocab)
     bad_input("the new policy has a vocabulary of " + std::to_string(fresh_->config().vocab) +
                   " tokens, the old one of " + std::to_string(old_->config().vocab),
@@ -84,7 +84,7 @@ ModelConfig ReportPolicies::limits() const {
 Trajectory read_response(const Record& record, const ReportPolicies& policies, const ModelConfig& limits) {
   policies.check_tokenizers(record);
   Trajectory t = read_as(RecordKind::kTrajectory, "kl-report", record, [&] { return read_trajectory(record, limits); });
-  check_fits(t, limits, "model", "give policies of a longer context, or leave such records out");
+  check_fits(t, limits, "model", "give policies with a longer context, or leave such records out");
   t.stopped = policies.ended(record);
   if (policies.old_policy() == nullptr && policies.fresh() != nullptr) {
     if (t.logprobs.empty()) record.fail_absent("logprobs");
@@ -142,7 +142,7 @@ void WindowEvaluator::finish(const Take& take) {
   std::vector<ResponseView> views;
   for (const Trajectory& t : pending_) views.push_back(t.view());
   const Transformer* before = policies_.old_policy();
-  std::vector<ResponseStats> then;  // the roles exchanged
+  std::vector<ResponseStats> then;  // with the roles exchanged
   std::vector<ResponseStats> now = before != nullptr ? evaluator_.stats(*policies_.fresh(), views, *before, then)
                                                      : evaluator_.stats(*policies_.fresh(), views);
   for (std::size_t i = 0; i < pending_.size(); ++i) {

@@ -18,7 +18,7 @@ std::vector<float> log_ratios(std::span<const float> numerator, std::span<const 
   return out;
 }
 
-// KlStatistics doesn't know which record its numbers come from.
+// Adds the record to errors, which KlStatistics doesn't know.
 void add_named(const Trajectory& t, KlStatistics& kl, std::span<const float> ratios, std::span<const float> exact = {},
                std::span<const float> entropy = {}) {
   try {
@@ -38,10 +38,10 @@ std::string described(const Evaluators& by) {
                                const Evaluators& other) {
   bad_input(where + ": was evaluated by other policies (" + described(by) + ") than " + other_where + " (" +
                 described(other) + ")",
-            "evaluate all of them by the same two: give --new, and --old");
+            "evaluate all of them with the same two policies: give --new, and --old");
 }
 
-// Places of `members`, ascending by their ranks.
+// Indices into `members`, ascending by rank.
 std::vector<std::size_t> order_of(const std::vector<std::size_t>& members, const std::vector<std::size_t>& rank) {
   std::vector<std::size_t> order(members.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -91,7 +91,7 @@ void FileReporter::add(const Record& record) {
   if (!ids_.emplace(t.id, ids_.size()).second) bad_input(t.where + ": the id \"" + t.id + "\" was there before");
   if (t.temperature == 0) {
     ++report_.greedy;
-    t.temperature = 1;  // that of their log-probs (lib/model/generate.h)
+    t.temperature = 1;  // as for their log-probs (lib/model/generate.h)
   } else {
     report_.truncated += t.truncated_sampling;
   }
@@ -140,7 +140,7 @@ void FileReporter::take(const Trajectory& t, const Evaluation& found) {
   report_.old_entropy.append(found.old_entropies);
 }
 
-// By id, so that the shards of an evaluation in any order give the last digit of the unsharded one.
+// By id, so that shards in any order give the unsharded result to the last digit.
 void FileReporter::sort_by_id() {
   std::vector<std::pair<std::string, std::size_t>> ids(ids_.begin(), ids_.end());
   std::sort(ids.begin(), ids.end(), [](const auto& a, const auto& b) { return id_less(a.first, b.first); });

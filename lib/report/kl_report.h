@@ -1,5 +1,5 @@
-// What kl-report knows of a file of trajectories: KL to the reference and reward from what the records say, and
-// KL, ratios and entropies of two policies on the records' tokens.
+// kl-report's statistics of a file of trajectories: reward and KL to the reference from the records, and KL, ratios and
+// entropies of two policies on the records' tokens.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +16,19 @@
 
 namespace nudge {
 
-// The figures of one file. Tokens are predicted tokens: with an empty prompt the first one of a response is none.
+// The statistics of one file. Tokens are predicted tokens: with an empty prompt a response's first token is not one.
 struct FileReport {
   std::string name;
-  Evaluators by;  // by which the responses were evaluated, now or when the records were written
+  Evaluators by;  // that evaluated the responses, now or when the records were written
   std::int64_t responses = 0, tokens = 0, stopped = 0;
   std::int64_t greedy = 0;               // sampled at temperature 0; their log-probs are at temperature 1
   std::int64_t truncated = 0;            // sampled with top-k or top-p at a temperature above 0
-  std::int64_t foreign = 0;              // sampled by another policy than the old one, as far as both are known
-  std::vector<double> rewards, lengths;  // a number a response; lengths in tokens, the ending one included
+  std::int64_t foreign = 0;              // sampled by another policy than the old one, where both are known
+  std::vector<double> rewards, lengths;  // one per response; lengths in tokens, EOS included
   SequenceValues logprobs;               // as recorded
   KlStatistics to_ref;                   // KL(policy || ref), log-ratio ref/policy, of responses that have both
-  // Under the policies; empty without. KL(old || new), with exact values where both policies are at hand, and the
-  // new policy's entropy.
+  // Under the policies; empty without them. KL(old || new), exact if both policies are loaded, and the new policy's
+  // entropy.
   KlStatistics old_new;
   SequenceValues exact_reverse, old_entropy;  // KL(new || old) at the same positions; empty without an old policy
 
@@ -41,24 +41,23 @@ struct FileReport {
   std::optional<double> distance() const;
 };
 
-// The places at which ratio quantiles are shown, the extremes included, and their names in JSON.
+// The quantiles of the ratio that are reported, extremes included, and their names in JSON.
 inline constexpr double kRatioQuantiles[] = {0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1};
 inline constexpr const char* kRatioNames[] = {"min", "q01", "q05", "q25", "q50", "q75", "q95", "q99", "max"};
 
-// Error kBadInput where the files were evaluated by different policies: one report compares two.
+// Error kBadInput if the files were evaluated by different policies: one report compares two.
 void check_same_evaluators(std::span<const FileReport> reports);
 
-// Collects a file's records; evaluates them in windows, so that what is kept of each token is its figures. Without
-// policies it takes the evaluation that the records hold, if they do. `policies` must outlive it.
+// Collects a file's records and evaluates them in batches, keeping only a few numbers per token. Without policies it
+// uses the evaluation stored in the records, if any. `policies` must outlive it.
 class FileReporter {
  public:
   FileReporter(std::string name, const ReportPolicies& policies, std::int64_t micro_tokens = 4096);
 
-  // Errors, kBadInput naming the record: those of read_response and read_evaluation; an id that was there before; no
-  // log-probs where they are needed (always but with two policies); an evaluation by others than that of the records
-  // before; a log-ratio that is not finite.
+  // Errors, kBadInput naming the record: those of read_response and read_evaluation; a repeated id; missing log-probs,
+  // unless there are two policies; an evaluation by policies other than the earlier records'; a non-finite log-ratio.
   void add(const Record& record);
-  // The order of the records is that of their ids now: no figure depends on the order in which they came.
+  // Sorts by id, so that no result depends on the order of arrival.
   FileReport finish();
 
  private:
@@ -70,8 +69,8 @@ class FileReporter {
   const ReportPolicies& policies_;
   ModelConfig limits_;
   WindowEvaluator window_;
-  std::unordered_map<std::string, std::size_t> ids_;  // and how many came before it
-  // Of the responses that have each figure, how many came before it.
+  std::unordered_map<std::string, std::size_t> ids_;  // with their index of arrival
+  // Indices of arrival of the responses that have each field.
   std::vector<std::size_t> with_reward_, with_logprobs_, with_ref_;
   FileReport report_;
 };

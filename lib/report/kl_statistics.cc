@@ -38,7 +38,7 @@ void expect_length(const char* what, std::span<const float> numbers, std::size_t
 
 }  // namespace
 
-// What is given is settled by the first sequence that has tokens.
+// The first sequence with tokens decides which optional values are required.
 void KlStatistics::settle_kind(bool has_exact, bool has_entropy) {
   if (tokens() > 0 && has_exact != has_exact_) bad_input("an exact KL is given for some sequences only");
   if (tokens() > 0 && has_entropy != has_entropy_) bad_input("an entropy is given for some sequences only");

@@ -10,9 +10,9 @@
 namespace nudge {
 namespace {
 
-// Readable side by side and by the colour-blind (Okabe and Ito 2008).
+// Distinguishable also by the colour-blind (Okabe and Ito 2008).
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
-// The canvas within the picture, in SVG units.
+// The plot area within the image, in SVG units.
 constexpr double kWidth = 640, kHeight = 260, kLeft = 70, kRight = 620, kTop = 20, kBottom = 210;
 
 constexpr const char* kStyle =
@@ -51,7 +51,7 @@ std::string label(double x, double y, const char* anchor, const std::string& tex
          "</text>\n";
 }
 
-// Data to the canvas.
+// Maps data to the plot area.
 struct Frame {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   std::size_t points = 0;
@@ -64,8 +64,8 @@ struct Frame {
     }
     if (low > high) low = 0, high = 1;
     if (high / 2 - low / 2 < 1e-300) {  // a line in the middle
-      const double room = std::fabs(low) < 1e-300 ? 1 : std::fabs(low) / 2;
-      low -= room, high += room;
+      const double margin = std::fabs(low) < 1e-300 ? 1 : std::fabs(low) / 2;
+      low -= margin, high += margin;
     }
   }
   double x(std::size_t i) const {

@@ -1,4 +1,4 @@
-// A report as a page of its own: tables and plots as inline SVG, no scripts, nothing fetched.
+// A report as a self-contained HTML page: tables, and plots as inline SVG; no scripts, nothing fetched.
 #pragma once
 
 #include <span>
@@ -8,11 +8,10 @@
 
 namespace nudge {
 
-// The whole page. Names are escaped; control characters in them are shown as \x1b. The same report gives the
-// same bytes.
+// The whole page. Names are escaped; control characters appear as \x1b. The same report gives the same bytes.
 std::string report_html(std::span<const ReportSection> sections);
 
-// A plot of its series; gaps where a value is not finite, a dot where a point has no neighbours.
+// Non-finite values leave gaps; a point without neighbours is a dot.
 std::string plot_svg(const ReportPlot& plot);
 
 }  // namespace nudge

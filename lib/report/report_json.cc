@@ -124,7 +124,7 @@ void put_digest(JsonWriter& w, const char* key, const std::string& digest) {
 std::string report_json(std::span<const FileReport> reports, double clip) {
   JsonWriter w(1);
   w.begin_object().field("schema", "kl-report/1").field("clip", clip);
-  // The same in all files that have responses (check_same_evaluators).
+  // Equal in all files that have responses (check_same_evaluators).
   Evaluators by;
   for (const FileReport& r : reports)
     if (by.new_policy.empty()) by = r.by;

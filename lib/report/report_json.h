@@ -1,4 +1,4 @@
-// A report as one JSON object; its keys are described in docs/kl-report.md.
+// A report as one JSON object; docs/kl-report.md lists its keys.
 #pragma once
 
 #include <span>
@@ -8,7 +8,7 @@
 
 namespace nudge {
 
-// Indented, ending with a newline. Figures that are absent or not finite are null.
+// Indented, ending with a newline. Absent and non-finite numbers are null.
 std::string report_json(std::span<const FileReport> reports, double clip);
 
 }  // namespace nudge

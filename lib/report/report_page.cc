@@ -130,7 +130,7 @@ Series series(const std::string& label, const std::vector<PositionMean>& means) 
   return s;
 }
 
-// A curve over the files; a file without the figure is a gap.
+// A curve over the files; a file without the value leaves a gap.
 template <class F>
 Series over(std::span<const FileReport> reports, const std::string& label, F figure_of) {
   Series s{.label = label, .values = {}};

@@ -7,7 +7,7 @@
 namespace nudge {
 namespace {
 
-// Code points; none that we write is wider or narrower than a column.
+// Counts code points: each that we write is one column wide.
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));

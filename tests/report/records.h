@@ -1,4 +1,4 @@
-// Trajectory records made by hand.
+// Hand-made trajectory records.
 #pragma once
 
 #include <string>

@@ -47,7 +47,7 @@ TEST_CASE("accuracy leaves out pairs of identical answers, the other figures don
   CHECK(none.identical == 2);
   CHECK_FALSE(none.accuracy.mean.has_value());
   CHECK_FALSE(none.accuracy.standard_error.has_value());
-  CHECK_THROWS_WITH_AS(calibrate(same, same, 10, {true}), "2 pairs, and 1 told whether identical", Error);
+  CHECK_THROWS_WITH_AS(calibrate(same, same, 10, {true}), "2 pairs but 1 flags for identical answers", Error);
 }
 
 TEST_CASE("margin, loss and Brier score are means with the error of their spread") {

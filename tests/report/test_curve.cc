@@ -23,7 +23,7 @@ TEST_CASE("a rising line: points, what lies between, axes and labels") {
         "0 +*\n"
         "  +-----\n"
         "   0   2\n");
-  // At five rows the places between have rows of their own.
+  // With five rows the points between have rows of their own.
   CHECK(ascii({{"", {0, 1, 2}}}, 5, 5) ==
         "2 +    *\n"
         "  |   .\n"

@@ -13,7 +13,7 @@ namespace {
 double same(double x) { return x; }
 double square(double x) { return x * x; }
 
-// n sequences of uneven length whose numbers share a part per sequence, so that they are correlated.
+// n sequences of uneven length with a common term per sequence, so that their values are correlated.
 SequenceValues correlated(int n) {
   std::mt19937 random(5);
   std::uniform_real_distribution<float> uniform(-1, 1);

@@ -1,6 +1,6 @@
 // The gradients of KL(new || ref)'s estimates against float64 results of an independent implementation. Training
-// descends k3 alone (test_ppo_oracle.cc); the others' slopes by logits are written here, and what is tested is the way
-// from there through the head and the trunk.
+// descends only k3 (test_ppo_oracle.cc); the derivatives of the others by the logits are written here, and the test
+// covers their backward pass through head and backbone.
 #include "lib/model/head.h"
 #include "lib/rl/responses.h"
 #include "tests/model/golden.h"
@@ -44,7 +44,7 @@ struct KlBatch {
   Buffer<float> dfinal;
 };
 
-// Descends mean k(lr) over the tokens, lr = log new - log ref, whose slope by lr is given.
+// Descends the mean of k(lr) over the tokens, lr = log new - log ref, given its derivative by lr.
 void check_sampled(const std::string& oracle, const std::string& family, const char* term, double (*slope)(double)) {
   KlBatch k(oracle, family);
   const double n = static_cast<double>(k.targets.size());

@@ -33,7 +33,7 @@ std::vector<double> log_softmax(const std::vector<float>& logits, double tempera
   return out;
 }
 
-// The logits behind `tokens`.
+// The logits after `tokens`.
 std::vector<float> next_logits(Model& model, const Ids& tokens) {
   model.transformer.pack();
   Batch batch;

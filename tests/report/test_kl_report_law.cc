@@ -1,4 +1,4 @@
-// A policy against itself is 0, and no figure depends on threads, kernels or micro-batches.
+// A policy against itself gives 0, and no result depends on threads, kernels or micro-batches.
 #include <algorithm>
 
 #include "lib/base/parallel.h"

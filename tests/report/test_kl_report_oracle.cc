@@ -1,4 +1,4 @@
-// kl-report's figures against float64 results of an independent implementation.
+// kl-report's results against float64 results of an independent implementation.
 #include "tests/model/golden.h"
 #include "tests/report/records.h"
 

@@ -1,4 +1,4 @@
-// Tables, plots, JSON and pages, by hand-made figures.
+// Tables, plots, JSON and HTML, from hand-made numbers.
 #include <simdjson.h>
 
 #include <algorithm>

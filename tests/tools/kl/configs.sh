@@ -1,5 +1,5 @@
-# config.json in its other forms says the same model: as transformers 5 writes it, and short, with what is absent taken
-# from the family's defaults. A policy and itself in another form have the same digest.
+# Other forms of config.json describe the same model: as written by transformers 5, and short, with absent keys at the
+# family's defaults. The digest of a policy is the same in all forms.
 needs kl-report jq
 ORACLE=${NUDGE_ORACLE:-$ROOT/../shared/oracle}
 [ -e "$ORACLE/model/dev/llama/e2e.json" ] || skip "no oracle folder"

@@ -1,9 +1,9 @@
-# kl-report of policies on real answers, against float64 numbers of an independent implementation.
+# kl-report of policies on real answers, against float64 results of an independent implementation.
 needs kl-report jq
 ORACLE=${NUDGE_ORACLE:-$ROOT/../shared/oracle}
 [ -e "$ORACLE/model/dev/gpt2/e2e.json" ] || skip "no oracle folder"
 
-# answers_of FAMILY: sets $G, its folder, and $limit; writes answers.jsonl with what is wanted and all.jsonl without.
+# answers_of FAMILY: sets $G, its folder, and $limit; writes answers.jsonl with the expected values and all.jsonl without.
 answers_of() {
   G=$ORACLE/model/dev/$1
   limit=$(jq --arg f "dev/$1" '10 * .[$f].logits_max_abs' "$ORACLE/model/TOLERANCES.json")
@@ -14,7 +14,7 @@ answers_of() {
   jq -c 'del(.want)' answers.jsonl > all.jsonl
 }
 
-# close A B: two files of numbers, a line each, agree to the tolerance.
+# close A B: two files of numbers, one per line, agree within the tolerance.
 close() {
   [ -s "$1" ] && [ "$(wc -l < "$1")" = "$(wc -l < "$2")" ] || { echo "other numbers of lines"; return 1; }
   paste "$1" "$2" | awk -v limit="$limit" '{ d = $1 - $2; if (!(d <= limit && d >= -limit)) { print NR ": " $0; bad = 1 } }

@@ -1,4 +1,4 @@
-# kl-report on recorded log-probs alone.
+# kl-report on recorded log-probs only.
 needs kl-report jq
 
 cat > a.jsonl <<'END'

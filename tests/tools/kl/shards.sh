@@ -1,4 +1,4 @@
-# kl-report by shards: records that carry their evaluation give the report of the policies, to the last digit.
+# kl-report in shards: records with stored evaluations give the same report as the policies, to the last digit.
 . "$ROOT/tests/tools/tiny.inc"
 needs kl-report rollout jq zstdcat
 p0=$TINY/p0 base=$TINY/base s=$TINY/scored.jsonl
@@ -97,7 +97,7 @@ others() {
   refused 65 'record 2: was evaluated by other policies .* in bf16, arithmetic 1' kl-report mixed.jsonl
   { head -n 1 both.jsonl; tail -n 2 both.jsonl | jq -c '.eval_arith = 7'; } > mixed.jsonl
   refused 65 'record 2: was evaluated by other policies .* in f32, arithmetic 7' kl-report mixed.jsonl
-  expect_stderr 'evaluate all of them by the same two: give --new, and --old$'
+  expect_stderr 'evaluate all of them with the same two policies: give --new, and --old$'
   [ ! -s out ]
 }
 ok "evaluations by different policies in one file are refused" others
@@ -109,7 +109,7 @@ other_files() {
   expect_status 0 kl-report --new "$p0" both.jsonl reverse.jsonl
 }
 ok "so are they in several files" other_files
-# broken PATTERN FILTER: the second record, changed.
+# broken PATTERN FILTER: changes the second record.
 broken() {
   jq -c "if input_line_number == 2 then ($2) else . end" both.jsonl > bad.jsonl
   refused 65 "^kl-report: error: bad.jsonl: record 2: $1" kl-report bad.jsonl
