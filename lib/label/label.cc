@@ -11,7 +11,7 @@
 namespace nudge {
 namespace {
 
-// Keeps what a pair can need; log-probs and the like would be most of the memory.
+// Keeps only what a pair may need: log-probs and the like would take most of the memory.
 Record pared(const Record& trajectory, std::string_view figure) {
   Record kept(trajectory.where());
   for (const std::string_view key : {"id", "prompt", "response", "prompt_ids", "response_ids", "tokenizer"}) {
@@ -36,7 +36,7 @@ bool share_tokenizer(const Record& a, const Record& b) {
   return a.find_text("tokenizer") == b.find_text("tokenizer") && a.ids("prompt_ids") == b.ids("prompt_ids");
 }
 
-// Id and group of an answer that has a prompt and a text.
+// Id and group of an answer. Checks that it has a prompt and a text.
 std::pair<std::string, std::string> checked_names(const Record& answer) {
   std::pair<std::string, std::string> names{answer.name("id"), answer.name("group")};
   if (!answer.has("prompt")) answer.fail_absent("prompt");
@@ -54,7 +54,7 @@ bool is_reward(const std::string& figure) {
 void AnswerGroups::add(const Record& trajectory, std::string_view figure) {
   const auto [id, name] =
       read_as(RecordKind::kTrajectory, "label", trajectory, [&] { return checked_names(trajectory); });
-  if (!figure.empty() && !trajectory.has(figure))  // now, while all fields are there to be named
+  if (!figure.empty() && !trajectory.has(figure))  // checked now, because the advice lists the other fields
     trajectory.fail_absent(figure, advice_on_figure(trajectory, std::string(figure)));
   const auto [seen, fresh] = where_.emplace(id, trajectory.where());
   if (!fresh) {
@@ -84,7 +84,7 @@ std::deque<AnswerGroup>& AnswerGroups::sorted() {
 std::vector<AnswerPair> pairs_by_figure(std::span<const double> figures, Pairing pairing) {
   std::vector<AnswerPair> pairs;
   const auto consider = [&](std::size_t a, std::size_t b) {
-    // The difference of the decimal texts, rounded once: 0.7 - 0.2 is 0.5, what it is not between floats.
+    // The difference of the decimal values, rounded once: 0.7 - 0.2 is 0.5, unlike in float32.
     const auto margin = static_cast<float>(figures[a] - figures[b]);
     if (margin > 0) pairs.push_back({a, b, margin});
   };
@@ -147,7 +147,9 @@ std::vector<Record> label_by_figure(const AnswerGroup& group, const FigureOption
   std::int64_t below = 0;
   for (const AnswerPair& pair : pairs_by_figure(figures, options.pairing)) {
     if (same_response(group, pair.chosen, pair.rejected)) continue;
-    if (!std::isfinite(pair.margin)) group.answers[pair.chosen].fail(options.figure, "is too far from its rival's");
+    if (!std::isfinite(pair.margin))
+      group.answers[pair.chosen].fail(options.figure,
+                                      "differs from the rejected answer's by more than a float32 holds");
     if (pair.margin < options.least_margin) {
       ++below;
       continue;

@@ -36,7 +36,7 @@ void write_and_sync(int fd, std::string_view text, const std::string& path) {
     if (n < 0) failed(Exit::kIo, path);
     text.remove_prefix(static_cast<std::size_t>(n));
   }
-  // A device or a pipe can't be synced, and needs not be.
+  // A device or a pipe can't be synced, and needn't be.
   while (::fsync(fd) != 0) {
     if (errno == EINVAL || errno == EROFS) return;
     if (errno != EINTR) failed(Exit::kIo, path);
@@ -91,7 +91,7 @@ void LabelJournal::open(File& file, const char* schema) {
 
 void LabelJournal::load(File& file, const char* schema) {
   std::string text = whole_content(file.fd, file.path);
-  const std::size_t whole = text.rfind('\n') + 1;  // 0 where there is no whole line
+  const std::size_t whole = text.rfind('\n') + 1;  // 0 if there is no whole line
   for (std::size_t begin = 0; begin < whole;) {
     const std::size_t end = text.find('\n', begin);
     const std::string line = text.substr(begin, end - begin);
@@ -101,7 +101,7 @@ void LabelJournal::load(File& file, const char* schema) {
       const Record record = Record::parse(line, file.path);
       if (record.find_text("schema") == schema) id = record.find_text("id");
     } catch (const Error&) {
-      // Not a record: refused below, in the same words.
+      // Not a record: refused below, with the same message.
     }
     if (!id) {
       const std::string line_number = std::to_string(file.lines.size() + 1);
@@ -113,10 +113,10 @@ void LabelJournal::load(File& file, const char* schema) {
     file.ids.insert(*id);
   }
   if (whole == text.size()) return;
-  // What has no newline is taken for a line cut by a crash only where lines of ours stand before it, or it
-  // begins like one: anything else is somebody's file.
+  // Text without a newline counts as a line cut off by a crash only after whole lines of ours, or if it begins like
+  // one: anything else is somebody's file.
   if (file.lines.empty() && text.rfind("{\"schema\":\"", 0) != 0) {
-    throw Error(Exit::kCannotCreate, file.path + ": holds something else than decisions", "choose another output");
+    throw Error(Exit::kCannotCreate, file.path + ": holds something other than decisions", "choose another output");
   }
   if (::ftruncate(file.fd, static_cast<off_t>(whole)) != 0) failed(Exit::kIo, file.path);
   repaired_ = true;
@@ -143,7 +143,7 @@ void LabelJournal::remove(const std::string& id) {
   if (!remove_from(preferences_, id)) remove_from(notes_, id);
 }
 
-// Writes the file without the line beside it and renames, so that it is whole at any time.
+// Writes the file without that line beside it and renames, so that it is whole at every moment.
 bool LabelJournal::remove_from(File& file, const std::string& id) {
   const auto found = std::find(file.line_ids.begin(), file.line_ids.end(), id);
   if (found == file.line_ids.end()) return false;

@@ -1,5 +1,5 @@
-// Pairs judged one by one, each decision saved before the next question, so that a session can stop at any
-// time and go on where it stopped.
+// Pairs judged one by one. Each decision is saved before the next question, so a session can stop and resume at any
+// time.
 #pragma once
 
 #include <cstdint>
@@ -15,31 +15,30 @@ namespace nudge {
 
 struct Question {
   const AnswerGroup* group = nullptr;
-  std::size_t left = 0, right = 0;  // places in the group, as shown
+  std::size_t left = 0, right = 0;  // indices in the group, as displayed
   std::string id;                   // pair_id of the two
 };
 
-// The questions in the groups' order: all pairs of a group, or one of them drawn by seed and group. Which answer
-// stands left is drawn by seed and the pair's id, so that a habit of the hand favours neither. Pairs of equal
-// texts are not asked. `groups` must outlive the questions.
+// The questions in the order of the groups: all pairs of a group, or one drawn by seed and group. Seed and pair id
+// decide which answer is on the left, so that position bias cancels out. Pairs of equal texts are not asked. `groups`
+// must outlive the questions.
 std::vector<Question> make_questions(const std::deque<AnswerGroup>& groups, bool all_pairs, std::uint64_t seed,
                                      LabelCounts& counts);
 
-// Decisions on disk: preferences in `path`, one preference/1 record a line, and in `path`.notes what is no
-// preference, {"schema":"label-note/1","id":...,"decision":"tie"|"skip"}. A line that was cut off by a crash is
-// dropped.
+// Decisions on disk: preferences in `path`, one preference/1 record per line; ties and skips in `path`.notes,
+// {"schema":"label-note/1","id":...,"decision":"tie"|"skip"}. A line cut off by a crash is dropped.
 class LabelJournal {
  public:
-  // Errors: kCannotCreate where the files can't be made or `path` holds something else than preferences, kIo.
+  // Errors: kCannotCreate if the files can't be created or `path` holds anything but preferences; kIo.
   explicit LabelJournal(const std::string& path);
   ~LabelJournal();
   LabelJournal(const LabelJournal&) = delete;
   LabelJournal& operator=(const LabelJournal&) = delete;
 
   bool has(const std::string& id) const { return preferences_.ids.count(id) + notes_.ids.count(id) > 0; }
-  void add_preference(const Record& record);                   // returns when it is on disk
-  void add_note(const std::string& id, const char* decision);  // so does this
-  void remove(const std::string& id);                          // the undo; likewise
+  void add_preference(const Record& record);                   // returns once it is on disk
+  void add_note(const std::string& id, const char* decision);  // likewise
+  void remove(const std::string& id);                          // undo; likewise
   std::int64_t preferences() const { return static_cast<std::int64_t>(preferences_.ids.size()); }
   std::int64_t notes() const { return static_cast<std::int64_t>(notes_.ids.size()); }
   bool repaired() const { return repaired_; }  // a cut-off line was dropped
@@ -63,9 +62,9 @@ class LabelJournal {
 
 enum class Decision { kLeft, kRight, kTie, kSkip, kUndo, kQuit };
 
-// Asks, from the first question without a decision. `ask` gets the question and its number from 0. An undo goes
-// back to the question before, whose decision it removes (at the first it asks again). When none is left,
-// `complete` says whether that is the end, or the last decision is undone. True at that end, false on kQuit.
+// Asks from the first undecided question on. `ask` gets the question and its number from 0. kUndo goes back to the
+// previous question and removes its decision (at the first question it asks again). When all are decided, `complete`
+// returns whether to end; if not, the last decision is undone. Returns true at that end, false on kQuit.
 bool run_label_session(const std::vector<Question>& questions, LabelJournal& journal, std::string_view labeler,
                        const std::function<Decision(const Question&, std::size_t)>& ask,
                        const std::function<bool()>& complete);

@@ -37,7 +37,7 @@ std::string content(const std::string& path) {
   return text.str();
 }
 
-// Answers the questions by the keys in turn; asked beyond them it quits. Appends the ids asked to `asked`.
+// Answers the questions with the keys in turn, then quits. Appends the ids of the questions to `asked`.
 bool play(const std::vector<Question>& questions, const std::string& path, const std::string& keys,
           std::string* asked = nullptr) {
   LabelJournal journal(path);

@@ -1,4 +1,4 @@
-# label --by: pairs from a figure in the records.
+# label --by: pairs by a numeric field of the records.
 needs label jq zstd
 
 t() {  # id group response reward

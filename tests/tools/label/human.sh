@@ -8,7 +8,7 @@ for k in 0 1 2 3; do
   done
 done > in.jsonl
 
-# play KEYS WORDS...: label with these words, the keys typed on its terminal; what it shows is in the file screen.
+# play KEYS ARGUMENTS...: runs label with these arguments and types the keys; its output is in the file screen.
 play() {
   keys=$1
   shift
@@ -93,7 +93,7 @@ reads_a_pipe() {
   [ "$(jq -r .labeler pipe.jsonl | sort -u)" = kim ]
 }
 control_c_stops() {
-  # Typed once the first decision is saved: before, the terminal itself would take it. A shell that stayed in the
+  # Typed once the first decision is saved: before that, the terminal itself would handle it. A shell that stayed in the
   # foreground (no exec) would die of the signal first.
   { printf l; n=0; while [ ! -s c.jsonl ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done; printf '\003'; } |
     TERM=xterm script -qec 'exec label -o c.jsonl in.jsonl' /dev/null > screen || status=$?
