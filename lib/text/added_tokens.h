@@ -1,4 +1,4 @@
-// Tokens that are found in a text before it is cut into words.
+// Tokens that are found in a text before pre-tokenization.
 #pragma once
 
 #include <cstdint>
@@ -12,27 +12,27 @@ namespace nudge {
 struct AddedToken {
   std::string content;
   std::int32_t id = 0;
-  bool special = false;                      // left out by decode() on request
-  bool lstrip = false;                       // takes the white space before it
-  bool rstrip = false;                       // takes the white space behind it
-  bool single_word = false;                  // is found only where no word character touches it
-  bool normalized = false;                   // is looked for in the normalized text, and is normalized itself
-  std::string_view file = "tokenizer.json";  // that names it
+  bool special = false;                      // decode() can skip it
+  bool lstrip = false;                       // swallows white space before it
+  bool rstrip = false;                       // swallows white space after it
+  bool single_word = false;                  // matches only between non-word characters
+  bool normalized = false;                   // matched in the normalized text, after being normalized itself
+  std::string_view file = "tokenizer.json";  // the file that defines it
 };
 
-// A piece of a text: an added token, or text between them (id -1).
+// A piece of a text: an added token, or text between added tokens (id -1).
 struct TextPiece {
   std::string_view text;
   std::int32_t id;
 };
 
-// Finds the leftmost token, the longest among those that start there, then goes on behind it.
+// Leftmost-longest matching: finds the longest token at the leftmost position, then continues after it.
 class AddedTokenFinder {
  public:
-  // Holds `content` for `token`; the first of equal ones counts.
+  // Adds `token`, to be found as `content`; the first of equal contents wins.
   void insert(std::string_view content, const AddedToken& token);
 
-  // Cuts `text` into pieces, in order. The white space that tokens take is in no piece.
+  // Splits `text` into pieces, in order. White space that tokens swallow is in no piece.
   std::vector<TextPiece> split(std::string_view text) const;
 
  private:
@@ -40,7 +40,7 @@ class AddedTokenFinder {
   std::int32_t longest_at(std::string_view text, std::size_t at, std::size_t& length) const;
 
   std::vector<AddedToken> tokens_;
-  std::vector<std::int32_t> nodes_{-1};  // index into tokens_ of the token that ends at a node, or -1
+  std::vector<std::int32_t> nodes_{-1};  // of a trie: index into tokens_ of the token that ends at a node, or -1
   std::unordered_map<std::uint64_t, std::uint32_t> edges_;  // node * 256 + byte, to node
   bool starts_[256] = {};
 };

@@ -15,8 +15,8 @@
 namespace nudge {
 namespace {
 
-constexpr std::size_t kTurns = 4096;  // from here on, going through all merges costs little
-constexpr std::size_t kShort = 32;    // up to here, looking at all pairs again beats keeping them in order
+constexpr std::size_t kLong = 4096;  // symbols from which a pass over all merges costs little
+constexpr std::size_t kShort = 32;   // symbols up to which rescanning all pairs beats a queue
 
 std::size_t table_size(std::size_t items) { return std::bit_ceil(items * 2 + 2); }
 
@@ -24,7 +24,7 @@ std::uint64_t pair_of(std::int32_t left, std::int32_t right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
 }
 
-constexpr std::string_view kSpace = "▁";  // U+2581, which stands for a space in vocabularies of characters
+constexpr std::string_view kSpace = "▁";  // U+2581, a space in character vocabularies
 
 std::size_t mix(std::uint64_t key) {
   key *= 0x9E3779B97F4A7C15ull;
@@ -40,11 +40,11 @@ Bpe::Bpe(std::vector<std::string> token_bytes, const std::vector<BpeMerge>& merg
     insert_symbol(token_bytes_[id], static_cast<std::int32_t>(id));
   }
   cut_at_spaces_ = spaces_begin_tokens(merges);
-  if (parts_come_first(merges)) turns_ = merges.size();
+  if (parts_come_first(merges)) ranks_ = merges.size();
   merges_.resize(table_size(merges.size()));
   for (std::size_t i = 0; i < merges.size(); ++i) insert_merge(merges[i], static_cast<std::uint32_t>(i));
 
-  // Most words are one token, which one lookup finds: those tokens that their own bytes merge to.
+  // Most words are one token and need one lookup. These are the tokens that their own bytes merge to.
   words_.assign(table_size(token_bytes_.size()), -1);
   std::vector<std::int32_t> ids;
   for (std::size_t i = 0; i < token_bytes_.size(); ++i) {
@@ -104,12 +104,12 @@ void Bpe::insert_symbol(std::string_view token, std::int32_t id) {
     symbols_[page + (symbol & 255)] = id;
   }
   const int byte = fallback_byte(token);
-  const auto lower = [&](char c) { return c >= 'a' && c <= 'f'; };  // which only decoding reads
+  const auto lower = [&](char c) { return c >= 'a' && c <= 'f'; };  // for decoding only
   if (byte >= 0 && !lower(token[3]) && !lower(token[4])) fallback_[byte] = id;
 }
 
-// Whether each merge comes after all that make one of its parts: then a merge never gives rise to a pair whose turn is
-// over. It is so wherever the merges stand as they were learnt.
+// Whether each merge comes after all merges that make its parts. Then no merge creates a pair of lower rank. That holds
+// for merges in the order of training.
 bool Bpe::parts_come_first(const std::vector<BpeMerge>& merges) const {
   std::vector<bool> used(token_bytes_.size());
   for (const BpeMerge& merge : merges) {
@@ -120,8 +120,8 @@ bool Bpe::parts_come_first(const std::vector<BpeMerge>& merges) const {
   return true;
 }
 
-// Whether words may be cut before each space that follows something else: a pair across the cut is never merged,
-// so the sides are encoded as they would be together. It is so in all vocabularies that SentencePiece cut at spaces.
+// Whether words may be split before each space that follows another character: no merge crosses the split, so both
+// sides encode as they would together. That holds for all SentencePiece vocabularies that split at spaces.
 bool Bpe::spaces_begin_tokens(const std::vector<BpeMerge>& merges) const {
   std::size_t at = 0;
   if (options_.alphabet == BpeAlphabet::kBytes || options_.ignore_merges) return false;
@@ -152,12 +152,12 @@ void Bpe::encode_piece(std::string_view word, std::vector<std::int32_t>& out) co
   }
 }
 
-// The most symbols that a word of so many bytes has: a byte written as a character of two may fall back on both.
-std::size_t Bpe::room(std::size_t bytes) const {
+// The most symbols of a word of this many bytes: a byte written as a two-byte character may fall back to two tokens.
+std::size_t Bpe::most_symbols(std::size_t bytes) const {
   return options_.alphabet == BpeAlphabet::kBytes && options_.byte_fallback ? 2 * bytes : bytes;
 }
 
-// Appends the byte tokens of a symbol; 0, and nothing that counts, where one of them is missing.
+// Writes the byte tokens of a symbol and returns their number; 0, with `ids` undefined, if one is missing.
 std::size_t Bpe::fallback_ids(std::uint32_t symbol, std::int32_t* ids) const {
   if (!options_.byte_fallback) return 0;
   std::string text;
@@ -169,11 +169,11 @@ std::size_t Bpe::fallback_ids(std::uint32_t symbol, std::int32_t* ids) const {
   return text.size();
 }
 
-// Writes the symbols' ids and returns how many there are; `ids` has room for room(word.size()).
+// Writes the symbols' ids, at most most_symbols(word.size()), and returns how many there are.
 std::size_t Bpe::to_ids(std::string_view word, std::int32_t* ids) const {
   const bool bytes = options_.alphabet == BpeAlphabet::kBytes;
   std::size_t n = 0;
-  bool unknown = false;  // one is due: as in the reference, only the next known symbol or the end puts it down
+  bool unknown = false;  // one is pending: as in the reference, the next known symbol or the end emits it
   for (std::size_t at = 0; at < word.size();) {
     const std::uint32_t symbol = bytes ? static_cast<unsigned char>(word[at++]) : next_char(word, at);
     if (const std::int32_t id = symbol_id(symbol); id >= 0) {
@@ -193,15 +193,15 @@ std::size_t Bpe::to_ids(std::string_view word, std::int32_t* ids) const {
 }
 
 void Bpe::merge_all(std::string_view word, std::vector<std::int32_t>& out) const {
-  const std::size_t most = room(word.size());
+  const std::size_t most = most_symbols(word.size());
   if (most <= kShort) {
     std::int32_t ids[kShort];
     return merge_short(ids, to_ids(word, ids), out);
   }
   std::vector<std::int32_t> ids(most);
   ids.resize(to_ids(word, ids.data()));
-  const bool by_turns = turns_ > 0 && ids.size() >= kTurns && ids.size() < (std::size_t{1} << 30);
-  by_turns ? merge_by_turns(ids, out) : merge_long(ids, out);
+  const bool by_rank = ranks_ > 0 && ids.size() >= kLong && ids.size() < (std::size_t{1} << 30);
+  by_rank ? merge_by_rank(ids, out) : merge_long(ids, out);
 }
 
 void Bpe::merge_short(std::int32_t* ids, std::size_t n, std::vector<std::int32_t>& out) const {
@@ -228,8 +228,8 @@ void Bpe::merge_short(std::int32_t* ids, std::size_t n, std::vector<std::int32_t
 
 void Bpe::merge_long(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& out) const {
   const auto n = static_cast<std::uint32_t>(ids.size());
-  // A list of the positions still there. An entry of the queue is rank and left position; it is stale
-  // where the pair that stands there now has another rank.
+  // A linked list of the remaining positions. A queue entry is rank and left position; it is stale if the pair now at
+  // that position has another rank.
   std::vector<std::uint32_t> next(n), previous(n);
   std::vector<std::uint64_t> entries;
   const auto entry_of = [&](std::uint32_t at) -> std::uint64_t {
@@ -261,16 +261,16 @@ void Bpe::merge_long(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& 
   for (std::uint32_t i = 0; i < n; i = next[i]) out.push_back(ids[i]);
 }
 
-// Merge after merge, each wherever its pair stands when its turn comes.
-void Bpe::merge_by_turns(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& out) const {
+// Applies merges in order of rank, each to all its pairs.
+void Bpe::merge_by_rank(std::vector<std::int32_t>& ids, std::vector<std::int32_t>& out) const {
   constexpr std::uint32_t kNone = ~0u;
   const auto n = static_cast<std::uint32_t>(ids.size());
   struct Entry {
-    std::uint32_t at, next;  // a left position, and the merge's next entry; stale where another pair stands there now
+    std::uint32_t at, next;  // left position, and the merge's next entry; stale if another pair is there now
   };
   std::vector<Entry> entries;
-  std::vector<std::uint32_t> first(turns_, kNone);
-  std::vector<std::uint32_t> next(n), previous(n), ranks(n, kNone);  // rank of the pair at a position and its next one
+  std::vector<std::uint32_t> first(ranks_, kNone);
+  std::vector<std::uint32_t> next(n), previous(n), ranks(n, kNone);  // ranks: of the pair of a position and its next
   const auto look = [&](std::uint32_t at) {
     const Join* join = next[at] < n ? find(ids[at], ids[next[at]]) : nullptr;
     ranks[at] = join != nullptr ? join->rank : kNone;
@@ -280,11 +280,11 @@ void Bpe::merge_by_turns(std::vector<std::int32_t>& ids, std::vector<std::int32_
   };
   for (std::uint32_t i = 0; i < n; ++i) next[i] = i + 1, previous[i] = i == 0 ? kNone : i - 1;
   for (std::uint32_t i = 0; i < n; ++i) look(i);
-  for (std::uint32_t rank = 0; rank < turns_; ++rank) {
+  for (std::uint32_t rank = 0; rank < ranks_; ++rank) {
     for (std::uint32_t e = first[rank]; e != kNone; e = entries[e].next) {
       std::uint32_t at = entries[e].at;
       if (ranks[at] != rank) continue;
-      // Where equal pairs overlap, as in aaaa, the leftmost goes first.
+      // If equal pairs overlap, as in aaaa, the leftmost goes first.
       while (previous[at] != kNone && ranks[previous[at]] == rank) at = previous[at];
       while (at < n && ranks[at] == rank) {
         const std::uint32_t right = next[at], behind = next[right];

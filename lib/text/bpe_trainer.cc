@@ -22,17 +22,17 @@ constexpr std::size_t kLongestWord = 1024;  // bytes
 
 using WordCounts = std::unordered_map<std::string_view, std::int64_t>;
 
-// How a family's class of transformers treats texts.
+// How the family's transformers class treats texts.
 struct Style {
   const char* class_name;
-  bool nfc, qwen;  // composed characters; Qwen's words, or else GPT-2's
+  bool nfc, qwen;  // composes characters; splits words like Qwen, or else like GPT-2
 };
 
 Style style_of(std::string_view family) {
   if (family == "gpt2") return {"GPT2Tokenizer", false, false};
   if (family == "gpt_neox") return {"GPTNeoXTokenizer", true, false};
   if (family == "qwen2" || family == "qwen3") return {"Qwen2Tokenizer", true, true};
-  return {"PreTrainedTokenizerFast", false, false};  // takes tokenizer.json as it is
+  return {"PreTrainedTokenizerFast", false, false};  // follows tokenizer.json
 }
 
 void count_words(std::string_view document, const Style& style, WordCounts& counts) {
@@ -44,7 +44,7 @@ void count_words(std::string_view document, const Style& style, WordCounts& coun
   }
 }
 
-// The documents of all texts: what stands between special tokens. `composed` keeps those that change.
+// The documents of all texts, split at special tokens. `composed` holds those that NFC changes.
 std::vector<std::string_view> documents_of(std::span<const std::string> texts, const Style& style, bool pad,
                                            std::deque<std::string>& composed) {
   AddedTokenFinder special;
@@ -69,7 +69,7 @@ struct Word {
   std::int64_t count;
 };
 
-// The counts of all pairs, kept up to date while words change.
+// The counts of all pairs, updated as words change.
 class Pairs {
  public:
   static std::uint64_t of(std::int32_t left, std::int32_t right) {
@@ -81,7 +81,7 @@ class Pairs {
     std::vector<std::uint32_t>& words = pairs_[pair].words;
     if (words.empty() || words.back() != word) words.push_back(word);
   }
-  // Makes the pair's present count known to pop_best().
+  // Queues the pair's current count for pop_best().
   void queue(std::uint64_t pair) {
     const std::int64_t count = pairs_[pair].count;
     if (count >= 2) queue_.push({count, pair});
@@ -92,13 +92,13 @@ class Pairs {
     }
   }
 
-  // The most frequent pair that occurs twice or more, and the words it has been found in; false: none is left.
+  // The most frequent pair that occurs at least twice, and the words that contained it; false if none is left.
   bool pop_best(std::uint64_t& pair, std::vector<std::uint32_t>& words) {
     while (!queue_.empty()) {
       const Entry entry = queue_.top();
       queue_.pop();
       Info& info = pairs_[entry.pair];
-      if (info.count != entry.count) {  // it has changed since; a higher count has an entry of its own
+      if (info.count != entry.count) {  // stale; a higher count has its own entry
         if (info.count < entry.count) queue(entry.pair);
         continue;
       }
@@ -145,14 +145,14 @@ class Trainer {
     pairs_.queue_all();
   }
 
-  // Merges until there are `size` tokens or nothing is left to merge.
+  // Merges until there are `size` tokens or no pair is left.
   void run(std::size_t size) {
     std::uint64_t pair = 0;
     std::vector<std::uint32_t> found;
     while (tokens.size() < size && pairs_.pop_best(pair, found)) {
       const auto left = static_cast<std::int32_t>(pair >> 32), right = static_cast<std::int32_t>(pair);
       merges.push_back({left, right});
-      // No two merges lead to the same text: what happens inside a token's bytes never depends on what is around.
+      // No two merges give the same text: how a token's bytes merge doesn't depend on their surroundings.
       const auto joined = static_cast<std::int32_t>(tokens.size());
       tokens.push_back(tokens[static_cast<std::size_t>(left)] + tokens[static_cast<std::size_t>(right)]);
       grown_.clear();
@@ -173,7 +173,7 @@ class Trainer {
     grown_.push_back(pair);
   }
 
-  // Joins the pair wherever it stands in a word; only the pairs around those places change.
+  // Merges every occurrence of the pair in a word; only the adjacent pairs change.
   void merge_in(std::uint32_t index, std::int32_t left, std::int32_t right, std::int32_t joined) {
     std::vector<std::int32_t>& ids = words_[index].ids;
     const std::int64_t count = words_[index].count;
@@ -200,7 +200,7 @@ class Trainer {
 
   std::vector<Word> words_;
   Pairs pairs_;
-  std::vector<std::uint64_t> grown_;  // pairs whose count has grown by the present merge
+  std::vector<std::uint64_t> grown_;  // pairs whose count the current merge increased
 };
 
 std::string json_string(const std::string& bytes) {
@@ -218,7 +218,7 @@ std::string special_entry(std::string_view content, std::size_t id) {
          "\"special\": true}";
 }
 
-// The steps around the model, as the class has them itself.
+// The pipeline around the model, as built into the class.
 std::string pipeline_json(const Style& style) {
   const char* words = "\"trim_offsets\": true, \"use_regex\": true}";
   std::string pre = std::string("{\"type\": \"ByteLevel\", \"add_prefix_space\": false, ") + words;
@@ -257,13 +257,13 @@ std::string tokenizer_json(const Trainer& trained, const Style& style, bool pad)
   for (const auto& [left, right] : trained.merges) {
     const std::string l = json_string(trained.tokens[static_cast<std::size_t>(left)]);
     const std::string r = json_string(trained.tokens[static_cast<std::size_t>(right)]);
-    out += separator + l.substr(0, l.size() - 1) + " " + r.substr(1);  // "left right", which every reader takes
+    out += separator + l.substr(0, l.size() - 1) + " " + r.substr(1);  // "left right", which every reader accepts
     separator = ",\n      ";
   }
   return out + (trained.merges.empty() ? "" : "\n    ") + "]\n  }\n}\n";
 }
 
-// A class adds the tokens that it knows by itself, unless it is told others.
+// A class adds its built-in tokens unless the configuration names others.
 std::string config_json(const Style& style, bool pad) {
   return std::string("{\n  \"add_prefix_space\": false,\n  \"bos_token\": \"<|endoftext|>\",\n") +
          "  \"eos_token\": \"<|endoftext|>\",\n  \"pad_token\": " + (pad ? "\"<|pad|>\"" : "null") +

@@ -10,8 +10,8 @@ namespace {
 
 using Span = std::pair<std::size_t, std::size_t>;
 
-// The end of 's 't 're 've 'm 'll 'd at `at`, where an apostrophe stands; `at` where there is none. In either case,
-// U+017F is an s, too.
+// The end of 's 't 're 've 'm 'll 'd at the apostrophe `at`; `at` if there is none. Either case; U+017F also counts as
+// an s.
 std::size_t contraction_end(std::string_view text, std::size_t at, bool either_case) {
   const auto letter = [&](std::size_t i) {
     const char c = at + i < text.size() ? text[at + i] : '\0';
@@ -32,13 +32,13 @@ std::size_t contraction_end(std::string_view text, std::size_t at, bool either_c
 class Classifier {
  public:
   explicit Classifier(std::string_view text) : text_(text), classes_(CharClasses::get()) {}
-  // The class of the character at `at`, and `at` moved behind it.
+  // The class of the character at `at`, which moves past it.
   CharClass next(std::size_t& at) const {
     const auto byte = static_cast<unsigned char>(text_[at]);
     if (byte < 0x80) return ++at, classes_.ascii(byte);
     return classes_[next_char(text_, at)];
   }
-  // The end of the run of characters of `wanted` that `at` stands in.
+  // The end of the run of `wanted` characters at `at`.
   std::size_t run_end(std::size_t at, CharClass wanted) const {
     while (at < text_.size()) {
       std::size_t after = at;
@@ -53,7 +53,7 @@ class Classifier {
   const CharClasses& classes_;
 };
 
-// \s+(?!\S)|\s+ : white space up to the end, else all but its last character, else that one alone.
+// \s+(?!\S)|\s+ : white space up to the end of the text; else all but its last character; else that one.
 std::size_t white_space_end(std::string_view text, std::size_t begin, const Classifier& classify) {
   const std::size_t end = classify.run_end(begin, CharClass::kSpace);
   if (end == text.size()) return end;
@@ -62,7 +62,7 @@ std::size_t white_space_end(std::string_view text, std::size_t begin, const Clas
   return last > begin ? last : end;
 }
 
-// The pieces of `text` between and inside the matches, each with whether it is a match.
+// The pieces of `text`, matches and what is between them, each with whether it is a match.
 std::vector<std::pair<Span, bool>> mark(std::string_view text, const std::vector<Span>& matches, bool invert) {
   std::vector<std::pair<Span, bool>> marked;
   std::size_t done = 0;
@@ -90,7 +90,7 @@ std::vector<Span> merge_with_previous(const std::vector<std::pair<Span, bool>>& 
 }
 
 std::vector<Span> merge_with_next(const std::vector<std::pair<Span, bool>>& marked) {
-  std::vector<Span> out;  // from the end
+  std::vector<Span> out;  // in reverse order
   bool before_match = false;
   for (auto at = marked.rbegin(); at != marked.rend(); ++at) {
     if (at->second && !before_match && !out.empty()) {
@@ -137,7 +137,7 @@ std::size_t gpt2_word_end(std::string_view text, std::size_t begin) {
     const std::size_t end = contraction_end(text, begin, false);
     if (end != begin) return end;
   }
-  if (text[begin] == ' ' && at < text.size()) first = classify.next(at);  // " ?" belongs to the word behind it
+  if (text[begin] == ' ' && at < text.size()) first = classify.next(at);  // " ?" belongs to the following word
   if (first == CharClass::kSpace) return white_space_end(text, begin, classify);
   return classify.run_end(at, first);
 }
@@ -146,7 +146,7 @@ namespace {
 
 bool line_end(char c) { return c == '\n' || c == '\r'; }
 
-// \s*[\r\n]+ : white space up to its last line end, where it has one; else as white_space_end says.
+// \s*[\r\n]+ : white space up to its last newline, if any; else as white_space_end.
 std::size_t lines_end(std::string_view text, std::size_t begin, const Classifier& classify) {
   const std::size_t end = classify.run_end(begin, CharClass::kSpace);
   for (std::size_t at = end; at > begin; --at) {
@@ -204,7 +204,7 @@ PreTokenizer::PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {
     const Step& last = steps_.back();
     return last.kind == Step::Kind::kByteLevel && !last.add_prefix_space && last.use_regex == use_regex;
   };
-  if (byte_level(false)) steps_.pop_back();  // what it does to the text is left to the model
+  if (byte_level(false)) steps_.pop_back();  // Bpe itself maps bytes to characters
   if (steps_.empty()) return;
   const Step& last = steps_.back();
   if (byte_level(true)) {
@@ -228,7 +228,7 @@ std::vector<PreTokenizer::Piece> PreTokenizer::apply(const Step& step, const std
     if (step.kind == Step::Kind::kByteLevel) {
       const bool prefix = step.add_prefix_space && piece.place != TextPlace::kContinues;
       if (prefix && text.front() != ' ') text = storage.emplace_back(" " + std::string(text));
-      // No step follows that asks where a piece stands.
+      // No later step depends on a piece's position.
       const auto keep = [&](std::string_view word) { out.push_back({word, TextPlace::kInside}); };
       step.use_regex ? cut_words(text, gpt2_word_end, keep) : keep(text);
       continue;

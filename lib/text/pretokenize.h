@@ -1,4 +1,4 @@
-// The pre-tokenizer: cuts a text into the words that BPE then merges each for itself.
+// The pre-tokenizer: splits a text into words, within which BPE then merges.
 #pragma once
 
 #include <cstddef>
@@ -13,25 +13,25 @@ namespace nudge {
 
 // The end of the word that starts at `begin` (< text.size()) in valid UTF-8, by GPT-2's expression
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-// of which each alternative is tried in turn and each match is as long as it can be. It matches at every
-// position, so words follow each other without gaps.
+// with alternatives tried in order and greedy matches. It matches at every position, so words follow each other without
+// gaps.
 std::size_t gpt2_word_end(std::string_view text, std::size_t begin);
 
 // The end of the word that starts at `begin`, by the expression of Llama 3 (`digits` 3) and Qwen 2, 2.5 and 3 (1):
 //   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-// It matches at every position, too. Several times as fast as PCRE2, which says the same (tested).
+// It also matches at every position. Several times as fast as PCRE2, with the same result (tested).
 std::size_t llama3_word_end(std::string_view text, std::size_t begin, int digits);
 
 using WordEnd = std::size_t (*)(std::string_view text, std::size_t begin);
 
-// The function above that an expression means, letter for letter, or none.
+// The function above that implements exactly this expression, or null.
 WordEnd known_expression(std::string_view pattern);
 
 // What a Split step does with its matches.
 enum class SplitBehavior : std::uint8_t { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 
-// A regular expression (PCRE2) with \p{L}, \p{N} and \s as the reference engine takes them.
-// Error (std::invalid_argument): the expression is damaged or uses what can't be translated.
+// A regular expression (PCRE2) with \p{L}, \p{N} and \s as in the reference engine.
+// Error (std::invalid_argument): the expression is malformed or uses a construct that can't be translated.
 class SplitRegex {
  public:
   explicit SplitRegex(const std::string& pattern);
@@ -40,7 +40,7 @@ class SplitRegex {
   SplitRegex& operator=(SplitRegex&&) noexcept;
   ~SplitRegex();
 
-  // Appends [begin, end) of each match in `text`, in order, none overlapping and none empty.
+  // Appends [begin, end) of each match in `text`, in order, non-overlapping and non-empty.
   // Error kBadInput: the expression needs more steps than PCRE2 allows.
   void find(std::string_view text, std::vector<std::pair<std::size_t, std::size_t>>& matches) const;
 
@@ -50,12 +50,12 @@ class SplitRegex {
   std::unique_ptr<Compiled> compiled_;
 };
 
-// Where a piece of the text that is encoded stands: at its start; at its start where the text itself continues another
-// one, so that no space is put in front; behind something else of it.
+// The position of a piece in the encoded text: at its start; at the start of a text that continues another one, so that
+// no space is prepended; after another piece.
 enum class TextPlace : std::uint8_t { kStart, kContinues, kInside };
 
-// Where Metaspace puts its character in front of a piece that does not begin with it.
-enum class PrependScheme : std::uint8_t { kFirst, kNever, kAlways };  // kFirst: where the text begins
+// When Metaspace prepends its character to a piece that does not begin with it.
+enum class PrependScheme : std::uint8_t { kFirst, kNever, kAlways };  // kFirst: at the start of the text
 
 class PreTokenizer {
  public:
@@ -65,18 +65,18 @@ class PreTokenizer {
     SplitBehavior behavior = SplitBehavior::kIsolated;  // kSplit and kDigits
     bool invert = false;
     std::shared_ptr<const SplitRegex> regex;         // kSplit
-    WordEnd known = nullptr;                         // kSplit: does what `regex` does, where that is known
+    WordEnd known = nullptr;                         // kSplit: a function equivalent to `regex`, if there is one
     std::string replacement;                         // kMetaspace: the character that stands for a space
     PrependScheme prepend = PrependScheme::kAlways;  // kMetaspace
-    bool split = true;                               // kMetaspace: cut before each replacement
+    bool split = true;                               // kMetaspace: split before each replacement
   };
 
   explicit PreTokenizer(std::vector<Step> steps);
 
-  // Calls f(word) for each word of `text`, which stands at `place`, in order; none is empty.
+  // Calls f(word) for each word of `text`, which is at `place`, in order; none is empty.
   template <class F>
   void words(std::string_view text, TextPlace place, F&& f) const {
-    std::deque<std::string> storage;  // texts that got other characters
+    std::deque<std::string> storage;  // rewritten pieces
     std::vector<Piece> pieces;
     if (!text.empty()) pieces.push_back({text, place});
     for (const Step& step : steps_) pieces = apply(step, pieces, storage);
@@ -100,7 +100,7 @@ class PreTokenizer {
   static void apply_metaspace(const Step& step, const Piece& piece, std::deque<std::string>& storage,
                               std::vector<Piece>& out);
 
-  std::vector<Step> steps_;  // without the last where last_ does it, so that nothing is stored on the usual way
+  std::vector<Step> steps_;  // without the last if last_ does it, so that the common case stores nothing
   WordEnd last_ = nullptr;
 };
 

@@ -1,5 +1,5 @@
-// Split's regular expressions. PCRE2's tables are those of whatever Unicode it was built with, and its \s
-// holds U+180E, so classes of characters are written out as ranges before it compiles.
+// Split's regular expressions. PCRE2's tables depend on the Unicode version it was built with, and its \s includes
+// U+180E, so character classes are expanded to ranges before compilation.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -16,7 +16,7 @@
 namespace nudge {
 namespace {
 
-// The inside of a character class that holds what `wanted` accepts.
+// The inside of a character class of everything that `wanted` accepts.
 template <class F>
 std::string class_body(F&& wanted) {
   std::string out;
@@ -46,8 +46,8 @@ std::string body_of(CharClass kind, bool complement) {
   throw std::invalid_argument(std::string(construct) + " is not supported");
 }
 
-// An expression as PCRE2 has to read it so that it means what it means to Oniguruma (Ruby's syntax), the reference's
-// engine. What both read alike passes, what is known to differ is written in other words, anything else is refused.
+// Translates an expression from Oniguruma (Ruby's syntax), the reference's engine, to PCRE2. Constructs that both read
+// alike pass, known differences are rewritten, anything else is refused.
 class Translator {
  public:
   explicit Translator(const std::string& pattern) : pattern_(pattern) {}
@@ -67,7 +67,7 @@ class Translator {
         out_ += "[^\\n]";
         ++at_;
       } else if (c == '^' || c == '$') {
-        refuse(std::string(1, c));  // ends of lines to one, of the text to the other
+        refuse(std::string(1, c));  // line ends in one engine, text ends in the other
       } else {
         keep(1);
       }
@@ -82,7 +82,7 @@ class Translator {
     at_ += count;
   }
 
-  // Reads an escape: copies one that means a character, returns the ranges of one that means a class.
+  // Reads an escape: copies a character escape, returns the ranges of a class escape.
   std::string escape() {
     const char name = rest().size() > 1 ? rest()[1] : '\0';
     switch (name) {
@@ -110,7 +110,7 @@ class Translator {
     std::size_t length = 3;
     if (name == "{") {
       const std::size_t end = rest().find('}');
-      if (end == std::string_view::npos) refuse("a \\p{ without its end");
+      if (end == std::string_view::npos) refuse("an unclosed \\p{");
       name = rest().substr(3, end - 3);
       length = end + 1;
     }
@@ -130,11 +130,11 @@ class Translator {
     if (rest().starts_with("]")) refuse("an empty character class");
     const std::size_t begin = at_;
     for (bool dash = false; at_ < pattern_.size() && pattern_[at_] != ']';) {
-      if (pattern_[at_] == '[') refuse("a character class in a character class");
+      if (pattern_[at_] == '[') refuse("a nested character class");
       if (rest().starts_with("&&")) refuse("an intersection of character classes");
       if (pattern_[at_] == '\\') {
         const std::string ranges = escape();
-        if (dash && !ranges.empty()) refuse("a range up to a class");
+        if (dash && !ranges.empty()) refuse("a range that ends in a class");
         out_ += ranges;
         dash = false;
       } else {
@@ -142,11 +142,11 @@ class Translator {
         keep(1);
       }
     }
-    if (at_ == pattern_.size()) refuse("a character class without its end");
+    if (at_ == pattern_.size()) refuse("an unclosed character class");
     keep(1);
   }
 
-  // Of the groups that begin with "(?", those without a name that change nothing behind them.
+  // Of the groups that begin with "(?", unnamed ones that affect nothing after them.
   void group() {
     if (rest().starts_with("(*")) refuse("(*");
     if (!rest().starts_with("(?")) return keep(1);
@@ -156,7 +156,8 @@ class Translator {
     refuse("the group " + std::string(rest().substr(0, 4)));
   }
 
-  // {n}, {n,} and {n,m}; "+" behind one makes it possessive to PCRE2 only, "?" behind {n} optional to Oniguruma only.
+  // {n}, {n,} and {n,m}; a following "+" makes it possessive only in PCRE2, "?" after {n} makes it optional only in
+  // Oniguruma.
   void repetition() {
     std::size_t end = 1;
     const auto digits = [&] {
@@ -195,7 +196,7 @@ struct SplitRegex::Compiled {
     code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | options, &error,
                          &offset, nullptr);
     if (code == nullptr) throw std::invalid_argument(message_of(error));
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without it, matching is slower and the same
+    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // if it fails, matching is only slower
   }
   ~Compiled() { pcre2_code_free(code); }
   Compiled(const Compiled&) = delete;
@@ -228,7 +229,7 @@ void SplitRegex::find(std::string_view text, std::vector<std::pair<std::size_t, 
     if (found[1] > found[0]) matches.push_back({found[0], found[1]});
     if (found[1] >= text.size()) return;
     at = found[1];
-    if (found[1] == found[0]) next_char(text, at);  // an empty match: go on behind the next character
+    if (found[1] == found[0]) next_char(text, at);  // an empty match: continue after the next character
   }
 }
 

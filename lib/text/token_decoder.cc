@@ -23,7 +23,7 @@ std::string byte_level_bytes(const std::string& text) {
   return from_byte_level(text, bytes) ? bytes : text;
 }
 
-// A run of byte tokens is its characters, or where it is not UTF-8 as a whole, one U+FFFD a byte.
+// A run of byte tokens becomes its characters, or one U+FFFD per byte if the run as a whole is not UTF-8.
 void end_run(std::string& run, Texts& out) {
   if (run.empty()) return;
   if (valid_utf8_prefix(run) == run.size()) {
@@ -103,8 +103,8 @@ std::string TokenDecoder::decode(std::vector<std::string> texts) const {
   return joined(texts, steps_.empty() ? " " : "");
 }
 
-// `before` as the text of all shows it. Byte tokens at its end and those that follow make one run: of a good run only
-// the characters that are whole in `before` count, of a bad one a U+FFFD for each of its bytes.
+// `before` as it appears in the combined text. Byte tokens at its end form one run with those that follow: if the run
+// is valid, the characters that are whole in `before` count, else one U+FFFD for each of its bytes.
 std::vector<std::string> TokenDecoder::whole_before(const Texts& before, const Texts& texts) const {
   const bool falls_back = std::any_of(steps_.begin(), steps_.end(),
                                       [](const DecoderStep& step) { return step.kind == Kind::kByteFallback; });
@@ -132,7 +132,7 @@ std::string TokenDecoder::decode_continuation(const Texts& before, const Texts& 
   Texts all = before;
   all.insert(all.end(), texts.begin(), texts.end());
   const std::string full = decode(std::move(all)), start = decode(whole_before(before, texts));
-  // Both begin alike but for what a step does to a text's end.
+  // Both begin alike, except for what a step does at the end of a text.
   const auto differ = std::mismatch(start.begin(), start.end(), full.begin(), full.end()).first;
   auto at = static_cast<std::size_t>(differ - start.begin());
   while (at < full.size() && (static_cast<unsigned char>(full[at]) & 0xC0) == 0x80) --at;

@@ -23,10 +23,10 @@ struct Tokenizer::Impl {
   PreTokenizer pre_tokenizer;
   std::vector<NormalizerStep> normalizer;
   TokenDecoder decoder;
-  AddedTokenFinder raw, normalized;  // of added tokens that are looked for before and after normalization
+  AddedTokenFinder raw, normalized;  // added tokens matched before and after normalization
   std::vector<std::int32_t> before, after;
-  std::vector<std::string> bytes;  // by id: what a token stands for amid others
-  std::vector<std::string> texts;  // by id: what the decoder reads; none where the bytes alone make the text
+  std::vector<std::string> bytes;  // by id: a token's bytes in the middle of a text
+  std::vector<std::string> texts;  // by id: the decoder's input; empty if decoding only concatenates bytes
   std::vector<bool> special;       // by id
   std::vector<bool> present;       // by id: there is a token
   std::vector<AddedToken> added;
@@ -49,7 +49,7 @@ struct Tokenizer::Impl {
     }
   }
 
-  // `start`: what the text's first piece is, where that is no added token.
+  // `start`: the place of the text's first piece, unless that is an added token.
   void encode(std::string_view text, TextPlace start, std::vector<std::int32_t>& out) const {
     if (text.size() > std::numeric_limits<std::int32_t>::max()) bad_input("the text is longer than 2 GiB");
     const std::size_t valid = valid_utf8_prefix(text);
@@ -107,8 +107,8 @@ std::string digest_of(const TokenizerParts& parts) {
   return digest.number(options.ignore_merges).number(options.fuse_unknown).number(options.unknown).hex();
 }
 
-// The id of a token that the files or the class name. Without a word from them, <|endoftext|> where `by_default` is
-// true and that is a special token.
+// The id of a token named by the files or the class. If they don't mention it: <|endoftext|>, if `by_default` and that
+// is a special token.
 std::int32_t named_id(const NamedToken& name, bool by_default, const TokenizerParts& parts) {
   const bool named = name.said || !name.token.content.empty();
   for (const AddedToken& token : parts.added) {
@@ -162,7 +162,7 @@ Tokenizer Tokenizer::from_files(const TokenizerFiles& files, const std::string& 
   const TokenizerConfig config = read_tokenizer_config(files, where);
   TokenizerParts parts = parse_tokenizer(files, config, where);
   const std::string digest = digest_of(parts);
-  std::vector<std::string> words = std::move(parts.vocabulary);  // what they stand for to the model
+  std::vector<std::string> words = std::move(parts.vocabulary);  // below: bytes or text, by the alphabet
   if (parts.options.alphabet == BpeAlphabet::kBytes) {
     for (std::string& word : words) {
       if (std::string bytes; from_byte_level(word, bytes)) {
@@ -173,14 +173,14 @@ Tokenizer Tokenizer::from_files(const TokenizerFiles& files, const std::string& 
     }
   }
   auto impl = std::make_unique<Impl>(std::move(words), parts);
-  // An added token that is looked for in the normalized text is decoded as it stands there.
+  // An added token that is matched in the normalized text is decoded in its normalized form.
   for (const AddedToken& token : parts.added) {
     if (token.normalized) parts.tokens[static_cast<std::size_t>(token.id)] = normalize(parts.normalizer, token.content);
   }
   for (const std::string& token : parts.tokens) impl->bytes.push_back(impl->decoder.bytes_of(token));
   if (!impl->decoder.bytes_alone()) impl->texts = parts.tokens;
   impl->special.resize(parts.tokens.size());
-  for (const bool special : {true, false}) {  // among equal texts, the special one is found
+  for (const bool special : {true, false}) {  // of equal texts, the special one wins
     for (const AddedToken& token : parts.added) {
       if (token.special != special) continue;
       impl->special[static_cast<std::size_t>(token.id)] = special;
@@ -206,7 +206,7 @@ Tokenizer Tokenizer::from_files(const TokenizerFiles& files, const std::string& 
   for (const NamedToken& named : config.named) {
     if (!named.token.content.empty()) impl->named.emplace_back(named.key, named.token.content);
   }
-  if (!config.lists_added) {  // else they are not read
+  if (!config.lists_added) {  // otherwise they are not read
     impl->older_files = {{"special_tokens_map.json", std::string(files.special_tokens_map)},
                          {"added_tokens.json", std::string(files.added_tokens)}};
     std::erase_if(impl->older_files, [](const auto& file) { return file.second.empty(); });
@@ -252,7 +252,7 @@ std::string Tokenizer::decode_continuation(std::span<const std::int32_t> prompt,
   const std::string_view begun = begun_character(before);
   const std::string bytes = std::string(begun) + impl_->bytes_of(response, true);
   const std::string text = lossy_utf8(bytes);
-  // A character that the response does not complete is a U+FFFD of the prompt.
+  // A character that the response does not complete became a U+FFFD in the prompt.
   return begun.empty() || valid_utf8_prefix(bytes) > 0 ? text : text.substr(std::string_view("\uFFFD").size());
 }
 

@@ -28,7 +28,7 @@ AddedToken special_token(std::string_view content, std::string_view file) {
   return token;
 }
 
-// A token given by its text, or by an object.
+// A token given as a string or as an object.
 AddedToken token_of(const JsonReader& in, Value value, const std::string& what, std::string_view file) {
   if (!value.is_object()) return special_token(in.text(value, what), file);
   AddedToken token = read_added_token(in, value, what);
@@ -43,7 +43,7 @@ std::vector<AddedToken> tokens_of(const JsonReader& in, Value list, const std::s
   return out;
 }
 
-// Every "..._token" is a special one, whatever its name; add_bos_token and its like are no texts.
+// Every key "..._token" names a special token; add_bos_token and the like are not strings.
 void read_names(const JsonReader& in, std::string_view file, TokenizerConfig& config) {
   for (const auto [key, value] : in.object(in.root(), "the file")) {
     if (!key.ends_with("_token")) continue;
@@ -55,7 +55,7 @@ void read_names(const JsonReader& in, std::string_view file, TokenizerConfig& co
   }
 }
 
-// A list of tokens, or an object of tokens with names.
+// A list of tokens, or an object of named tokens.
 void read_extra(const JsonReader& in, const char* key, std::string_view file, TokenizerConfig& config) {
   Value value;
   if (!in.find(in.root(), key, "the file", value)) return;
@@ -91,7 +91,7 @@ void read_config(const JsonReader& in, TokenizerConfig& config) {
   }
 }
 
-// Folders of before added_tokens_decoder: names that hold before those of the configuration, and more added tokens.
+// Folders older than added_tokens_decoder: names that override the configuration's, and more added tokens.
 void read_older_files(const TokenizerFiles& files, const std::string& where, TokenizerConfig& config) {
   static constexpr std::string_view kMap = "special_tokens_map.json", kAdded = "added_tokens.json";
   if (!files.special_tokens_map.empty()) {
@@ -127,8 +127,8 @@ Kind kind_of(std::string_view class_name) {
   return class_name == "CodeLlamaTokenizer" ? Kind::kCodeLlama : Kind::kFile;
 }
 
-// The class that AutoTokenizer takes: that of the files, but where the model has one, too, which it takes for Qwen 2
-// whatever the files say, and for Mistral, which has no class of its own.
+// The class that AutoTokenizer picks: the files' class. The model's class is the default, and overrides the files for
+// Qwen 2 and for Mistral, which has no class of its own.
 std::string class_of(std::string_view model_type, std::string name) {
   static const std::map<std::string_view, std::string> registered = {{"gpt2", "GPT2Tokenizer"},
                                                                      {"gpt_neox", "GPTNeoXTokenizer"},
@@ -165,7 +165,7 @@ void name_by_default(TokenizerConfig& config) {
   set("eot_token", "▁<EOT>");
   set("fill_token", "<FILL_ME>");
   for (const NamedToken& other : others) slot(config, other.key) = other;
-  slot(config, "fill_token").said = false;  // where a text is to be filled in: models have no row for it
+  slot(config, "fill_token").said = false;  // a placeholder in prompts: models have no row for it
 }
 
 }  // namespace

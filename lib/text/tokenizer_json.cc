@@ -17,10 +17,10 @@ using Ids = std::unordered_map<std::string_view, std::int32_t>;
 
 std::string quoted(std::string_view token) { return "\"" + std::string(token) + "\""; }
 
-constexpr std::int64_t kMostGaps = 1000000;  // ids without a token that a vocabulary may leave out
+constexpr std::int64_t kMostGaps = 1000000;  // ids that a vocabulary may skip
 
-// Texts by id, and whether there is one: a vocabulary may leave ids out. `ids` becomes the way back. Of equal texts
-// the last holds, as in a map.
+// Texts by id, and whether the id exists: a vocabulary may skip ids. Fills `ids` with the inverse map. Of equal texts
+// the last wins.
 void read_vocabulary(const JsonReader& in, Value model, TokenizerParts& parts, Ids& ids) {
   std::int64_t most = -1;
   for (const auto [token, value] : in.object(in.need(model, "vocab", "model"), "model.vocab")) {
@@ -109,24 +109,24 @@ void read_model(const JsonReader& in, TokenizerParts& parts, Ids& ids) {
   }
 }
 
-// Gives added tokens their ids as the reference does: one that the vocabulary holds keeps its id there, others get the
-// next free one; where ids were left out, that is one that the vocabulary may use itself. Of one that is added again
-// the last fields hold, but what was special once stays so. The ids that files give to added tokens are not looked at.
+// Assigns ids to added tokens as the reference does: a token of the vocabulary keeps its id, others get the next free
+// one (which the vocabulary may use itself, if it skips ids). When a token is added again, the last fields win, but
+// once special, it stays special. Ids that files give to added tokens are ignored.
 class AddedTokens {
  public:
   AddedTokens(TokenizerParts& parts, const Ids& ids) : parts_(parts), ids_(ids) {}
 
-  // Where it stands in parts.added, or beyond all.
-  std::size_t place(const AddedToken& token) const {
-    const auto found = places_.find(token.content);
-    return found == places_.end() ? parts_.added.size() : found->second;
+  // The token's index in parts.added, or the size of that.
+  std::size_t index_of(const AddedToken& token) const {
+    const auto found = indices_.find(token.content);
+    return found == indices_.end() ? parts_.added.size() : found->second;
   }
 
   void add(AddedToken token) {
     if (token.content.empty()) return;
-    const auto [place, fresh] = places_.emplace(token.content, parts_.added.size());
-    if (!fresh) {
-      AddedToken& old = parts_.added[place->second];
+    const auto [entry, is_new] = indices_.emplace(token.content, parts_.added.size());
+    if (!is_new) {
+      AddedToken& old = parts_.added[entry->second];
       token.id = old.id;
       token.file = old.file;
       token.special = token.special || old.special;
@@ -143,13 +143,13 @@ class AddedTokens {
     parts_.added.push_back(std::move(token));
   }
 
-  // All special tokens with a name, or among the extra ones, as Qwen 2's class adds them again: without other fields.
+  // Qwen 2's class adds all named and extra special tokens again, without other fields.
   void make_plain(const TokenizerConfig& config) {
     const auto plain = [&](const AddedToken& token) {
       AddedToken again;
       again.content = token.content;
       again.special = true;
-      if (place(token) < parts_.added.size()) add(again);
+      if (index_of(token) < parts_.added.size()) add(again);
     };
     for (const NamedToken& name : config.named) plain(name.token);
     for (const AddedToken& token : config.extra) plain(token);
@@ -164,11 +164,11 @@ class AddedTokens {
  private:
   TokenizerParts& parts_;
   const Ids& ids_;
-  std::map<std::string, std::size_t, std::less<>> places_;  // in parts_.added
-  std::int32_t most_ = -1;                                  // the largest id of an added token
+  std::map<std::string, std::size_t, std::less<>> indices_;  // in parts_.added
+  std::int32_t most_ = -1;                                   // the largest id of an added token
 };
 
-// Those of tokenizer.json alone, with the ids that it gives.
+// The added tokens of tokenizer.json only, with the ids that it gives.
 std::vector<std::pair<std::int64_t, AddedToken>> read_added_tokens(const JsonReader& in) {
   std::vector<std::pair<std::int64_t, AddedToken>> out;
   Value list, value;
@@ -199,7 +199,7 @@ void add_tokens(const JsonReader& in, const TokenizerConfig& config, TokenizerPa
     added.add(token);
   }
   const std::size_t listed_count = parts.added.size();
-  const auto is_listed = [&](const AddedToken& token) { return added.place(token) < listed_count; };
+  const auto is_listed = [&](const AddedToken& token) { return added.index_of(token) < listed_count; };
   for (const NamedToken& name : config.named) {
     if (is_listed(name.token)) continue;
     name.said ? added.add(name.token) : added.add_if_there(name.token, config.model_vocab);

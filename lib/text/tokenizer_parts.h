@@ -1,4 +1,4 @@
-// What a folder's files say, read and checked: the parts that Tokenizer puts together.
+// The parsed and checked parts of a folder's files, from which Tokenizer is built.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@
 namespace nudge {
 
 struct TokenizerParts {
-  std::vector<std::string> vocabulary;  // the model's texts by id; empty where an id is left out
-  std::vector<std::string> tokens;      // likewise with the added tokens
-  std::vector<bool> present;            // by id: there is a token
+  std::vector<std::string> vocabulary;  // the model's texts by id; empty for skipped ids
+  std::vector<std::string> tokens;      // likewise, including added tokens
+  std::vector<bool> present;            // by id: the token exists
   std::vector<BpeMerge> merges;         // in order of rank
   BpeOptions options;
   std::vector<AddedToken> added;  // in the order in which they were added
@@ -26,7 +26,7 @@ struct TokenizerParts {
   std::vector<PreTokenizer::Step> steps;
   std::vector<DecoderStep> decoder;
   std::vector<std::int32_t> before, after;  // the template's tokens around a text
-  std::string pipeline;  // normalizer, pre-tokenizer and decoder in one canonical text, for the digest
+  std::string pipeline;  // normalizer, pre-tokenizer and decoder as one canonical text, for the digest
 };
 
 // Error kBadInput: "WHERE/tokenizer.json: cause".

@@ -15,7 +15,7 @@ using Step = PreTokenizer::Step;
   in.fail("a " + part + " of type \"" + std::string(type) + "\" is not supported");
 }
 
-// Calls f(type, value) for a part, and for each member of a Sequence, whose list is called `list`.
+// Calls f(type, value) for a part, or for each member of a Sequence, whose list has the key `list`.
 template <class F>
 void each_of(const JsonReader& in, Value part, const std::string& name, const char* list, F&& f) {
   const std::string_view type = in.text(in.need(part, "type", name), "the type of " + name);
@@ -68,7 +68,7 @@ std::string numbers(Numbers... n) {
   return ((" " + std::to_string(static_cast<int>(n))) + ...);
 }
 
-// A text of one character.
+// A string of one character.
 std::string character(const JsonReader& in, Value part, const char* key, const std::string& what) {
   const std::string text(in.text(in.need(part, key, what), std::string(key) + " of " + what));
   std::size_t end = 0;
@@ -77,7 +77,7 @@ std::string character(const JsonReader& in, Value part, const char* key, const s
   return text;
 }
 
-// `add_prefix_space` is what older files have in place of `prepend_scheme`.
+// Older files have `add_prefix_space` instead of `prepend_scheme`.
 PrependScheme prepend_scheme_of(const JsonReader& in, Value part) {
   Value value;
   const bool prefix = in.flag(part, "add_prefix_space", true, "Metaspace");
@@ -111,9 +111,9 @@ void read_pre_tokenizer(const JsonReader& in, std::optional<bool> prefix_space, 
   parts.options.alphabet = BpeAlphabet::kCharacters;
   if (!in.find(in.root(), "pre_tokenizer", "the file", root)) return;
   each_of(in, root, "pre_tokenizer", "pretokenizers", [&](std::string_view type, Value part) {
-    // Behind ByteLevel a text is written in other characters, which no step here looks at.
+    // After ByteLevel a text is written in other characters, which no step here expects.
     if (parts.options.alphabet == BpeAlphabet::kBytes) {
-      in.fail("a pre_tokenizer with a step behind ByteLevel is not supported");
+      in.fail("a pre_tokenizer with a step after ByteLevel is not supported");
     }
     Step step;
     std::string canonical;
@@ -138,7 +138,7 @@ void read_pre_tokenizer(const JsonReader& in, std::optional<bool> prefix_space, 
   });
 }
 
-// What a Replace looks for. Expressions are left to Split: no BPE model is known that has one here.
+// The string that a Replace searches for. Regular expressions are not supported: no known BPE model has one here.
 std::string replaced_text(const JsonReader& in, Value part) {
   const Value pattern = in.need(part, "pattern", "Replace");
   Value value;
@@ -201,7 +201,7 @@ void read_decoder(const JsonReader& in, std::optional<bool> prefix_space, Tokeni
       } else if (type == "Fuse") {
         step.kind = Kind::kFuse;
       } else if (type == "Strip" && prefix_space == false) {
-        return;  // there is no such space to be taken away
+        return;  // no space was prepended
       } else if (type == "Strip") {
         step.kind = Kind::kStrip;
         step.from = character(in, part, "content", "Strip");
@@ -229,7 +229,7 @@ std::int32_t id_in_template(const JsonReader& in, Value value, const std::string
   return static_cast<std::int32_t>(id);
 }
 
-// BertProcessing and RobertaProcessing: a token before the text and one behind it, each as its text and id.
+// BertProcessing and RobertaProcessing: one token before and one after the text, each given as text and id.
 void read_ends(const JsonReader& in, Value part, TokenizerParts& parts) {
   const auto id_of = [&](const char* key) {
     const auto pair = in.array(in.need(part, key, "post_processor"), key);
@@ -259,7 +259,7 @@ void read_template(const JsonReader& in, Value part, TokenizerParts& parts) {
     }
   }
   if (texts != 1) in.fail("a template that does not hold the text exactly once is not supported");
-  parts.before.insert(parts.before.begin(), before.begin(), before.end());  // around what earlier templates made
+  parts.before.insert(parts.before.begin(), before.begin(), before.end());  // around earlier templates' tokens
   parts.after.insert(parts.after.end(), after.begin(), after.end());
 }
 

@@ -1,4 +1,4 @@
-// tokenizer.json: what happens before and after the model.
+// tokenizer.json: the steps before and after the model.
 #pragma once
 
 #include <optional>
@@ -8,9 +8,9 @@
 
 namespace nudge {
 
-// Reads normalizer, pre_tokenizer, post_processor and decoder into `parts`, whose tokens are complete. Where
-// `prefix_space` is told, it holds in place of the file's own word on a space in front of a text. Truncation and padding
-// are not looked at: programs say for themselves how long a text may be.
+// Reads normalizer, pre_tokenizer, post_processor and decoder into `parts`, whose tokens must be complete. If given,
+// `prefix_space` overrides whether the file prepends a space to a text. Truncation and padding are ignored: programs
+// decide for themselves how long a text may be.
 void read_pipeline(const JsonReader& in, std::optional<bool> prefix_space, TokenizerParts& parts);
 
 }  // namespace nudge

@@ -17,7 +17,7 @@ const CodePointRange space_ranges[] = {{0x9, 0xD},       {0x20, 0x20},     {0x85
                                        {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
                                        {0x205F, 0x205F}, {0x3000, 0x3000}};
 
-// Characters that NFC touches and that came after Unicode 12.1: marks with a combining class and
+// Characters affected by NFC and added after Unicode 12.1: marks with a combining class and
 // characters with compositions, from Unicode 13 to 16 (so that a later utf8proc changes nothing).
 const CodePointRange later_than_nfc[] = {{0x897, 0x89F},     {0x8CA, 0x8D2},     {0xC3C, 0xC3C},     {0x1715, 0x1715},
                                          {0x1ABF, 0x1ACE},   {0x1DFA, 0x1DFA},   {0xA82C, 0xA82C},   {0x105C0, 0x105FF},
@@ -56,12 +56,12 @@ void append_nfc(std::string_view run, std::string& out) {
   const auto length =
       utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(run.data()), static_cast<utf8proc_ssize_t>(run.size()),
                    &composed, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  if (length < 0) throw std::bad_alloc();  // the text is valid, so nothing else is left
+  if (length < 0) throw std::bad_alloc();  // the only possible cause, since the text is valid
   out.append(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(length));
   std::free(composed);
 }
 
-// Characters that came later are neither composed nor reordered, and part what is around them.
+// Later characters are neither composed nor reordered, and separate their neighbours.
 void append_nfc_without_later(std::string_view text, std::string& out) {
   std::size_t run = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -158,7 +158,7 @@ std::string_view begun_character(std::string_view bytes) {
     const std::string_view tail = bytes.substr(bytes.size() - n);
     if ((static_cast<unsigned char>(tail[0]) & 0xC0) == 0x80) continue;  // inside a character
     if (valid_utf8_prefix(tail) > 0) break;
-    // Every beginning is completed by the lowest or the highest bytes that can stand inside a character.
+    // Every incomplete character is completed by the lowest or the highest continuation bytes.
     const bool begun = valid_utf8_prefix(std::string(tail) + "\x80\x80\x80") > 0 ||
                        valid_utf8_prefix(std::string(tail) + "\xBF\xBF\xBF") > 0;
     return begun ? tail : std::string_view();
@@ -179,8 +179,8 @@ std::string lossy_utf8(std::string_view bytes) {
 }
 
 std::string nfc(std::string_view text) {
-  // A character below U+0300 changes by itself never and composes with what is before it never; those have no lead
-  // byte over 0xCB. So only runs of other characters are looked at, each with the character before it.
+  // A character below U+0300, with a lead byte of at most 0xCB, never changes by itself and never composes with the one
+  // before it. So only runs of other characters are examined, each with the character before it.
   const auto high = [&](std::size_t i) { return static_cast<unsigned char>(text[i]) > 0xCB; };
   std::string out;
   std::size_t done = 0;

@@ -43,7 +43,7 @@ TEST_CASE("merges stay inside of words") {
 
 namespace {
 
-// What byte-pair encoding says, word for word: again and again the leftmost pair of lowest rank.
+// The definition of byte-pair encoding, literally: repeatedly merge the leftmost pair of lowest rank.
 Ids slow_bpe(Ids ids, const std::vector<BpeMerge>& merges) {
   for (;;) {
     std::size_t best = merges.size(), at = 0;
@@ -195,7 +195,7 @@ TEST_CASE("a text that is not UTF-8 is refused with the place") {
 
 namespace {
 
-// Characters alone, without a decoder.
+// Only characters, without a decoder.
 Tokenizer small(const std::string& vocab, const std::string& added = "[]", const std::string& options = "") {
   return Tokenizer::from_json(
       "{\"added_tokens\":" + added + ",\"model\":{\"vocab\":" + vocab + ",\"merges\":[]" + options + "}}", "", "f");

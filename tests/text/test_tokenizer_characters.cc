@@ -1,5 +1,5 @@
-// BPE of characters with byte fallback, SentencePiece's kind: Llama 2, TinyLlama, Mistral. Ids are derived by hand
-// from the fixture's order, or by merging as the definition says.
+// Character BPE with byte fallback, SentencePiece's kind: Llama 2, TinyLlama, Mistral. Ids are derived by hand from the
+// fixture's order, or by merging according to the definition.
 #include <algorithm>
 #include <map>
 #include <random>
@@ -51,7 +51,7 @@ TEST_CASE("a character without a token is its bytes' tokens") {
 
 namespace {
 
-// UTF-8 as its definition has it.
+// UTF-8 by its definition.
 std::string utf8(std::uint32_t c) {
   const auto tail = [&](int shift) { return static_cast<char>(0x80 | (c >> shift & 63)); };
   if (c < 0x80) return {static_cast<char>(c)};
@@ -285,7 +285,7 @@ TEST_CASE("Strip takes as many of its characters as it says from both ends, of e
 
 namespace {
 
-// The definition, word for word: pieces of text, merged again and again at the leftmost pair of lowest rank.
+// The definition, literally: pieces of text, repeatedly merged at the leftmost pair of lowest rank.
 std::vector<std::string> slow_pieces(const std::string& text, const CharactersFixture& fixture) {
   std::map<std::string, bool> known;
   for (const std::string& c : fixture.characters) known[c] = true;
@@ -313,7 +313,7 @@ std::vector<std::string> slow_pieces(const std::string& text, const CharactersFi
   }
 }
 
-// How many of 300 texts are encoded otherwise. Where byte tokens are merged, texts don't decode to themselves.
+// How many of 300 texts are encoded differently. If byte tokens are merged, texts don't decode to themselves.
 int differences(const CharactersFixture& fixture, std::mt19937& random, bool decodes) {
   const std::vector<std::string> alphabet = {"a", "b", "c", " ", " ", "é", "ü", "\n", "中"};
   const Tokenizer tokenizer = fixture.make();
@@ -349,7 +349,7 @@ TEST_CASE("random texts are merged as the definition says, and decode to themsel
   CHECK(differences(fixture, random, true) == 0);
   fixture.merges.push_back({"<0xC3>", "<0xBC>"});
   CHECK(differences(fixture, random, false) == 0);
-  // A token that holds a space behind something else: nothing may be cut before spaces.
+  // A token with a space after another character: words may not be split before spaces.
   fixture.merges.insert(fixture.merges.begin() + 2, {{"c", "▁"}, {"b", "▁a"}, {"<0x0A>", "▁"}});
   CHECK(differences(fixture, random, false) == 0);
   for (int i = 0; i < 20; ++i) {

@@ -1,5 +1,5 @@
-// What stands beside tokenizer.json and decides about ids, too. Ids are those of AutoTokenizer of transformers 5.12 (with
-// tokenizers 0.23) on the same files.
+// The files beside tokenizer.json that also determine ids. Expected ids are those of AutoTokenizer of transformers 5.12
+// (with tokenizers 0.23) on the same files.
 #include <filesystem>
 #include <fstream>
 

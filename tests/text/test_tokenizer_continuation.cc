@@ -1,4 +1,4 @@
-// Texts that continue others: ids without what a text's start gets, and what a response's ids add to a prompt's text.
+// Continuations: ids without the prefix of a text's start, and what a response's ids add to a prompt's text.
 #include <simdjson.h>
 
 #include "lib/text/unicode.h"

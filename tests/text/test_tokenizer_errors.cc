@@ -1,4 +1,4 @@
-// What is damaged or not supported is refused, naming the file and the cause.
+// Damaged and unsupported files are refused, naming the file and the cause.
 #include <filesystem>
 #include <fstream>
 
@@ -113,12 +113,12 @@ TEST_CASE("other normalizers, pre-tokenizers, post-processors and decoders are r
         "a decoder of type \"WordPiece\" is not supported");
 }
 
-TEST_CASE("a pre-tokenizer with anything behind ByteLevel, or damaged, is refused") {
+TEST_CASE("a pre-tokenizer with anything after ByteLevel, or damaged, is refused") {
   const std::string byte_level = R"({"type":"ByteLevel","add_prefix_space":false})";
   const std::string digits = R"({"type":"Digits","individual_digits":true})";
   const auto sequence = [](const std::string& list) { return R"({"type":"Sequence","pretokenizers":[)" + list + "]}"; };
   CHECK(pre_tokenizer_refusal(sequence(byte_level + "," + digits)) ==
-        "a pre_tokenizer with a step behind ByteLevel is not supported");
+        "a pre_tokenizer with a step after ByteLevel is not supported");
   CHECK(pre_tokenizer_refusal(R"({"type":"Sequence"})") == "pre_tokenizer has no pretokenizers");
   CHECK(pre_tokenizer_refusal(R"({"type":"ByteLevel"})") == "pre_tokenizer has no add_prefix_space");
   CHECK(pre_tokenizer_refusal(R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":0})") ==

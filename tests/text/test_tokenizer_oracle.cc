@@ -137,7 +137,7 @@ TEST_CASE("every vector of a vocabulary of characters is met: most characters ar
 
 namespace {
 
-// How many characters `member` takes otherwise than the ranges of unicode/NAME.ranges.txt say.
+// For how many characters `member` differs from the ranges of unicode/NAME.ranges.txt.
 template <class F>
 int differences(const std::string& oracle, const std::string& name, F&& member) {
   std::vector<bool> wanted(0x110000);

@@ -96,7 +96,7 @@ TEST_CASE("training depends neither on the order of the texts nor on how often i
 
 namespace {
 
-// The definition, word for word: count all pairs anew before each merge.
+// The definition, literally: recount all pairs before each merge.
 Found slow_training(const std::vector<std::string>& words, std::size_t merges) {
   std::vector<std::vector<std::string>> split;
   for (const std::string& word : words) {
@@ -159,7 +159,7 @@ TEST_CASE("a word beyond a kibibyte is learnt in pieces, without end of time") {
   std::mt19937 random(2);
   for (int i = 0; i < 200000; ++i) text += static_cast<char>('a' + random() % 26);
   CHECK(trained({text}, 1000).vocab_size() == 1000);
-  // 1024 a's, then b's: the pair ab stands on the cut both times.
+  // 1024 a's, then b's: the pair ab is on the split both times.
   const std::string cut = std::string(1024, 'a') + "b";
   const Found tokens = found({cut, cut}, 300);
   CHECK(std::find(tokens.begin(), tokens.end(), "ab") == tokens.end());

@@ -1,4 +1,4 @@
-// How texts are cut into words; expected words are derived from the expressions by hand.
+// Splitting texts into words; expected words are derived from the expressions by hand.
 #include <random>
 #include <stdexcept>
 
@@ -148,12 +148,12 @@ TEST_CASE("a Split expression means what it means to Oniguruma") {
 TEST_CASE("a Split expression that is damaged or might mean something else is refused by what it uses") {
   const auto refusal = [](const char* regex) { return message_of([&] { SplitRegex(std::string(regex)); }); };
   CHECK(refusal("(") == "missing closing parenthesis");
-  CHECK(refusal("[a") == "a character class without its end is not supported");
-  CHECK(refusal("[a[b]]") == "a character class in a character class is not supported");
+  CHECK(refusal("[a") == "an unclosed character class is not supported");
+  CHECK(refusal("[a[b]]") == "a nested character class is not supported");
   CHECK(refusal("[a&&b]") == "an intersection of character classes is not supported");
   CHECK(refusal("[]a]") == "an empty character class is not supported");
   CHECK(refusal("[^]a]") == "an empty character class is not supported");
-  CHECK(refusal(R"([!-\s])") == "a range up to a class is not supported");
+  CHECK(refusal(R"([!-\s])") == "a range that ends in a class is not supported");
   CHECK(refusal("^a") == "^ is not supported");
   CHECK(refusal("a$") == "$ is not supported");
   CHECK(refusal("a{,2}") == "the repetition {,2} is not supported");
@@ -171,7 +171,7 @@ TEST_CASE("a Split expression that is damaged or might mean something else is re
   CHECK(refusal("\\p{Han}") == "the property \\p{Han} is not supported");
   CHECK(refusal("\\p{^L}") == "the property \\p{^L} is not supported");
   CHECK(refusal("\\p{}") == "the property \\p{} is not supported");
-  CHECK(refusal("\\p{L") == "a \\p{ without its end is not supported");
+  CHECK(refusal("\\p{L") == "an unclosed \\p{ is not supported");
 }
 
 TEST_CASE("a Split expression that would go on for ever ends in an error") {
@@ -208,7 +208,7 @@ const char* const kQwen2 =
 
 bool is_known(const std::string& regex) { return known_expression(regex) != nullptr; }
 
-// By what is known alone: the expression itself takes nothing.
+// Uses only the known function: the expression itself matches nothing.
 Words known_words(const char* regex, std::string_view text) {
   static const auto nothing = std::make_shared<SplitRegex>("(?!)");
   Step step;
