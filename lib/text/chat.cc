@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kFile = "chat_template.jinja";
 constexpr std::string_view kOthers = "additional_chat_templates/", kSuffix = ".jinja";
 
-// A text, or a list or an object of named ones.
+// chat_template is a string, or a list or an object of named strings.
 void take_config(const std::string& config, std::map<std::string, std::string>& sources) {
   if (config.empty()) return;
   const JsonReader in(config, "tokenizer_config.json");
@@ -36,7 +36,7 @@ void take_config(const std::string& config, std::map<std::string, std::string>& 
   }
 }
 
-// Files stand before tokenizer_config.json as a whole, and of the files the additional ones last, as in transformers.
+// Files replace tokenizer_config.json's templates as a whole; additional files come last, as in transformers.
 std::map<std::string, std::string> sources_of(const Tokenizer& tokenizer) {
   std::map<std::string, std::string> sources;
   for (const auto& [file, text] : tokenizer.template_files()) {
@@ -48,16 +48,16 @@ std::map<std::string, std::string> sources_of(const Tokenizer& tokenizer) {
   return sources;
 }
 
-// The texts of the parts that a content is a list of.
+// The joined texts of a content that is a list of parts.
 std::string joined_parts(JsonReader::Array parts) {
   std::string all;
   for (const JsonReader::Value part : parts) {
     const auto type = JsonReader::text_of(part, "type"), text = JsonReader::text_of(part, "text");
-    if (!type) throw std::runtime_error("has a content that is a list of something else than parts with a \"type\"");
+    if (!type) throw std::runtime_error("has a content that is a list of something other than parts with a \"type\"");
     if (*type != "text")
       throw std::runtime_error("has a part of the type \"" + std::string(*type) +
-                               "\", and models here read text alone");
-    if (!text) throw std::runtime_error("has a part of text without \"text\"");
+                               "\", but models here read only text");
+    if (!text) throw std::runtime_error("has a text part without \"text\"");
     all += *text;
   }
   return all;
@@ -67,7 +67,7 @@ std::size_t common_start(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
-// Up to the end of the last of `ends` in the text, or all of it.
+// The text up to the end of the last of `ends` in it, or all of it.
 std::string up_to_end(std::string text, const std::vector<std::string>& ends) {
   std::size_t size = 0;
   for (const std::string& end : ends) {
@@ -88,7 +88,7 @@ ChatTemplate::ChatTemplate(const Tokenizer& tokenizer, ChatOptions options) : op
   if (sources_.empty()) {
     why_ = "the model's folder has no chat_template";
   } else if (!sources_.contains("default")) {
-    why_ = "the model's folder has no chat_template that is named default";
+    why_ = "the model's folder has no chat_template named default";
   }
   try {
     for (const auto& [name, source] : sources_) {
@@ -98,7 +98,7 @@ ChatTemplate::ChatTemplate(const Tokenizer& tokenizer, ChatOptions options) : op
     why_ = std::string("the chat_template can't be read: ") + e.what();
   }
   if (!why_.empty()) return;
-  try {  // one that takes lists of parts says the same of a text and of a part with it
+  try {  // a template that accepts lists of parts renders a string and a list with one text part alike
     const auto said = [&](const char* content) {
       const Dialogue one{{{"user", std::string(R"({"role":"user","content":)") + content + "}"}}, {}};
       return render(one, 1, true).text;
@@ -124,7 +124,7 @@ bool ChatTemplate::knows(const std::string& variable) const {
   return std::ranges::any_of(sources_, [&](const auto& s) { return s.second.find(variable) != std::string::npos; });
 }
 
-// The message, its parts joined where the template asks for a text.
+// The message, with its parts joined if the template expects a string.
 std::string ChatTemplate::with_plain_content(const ChatMessage& message) const {
   const JsonReader in(message.json, "a message");
   const auto content = JsonReader::last(in.object(in.root(), "it"), "content");
@@ -160,7 +160,7 @@ jinja::Rendered ChatTemplate::render(const Dialogue& dialogue, std::size_t count
   }
 }
 
-// What the template writes before message `count`'s content, whatever that is; "" where it has no text.
+// What the template writes before the content of message `count`, whatever the content is; "" if that is not a string.
 std::string ChatTemplate::before_content(const Dialogue& dialogue, std::size_t count) const {
   const std::string& json = dialogue.messages[count].json;
   if (!JsonReader::text_of(JsonReader(json, "a message").root(), "content")) return "";
@@ -180,8 +180,8 @@ std::pair<std::string, std::string> ChatTemplate::prompt_and_answer(const Dialog
   std::string start = whole.starts_with(prompt) ? prompt : before_content(dialogue, count);
   if (start.empty() || !whole.starts_with(start)) {
     const std::size_t same = common_start(whole, prompt);
-    throw std::runtime_error("has an answer that doesn't go on from its prompt: the chat_template ends the prompt in " +
-                             json_quote(prompt.substr(same)) + ", and has " + json_quote(whole.substr(same, 20)) +
+    throw std::runtime_error("has an answer that doesn't continue its prompt: the chat_template ends the prompt in " +
+                             json_quote(prompt.substr(same)) + ", but writes " + json_quote(whole.substr(same, 20)) +
                              " there once it is answered");
   }
   std::string answer = up_to_end(whole.substr(start.size()), ends);
@@ -203,8 +203,8 @@ ChatAnswers ChatTemplate::answers(const Dialogue& dialogue, bool all, const std:
       part.messages.resize(i + 1);
       const auto [prompt, answer] = prompt_and_answer(part, i, ends);
       if (!std::string_view(whole.text).substr(prompt.size()).starts_with(answer) || !whole.text.starts_with(prompt))
-        throw std::runtime_error("is changed by a later turn: the chat_template writes message " +
-                                 std::to_string(i + 1) + " and what is before it otherwise where it isn't the last");
+        throw std::runtime_error("is changed by a later turn: the chat_template renders message " +
+                                 std::to_string(i + 1) + " or what precedes it differently if it isn't the last");
       if (!answer.empty()) found.spans.emplace_back(prompt.size(), prompt.size() + answer.size());
     }
   }

@@ -1,4 +1,4 @@
-// Dialogues as text, by the chat template that the model's folder has or one with a name.
+// Renders dialogues with the chat template of the model's folder or with a named one.
 #pragma once
 
 #include <cstddef>
@@ -20,16 +20,16 @@ struct ChatMessage {
 
 struct Dialogue {
   std::vector<ChatMessage> messages;
-  std::map<std::string, std::string> variables;  // what else a template may ask for, such as tools: JSON by name
+  std::map<std::string, std::string> variables;  // other template variables, such as tools: JSON by name
 };
 
 struct ChatOptions {
   std::string format = {};  // the name of a template, or a file NAME.jinja; "" for the model's own
-  jinja::Date date = {};    // what a template is told that asks for the day
-  std::map<std::string, std::string> variables = {};  // as a dialogue's, which stand before them
+  jinja::Date date = {};    // the date for templates that ask for it
+  std::map<std::string, std::string> variables = {};  // like a dialogue's, which take precedence
 };
 
-// Where an assistant speaks in a rendered dialogue.
+// The assistant's turns in a rendered dialogue.
 struct ChatAnswers {
   std::string text;
   std::vector<std::pair<std::size_t, std::size_t>> spans;  // bytes [first, second) of `text`, in order, not empty
@@ -37,32 +37,32 @@ struct ChatAnswers {
 
 class ChatTemplate {
  public:
-  // Errors: kUsage for a format that isn't known, kNoInput and kBadInput for a file of one. What is wrong with the
-  // folder's own template is told by why(): it may not be asked for.
+  // Errors: kUsage for an unknown format, kNoInput and kBadInput for a format's file. Defects of the folder's own
+  // template are reported by why() only, because it may never be used.
   ChatTemplate(const Tokenizer& tokenizer, ChatOptions options);
 
-  // Why nothing can be rendered; empty where it can.
+  // Why nothing can be rendered; empty if it can.
   const std::string& why() const { return why_; }
-  // Of all that decides about texts.
+  // Covers everything that determines the texts.
   std::string digest() const;
 
-  // The text of the first `count` messages, and with `answer` the beginning of the assistant's turn behind them.
-  // Errors, as of all that follow: std::runtime_error with words that go on from "the dialogue ...".
+  // The text of the first `count` messages, and with `answer` the beginning of the assistant's next turn.
+  // Errors, here and below: std::runtime_error with a message that continues "the dialogue ...".
   jinja::Rendered render(const Dialogue& dialogue, std::size_t count, bool answer) const;
 
-  // The first `count` messages up to where the answer begins, and the others behind it, up to the last of the texts `ends`
-  // in them, or all where none is there. Where an answered turn begins otherwise than one that is to be answered (without
-  // its <think>), the prompt is what stands before the answer's content; an error where that can't be told.
+  // The first `count` messages up to where the answer begins, and the rest after it, up to the last of the texts `ends`
+  // in it, or all of it. If an answered turn begins differently from an unanswered one (without its <think>), the
+  // prompt is everything before the answer's content. Error if that can't be determined.
   std::pair<std::string, std::string> prompt_and_answer(const Dialogue& dialogue, std::size_t count,
                                                         const std::vector<std::string>& ends) const;
 
-  // What the assistant says, in its last turn or in all: by the template's marks of generation where it has some, else by
-  // what each of its messages adds. The text goes up to the end of the last. An error where a later turn changes it.
+  // The assistant's last turn, or all its turns: the template's {% generation %} blocks if it has any, else what each
+  // of its messages adds. The text ends with the last turn. Error if a later turn changes it.
   ChatAnswers answers(const Dialogue& dialogue, bool all, const std::vector<std::string>& ends) const;
 
-  // Whether any template so far asked for the day.
+  // Whether any rendering so far asked for the date.
   bool dated() const { return dated_; }
-  // Whether a template knows this variable.
+  // Whether a template uses this variable.
   bool knows(const std::string& variable) const;
 
  private:
@@ -71,7 +71,7 @@ class ChatTemplate {
   const jinja::Template& chosen(const Dialogue& dialogue) const;
 
   ChatOptions options_;
-  std::map<std::string, std::string> sources_;  // by name; "default", and perhaps "tool_use"
+  std::map<std::string, std::string> sources_;  // by name; "default", perhaps "tool_use"
   std::map<std::string, jinja::Template> templates_;
   jinja::Variables tokens_;
   std::string why_;

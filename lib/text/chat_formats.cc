@@ -16,13 +16,13 @@ constexpr std::string_view kChatMl = R"({%- for message in messages %}
     {{- '<|im_start|>assistant\n' }}
 {%- endif %})";
 
-// The same with a system message for dialogues that have none.
+// The same with a default system message.
 std::string chatml(const std::string& system) {
   return "{%- if messages[0].role != 'system' %}\n    {{- '<|im_start|>system\\n" + system +
          "<|im_end|>\\n' }}\n{%- endif %}\n" + std::string(kChatMl);
 }
 
-// An answer to the last question has its thoughts, or an empty one; what was thought before is left out.
+// The answer to the last question has its thought, perhaps empty; earlier thoughts are removed.
 constexpr std::string_view kQwen3 = R"({%- set question = namespace(last=messages | length - 1) %}
 {%- for message in messages %}
     {%- if message.role == 'user' %}

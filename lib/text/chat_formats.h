@@ -1,4 +1,4 @@
-// Chat templates with a name, for models whose folder has none.
+// Named chat templates, for models whose folder has none.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@ struct ChatFormat {
 
 std::span<const ChatFormat> chat_formats();
 
-// The template that has this name, or that the file NAME.jinja holds. Errors: kUsage for a name that none has; read_file's.
+// The template of this name, or the content of the file NAME.jinja. Errors: kUsage for an unknown name; read_file's.
 std::string chat_format_source(const std::string& name);
 
 }  // namespace nudge

@@ -1,6 +1,6 @@
-// Chat templates: Jinja as transformers renders it, to the byte (docs/formats.md). What jinja2 renders and this does
-// not is refused by its name; what jinja2 refuses is refused in its words; nothing is passed over. A template is a
-// stranger's program: its steps, sizes and depth are bounded (jinja_limits.h).
+// Chat templates: Jinja, rendered byte for byte as in transformers (docs/formats.md). What only jinja2 supports is
+// refused by name; what jinja2 rejects is refused with its message; nothing is ignored. A template is untrusted code:
+// its steps, sizes and depth are bounded (jinja_limits.h).
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 
 namespace nudge::jinja {
 
-// The day that strftime_now tells, at midnight: an output must not depend on the clock.
+// The date that strftime_now reports, at midnight: outputs must not depend on the clock.
 struct Date {
   int year = 2024, month = 7, day = 26;
 };
@@ -25,22 +25,21 @@ struct Rendered {
   std::string text;
   std::vector<std::pair<std::size_t, std::size_t>> generations;  // the bytes [first, second) of {% generation %} blocks
   bool dated = false;                                            // strftime_now was called
-  bool unplaced = false;  // a generation block stood in a macro or another block: where its text went is not known
+  bool unplaced = false;  // a generation block was in a macro or another block: the position of its text is unknown
 };
 
-// A JSON text as Python's json module reads it, so that a template sees what it sees in transformers.
-// Error: TemplateError for numbers that aren't held.
+// A JSON text as Python's json module reads it, so that a template sees the same values as in transformers.
+// Error: TemplateError for numbers that can't be represented.
 Value value_of_json(std::string_view json);
 
 using Variables = std::map<std::string, Value>;
 
 struct Tree;
 
-// A template that is read once. Rendering it changes nothing: threads may do it at one time, each with variables of its
-// own.
+// A parsed template. Rendering is const: threads may render at the same time, each with its own variables.
 class Template {
  public:
-  // Error: TemplateError of the cause kSyntax, in jinja2's words, or kLimit.
+  // Error: TemplateError with cause kSyntax and jinja2's message, or kLimit.
   explicit Template(std::string_view source);
   // Error: TemplateError.
   Rendered render(const Variables& variables, const Date& today) const;
@@ -49,7 +48,7 @@ class Template {
   std::shared_ptr<const Tree> tree_;
 };
 
-// The text alone, of a template that is used once.
+// Only the text, for a template that is used once.
 std::string render(std::string_view source, const Value::Map& variables);
 
 }  // namespace nudge::jinja

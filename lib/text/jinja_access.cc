@@ -17,7 +17,7 @@ bool is_one_of(std::string_view name, Names names) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// The methods of Python's types; those that change a list or a map are forbidden by jinja2's sandbox.
+// The methods of Python's types; jinja2's sandbox forbids those that modify a list or a map.
 bool is_method(const Value& value, std::string_view name) {
   switch (value.kind) {
     case Kind::kText:
@@ -45,7 +45,7 @@ bool is_forbidden(const Value& value, std::string_view name) {
   return value.is(Kind::kMap) && is_one_of(name, {"clear", "pop", "popitem", "setdefault", "update"});
 }
 
-// Attributes that Python's types have and this does not.
+// Attributes of Python's types that are missing here.
 bool is_unsupported(const Value& value, std::string_view name) {
   if (name.starts_with("__") && name.ends_with("__")) return true;
   switch (value.kind) {
@@ -63,7 +63,7 @@ bool is_unsupported(const Value& value, std::string_view name) {
     case Kind::kMacro:
       return is_one_of(name, {"name", "arguments", "caller", "catch_kwargs", "catch_varargs", "explicit_caller"}) ||
              name.starts_with("_");
-    case Kind::kFunction:  // those that are classes
+    case Kind::kFunction:  // some are classes
       return is_one_of(as<Function>(value).name, {"dict", "cycler", "joiner", "namespace", "self with blocks"});
     case Kind::kJoiner: return is_one_of(name, {"sep", "used"});
     case Kind::kCycler: return is_one_of(name, {"items", "pos"});
@@ -80,7 +80,7 @@ Value no_attribute(const Value& value, const std::string& name) {
   return Value::undefined(repr_of_text(object_name(value)) + " has no attribute " + repr_of_text(name));
 }
 
-// What Python's getattr() gives, or kMissing.
+// Python's getattr(), or kMissing.
 Value plain_attribute(const Value& value, const std::string& name) {
   if (value.is(Kind::kNamespace)) {
     const Value* const field = as<Namespace>(value).fields.find(name);
@@ -99,7 +99,7 @@ Value plain_attribute(const Value& value, const std::string& name) {
   return Value::missing();
 }
 
-// The n-th, from the end where n is negative, or kMissing.
+// The n-th, from the end if n is negative, or kMissing.
 Value nth(const Value& value, std::int64_t n) {
   const auto size = static_cast<std::int64_t>(length_of(value));
   if (n < 0) n += size;
@@ -110,7 +110,7 @@ Value nth(const Value& value, std::int64_t n) {
   return value.items()[i];
 }
 
-// What Python's value[key] gives, or kMissing where it raises.
+// Python's value[key], or kMissing where it raises.
 Value plain_item(const Value& value, const Value& key) {
   if (value.is(Kind::kMap)) {
     if (key.is(Kind::kList) || key.is(Kind::kMap)) return Value::missing();
@@ -121,7 +121,7 @@ Value plain_item(const Value& value, const Value& key) {
   return indexed && key.is_integer() ? nth(value, key.number) : Value::missing();
 }
 
-// Where a slice begins and ends, as Python's PySlice_AdjustIndices.
+// The bounds of a slice, as in CPython's PySlice_AdjustIndices.
 struct Bounds {
   std::int64_t first, step;
   std::size_t count;
@@ -159,7 +159,7 @@ Value slice_of_text(const Value& text, const Bounds& b) {
   if (b.count == 0) return Value::of("", text.markup());
   if (b.step == 1) return Value::of(std::string(substring(text, first, first + b.count)), text.markup());
   charge(text.text().size() / 4 + b.count);
-  std::vector<std::size_t> starts;  // of the characters
+  std::vector<std::size_t> starts;  // byte offsets of the characters
   const std::string& bytes = text.text();
   for (std::size_t at = 0; at < bytes.size(); next_char(bytes, at)) starts.push_back(at);
   starts.push_back(bytes.size());

@@ -1,4 +1,4 @@
-// Equality, order, membership and iteration as Python has them.
+// Equality, order, membership and iteration as in Python.
 #include <algorithm>
 #include <cmath>
 
@@ -12,7 +12,7 @@ using Kind = Value::Kind;
 
 namespace {
 
-// -1, 0 or 1 of an integer and a float, exactly.
+// Compares an integer and a float exactly: -1, 0 or 1.
 int compare(std::int64_t a, double b) {
   if (b >= 0x1p63) return -1;
   if (b < -0x1p63) return 1;

@@ -1,4 +1,4 @@
-// strftime() of a day at midnight, in C's locale and no time zone.
+// strftime() of a date at midnight, in the C locale and without time zone.
 #include <chrono>
 #include <cstdio>
 
@@ -18,7 +18,7 @@ struct Day {
     const sys_days today = std::chrono::year{year} / date.month / date.day;
     weekday = static_cast<int>(std::chrono::weekday(today).c_encoding());
     of_year = static_cast<int>((today - sys_days(std::chrono::year{year} / January / 1)).count());
-    // ISO's week is that of its Thursday.
+    // An ISO week belongs to the year of its Thursday.
     const sys_days thursday = today + days(4 - (weekday == 0 ? 7 : weekday));
     iso_year = static_cast<int>(year_month_day(thursday).year());
     iso_week = static_cast<int>((thursday - sys_days(std::chrono::year{iso_year} / January / 1)).count()) / 7 + 1;
@@ -26,7 +26,7 @@ struct Day {
   int year, month, day, weekday = 0, of_year = 0, iso_year = 0, iso_week = 0;
 };
 
-// How a number is written: so many digits, filled up with that.
+// The format of a number: width and padding.
 struct Number {
   int value, width;
   char fill;
@@ -66,7 +66,7 @@ std::string digits(const Number& n) {
   return text;
 }
 
-// A code that stands for others, or null.
+// The expansion of a composite code, or null.
 const char* longer(char code) {
   switch (code) {
     case 'D':

@@ -41,7 +41,7 @@ Value call_joiner(Joiner& joiner) {
 
 }  // namespace
 
-// Counts an evaluation as long as it goes on; an error ends all of them.
+// Counts the depth of nested evaluations; an error ends all of them.
 Value Renderer::evaluate(const Node& node, const Home& home) {
   charge(1);
   if (node.type == Type::kConstant) return node.constant;

@@ -1,4 +1,4 @@
-// The filters of jinja2 by their names; here those of numbers and of any value.
+// jinja2's filters by name; here those of numbers and of any value.
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -27,7 +27,7 @@ Value f_attr(const Value& value, const Arguments& given) {
   const Parameters p("attr", given, {"name"}, 1);
   if (!p[0]->is(Kind::kText)) fail_unsupported("the filter \"attr\" of what is no text");
   if (value.is(Kind::kUndefined)) fail_unsupported("the filter \"attr\" of what is undefined");
-  // A map's items are none of its attributes.
+  // A map's items are not attributes.
   const Value found = attribute_of(value.is(Kind::kMap) ? Value::of(Map()) : value, text_of(*p[0]));
   const bool method = value.is(Kind::kMap) && found.is(Kind::kMethod);
   return method ? Value::make(Kind::kMethod, std::make_shared<Method>(value, text_of(*p[0]))) : found;
@@ -79,7 +79,7 @@ Value f_format(const Value& value, const Arguments& given) {
 
 Value f_tojson(const Value& value, const Arguments& given) { return Value::of(json_of(value, given)); }
 
-// Python's float() of a text, where it is one.
+// Python's float() of a string; false where it raises.
 bool float_of_text(const std::string& text, double& x) {
   std::string digits(python::stripped(text));
   const std::string lower = python::lower(digits);
@@ -90,7 +90,7 @@ bool float_of_text(const std::string& text, double& x) {
     bool ascii = true;
     for (const char c : lower) ascii = ascii && (c & 0x80) == 0;
     if (words || !ascii)
-      fail_unsupported("a text as a number that is infinite, none, or written with other digits or _,");
+      fail_unsupported("a string as a number that is infinite, NaN, or written with non-ASCII digits or _");
     return false;
   }
   const char* begin = digits.c_str();
@@ -101,7 +101,7 @@ bool float_of_text(const std::string& text, double& x) {
   return result.ec == std::errc() && result.ptr == end;
 }
 
-// Python's int() of a text, where it is one.
+// Python's int() of a string; false where it raises.
 bool integer_of_text(const std::string& text, int base, std::int64_t& n) {
   std::string digits(python::stripped(text));
   for (const char c : digits) {
@@ -143,7 +143,7 @@ Value f_float(const Value& value, const Arguments& given) {
   return p[0] == nullptr ? Value::floating(0) : *p[0];
 }
 
-// Python rounds to the decimal number that is nearest, and halves to even ones, by the exact value.
+// Python rounds the exact value to the nearest decimal number, and halves to even.
 double rounded(double x, int digits) {
   char text[400];
   const auto end = std::to_chars(text, text + sizeof text, x, std::chars_format::fixed, digits).ptr;
@@ -185,7 +185,7 @@ constexpr NamedFilter kFilters[] = {{"abs", f_abs},       {"attr", f_attr},     
                                     {"round", f_round},   {"safe", f_safe},       {"string", f_string},
                                     {"tojson", f_tojson}};
 
-// Filters of jinja2 that are refused where they are reached.
+// Filters of jinja2 that are refused when they are reached.
 constexpr const char* kRefused[] = {"filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr"};
 
 const std::unordered_map<std::string_view, Filter>& filters() {

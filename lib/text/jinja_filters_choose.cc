@@ -1,4 +1,4 @@
-// Filters that give one value after the other, as Python's generators: nothing is done before it is asked for.
+// Lazy filters, like Python's generators: nothing is computed before it is requested.
 #include <algorithm>
 #include <set>
 
@@ -25,7 +25,7 @@ Value generator(const Value& value, const Arguments& given, std::function<bool(V
   return Value::make(Kind::kIterator, std::make_shared<Generator>(type, depth_within(value, given), std::move(next)));
 }
 
-// Begins to go over the items when the first is asked for.
+// Starts iterating when the first item is requested.
 class Source {
  public:
   explicit Source(Value value) : value_(std::move(value)) {}
@@ -33,14 +33,14 @@ class Source {
     if (items_ == nullptr) items_ = iterate(value_);
     return items_->next(item);
   }
-  bool empty() const { return !value_.truth(); }  // jinja2 asks so, where it asks
+  bool empty() const { return !value_.truth(); }  // as jinja2 tests it
 
  private:
   Value value_;
   std::shared_ptr<Iterator> items_;
 };
 
-// One filter or attribute for each item.
+// Applies a filter or attribute to each item.
 std::function<Value(const Value&)> mapping(const Arguments& given) {
   if (given.values.empty() && given.find("attribute") != nullptr) {
     for (const auto& [name, value] : given.named) {
@@ -72,7 +72,7 @@ Value f_map(const Value& value, const Arguments& given) {
   return generator(value, given, std::move(next));
 }
 
-// Whether an item is chosen.
+// Whether an item is selected.
 std::function<bool(const Value&)> choice(const Arguments& given, bool by_attribute) {
   const std::size_t skipped = by_attribute ? 1 : 0;
   if (by_attribute && given.values.empty()) fail_wrong("Missing parameter for attribute name");

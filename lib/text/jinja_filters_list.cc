@@ -32,7 +32,7 @@ std::vector<Value> path_of(const Value& attribute) {
   return path;
 }
 
-// Stable, as Python's sorted(); reverse keeps the order of equal ones, too.
+// Stable, like Python's sorted(); reverse also keeps the order of equal items.
 void sort_by(std::vector<std::pair<Value, Value>>& keyed, bool reverse) {
   const auto before = [&](const auto& a, const auto& b) {
     return reverse ? ordered(b.first, Order::kLess, a.first) : ordered(a.first, Order::kLess, b.first);
@@ -127,7 +127,7 @@ Value f_sum(const Value& value, const Arguments& given) {
   for (const Value& item : list_of(value)) {
     const Value part = getter(item);
     floats = floats || part.is(Kind::kFloat);
-    // Python keeps what is lost when floats are added.
+    // Python's sum() compensates the rounding of float additions.
     if (floats && ++count > 1) fail_unsupported("the filter \"sum\" of floats");
     if (!floats) ++count;
     sum = add(sum, part);

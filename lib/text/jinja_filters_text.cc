@@ -1,4 +1,4 @@
-// Filters of texts.
+// String filters.
 #include <algorithm>
 #include <cstdio>
 
@@ -13,7 +13,7 @@ using Kind = Value::Kind;
 
 namespace {
 
-// What becomes of a text when a filter changes it alone; other values are written first.
+// Applies a string method to the value's text; other values are converted first.
 Value changed(const char* name, const Value& value, const Arguments& given, std::string (*change)(std::string_view)) {
   given.expect_values(name, 0, 0);
   if (value.is(Kind::kText)) charge_text(8 * value.text().size());
@@ -21,7 +21,7 @@ Value changed(const char* name, const Value& value, const Arguments& given, std:
   return Value::of(change(to_text(value)));
 }
 
-// Jinja's own: a word begins behind white space and some brackets, and what begins it is made a capital.
+// Jinja's own title(): a word starts after white space and some brackets; its first letter becomes upper case.
 std::string title(std::string_view text) {
   std::string out;
   const auto parts_words = [](std::uint32_t c) {
@@ -111,7 +111,7 @@ Value f_truncate(const Value& value, const Arguments& given) {
   return add(Value::of(kept.substr(0, blank)), end);
 }
 
-// Words as regular expressions have them: \w+.
+// Words as matched by \w+.
 Value f_wordcount(const Value& value, const Arguments& given) {
   given.expect_values("wordcount", 0, 0);
   std::int64_t words = 0;

@@ -1,4 +1,4 @@
-// Numbers and texts in formats: text % values and text.format().
+// String formatting: text % values and text.format().
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -15,7 +15,7 @@ using Kind = Value::Kind;
 
 namespace {
 
-constexpr int kMostDigits = 500;  // behind the point
+constexpr int kMostDigits = 500;  // after the point
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -304,7 +304,7 @@ class Format {
   const std::string& format_;
   const Arguments& given_;
   std::size_t at_ = 0;
-  std::int64_t counted_ = 0;  // fields without a number; negative where they have some
+  std::int64_t counted_ = 0;  // fields without a number; negative if they have numbers
   std::string out_;
 };
 

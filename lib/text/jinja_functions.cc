@@ -1,4 +1,4 @@
-// How functions of templates are called, and Python's global ones.
+// Argument binding, and the global functions.
 #include "lib/text/jinja_functions.h"
 
 #include <algorithm>
@@ -84,7 +84,7 @@ Value make_range(const Arguments& given) {
   return Value::make(Kind::kRange, range);
 }
 
-// What dict() and namespace() are made of: a map or pairs, and names.
+// The arguments of dict() and namespace(): a map or pairs, and named values.
 Map make_map(const std::string& function, const Arguments& given) {
   if (given.values.size() > 1) fail_wrong(function + " expected at most 1 argument");
   Map map;

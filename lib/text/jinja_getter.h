@@ -1,4 +1,4 @@
-// What filters take by the name of an attribute.
+// Attribute access for filters such as map, sort and groupby.
 #pragma once
 
 #include <vector>
@@ -15,7 +15,7 @@ class Getter {
 
  private:
   std::vector<Value> path_;
-  Value otherwise_;  // for what is undefined, if it isn't None
+  Value otherwise_;  // replaces undefined, unless it is None
   bool ignore_case_;
 };
 

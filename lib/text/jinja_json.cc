@@ -1,4 +1,4 @@
-// The filter tojson as transformers has it: json.dumps() that keeps all characters.
+// The filter tojson as in transformers: json.dumps() without ASCII escapes.
 #include <algorithm>
 #include <cstdio>
 
@@ -72,7 +72,7 @@ class Writer {
     out_ += text;
   }
 
-  // Numbers and words without quotes; false where the value is none of them.
+  // Numbers and unquoted constants; false for other values.
   bool word(const Value& value, std::string& text) const {
     if (value.is(Kind::kNone)) text = "null";
     else if (value.is(Kind::kBool)) text = value.number != 0 ? "true" : "false";

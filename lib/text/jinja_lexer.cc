@@ -15,7 +15,7 @@ using Type = Token::Type;
 bool starts_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool in_name(char c) { return starts_name(c) || (c >= '0' && c <= '9'); }
 
-// Line ends are \n, whatever they were, and the last one goes.
+// Converts line ends to \n and drops the last one.
 std::string with_plain_lines(std::string_view source) {
   std::string out = replace_all(replace_all(source, "\r\n", "\n"), "\r", "\n");
   if (out.ends_with('\n')) out.pop_back();
@@ -50,7 +50,7 @@ class Lexer {
     if (!text.empty()) push(Type::kData, std::string(text));
   }
 
-  // Where a tag begins, or the end.
+  // The position of the next tag, or the end.
   std::size_t find_tag() const {
     for (std::size_t at = at_; (at = source_.find('{', at)) != source_.npos; ++at) {
       if (at + 1 < source_.size() && std::string_view("{%#").find(source_[at + 1]) != std::string_view::npos) return at;
@@ -58,11 +58,11 @@ class Lexer {
     return source_.size();
   }
 
-  // The text before a tag whose sign is `sign`: a dash takes all white space, a block the blanks of its line.
+  // The text before a tag with `sign`: a dash removes all white space before it, a block tag the blanks of its line.
   std::string_view before_tag(std::string_view text, char sign, bool output) const {
     if (sign == '-') return python::stripped(text, python::Side::kEnd);
     if (sign == '+' || output) return text;
-    const std::size_t line = text.rfind('\n') + 1;  // 0 where there is none
+    const std::size_t line = text.rfind('\n') + 1;  // 0 if there is none
     const bool blank = python::skip_space(text, line) == text.size();
     return blank && (line > 0 || line_starting_) ? text.substr(0, line) : text;
   }
@@ -85,7 +85,7 @@ class Lexer {
     tag(mark == '{');
   }
 
-  // Where the text of a raw block begins, whose word stands at `at`; 0 for another tag.
+  // Where the text of a raw block begins, if its keyword is at `at`; 0 for another tag.
   std::size_t raw_begin(std::size_t at) const {
     at = python::skip_space(source_, at);
     if (!looking_at("raw", at)) return 0;
@@ -107,7 +107,7 @@ class Lexer {
     fail_syntax("Missing end of raw directive", line_);
   }
 
-  // Behind a block's end at `at` with what it takes away, or 0.
+  // The position after a block's end at `at` and the white space that it removes, or 0.
   std::size_t block_end(std::size_t at) const { return end_of("%}", at); }
   std::size_t end_of(std::string_view close, std::size_t at) const {
     const char sign = sign_at(at);
@@ -124,14 +124,14 @@ class Lexer {
     move_to(end_of("#}", close - sign));
   }
 
-  // Behind an output's end, or 0.
+  // The position after an output's end, or 0.
   std::size_t output_end(std::size_t at) const {
     if (looking_at("-}}", at)) return python::skip_space(source_, at + 3);
     return looking_at("}}", at) ? at + 2 : 0;
   }
 
   void tag(bool output) {
-    std::string open;  // brackets
+    std::string open;  // open brackets
     for (;;) {
       if (at_ >= source_.size()) return;
       if (open.empty()) {

@@ -1,4 +1,4 @@
-// A template as tokens, with jinja2's rules for white space under trim_blocks and lstrip_blocks.
+// Splits a template into tokens, with jinja2's white-space rules under trim_blocks and lstrip_blocks.
 #pragma once
 
 #include <string>
@@ -25,7 +25,7 @@ struct Token {
   };
   Type type;
   int line;
-  std::string text;  // the name, the sign, or the text without its quotes and escapes
+  std::string text;  // the name, the sign, or the string without quotes and escapes
   Value number;
 };
 

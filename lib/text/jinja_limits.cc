@@ -8,9 +8,9 @@ namespace {
 using Cause = TemplateError::Cause;
 
 thread_local std::size_t steps = 0;
-thread_local std::int64_t held = 0, base = 0;  // bytes; what the values of the caller hold is not counted
+thread_local std::int64_t held = 0, base = 0;  // bytes; the caller's values are not counted
 
-// Of words that are too long the beginning: templates may say anything.
+// Truncates long messages: templates may say anything.
 std::string shortened(const std::string& what) {
   constexpr std::size_t kMost = 1000;
   std::size_t end = std::min(kMost, what.size());
@@ -51,7 +51,7 @@ void charge(std::size_t n) {
 
 void hold(std::size_t bytes) {
   if (held - base + static_cast<std::int64_t>(bytes) > static_cast<std::int64_t>(kMostHeld)) {
-    fail_limit("the template holds too much at one time");
+    fail_limit("the template's values take too much memory");
   }
   held += static_cast<std::int64_t>(bytes);
 }

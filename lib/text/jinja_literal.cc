@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-// The character of `digits` hexadecimal digits at `at`, which is moved behind them.
+// The character given by `digits` hexadecimal digits at `at`, which moves past them.
 std::uint32_t code_point(std::string_view literal, std::size_t& at, std::size_t digits, int line) {
   std::uint32_t c = 0;
   for (std::size_t i = 0; i < digits; ++i, ++at) {
@@ -34,7 +34,7 @@ std::uint32_t octal(std::string_view literal, std::size_t& at) {
   return c;
 }
 
-// Jinja writes other characters than ASCII as escapes first, which a backslash before one then takes for text.
+// Jinja first writes non-ASCII characters as escapes; a backslash before one then makes that escape literal text.
 std::string escape_of(std::uint32_t c) {
   char text[16];
   const char* form = c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x";
@@ -42,7 +42,7 @@ std::string escape_of(std::uint32_t c) {
   return text;
 }
 
-// Appends what the escape behind a backslash at `at` is, and goes behind it.
+// Appends the value of the escape after a backslash, at `at`, and moves past it.
 void append_escape(std::string_view literal, std::size_t& at, std::string& out, int line) {
   const char c = literal[at];
   constexpr std::string_view kNames = "abfnrtv\\'\"", kValues = "\a\b\f\n\r\t\v\\'\"";
@@ -69,7 +69,7 @@ bool is_digit_of(char c, int base) {
   return base == 16 && lower >= 'a' && lower <= 'f';
 }
 
-// (_?digit)* from `at`: where it ends.
+// Where (_?digit)* from `at` ends.
 std::size_t digits_end(std::string_view source, std::size_t at, int base) {
   for (;;) {
     const std::size_t digit = at < source.size() && source[at] == '_' ? at + 1 : at;
@@ -78,7 +78,7 @@ std::size_t digits_end(std::string_view source, std::size_t at, int base) {
   }
 }
 
-// (\d+_)*\d+ from `at`: where it ends, or `at`.
+// Where (\d+_)*\d+ from `at` ends, or `at`.
 std::size_t decimals_end(std::string_view source, std::size_t at) {
   if (at >= source.size() || !is_digit_of(source[at], 10)) return at;
   return digits_end(source, at, 10);

@@ -8,10 +8,10 @@
 
 namespace nudge::jinja {
 
-// The text between a literal's quotes, its escapes replaced as Python does. Error: TemplateError.
+// The text between a literal's quotes, with escapes replaced as in Python. Error: TemplateError.
 std::string unescaped(std::string_view literal, int line);
 
-// The number that starts at `at`, which is moved behind it. False where there is none. Integers beyond 64 bits are
+// Reads the number that starts at `at` and moves `at` past it. False if there is none. Integers beyond 64 bits become
 // kMissing.
 bool scan_number(std::string_view source, std::size_t& at, Value& number);
 

@@ -1,4 +1,4 @@
-// What a template sees of a loop as "loop".
+// The variable "loop" of a for block.
 #pragma once
 
 #include <deque>
@@ -11,7 +11,7 @@ namespace nudge::jinja {
 struct Loop : Object {
   Loop(const Value& over, std::int64_t level);
 
-  // Goes to the next round, or ends.
+  // Moves to the next iteration. False at the end.
   bool advance(Value& item);
   std::size_t length();
   bool last() { return !peek(); }
@@ -20,13 +20,13 @@ struct Loop : Object {
   bool changed(const Value::List& values);
 
   std::int64_t index0 = -1, depth0;
-  std::function<Value(const Value&, std::int64_t)> again;  // of a recursive loop: its text over other items
+  std::function<Value(const Value&, std::int64_t)> again;  // recursive loops: renders the loop over other items
 
  private:
   bool peek();
 
   std::shared_ptr<Iterator> rest_;
-  std::deque<Value> ahead_;  // read before their rounds, for last, nextitem and length
+  std::deque<Value> ahead_;  // items read ahead for last, nextitem and length
   std::optional<std::size_t> length_;
   Value before_ = Value::missing(), current_ = Value::missing();
   std::optional<Value> changed_;

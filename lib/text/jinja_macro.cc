@@ -1,4 +1,4 @@
-// Calls of macros: jinja2's own rules for what a parameter is bound to.
+// Macro calls, with jinja2's rules of binding parameters.
 #include <algorithm>
 #include <set>
 
@@ -11,7 +11,7 @@ using Type = Node::Type;
 
 namespace {
 
-// The arguments by name that no parameter has taken yet.
+// The named arguments that are not bound yet.
 class Named {
  public:
   explicit Named(const Arguments& given) : given_(given) {}

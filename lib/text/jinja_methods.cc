@@ -30,7 +30,7 @@ Value strip(const Value& self, const Arguments& given, Side side) {
   return Value::of(std::string(python::stripped(self.text(), given.values[0].text(), side)), self.markup());
 }
 
-// What goes from the end takes the product of both sizes at worst.
+// Searching from the end takes the product of both sizes at worst.
 void charge_search(std::string_view text, std::string_view part) { charge(text.size() / 64 * part.size() + 1); }
 std::size_t find_last(std::string_view text, std::string_view part) {
   charge_search(text, part);
@@ -55,7 +55,7 @@ Value splitlines(const Value& self, const Arguments& given) {
   return list_of_parts(python::lines(self.text(), p.truth(0)), self.markup());
 }
 
-// self[start:end] as find(), count(), startswith() take it; false where Python looks nowhere.
+// self[start:end] as in find(), count(), startswith(); false where Python doesn't search at all.
 bool within(const Value& self, const Arguments& given, std::string_view& part, std::size_t& skipped) {
   const auto size = static_cast<std::int64_t>(length_of(self));
   const auto place = [&](std::size_t i, std::int64_t otherwise) {

@@ -33,7 +33,7 @@ Value list_like(const Value& model, Value::List items) {
   return model.is(Kind::kList) ? Value::of(std::move(items)) : Value::tuple(std::move(items));
 }
 
-// How often a text or list is taken; Python takes a negative number for none.
+// How often a string or list is repeated; Python treats negative numbers as 0.
 std::size_t times_of(std::int64_t n, std::size_t size, std::size_t most, const char* what) {
   if (n <= 0 || size == 0) return 0;
   if (static_cast<std::uint64_t>(n) > most / size) fail_limit(what);
@@ -56,7 +56,7 @@ Value repeated(const Value& value, std::int64_t n) {
   return list_like(value, std::move(out));
 }
 
-// CPython's: the quotient and the rest have the divisor's sign.
+// As CPython: rounds towards minus infinity; the remainder has the divisor's sign.
 std::pair<double, double> float_divmod(double a, double b) {
   if (b == 0) fail_wrong("division by zero");
   double rest = std::fmod(a, b), quotient = (a - rest) / b;
@@ -101,7 +101,7 @@ double as_double(const Value& number) {
 }
 
 Value finite(double x) {
-  if (!std::isfinite(x)) fail_unsupported("a number that is infinite, or none,");
+  if (!std::isfinite(x)) fail_unsupported("a number that is infinite or NaN");
   return Value::floating(x);
 }
 

@@ -1,4 +1,4 @@
-// Python's operators on values. Error (TemplateError) where Python raises one.
+// Python's operators on values. TemplateError where Python raises.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,15 @@ Value negative(const Value& a);
 Value positive(const Value& a);
 
 double as_double(const Value& number);
-// x, which may be no infinity: what Python writes then depends on where it stands in a template.
+// x, unless infinite or NaN (TemplateError): how Python writes these depends on their position in a template.
 Value finite(double x);
 
-// value.name and value[key] as jinja2's sandbox has them: undefined where there is none.
+// value.name and value[key] as in jinja2's sandbox: undefined if absent.
 Value attribute_of(const Value& value, const std::string& name);
 Value item_of(const Value& value, const Value& key);
 Value slice_of(const Value& value, const Value& first, const Value& last, const Value& step);
 
-// Characters of a text, as Python counts them.
+// Characters [from, to) of a string, as Python counts them.
 std::string_view substring(const Value& text, std::size_t from, std::size_t to);
 
 // text % values, and text.format().

@@ -239,8 +239,8 @@ Node* Parser::list() {
   return grown(node);
 }
 
-// Where such a dict is part of what jinja2 computes when it compiles, that fails, reached or not; elsewhere it does
-// not.
+// jinja2 fails if such a dict is part of an expression that it evaluates at compile time, reached or not; elsewhere it
+// doesn't.
 void Parser::check_keys(const Node& dict) {
   for (std::size_t i = 0; i < dict.parts.size(); i += 2) {
     const Type type = dict.parts[i]->type;
@@ -269,7 +269,7 @@ bool Parser::tuple_ends(Words ends) const {
   return type == Token::Type::kOutputEnd || type == Token::Type::kBlockEnd || is_sign(")") || is_one_of(ends);
 }
 
-// One expression, or several with commas.
+// One expression, or several separated by commas.
 Node* Parser::tuple(bool simple, bool with_condition, Words ends, bool in_parentheses, bool with_namespace) {
   const Level level(*this);
   Node* const node = make(Type::kTuple, current().line);
@@ -393,7 +393,7 @@ std::string Parser::dotted_name() {
   return name;
 }
 
-// `node` may be null: what a block holds.
+// `node` may be null, for the content of a block.
 Node* Parser::filter(Node* node, bool started) {
   while (started || is_sign("|")) {
     if (!started) take();

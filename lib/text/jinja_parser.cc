@@ -67,7 +67,7 @@ std::string Parser::expect_name() {
 
 void Parser::run() { sub_parse(tree_.body, {}); }
 
-// Nodes up to the block whose word is one of `ends`, which stays the current token.
+// Nodes up to the block whose keyword is one of `ends`, which stays the current token.
 void Parser::sub_parse(Body& body, Words ends) {
   const Level level(*this);
   while (current().type != Kind::kEnd) {
@@ -138,7 +138,7 @@ Node* Parser::statement() {
 
 Node* Parser::word_statement(Type type) { return make(type, take().line); }
 
-// What isn't run: the rest of the tag, and of what has an end the body.
+// An unsupported statement: skips the rest of the tag, and the body if it has one.
 Node* Parser::refused_statement(const std::string& word) {
   Node* const node = unsupported("the statement \"" + word + "\"", take().line);
   while (current().type != Kind::kBlockEnd && current().type != Kind::kEnd) take();

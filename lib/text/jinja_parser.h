@@ -1,4 +1,4 @@
-// The grammar of templates, as jinja2's parser has it.
+// Parses templates with jinja2's grammar.
 #pragma once
 
 #include <initializer_list>
@@ -39,7 +39,7 @@ class Parser {
 
   // Nodes.
   Node* make(Type type, int line);
-  Node* grown(Node* node);  // with its depth, which is bounded
+  Node* grown(Node* node);  // sets the node's depth, which is bounded
   Node* make_binary(Type type, int line, Node* left, Node* right);
   Node* unsupported(const std::string& what, int line);
 

@@ -20,7 +20,7 @@ void append_hex(std::string& out, const char* form, std::uint32_t c) {
   out += text;
 }
 
-// Whether Python writes the character as it is. What has no category here may have one in a newer Unicode.
+// Whether Python prints the character unescaped. Unassigned characters may be assigned in a newer Unicode.
 bool is_printable(std::uint32_t c) {
   const std::string_view category = category_of(c);
   if (category == "Cn") fail_unsupported("repr() of a character that is not assigned");
@@ -67,9 +67,9 @@ void write_range(std::string& out, const Range& range) {
   out += ')';
 }
 
-// repr(): what lies in namespaces may lie there again.
+// repr(): a namespace may contain itself.
 void write(std::string& out, const Value& value, int depth) {
-  if (depth > kMostValueDepth) fail_limit("values lie in each other too deeply");
+  if (depth > kMostValueDepth) fail_limit("values are nested too deeply");
   if (out.size() > kMostText) fail_limit("a text is too long");
   charge(1);
   switch (value.kind) {

@@ -18,7 +18,7 @@ class Renderer::Capture {
   std::string* before_;
 };
 
-// Values that lie in themselves would stay.
+// Breaks reference cycles, which would leak.
 Renderer::~Renderer() {
   for (const auto& space : namespaces_) space->fields = Map();
   for (const Home& home : kept_) home->slots.clear();
@@ -42,7 +42,7 @@ void Renderer::write(std::string_view text) {
   out_->append(text);
 }
 
-// What a block is made into is no output: jinja2 doesn't make a text of it.
+// Unlike an output, the result of a block is not converted to a string by jinja2.
 void Renderer::write_block(const Value& value) {
   if (!value.is(Kind::kText)) fail_wrong("sequence item: expected str instance, " + type_name(value) + " found");
   write(value.text());
@@ -84,7 +84,7 @@ void Renderer::leave(const Scope& scope, Activation& home) {
 }
 
 Home Renderer::activate(const FunctionScope& function, const Home& outer) {
-  if (kept_.size() > 10'000) fail_limit("too many macros are made in macros");
+  if (kept_.size() > 10'000) fail_limit("too many macros are defined inside macros");
   auto home = std::make_shared<Activation>();
   home->slots.assign(static_cast<std::size_t>(function.slots), Value::missing());
   home->outer = outer;
@@ -92,7 +92,7 @@ Home Renderer::activate(const FunctionScope& function, const Home& outer) {
   return home;
 }
 
-// A macro that was made there refers to it: it may be one of its own values.
+// A macro defined there refers to it, and may be one of its own values.
 Renderer::Run::~Run() {
   if (home.use_count() > 1) renderer_.kept_.push_back(home);
 }
@@ -151,7 +151,7 @@ Renderer::Flow Renderer::choose(const Node& node, const Home& home) {
   return node.bodies.size() > node.parts.size() ? run(node.bodies.back(), home) : Flow::kOn;
 }
 
-// The items that the condition of a loop lets pass, each asked when its turn comes.
+// The items that pass a loop's condition, which is evaluated lazily.
 Value Renderer::filtered_items(const Node& node, const Value& items, const Home& outside) {
   const Home home = activate(node.condition_function, outside);
   auto next = [this, &node, home, over = iterate(items)](Value& value) {
@@ -170,7 +170,7 @@ void Renderer::run_for(const Node& node, const Home& home) {
   run_loop(node, items, home, home, 0, nullptr);
 }
 
-// The text of a recursive loop over the items.
+// Renders a recursive loop over the items.
 Value Renderer::recurse(const Node& node, const Home& outside, const Value& items, std::int64_t depth) {
   if (++depth_ > kMostDepth) fail_limit("macros, blocks and expressions are nested too deeply");
   Capture capture(*this);
@@ -248,7 +248,7 @@ void Renderer::run_call_block(const Node& node, const Home& home) {
   write_block(call(*node.bodies[0][0], home, &caller));
 }
 
-// transformers takes it for a call of a macro of no name.
+// transformers implements it as a call of an anonymous macro.
 void Renderer::run_generation(const Node& node, const Home& home) {
   const Value block = Value::make(Kind::kMacro, std::make_shared<Macro>(node, node.bodies[0], home));
   const bool placed = out_ == &text_;

@@ -1,4 +1,4 @@
-// Runs the tree of a template.
+// Renders a template's tree.
 #pragma once
 
 #include "lib/text/jinja.h"
@@ -8,7 +8,7 @@
 
 namespace nudge::jinja {
 
-// The slots of a function that runs, or ran and is referred to by a macro that was made in it.
+// The slots of a running function, or of a finished one that a macro defined in it refers to.
 struct Activation {
   std::vector<Value> slots;
   std::shared_ptr<Activation> outer;
@@ -35,8 +35,8 @@ class Renderer {
 
  private:
   enum class Flow { kOn, kBreak, kContinue };
-  class Capture;  // collects what is written
-  class Run {     // of a function
+  class Capture;  // collects output
+  class Run {     // the execution of a function
    public:
     Run(Renderer& renderer, Home made) : home(std::move(made)), renderer_(renderer) {}
     ~Run();
@@ -85,7 +85,7 @@ class Renderer {
   Value comparison(const Node& node, const Home& home);
   Value condition(const Node& node, const Home& home);
   Value filtered(const Node& node, const Value& value, const Home& home);
-  Value block_filtered(const Node& node, const Value& block, const Home& home);  // by all filters of a chain
+  Value block_filtered(const Node& node, const Value& block, const Home& home);  // through a chain of filters
   Value tested(const Node& node, const Home& home);
   Arguments arguments(const Given& given, const Home& home);
   Value call(const Node& node, const Home& home, const Value* caller = nullptr);
@@ -100,8 +100,8 @@ class Renderer {
   std::string text_;
   std::string* out_ = &text_;
   Rendered rendered_;
-  std::vector<Home> kept_;                              // that may refer to themselves
-  std::vector<std::shared_ptr<Namespace>> namespaces_;  // the same
+  std::vector<Home> kept_;                              // may be part of reference cycles; cleared at the end
+  std::vector<std::shared_ptr<Namespace>> namespaces_;  // likewise
   int depth_ = 0, line_ = 0;
 };
 

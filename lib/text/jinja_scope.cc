@@ -1,6 +1,6 @@
-// Which value a name means. jinja2 makes a program of a template in which a name of a scope is a variable: bound where
-// the scope begins to what the name means outside, or to nothing where it is set first. What that does to a template is
-// seen by it (a name set behind a loop hides a variable from the loop), so the same is done here.
+// Name resolution. jinja2 compiles a template to a program in which a scope's name is a variable, bound when the scope
+// begins to the outer value, or unbound if it is set first. Templates can observe that (a name set after a loop hides a
+// variable from the loop), so the same is done here.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -16,11 +16,11 @@ namespace {
 using Type = Node::Type;
 using Start = Scope::Start;
 
-// What is a function in jinja2's program: it has slots.
+// A function in jinja2's generated program; has slots.
 struct Unit {
   FunctionScope& made;
   Unit* outer;
-  std::map<std::pair<int, std::string>, int> slots;  // by the depth of the scope, and the name
+  std::map<std::pair<int, std::string>, int> slots;  // by scope depth and name
 
   int slot(int level, const std::string& name) {
     const auto [found, added] = slots.emplace(std::pair(level, name), made.slots);
@@ -59,7 +59,7 @@ class Symbols {
     const auto outside = outer_ == nullptr ? std::nullopt : outer_->find(name);
     define(name, outside ? Load{Start::kCopied, *outside} : Load{Start::kNothing, {}});
   }
-  // Takes over what branches have, of which one or none is run.
+  // Merges branches, of which at most one runs.
   void merge(const std::vector<Symbols>& branches) {
     std::set<std::string> set_in_some;
     for (const Symbols& branch : branches) {
@@ -119,7 +119,7 @@ Scope Symbols::scope() const {
   return scope;
 }
 
-// Calls f(part) for what a node has of parts, in the order of jinja2's fields.
+// Calls f(part) for a node's parts, in the order of jinja2's fields.
 template <class F>
 void each_part(const Node& node, F f) {
   const auto call = [&](const Node* part) {
@@ -170,7 +170,7 @@ bool sets_loop(const Node& node) {
   return sets;
 }
 
-// Finds the names of one scope; what has a scope of its own is passed over.
+// Finds the names of one scope, skipping nested scopes.
 class Scanner {
  public:
   explicit Scanner(Symbols& symbols) : symbols_(&symbols) {}
@@ -178,7 +178,7 @@ class Scanner {
   void scan(const Body& body) {
     for (const Node* node : body) scan(node);
   }
-  void scan_target(const Node* node) {  // of a loop
+  void scan_target(const Node* node) {  // a loop's target
     if (node->type == Type::kName) symbols_->declare(node->name);
     for (const Node* part : node->parts) scan_target(part);
   }
@@ -229,7 +229,7 @@ class Scanner {
   Symbols* symbols_;
 };
 
-// Gives each name its slot.
+// Assigns each name a slot.
 class Binder {
  public:
   explicit Binder(Tree& tree) : tree_(tree) {}
@@ -245,9 +245,9 @@ class Binder {
  private:
   struct Frame {
     const Symbols& symbols;
-    Unit& unit;  // where code runs
+    Unit& unit;  // the function that contains the code
     bool soft;
-    int loops;  // of the unit, around the code
+    int loops;  // the unit's loops around the code
   };
 
   void bind(const Body& body, const Frame& frame) {
@@ -288,7 +288,7 @@ class Binder {
   }
   static Slot slot(const std::string& name, const Frame& frame) {
     const auto found = frame.symbols.find(name);
-    // jinja2 fails here, too: it forgets to look into the filters of a set block.
+    // jinja2 fails here, too: it doesn't look into the filters of a set block.
     if (!found) fail_unsupported("the name \"" + name + "\" in a filter of a set block");
     return slot_of(*found, frame.unit);
   }
@@ -324,7 +324,7 @@ class Binder {
     node.else_scope = otherwise.scope();
   }
 
-  // The condition is a function that goes over the items, with the loop's names for itself.
+  // The condition is a function that iterates over the items, with its own copies of the loop's names.
   void bind_condition(Node& node, const Frame& frame) {
     Unit unit{node.condition_function, &frame.unit, {}};
     Symbols symbols(unit, &frame.symbols);
@@ -371,7 +371,7 @@ class Binder {
     node.scope = inside.scope();
   }
 
-  // A macro, or a block that a macro is called with.
+  // A macro, or a call block.
   void bind_function(Node& node, const Body& body, const Frame& frame) {
     Unit unit{node.function, &frame.unit, {}};
     Symbols inside(unit, &frame.symbols);

@@ -1,4 +1,4 @@
-// The tests of jinja2: what stands behind "is".
+// jinja2's tests, the operators after "is".
 #include <unordered_map>
 
 #include "lib/text/jinja_functions.h"
@@ -56,7 +56,7 @@ bool t_greater_equal(const Value& a, const Value& b) { return ordered(a, Order::
 bool t_less(const Value& a, const Value& b) { return ordered(a, Order::kLess, b); }
 bool t_less_equal(const Value& a, const Value& b) { return ordered(a, Order::kLessEqual, b); }
 
-// Python's "is": of numbers and texts it depends on what CPython shares.
+// Python's "is": for numbers and strings it depends on which objects CPython shares.
 bool t_same(const Value& a, const Value& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
@@ -85,7 +85,7 @@ bool t_test(const Value& v, const Value&) {
 
 struct Known {
   Test test;
-  bool compares;  // with an argument
+  bool compares;  // takes an argument
 };
 
 const std::unordered_map<std::string_view, Known>& tests() {

@@ -1,4 +1,4 @@
-// A template as a tree.
+// The syntax tree of a template.
 #pragma once
 
 #include <deque>
@@ -13,25 +13,25 @@ namespace nudge::jinja {
 struct Node;
 using Body = std::vector<Node*>;
 
-// Where a name's value lies: so many functions outwards, in that slot.
+// Where a name's value is: the number of functions outwards, and the slot there.
 struct Slot {
   int outwards = 0, index = -1;
   bool always_bound = false;  // a parameter
 };
 
-// What happens to the names of a scope where it begins; at its end they all are bound to nothing.
+// How the names of a scope are bound when it begins. At its end, all become unbound.
 struct Scope {
   enum class Start { kParameter, kNothing, kCopied, kLookedUp };
   struct Binding {
     int index;
     Start start;
-    Slot from;         // of kCopied
-    std::string name;  // of kLookedUp: a variable or a global
+    Slot from;         // for kCopied
+    std::string name;  // for kLookedUp: a variable or a global
   };
   std::vector<Binding> bindings;
 };
 
-// What has names of its own that are there while it runs: the template, a macro, a recursive loop, a loop's condition.
+// Code with its own slots at run time: the template, a macro, a recursive loop, a loop's condition.
 struct FunctionScope {
   int slots = 0;
   Scope scope;
@@ -72,7 +72,7 @@ struct Node {
     kConcat,
     kCompare,
     kCondition,
-    kNamespaceField,  // of a target
+    kNamespaceField,  // as an assignment target
     kText,
     kOutput,
     kIf,
@@ -86,23 +86,23 @@ struct Node {
     kWith,
     kBreak,
     kContinue,
-    kUnsupported  // fails where it is reached; an expression or a statement
+    kUnsupported  // fails when reached; an expression or a statement
   };
   enum class Access { kLoad, kStore, kParameter };
   enum class Comparison { kEqual, kUnequal, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn };
 
   Type type;
   int line = 0, depth = 1;
-  std::string name;  // of names, attributes, filters, tests, macros, what is not supported
+  std::string name;  // of a name, attribute, filter, test, macro or unsupported construct
   Access access = Access::kLoad;
-  Value constant;            // also the text, and what a name is that is undefined
-  std::vector<Node*> parts;  // operands in order; null where one is absent
+  Value constant;            // also the text, and the value of an undefined name
+  std::vector<Node*> parts;  // operands in order; null if absent
   std::vector<Comparison> comparisons;
   Given given;
-  std::vector<Body> bodies;  // of an if one more than parts where there is an else; of a for the body, and the else
+  std::vector<Body> bodies;  // if: one per condition, and the else; for: the body, and the else
 
   // For: parts are target, items, condition. Macro, call block: parts are parameters, then their defaults.
-  bool recursive = false, soft = false;  // soft: a filter's or test's name is looked up only where it is reached
+  bool recursive = false, soft = false;  // soft: a filter's or test's name is looked up only when reached
   std::size_t defaults = 0;
   bool takes_caller = false, takes_named = false, takes_more = false, loop_seen = false;
   Slot slot, caller_slot, named_slot, more_slot, loop_slot, target_slot;
@@ -111,22 +111,22 @@ struct Node {
 };
 
 struct Tree {
-  std::deque<Node> nodes;  // owns all, so that deep trees go without recursion
+  std::deque<Node> nodes;  // owns all nodes, so that deep trees are destroyed without recursion
   Body body;
   FunctionScope function;
   bool has_blocks = false;
 };
 
-// Whether no variable takes part, nor a call: jinja2 computes it when it compiles.
+// Whether the expression has no variables or calls: jinja2 evaluates it at compile time.
 bool is_constant(const Node& node);
 
-// Error: TemplateError, of the cause kSyntax or kLimit.
+// Error: TemplateError with cause kSyntax or kLimit.
 void parse(std::string_view source, Tree& tree);
 
-// Binds names to slots as jinja2 binds them to variables of its program.
+// Binds names to slots, as jinja2 binds them to variables of the program that it generates.
 void resolve_names(Tree& tree);
 
-bool is_filter(const std::string& name);  // of jinja2's, supported or not
+bool is_filter(const std::string& name);  // a filter of jinja2, supported or not
 bool is_test(const std::string& name);
 
 }  // namespace nudge::jinja

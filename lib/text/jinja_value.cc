@@ -41,7 +41,7 @@ std::int64_t range_length(std::int64_t start, std::int64_t stop, std::int64_t st
 }  // namespace
 
 Object::Object(std::size_t bytes, int depth_of_members) : size(0), depth(depth_of_members + 1) {
-  if (depth > kMostValueDepth) fail_limit("values lie in each other too deeply");
+  if (depth > kMostValueDepth) fail_limit("values are nested too deeply");
   hold(bytes);
   size = bytes;
 }

@@ -1,5 +1,5 @@
-// What chat templates compute with: Python's values, as far as templates see them. They are shared and don't change,
-// but for namespaces, and for what gives one value after the other.
+// The values of chat templates: Python's, as far as templates can observe them. They are shared and immutable, except
+// namespaces, iterators and the like.
 #pragma once
 
 #include <concepts>
@@ -17,7 +17,7 @@
 
 namespace nudge::jinja {
 
-// What a value refers to. Counts the memory, and how deeply values lie in each other, which bounds all recursion.
+// What a value refers to. Counts its memory, and the nesting depth, which bounds all recursion.
 struct Object {
   explicit Object(std::size_t bytes, int depth_of_members = 0);
   virtual ~Object() { release(size); }
@@ -32,7 +32,7 @@ class Map;
 
 struct Value {
   enum class Kind : std::uint8_t {
-    kMissing,    // a name that nothing is bound to; never seen by a template
+    kMissing,    // an unbound name; never visible to a template
     kUndefined,  // jinja2's Undefined
     kNone,
     kBool,
@@ -45,7 +45,7 @@ struct Value {
     kRange,
     kView,  // a map's keys(), values(), items()
     kNamespace,
-    kIterator,  // Python's generators: each value once
+    kIterator,  // Python's generators: yield each value once
     kLoop,
     kMacro,
     kFunction,
@@ -58,7 +58,7 @@ struct Value {
 
   Kind kind = Kind::kUndefined;
   union {
-    std::int64_t number = 0;  // also a bool's
+    std::int64_t number = 0;  // also for bools
     double real;
   };
   std::shared_ptr<Object> object;
@@ -77,7 +77,7 @@ struct Value {
   static Value of(Map fields);
   static Value tuple(List items);
   static Value missing() { return make(Kind::kMissing); }
-  // What jinja2 says where more than printing is asked of it.
+  // `message`: jinja2's error when it is used for anything but printing.
   static Value undefined(const std::string& message);
   static Value make(Kind kind, std::shared_ptr<Object> object) {
     Value v = make(kind);
@@ -90,11 +90,11 @@ struct Value {
   bool is_integer() const { return kind == Kind::kBool || kind == Kind::kInteger; }
   bool is_sequence() const { return kind == Kind::kList || kind == Kind::kTuple; }
 
-  // Of a value of that kind.
+  // Only for values of the matching kind.
   const std::string& text() const;
   bool markup() const;
   bool ascii() const;
-  const List& items() const;  // a list's or a tuple's
+  const List& items() const;  // list or tuple
   const Map& map() const;
 
   bool truth() const;
@@ -108,7 +108,7 @@ struct Value {
   }
 };
 
-// Keys in the order of their first setting. A key is any value that Python hashes.
+// A dict: keys in insertion order. A key is any value that is hashable in Python.
 class Map {
  public:
   using Entry = std::pair<Value, Value>;
@@ -118,7 +118,7 @@ class Map {
 
   const Value* find(const Value& key) const;
   const Value* find(std::string_view key) const;
-  void set(const Value& key, Value value);  // error: TemplateError for a key that has no hash
+  void set(const Value& key, Value value);  // error: TemplateError for an unhashable key
   void set(std::string_view key, Value value) { set(Value::of(key), std::move(value)); }
   Value& operator[](const std::string& key);
 
@@ -128,11 +128,11 @@ class Map {
   auto end() const { return entries_.end(); }
 
  private:
-  static constexpr std::size_t kSearched = 12;  // entries that are looked through one by one
+  static constexpr std::size_t kSearched = 12;  // up to this many entries, linear search
   void index_entry(std::size_t i);
 
   std::vector<Entry> entries_;
-  std::unordered_multimap<std::size_t, std::size_t> index_;  // of more entries: hash, place
+  std::unordered_multimap<std::size_t, std::size_t> index_;  // beyond that: hash to index in entries_
 };
 
 struct Text : Object {
@@ -146,7 +146,7 @@ struct ListObject : Object {
   Value::List items;
 };
 
-// A tuple of the filter groupby.
+// A tuple made by the filter groupby.
 struct Group : ListObject {
   using ListObject::ListObject;
 };
@@ -179,13 +179,12 @@ struct Namespace : Object {
   Map fields;
 };
 
-// Gives one value after the other.
 struct Iterator : Object {
   using Object::Object;
-  virtual bool next(Value& value) = 0;
+  virtual bool next(Value& value) = 0;  // false at the end
 };
 
-// A generator as jinja2's filters are: what `step` gives until it gives nothing.
+// A generator, as jinja2's filters return: yields the values of `step` until it returns false.
 struct Generator : Iterator {
   Generator(const char* what, int depth_of_members, std::function<bool(Value&)> make_next)
       : Iterator(sizeof *this, depth_of_members), type(what), step(std::move(make_next)) {}
@@ -229,11 +228,11 @@ T& as(const Value& value) {
 }
 int depth_of(const Value& value);
 
-// Python's name of the type: "str", "NoneType"; and as jinja2 names an object: "str object", "None".
+// Python's name of the type: "str", "NoneType"; and jinja2's of an object: "str object", "None".
 std::string type_name(const Value& value);
 std::string object_name(const Value& value);
 
-// Error (TemplateError): where Python raises, and where what it gives can't be told.
+// TemplateError where Python raises, and where its result can't be determined.
 bool equal(const Value& a, const Value& b);
 std::size_t hash_of(const Value& value);
 enum class Order { kLess, kLessEqual, kGreater, kGreaterEqual };
@@ -241,7 +240,7 @@ bool ordered(const Value& a, Order order, const Value& b);
 bool contains(const Value& container, const Value& member);
 std::size_t length_of(const Value& value);
 std::shared_ptr<Iterator> iterate(const Value& value);
-Value::List list_of(const Value& value);  // what list() gives
+Value::List list_of(const Value& value);  // Python's list()
 bool can_iterate(const Value& value);
 
 [[noreturn]] void fail_undefined(const Value& undefined);

@@ -19,7 +19,7 @@ const Capitals* capitals_of(std::uint32_t c) {
   return found != end && found->small == c ? found : nullptr;
 }
 
-// Pairs of Unicode 15 and 16, which older releases of utf8proc lack: the capital of a small letter, or c.
+// Pairs of Unicode 15 and 16, which older releases of utf8proc lack: the upper case of a letter, or c.
 std::uint32_t newer_upper(std::uint32_t c) {
   switch (c) {
     case 0x19B: return 0xA7DC;
@@ -59,7 +59,7 @@ bool is_cased(std::uint32_t c) {
          among(c, cased_ranges, cased_ranges + cased_range_count);
 }
 
-// The property Case_Ignorable: marks, modifiers, formats, punctuation that stands within words, and newer marks.
+// The property Case_Ignorable: marks, modifiers, formats, punctuation within words, and newer marks.
 bool is_case_ignorable(std::uint32_t c) {
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
     case UTF8PROC_CATEGORY_MN:
@@ -73,7 +73,7 @@ bool is_case_ignorable(std::uint32_t c) {
 
 constexpr std::uint32_t kSigma = 0x3A3, kSmallSigma = 0x3C3, kFinalSigma = 0x3C2;
 
-// The small letter of the sigma at [begin, end): final behind a letter with none following.
+// The lower case of the sigma at [begin, end): final after a letter if none follows.
 std::uint32_t small_sigma(std::string_view text, std::size_t begin, std::size_t end) {
   std::uint32_t c = 0;
   bool any = false;
@@ -99,11 +99,12 @@ void append_lower(std::string_view text, std::size_t begin, std::size_t end, std
   std::size_t at = begin;
   const std::uint32_t c = next_char(text, at);
   if (c == kSigma) return append_utf8(small_sigma(text, begin, end), out);
-  if (c == 0x130) out += "i\xCC\x87";  // a capital I with a dot is i and the dot
+  if (c == 0x130) out += "i\xCC\x87";  // dotted capital I: i and the dot
   else append_utf8(simple_lower(c), out);
 }
 
-// Of several capitals the first stays large: all others become small, and a capital iota the one that stands below.
+// Of several upper-case characters only the first stays: the others become lower case, a capital iota the subscript
+// one.
 void append_title(std::uint32_t c, std::string& out) {
   const std::uint32_t title = static_cast<std::uint32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c)));
   const Capitals* several = capitals_of(c);

@@ -24,7 +24,7 @@ std::string_view without(std::string_view text, Side side, F goes) {
   return text.substr(begin, end - begin);
 }
 
-// The first place from `at` on whose character is white space, or is none.
+// The first position from `at` on whose character is white space, or isn't.
 std::size_t find(std::string_view text, std::size_t at, bool space) {
   while (at < text.size()) {
     std::size_t next = at;

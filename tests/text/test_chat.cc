@@ -1,5 +1,5 @@
-// Dialogues by named templates and by a folder's own. Expected texts are those of Jinja 3.1 in transformers' environment,
-// or follow from a template of one line.
+// Dialogues by named templates and by a folder's own. Expected texts are those of Jinja 3.1 in transformers'
+// environment, or follow from a template of one line.
 #include <stdexcept>
 
 #include "lib/base/error.h"
@@ -26,7 +26,7 @@ const Turns kOne = {{"user", " Hi "}};
 const Turns kLong = {{"system", " S "}, {"user", "Q1"}, {"assistant", " A1 "}, {"user", "Q2"}};
 const std::vector<std::string> kEnds = {"</s>", "<|im_end|>"};
 
-// With <s> and </s> as beginning and ending token.
+// With <s> and </s> as BOS and EOS.
 Tokenizer tokenizer(const std::string& template_file = "", const std::string& config = "") {
   TokenizerFixture fixture;
   fixture.added = R"([{"content":"<s>","special":true},{"content":"</s>","special":true},
@@ -51,7 +51,7 @@ std::string refusal(const ChatTemplate& chat, const Dialogue& d) {
   return message_of([&] { rendered(chat, d); });
 }
 
-// The pieces that the assistant says.
+// The assistant's turns.
 std::vector<std::string> said(const ChatTemplate& chat, const Turns& turns, bool all) {
   const ChatAnswers found = chat.answers(dialogue(turns), all, kEnds);
   std::vector<std::string> out;
@@ -161,7 +161,7 @@ TEST_CASE("the template is a file, a text of tokenizer_config.json, or the defau
     return chat.why().empty() ? rendered(chat, dialogue(kOne)) : chat.why();
   };
   const std::string none = "the model's folder has no chat_template";
-  const std::string no_default = none + " that is named default";
+  const std::string no_default = none + " named default";
   CHECK(found("{}") == none);
   CHECK(found(R"({"chat_template":null})") == none);
   CHECK(found(R"({"chat_template":"a\nb"})") == "a\nb");
@@ -213,11 +213,11 @@ TEST_CASE("parts are handed on to a template that takes them, and joined for one
          "{% if loop.index0 %}+{% endif %}{{ p.text }}{% endfor %}{% endif %}{% endfor %}");
   CHECK(rendered(takes, parts) == "a\n+b");
   CHECK(refusal(takes, content(R"([{"type":"image"}])")) ==
-        "has a part of the type \"image\", and models here read text alone");
-  CHECK(refusal(takes, content(R"([{"type":"text"}])")) == "has a part of text without \"text\"");
+        "has a part of the type \"image\", but models here read only text");
+  CHECK(refusal(takes, content(R"([{"type":"text"}])")) == "has a text part without \"text\"");
   const Dialogue repeated = content(R"([{"type":"text","text":"x","text":"y"}])");  // the last counts
   CHECK(rendered(of(kTurnByTurn), repeated) == "[user]y");
-  CHECK(refusal(takes, content("[1]")) == "has a content that is a list of something else than parts with a \"type\"");
+  CHECK(refusal(takes, content("[1]")) == "has a content that is a list of something other than parts with a \"type\"");
 }
 
 TEST_CASE("an answer is what stands behind its prompt in the whole dialogue, up to the ending token") {
@@ -242,7 +242,7 @@ TEST_CASE("an answer is what stands behind its prompt in the whole dialogue, up 
       of("{% for m in messages %}[{{ m.role }} {{ m.content|length }}]{{ m.content }}{% endfor %}"
          "{% if add_generation_prompt %}[assistant]{% endif %}");
   CHECK(message_of([&] { split(counts, "AB"); }) ==
-        "has an answer that doesn't go on from its prompt: the chat_template ends the prompt in \"]\", and has "
+        "has an answer that doesn't continue its prompt: the chat_template ends the prompt in \"]\", but writes "
         "\" 2]AB\" there once it is answered");
 }
 
@@ -253,7 +253,7 @@ TEST_CASE("all that the assistant says is found by what each message adds") {
   CHECK(all("zephyr") == std::vector<std::string>{"A</s>", "B</s>", "C</s>"});
   CHECK(said(named("chatml"), turns, false) == std::vector<std::string>{"C<|im_end|>"});
   CHECK(message_of([&] { all("qwen3"); }) ==
-        "is changed by a later turn: the chat_template writes message 2 and what is before it otherwise where it isn't "
+        "is changed by a later turn: the chat_template renders message 2 or what precedes it differently if it isn't "
         "the last");
   CHECK(said(named("qwen3"), {{"user", "Q"}, {"assistant", "A"}, {"user", "Q2"}, {"assistant", "B"}}, false) ==
         std::vector<std::string>{"<think>\n\n</think>\n\nB<|im_end|>"});

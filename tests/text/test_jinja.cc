@@ -1,5 +1,5 @@
-// What the renderer of chat templates tells besides their text: what is wrong, where, and the limits. What templates
-// say is in test_jinja_table.cc.
+// What the chat template renderer reports besides the text: errors, their lines, and the limits. Rendered texts are in
+// test_jinja_table.cc.
 #include "lib/text/jinja.h"
 #include "tests/text/tokenizer_fixture.h"
 
@@ -108,7 +108,7 @@ TEST_CASE("values come from JSON as Python reads it") {
     CHECK(message_of([&] { shown(json); }).find("is not supported") != std::string::npos);
   }
   CHECK(message_of([&] { shown("[1"); }) == "no JSON");
-  CHECK(message_of([&] { shown(times(500, "[1,") + "1" + times(500, "]")); }) == "values lie in each other too deeply");
+  CHECK(message_of([&] { shown(times(500, "[1,") + "1" + times(500, "]")); }) == "values are nested too deeply");
 }
 
 TEST_CASE("steps, sizes and depths are bounded") {
@@ -131,16 +131,16 @@ TEST_CASE("steps, sizes and depths are bounded") {
   CHECK(failure("{% for i in range(99999) %}{% set ns = namespace(x=1) %}{% endfor %}") == "nothing thrown");
   CHECK(failure("{{ range(100001) }}").find("Range too big") != std::string::npos);
   CHECK(failure("{% set ns = namespace(x=[]) %}{% for i in range(500) %}{% set ns.x = [ns.x] %}{% endfor %}") ==
-        "line 1: values lie in each other too deeply");
+        "line 1: values are nested too deeply");
   CHECK(failure("{% set ns = namespace(x=[]) %}{% for i in range(500) %}{% set ns.x = ns.x|map('default', ns.x) %}"
-                "{% endfor %}") == "line 1: values lie in each other too deeply");
+                "{% endfor %}") == "line 1: values are nested too deeply");
   CHECK(failure("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}") ==
         "line 1: macros, blocks and expressions are nested too deeply");
   CHECK(failure("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}").find("nested too deeply") !=
         std::string::npos);
   CHECK(failure("{% set ns = namespace() %}{% set ns.x = [ns] %}{{ ns }}").find("too deeply") != std::string::npos);
   CHECK(failure("{% set ns = namespace() %}{% for i in range(40) %}{% set ns.x = [ns.x, 'b' * 9000000] %}"
-                "{% endfor %}") == "line 1: the template holds too much at one time");
+                "{% endfor %}") == "line 1: the template's values take too much memory");
 }
 
 TEST_CASE("templates are nested so deeply and no deeper") {

@@ -24,7 +24,7 @@ std::string unpacked(const std::string& path) {
   return text;
 }
 
-// What transformers gives a template besides the dialogue.
+// The variables that transformers passes to a template besides the dialogue.
 jinja::Variables variables_of(simdjson::dom::element record, simdjson::dom::element dialogue) {
   jinja::Variables variables = {{"tools", jinja::Value::none()}, {"documents", jinja::Value::none()}};
   for (const char* token : {"bos_token", "eos_token", "unk_token", "pad_token"}) {

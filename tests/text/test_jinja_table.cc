@@ -1,5 +1,5 @@
-// What transformers 5.12 makes of a table of templates (jinja2 3.1, Python 3.14): chat_template_cases.jsonl, which
-// tests/ecosystem/chat_template_cases.py writes. The first line has the variables.
+// A table of templates as rendered by transformers 5.12 (jinja2 3.1, Python 3.14): chat_template_cases.jsonl, written
+// by tests/ecosystem/chat_template_cases.py. Its first line has the variables.
 #include <simdjson.h>
 
 #include <fstream>
@@ -13,7 +13,7 @@ namespace {
 
 struct Outcome {
   std::string text, error;
-  bool refused = false;  // by name, where jinja2 may have a text
+  bool refused = false;  // by name; jinja2 may render it
 };
 
 Outcome outcome(const std::string& source, const jinja::Variables& variables) {

@@ -1,4 +1,4 @@
-// White space, characters, lines and case as Python 3.14 has them.
+// White space, characters, lines and case as in Python 3.14.
 #include "lib/text/python_text.h"
 #include "lib/text/unicode.h"
 #include "tests/text/tokenizer_fixture.h"
