@@ -1,4 +1,4 @@
-# docs/at-size.sh in miniature: a row for each program and model, with a time and a peak of memory.
+# docs/at-size.sh in miniature: a row per program and model, with time and peak memory.
 needs jq awk bash
 runs() {
   SIZE_SMALL=1 bash "$ROOT/docs/at-size.sh" work > table 2> err || { cat err; return 1; }

@@ -1,4 +1,4 @@
-# docs/cluster: the run by make, whole, cut and again. (The run by Slurm's jobs: tests/tools/slurm.)
+# docs/cluster: the run by make, uninterrupted, interrupted and repeated. (As Slurm jobs: tests/tools/slurm.)
 . "$ROOT/tests/tools/tiny.inc"
 needs bash make zstd
 
@@ -31,7 +31,7 @@ whole() {
 }
 ok "a run by make is that of the commands by hand" whole
 
-# Cut after each command in turn, by a program that ends with 75.
+# Interrupted after each command in turn, by a program that ends with 75.
 cut_short() {
   make_run cut
   mkdir programs
@@ -62,7 +62,7 @@ scripts() {
   expect_stderr '^usage: submit.sh SETTINGS'
 }
 ok "the scripts for Slurm parse" scripts
-# What is submitted, in what order and after what, by an sbatch that numbers the jobs.
+# The submitted jobs, their order and dependencies, seen by an sbatch that numbers the jobs.
 submitted() {
   mkdir fake shared shared/base
   cat > fake/sbatch <<'END'

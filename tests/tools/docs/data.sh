@@ -1,6 +1,6 @@
-# docs/data.md: each of its lines makes the records that a person wrote beside the sample (data/NAME.in, NAME.outN), and
-# the program that they are for reads them. data/list says which. For Parquet a stand-in for parquet2jsonl prints the
-# sample as it is: the script itself meets real Parquet in tests/ecosystem/run.sh.
+# docs/data.md: each command turns its sample into the hand-written records (data/NAME.in, NAME.outN), and the program
+# that they are for reads them. data/list says which. For Parquet a stand-in for parquet2jsonl prints the sample
+# unchanged; tests/ecosystem/run.sh runs the script itself on real Parquet.
 needs jq gzip sft-train rm-train rollout
 page=$ROOT/docs/data.md
 samples=$ROOT/tests/tools/docs/data
@@ -96,7 +96,7 @@ script_is_made() {
 }
 ok "the script for Parquet is written" script_is_made
 
-# The table of containers: its lines, with F a file of that kind, give the records.
+# The table of containers: each command, with F a file of that kind, gives the records.
 printf '{"text":"The sky is blue."}\n{"text":"Käse"}\n' > plain
 container() {  # LINE KIND: the line without its last |
   rm -f F
@@ -145,7 +145,7 @@ if command -v zstd > /dev/null; then
   ok "table: zstd, as it is" read_by sft F base
 fi
 
-# TRL's types, which the page says are read as they are. Expected: the texts that zephyr's template makes of them.
+# TRL's types, which are read as they are according to the page. Expected: their texts by zephyr's template.
 user='{"role":"user","content":"What color is the sky?"}'
 good='{"role":"assistant","content":"It is blue."}'
 bad='{"role":"assistant","content":"It is green."}'

@@ -1,4 +1,4 @@
-# Commands in README.md and docs/*.md: blocks marked sh are run, those marked console are known.
+# Commands in README.md and docs/*.md: blocks marked sh are run; those marked console must be listed here.
 . "$ROOT/tests/tools/docs/set.inc"
 
 pages="$ROOT/README.md $(echo "$ROOT"/docs/*.md) $ROOT/docs/cluster/README.md"

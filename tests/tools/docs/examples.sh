@@ -1,4 +1,4 @@
-# The examples of --help, as they stand there.
+# Runs the examples of --help, unchanged.
 . "$ROOT/tests/tools/docs/set.inc"
 
 # Examples of a program, each into a file PROGRAM-N.

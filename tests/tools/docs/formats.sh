@@ -2,8 +2,8 @@
 . "$ROOT/tests/tools/tiny.inc"
 page=$ROOT/docs/formats.md
 
-# told NAME: in backquotes somewhere, as a whole or, in a table's row of many, as …/LAST. Errors of figures are told
-# of together; so are the bins.
+# told NAME: NAME occurs in backquotes, in full or, in a table row of several, as …/LAST. Standard errors and bins are
+# described together.
 told() {
   key=$(printf %s "$1" | sed -E 's/_error$//; s,calibration/0\.[0-9],calibration/0.0,')
   case $1 in held_out/calibration_error) key=$1 ;; esac

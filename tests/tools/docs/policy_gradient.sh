@@ -1,4 +1,4 @@
-# docs/experiments/policy-gradient.sh in miniature: its tables come out, with a figure in every cell.
+# docs/experiments/policy-gradient.sh in miniature: its tables are printed, with a number in every cell.
 needs jq awk zstdcat
 export PG_SEEDS="1 2" PG_RATES=1e-3 PG_ARMS="reinforce clip" PG_ROUNDS=2 PG_PROMPTS=10 PG_POOL=24 PG_BATCH=12
 export PG_TEXTS=1000 PG_PAIRS=200 PG_HELD=8 PG_WIDTH=24 PG_EPOCHS=1
@@ -19,7 +19,7 @@ results() {
   expect_stdout "^\| reinforce \| 1e-3 \|( $figure \|){6}$"
   expect_stdout "^\| clip \| 1e-3 \|( $figure \|){6}$"
 }
-# Of seeds 1 and 2 alone: the run of seed 0, which chose the rate, is not among them.
+# Means over seeds 1 and 2 only, without the run of seed 0, which chose the rate.
 means() {
   for arm in reinforce clip; do
     mean=$(cat work/run-$arm-1e-3-1/result work/run-$arm-1e-3-2/result | awk '
@@ -31,8 +31,8 @@ rounds() {
   [ "$(grep -Ec "^\| (1-60|61-120) \|( $figure \|){2}$" out)" = 4 ]
   [ "$(grep -c 'R reinforce  C clip' out)" = 2 ]
 }
-# The norm that --metrics tells and the gradient read from the optimizer's first moment are the same: the
-# figure of the pool is |g|^2 times the squared mean length.
+# The norm in --metrics agrees with the gradient read from the optimizer's first moment: the pool's number is |g|^2 times
+# the squared mean length.
 moments() {
   length=$(jq -s 'map(.response_ids | length) | add / length' work/gradients-base-1/pool)
   awk -v length_="$length" '

@@ -1,4 +1,4 @@
-# docs/real-data.sh, in its small mode: it runs to its table, holds out what it says, and spares what isn't its own.
+# docs/real-data.sh in its small mode: it prints its table, holds out the right pairs, and leaves other files alone.
 needs jq zstdcat bash
 oracle=${NUDGE_ORACLE:-$ROOT/../shared/oracle}
 export NUDGE_ORACLE="$oracle" NUDGE_REAL_SMALL=1

@@ -1,4 +1,4 @@
-# What of docs/real-data.sh can be seen without the data.
+# The parts of docs/real-data.sh that can be tested without the data.
 without_data() {
   expect_status 66 env NUDGE_ORACLE=nowhere "$ROOT/docs/real-data.sh" run
   expect_stderr '^real-data.sh: nowhere/data: no data here'
