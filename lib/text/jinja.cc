@@ -27,6 +27,7 @@ class Converter {
 Value Converter::list_of(JsonReader::Array array) {
   Value::List list;
   for (const JsonReader::Value e : array) list.push_back(value_of(e));
+  // JsonReader's encoding of a number that it can't represent.
   const bool number =
       in_.substitutions().beyond && list.size() == 1 && list[0].is(Value::Kind::kList) && list[0].items().empty();
   if (number) fail_unsupported("NaN or a number beyond double");
