@@ -3,7 +3,6 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <filesystem>
 
 namespace nudge::test {
 namespace {
@@ -44,17 +43,16 @@ GoldenSample sample(Element s) {
 
 }  // namespace
 
-std::vector<std::string> golden_families(const std::string& oracle) {
-  std::vector<std::string> families;
-  for (const auto& entry : std::filesystem::directory_iterator(oracle + "/model/dev"))
-    if (std::filesystem::exists(entry.path() / "golden.json")) families.push_back(entry.path().filename().string());
-  std::sort(families.begin(), families.end());
-  return families;
+std::vector<std::string> golden_family_folders() {
+  std::vector<std::string> folders;
+  for (const std::string& goldens : golden_folders())
+    for (const std::string& family : golden_families(goldens)) folders.push_back(goldens + "/model/dev/" + family);
+  return folders;
 }
 
-GoldenBatch read_golden_batch(const std::string& oracle, const std::string& family) {
+GoldenBatch read_golden_batch(const std::string& folder) {
   simdjson::dom::parser parser;
-  const Element root = parser.load(oracle + "/model/dev/" + family + "/golden.json");
+  const Element root = parser.load(folder + "/golden.json");
   const Element hyper = root["hyper"], ppo = root["ppo"], bt = root["bt"];
   GoldenBatch g;
   g.gamma = double(hyper["gamma"]), g.lambda = double(hyper["lam"]), g.kl_beta = double(hyper["kl_coef"]);

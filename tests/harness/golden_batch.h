@@ -1,11 +1,11 @@
-// What the double-precision oracle says of a PPO batch, read from <oracle>/model/dev/<family>/golden.json.
+// What an independent double-precision implementation says of a PPO batch, read from the golden.json of each family.
 #pragma once
 
 #include <cmath>
 #include <string>
 #include <vector>
 
-#include "tests/harness/harness.h"
+#include "tests/harness/goldens.h"
 
 namespace nudge::test {
 
@@ -28,9 +28,9 @@ struct GoldenBatch {
   std::vector<float> chosen, rejected;
 };
 
-// The families that have such a file, in the order of their names.
-std::vector<std::string> golden_families(const std::string& oracle);
-GoldenBatch read_golden_batch(const std::string& oracle, const std::string& family);
+// The folders model/dev/FAMILY of all golden_folders().
+std::vector<std::string> golden_family_folders();
+GoldenBatch read_golden_batch(const std::string& folder);
 
 inline bool near(double a, double b, double tolerance) { return std::fabs(a - b) <= tolerance; }
 

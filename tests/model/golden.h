@@ -1,4 +1,5 @@
-// Numbers of ../shared/oracle/model/dev/FAMILY: float64 results of an independent implementation.
+// Numbers of model/dev/FAMILY in each of golden_folders(): float64 results of independent implementations. Those in the
+// tree are by transformers and PyTorch (tests/ecosystem/make_goldens.py).
 #pragma once
 
 #include <simdjson.h>
@@ -11,29 +12,28 @@
 #include "lib/io/safetensors.h"
 #include "lib/model/folder.h"
 #include "lib/model/head.h"
-#include "tests/harness/harness.h"
+#include "tests/harness/goldens.h"
 
 namespace nudge::test {
 
-// The families that the oracle has numbers of; a test of goldens goes through all.
-inline constexpr const char* kOracleFamilies[] = {"gpt2", "llama", "llama3", "qwen2", "neox", "neox-seq"};
-
-// f(family) for each; what fails names it.
+// f(goldens, family) for each family of each folder of goldens; what fails names both.
 template <class F>
 void for_each_family(const F& f) {
-  for (const std::string family : kOracleFamilies) {
-    CAPTURE(family);
-    f(family);
-  }
+  for (const std::string& goldens : golden_folders())
+    for (const std::string& family : golden_families(goldens)) {
+      CAPTURE(goldens);
+      CAPTURE(family);
+      f(goldens, family);
+    }
 }
 
 class Golden {
  public:
-  explicit Golden(const std::string& oracle, const std::string& family)
-      : folder(oracle + "/model/dev/" + family), tensors_(folder + "/golden.safetensors") {
+  Golden(const std::string& goldens, const std::string& family)
+      : folder(goldens + "/model/dev/" + family), tensors_(folder + "/golden.safetensors") {
     text_ = simdjson::padded_string(read_file(folder + "/golden.json"));
     json = parser_.parse(text_);
-    tolerance_text_ = simdjson::padded_string(read_file(oracle + "/model/TOLERANCES.json"));
+    tolerance_text_ = simdjson::padded_string(read_file(goldens + "/model/TOLERANCES.json"));
     tolerances_ = tolerance_parser_.parse(tolerance_text_)["dev/" + family];
   }
 

@@ -36,12 +36,25 @@ std::vector<RowStats> next_stats(const std::vector<float>& logits, const std::ve
   return stats;
 }
 
+void check_layout(const std::string& folder) {
+  CAPTURE(folder);
+  Model model = load_model(folder, HeadKind::kLanguage);
+  model.transformer.pack();
+  simdjson::dom::parser parser;
+  const simdjson::dom::element e = parser.parse(simdjson::padded_string(read_file(folder + "/ids.json")));
+  simdjson::dom::element list = e;
+  if (e.is_object()) list = (*simdjson::dom::object(e).begin()).value;
+  Forwarded f;
+  forward(model, ids(list), f);
+  const SafetensorsFile file(folder + "/golden_logits.safetensors");
+  CHECK(worst(f.logits, Golden::read(file, file.tensors().front().name)) <= 1.5e-4);
+}
+
 }  // namespace
 
 TEST_CASE("states, logits, log-probs and entropies are the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     model.transformer.pack();
     const double limit = golden.tolerance("logits_max_abs");
@@ -70,9 +83,8 @@ TEST_CASE("states, logits, log-probs and entropies are the oracle's") {
 }
 
 TEST_CASE("the residual stream after each block is the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     model.transformer.pack();
     Forwarded f;
@@ -86,9 +98,8 @@ TEST_CASE("the residual stream after each block is the oracle's") {
 }
 
 TEST_CASE("a long sequence and one of a single token are right") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     model.transformer.pack();
     Forwarded f;
@@ -109,28 +120,15 @@ TEST_CASE("a long sequence and one of a single token are right") {
 }
 
 TEST_CASE("files as the hub has them give the oracle's logits") {
-  NEED_ORACLE(oracle);
   // Without prefix and with masks; bfloat16; shards; masks, tables and a rank-0 tensor; a copy of a tied head.
-  for (const char* layout : {"gpt2-hub", "llama-bf16", "llama-sharded", "neox-pythia", "qwen2-explicit-head"}) {
-    CAPTURE(layout);
-    const std::string folder = oracle + "/model/layouts/" + layout;
-    Model model = load_model(folder, HeadKind::kLanguage);
-    model.transformer.pack();
-    simdjson::dom::parser parser;
-    const simdjson::dom::element e = parser.parse(simdjson::padded_string(read_file(folder + "/ids.json")));
-    simdjson::dom::element list = e;
-    if (e.is_object()) list = (*simdjson::dom::object(e).begin()).value;
-    Forwarded f;
-    forward(model, ids(list), f);
-    const SafetensorsFile file(folder + "/golden_logits.safetensors");
-    CHECK(worst(f.logits, Golden::read(file, file.tensors().front().name)) <= 1.5e-4);
-  }
+  for (const std::string& goldens : golden_folders())
+    for (const char* layout : {"gpt2-hub", "llama-bf16", "llama-sharded", "neox-pythia", "qwen2-explicit-head"})
+      check_layout(goldens + "/model/layouts/" + layout);
 }
 
 TEST_CASE("greedy decoding chooses the oracle's tokens") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     model.transformer.pack();
     for (auto sample : golden.json["samples"]) {
@@ -150,9 +148,8 @@ TEST_CASE("greedy decoding chooses the oracle's tokens") {
 }
 
 TEST_CASE("reward models score the oracle's answers") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model rm = load_model(golden.folder + "/rm", HeadKind::kScore);
     rm.transformer.pack();
     std::size_t n = 0;

@@ -45,6 +45,42 @@ double chi_square(const Weights& logits, SamplingOptions options, const std::vec
   return sum;
 }
 
+// Every row of goldens/model/warp.safetensors in each of warp.json's cases. Of equal logits the count alone is told.
+void check_warps(const std::string& goldens) {
+  CAPTURE(goldens);
+  const SafetensorsFile file(goldens + "/model/warp.safetensors");
+  simdjson::dom::parser parser;
+  const simdjson::dom::element json = parser.parse(simdjson::padded_string(read_file(goldens + "/model/warp.json")));
+  const auto logits = Golden::read(file, "logits");
+  const auto rows = static_cast<std::size_t>(file.at("logits").shape[0]), V = logits.size() / rows;
+  std::vector<bool> ties(rows);
+  for (auto row : json["ties_rows"]) ties[std::size_t(std::int64_t(row))] = true;
+  std::size_t n = 0;
+  for (auto c : json["cases"]) {
+    const SamplingOptions options{static_cast<float>(double(c["temperature"])), std::int64_t(c["top_k"]),
+                                  static_cast<float>(double(c["top_p"]))};
+    const auto probabilities = Golden::read(file, "probs." + std::to_string(n++));
+    for (std::size_t row = 0; row < rows; ++row) {
+      Weights w(logits.begin() + static_cast<std::ptrdiff_t>(row * V),
+                logits.begin() + static_cast<std::ptrdiff_t>(row * V + V));
+      const float top = *std::max_element(w.begin(), w.end());
+      for (float& x : w) x = static_cast<float>(std::exp(double(x - top) / double(options.temperature)));
+      truncate_weights(w, options);
+      double sum = 0;
+      for (float x : w) sum += double(x);
+      INFO("case " << n - 1 << ", row " << row);
+      const auto kept = std::count_if(w.begin(), w.end(), [](float x) { return x > 0; });
+      CHECK(kept == std::int64_t(c["kept"].at(row)));
+      if (ties[row]) continue;
+      double worst = 0;
+      for (std::size_t v = 0; v < V; ++v)
+        worst = std::max(worst, std::abs(double(w[v]) / sum - double(probabilities[row * V + v])));
+      CHECK(worst <= 1e-6);
+    }
+  }
+  CHECK(n == 14);
+}
+
 }  // namespace
 
 TEST_CASE("no limits change no weight") {
@@ -151,37 +187,7 @@ TEST_CASE("truncated tokens are never drawn and the others keep their proportion
 }
 
 TEST_CASE("kept tokens and probabilities are the oracle's for temperature, top-k and top-p") {
-  NEED_ORACLE(oracle);
-  const SafetensorsFile file(oracle + "/model/warp.safetensors");
-  simdjson::dom::parser parser;
-  const simdjson::dom::element json = parser.parse(simdjson::padded_string(read_file(oracle + "/model/warp.json")));
-  const auto logits = Golden::read(file, "logits");
-  std::vector<bool> ties(18);
-  for (auto row : json["ties_rows"]) ties[std::size_t(std::int64_t(row))] = true;
-  std::size_t n = 0;
-  for (auto c : json["cases"]) {
-    const SamplingOptions options{static_cast<float>(double(c["temperature"])), std::int64_t(c["top_k"]),
-                                  static_cast<float>(double(c["top_p"]))};
-    const auto probabilities = Golden::read(file, "probs." + std::to_string(n++));
-    for (std::size_t row = 0; row < 18; ++row) {
-      Weights w(logits.begin() + static_cast<std::ptrdiff_t>(row * 512),
-                logits.begin() + static_cast<std::ptrdiff_t>(row * 512 + 512));
-      const float top = *std::max_element(w.begin(), w.end());
-      for (float& x : w) x = static_cast<float>(std::exp(double(x - top) / double(options.temperature)));
-      truncate_weights(w, options);
-      double sum = 0;
-      for (float x : w) sum += double(x);
-      INFO("case " << n - 1 << ", row " << row);
-      const auto kept = std::count_if(w.begin(), w.end(), [](float x) { return x > 0; });
-      CHECK(kept == std::int64_t(c["kept"].at(row)));
-      if (ties[row]) continue;
-      double worst = 0;
-      for (std::size_t v = 0; v < 512; ++v)
-        worst = std::max(worst, std::abs(double(w[v]) / sum - double(probabilities[row * 512 + v])));
-      CHECK(worst <= 1e-6);
-    }
-  }
-  CHECK(n == 14);
+  for (const std::string& goldens : golden_folders()) check_warps(goldens);
 }
 
 TEST_CASE("each token of a long row is drawn by the numbers in its share of the whole, with its log-prob") {

@@ -11,8 +11,8 @@ using namespace nudge::test;
 namespace {
 
 struct KlBatch {
-  KlBatch(const std::string& oracle, const std::string& family)
-      : golden(oracle, family), policy(load_model(golden.folder + "/policy", HeadKind::kLanguage).transformer),
+  KlBatch(const std::string& goldens, const std::string& family)
+      : golden(goldens, family), policy(load_model(golden.folder + "/policy", HeadKind::kLanguage).transformer),
         reference(load_model(golden.folder + "/ref", HeadKind::kLanguage).transformer),
         gradients(policy.config(), policy.layout()), dfinal(0) {
     policy.pack();
@@ -45,8 +45,8 @@ struct KlBatch {
 };
 
 // Descends the mean of k(lr) over the tokens, lr = log new - log ref, given its derivative by lr.
-void check_sampled(const std::string& oracle, const std::string& family, const char* term, double (*slope)(double)) {
-  KlBatch k(oracle, family);
+void check_sampled(const std::string& goldens, const std::string& family, const char* term, double (*slope)(double)) {
+  KlBatch k(goldens, family);
   const double n = static_cast<double>(k.targets.size());
   const auto loss = [&](std::int64_t begin, std::int64_t end, const RowStats* stats, const float*, RowGradient* g) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -70,19 +70,18 @@ std::vector<double> log_softmax(const float* logits, std::int64_t V) {
 }  // namespace
 
 TEST_CASE("the gradient of k1 against the reference is the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& f) { check_sampled(oracle, f, "kl_k1", [](double) { return 1.0; }); });
+  for_each_family(
+      [&](const std::string& g, const std::string& f) { check_sampled(g, f, "kl_k1", [](double) { return 1.0; }); });
 }
 
 TEST_CASE("the gradient of k2 against the reference is the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& f) { check_sampled(oracle, f, "kl_k2", [](double lr) { return lr; }); });
+  for_each_family(
+      [&](const std::string& g, const std::string& f) { check_sampled(g, f, "kl_k2", [](double lr) { return lr; }); });
 }
 
 TEST_CASE("the exact KL to the reference and its gradient are the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    KlBatch k(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    KlBatch k(goldens, family);
     const std::int64_t n = k.targets.size(), C = k.policy.config().width, V = k.policy.config().vocab;
     Trace reference_trace;
     k.reference.forward(k.batch, reference_trace);

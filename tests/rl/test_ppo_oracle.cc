@@ -10,8 +10,8 @@ namespace {
 
 // The golden batch, as prepare() would leave it, with the goldens' old values.
 struct GoldenPpo {
-  GoldenPpo(const std::string& oracle, const std::string& family)
-      : golden(oracle, family), policy(load_model(golden.folder + "/policy", HeadKind::kLanguage)),
+  GoldenPpo(const std::string& goldens, const std::string& family)
+      : golden(goldens, family), policy(load_model(golden.folder + "/policy", HeadKind::kLanguage)),
         critic(load_model(golden.folder + "/critic", HeadKind::kScore)), adam(policy.transformer.layout(), {}),
         critic_adam(critic.transformer.layout(), {}) {
     int n = 0;
@@ -68,9 +68,8 @@ struct GoldenPpo {
 }  // namespace
 
 TEST_CASE("log-probs, entropies, values and per-token rewards of a PPO batch are the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    GoldenPpo g(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    GoldenPpo g(goldens, family);
     Ppo ppo = g.ppo();
     const PpoBatch b = ppo.prepare(g.trajectories, double(g.golden.json["hyper"]["kl_coef"]), true);
     const double limit = g.golden.tolerance("logits_max_abs");
@@ -84,9 +83,8 @@ TEST_CASE("log-probs, entropies, values and per-token rewards of a PPO batch are
 }
 
 TEST_CASE("the clipped objective's figures are the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    GoldenPpo g(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    GoldenPpo g(goldens, family);
     Ppo ppo = g.ppo();
     const PpoBatch b = g.batch(ppo);
     const auto f = ppo.accumulate(b, g.everyone, 0);
@@ -103,9 +101,8 @@ TEST_CASE("the clipped objective's figures are the oracle's") {
 }
 
 TEST_CASE("the value loss without clipping is the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    GoldenPpo g(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    GoldenPpo g(goldens, family);
     g.options.value_clip = -1;
     Ppo ppo = g.ppo();
     const auto f = ppo.accumulate(g.batch(ppo), g.everyone, 0);
@@ -115,9 +112,8 @@ TEST_CASE("the value loss without clipping is the oracle's") {
 }
 
 TEST_CASE("the gradients of the whole loss and of the value loss are the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    GoldenPpo g(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    GoldenPpo g(goldens, family);
     Ppo ppo = g.ppo();
     const PpoBatch b = g.batch(ppo);
     ppo.accumulate(b, g.everyone, 0);
@@ -127,9 +123,8 @@ TEST_CASE("the gradients of the whole loss and of the value loss are the oracle'
 }
 
 TEST_CASE("the gradients of the policy term, the entropy and k3 alone are the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    GoldenPpo g(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    GoldenPpo g(goldens, family);
     for (const std::string term : {"policy", "entropy", "kl_k3"}) {
       CAPTURE(term);
       g.options.c2 = term == "entropy" ? -1 : 0;  // the loss has -c2 entropy
@@ -146,9 +141,8 @@ TEST_CASE("the gradients of the policy term, the entropy and k3 alone are the or
 }
 
 TEST_CASE("prepared advantages and returns are the oracle's when the critic's values are") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    GoldenPpo g(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    GoldenPpo g(goldens, family);
     // The oracle's old values come from the critic at another point, so its own are computed by hand here.
     Ppo ppo = g.ppo();
     PpoBatch b = ppo.prepare(g.trajectories, double(g.golden.json["hyper"]["kl_coef"]), true);

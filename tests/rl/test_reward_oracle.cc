@@ -90,9 +90,8 @@ void check_score_gradient(const std::vector<Ranking>& rankings, const RewardLoss
 }  // namespace
 
 TEST_CASE("the Bradley-Terry loss, accuracy and scores of pairs are the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
     RewardTrainer trainer(model, {}, {}, 4096);
     const auto pairs = golden_pairs(golden);
@@ -110,9 +109,8 @@ TEST_CASE("the Bradley-Terry loss, accuracy and scores of pairs are the oracle's
 }
 
 TEST_CASE("a minibatch's margin and its least, mean and greatest reward follow from the oracle's scores") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
     RewardTrainer trainer(model, {}, {}, 4096);
     const auto pairs = golden_pairs(golden);
@@ -137,9 +135,8 @@ TEST_CASE("a minibatch's margin and its least, mean and greatest reward follow f
 }
 
 TEST_CASE("every gradient of the Bradley-Terry loss is the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/rm", HeadKind::kScore);
     RewardTrainer trainer(model, {}, {}, 4096);
     const auto pairs = golden_pairs(golden);

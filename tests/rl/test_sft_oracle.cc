@@ -41,9 +41,8 @@ AdamOptions golden_adam(const Golden& golden) {
 }  // namespace
 
 TEST_CASE("the mean loss of the completions' tokens is the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     SftTrainer trainer(model, {}, 4096);
     const SftStatistics f = trainer.evaluate(golden_examples(golden, false));
@@ -53,9 +52,8 @@ TEST_CASE("the mean loss of the completions' tokens is the oracle's") {
 }
 
 TEST_CASE("the mean loss of all tokens but the first of each sequence is the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     SftTrainer trainer(model, {}, 4096);
     const SftStatistics f = trainer.evaluate(golden_examples(golden, true));
@@ -64,9 +62,8 @@ TEST_CASE("the mean loss of all tokens but the first of each sequence is the ora
 }
 
 TEST_CASE("every gradient of supervised fine-tuning is the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     SftTrainer trainer(model, {}, 4096);
     const auto examples = golden_examples(golden, false);
@@ -79,9 +76,8 @@ TEST_CASE("every gradient of supervised fine-tuning is the oracle's") {
 }
 
 TEST_CASE("twenty clipped AdamW steps go down the oracle's curve of losses and norms") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     SftTrainer trainer(model, golden_adam(golden), 4096);
     const auto examples = golden_examples(golden, false);
@@ -99,9 +95,8 @@ TEST_CASE("twenty clipped AdamW steps go down the oracle's curve of losses and n
 }
 
 TEST_CASE("the weights after three AdamW steps are the oracle's") {
-  NEED_ORACLE(oracle);
-  for_each_family([&](const std::string& family) {
-    const Golden golden(oracle, family);
+  for_each_family([&](const std::string& goldens, const std::string& family) {
+    const Golden golden(goldens, family);
     Model model = load_model(golden.folder + "/policy", HeadKind::kLanguage);
     SftTrainer trainer(model, golden_adam(golden), 4096);
     const auto examples = golden_examples(golden, false);

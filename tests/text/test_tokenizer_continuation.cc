@@ -2,6 +2,7 @@
 #include <simdjson.h>
 
 #include "lib/text/unicode.h"
+#include "tests/harness/goldens.h"
 #include "tests/text/characters_fixture.h"
 
 using namespace nudge;
@@ -127,9 +128,10 @@ TEST_CASE("what a response adds to a prompt's text, by decoders without byte fal
   CHECK(bytes.make().decode_continuation(bytes_of_gpt2("\xC3\xA9\xF0\x9F"), bytes_of_gpt2("\x91\x8D")) == "👍");
 }
 
-TEST_CASE("prompts and responses of stories260K are cut where transformers' texts are") {
-  NEED_ORACLE(oracle);
-  const std::string folder = oracle + "/model/stories260K";
+namespace {
+
+void check_cuts(const std::string& folder) {
+  CAPTURE(folder);
   const Tokenizer tokenizer = Tokenizer::load(folder);
   simdjson::dom::parser parser;
   const simdjson::dom::element golden = parser.load(folder + "/golden.json");
@@ -150,4 +152,10 @@ TEST_CASE("prompts and responses of stories260K are cut where transformers' text
     ++cases;
   }
   CHECK(cases > 5);
+}
+
+}  // namespace
+
+TEST_CASE("prompts and responses of trained models are cut where transformers' texts are") {
+  for (const std::string& folder : story_folders()) check_cuts(folder);
 }
