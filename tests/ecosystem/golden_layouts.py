@@ -1,4 +1,4 @@
-# Checkpoints as the hub has them, the kept tokens and probabilities of sampling's options, and a model that tells tales.
+# Checkpoints as the hub has them, what sampling's options keep of a row of logits, and a model that tells tales.
 import json
 import os
 import random
@@ -52,7 +52,8 @@ def make_layout(name, folder):
 
 
 WARPS = [(1.0, 0, 1.0), (0.7, 0, 1.0), (1.5, 0, 1.0), (1.0, 1, 1.0), (1.0, 5, 1.0), (1.0, 20, 1.0), (1.0, 10000, 1.0),
-         (1.0, 0, 0.9), (1.0, 0, 0.5), (1.0, 0, 0.0001), (1.0, 0, 0.999), (0.7, 20, 0.9), (1.3, 12, 0.95), (0.1, 0, 0.9)]
+         (1.0, 0, 0.9), (1.0, 0, 0.5), (1.0, 0, 0.0001), (1.0, 0, 0.999), (0.7, 20, 0.9), (1.3, 12, 0.95),
+         (0.1, 0, 0.9)]
 
 
 def make_warps(out):
@@ -97,7 +98,8 @@ def tales_tokenizer(texts):
     learning.pre_tokenizer = pre_tokenizers.Metaspace()
     learning.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=120, show_progress=False))
     model = json.loads(learning.to_str())["model"]
-    tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)] + sorted(model["vocab"], key=model["vocab"].get)
+    words = sorted(model["vocab"], key=model["vocab"].get)
+    tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)] + words
     t = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, unk_token="<unk>", fuse_unk=True,
                              merges=[tuple(m) for m in model["merges"]], byte_fallback=True))
     t.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
@@ -110,8 +112,9 @@ def tales_tokenizer(texts):
                "clean_up_tokenization_spaces": False}
 
 
-TALE_PROMPTS = ["Tom had a", "One day Ann", "The dog was", "Ben saw a ball by the sea.", "Mom", "A girl was nice! A girl",
-                "Käse", "One day a cat went to play", "Tom had a red hat. Tom", "Ben", "Mia was", "The dog saw", "好 A cat"]
+TALE_PROMPTS = ["Tom had a", "One day Ann", "The dog was", "Ben saw a ball by the sea.", "Mom",
+                "A girl was nice! A girl", "Käse", "One day a cat went to play", "Tom had a red hat. Tom", "Ben", "Mia was",
+                "The dog saw", "好 A cat"]
 
 
 def trained_tales(config, rows):

@@ -14,7 +14,8 @@ SAMPLES = [("The film was", " good and fast.", " a bad, dull one, and long."),
            ("a", " song, and then the rain", " film."),
            ("The plot was good, and", " the film is better.", " bad"),
            ("The lad", " is there.", " was not there then.")]
-PAIRS = [("The film was", " good.", " bad."), ("The plot was", " fine and great.", " dull"), ("a", " good song", " rain"),
+PAIRS = [("The film was", " good.", " bad."), ("The plot was", " fine and great.", " dull"),
+         ("a", " good song", " rain"),
          ("", "The film is better", "a bad one"), ("What", " is the film.", " was it, then."),
          ("The lad", " said it was good.", " was there and then no more."), ("no", " one is here", "t"),
          ("The plot was good, and the", " rain", " lad said no, and no.")]

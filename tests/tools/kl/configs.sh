@@ -1,37 +1,59 @@
 # Other forms of config.json describe the same model: as written by transformers 5, and short, with absent keys at the
 # family's defaults. The digest of a policy is the same in all forms.
 needs kl-report jq
-ORACLE=${NUDGE_ORACLE:-$ROOT/../shared/oracle}
-[ -e "$ORACLE/model/dev/llama/e2e.json" ] || skip "no oracle folder"
+. "$ROOT/tests/tools/goldens.inc"
 
 # same_model FAMILY FILTER: FILTER rewrites config.json.
 same_model() {
-  policy=$ORACLE/model/dev/$1/policy
+  policy=$GOLDENS/model/dev/$1/policy
   rm -rf other && mkdir other
   ln -s "$policy"/*.safetensors "$policy"/tokenizer* other
   jq "$2" "$policy/config.json" > other/config.json
   cmp -s "$policy/config.json" other/config.json && return 1
-  jq -c '.pairs[0].chosen_out | {id: "a", prompt_ids, response_ids}' "$ORACLE/model/dev/$1/e2e.json" > answer.jsonl
+  jq -c '.pairs[0].chosen_out | {id: "a", prompt_ids, response_ids}' "$GOLDENS/model/dev/$1/e2e.json" > answer.jsonl
   kl-report -q --json --old "$policy" --new other answer.jsonl > report
   jq -e '.old == .new and .files[0].old_new.exact.per_token.mean == 0' report
 }
-v5='.dtype = .torch_dtype
-  | .rope_parameters = (.rope_scaling // {rope_type: "default"}) + {rope_theta: (.rope_theta // .rotary_emb_base)}
-      + (if .rotary_pct then {partial_rotary_factor: .rotary_pct} else {} end)
-  | del(.torch_dtype, .rope_theta, .rope_scaling, .rotary_emb_base, .rotary_pct)'
-for family in llama llama3 qwen2 neox neox-seq; do ok "$family as transformers 5 has it" same_model $family "$v5"; done
-ok "a short gpt2" same_model gpt2 'del(.n_inner, .tie_word_embeddings, .torch_dtype, .layer_norm_epsilon)'
-ok "a short llama" same_model llama 'del(.rope_theta, .rope_scaling, .attention_bias, .mlp_bias, .tie_word_embeddings,
-  .torch_dtype, .hidden_act)'
-ok "a short qwen2" same_model qwen2 'del(.rope_scaling, .rms_norm_eps, .use_sliding_window, .max_window_layers,
-  .torch_dtype, .hidden_act)'
-ok "a short neox" same_model neox 'del(.rotary_emb_base, .rotary_pct, .attention_bias, .tie_word_embeddings,
-  .torch_dtype, .hidden_act, .layer_norm_eps, .use_parallel_residual)'
+# From what transformers 5 writes to the form before, or the other way.
+other_form='if has("dtype") then
+    .torch_dtype = .dtype | del(.dtype)
+    | if has("rope_parameters") then .rope_parameters as $r | del(.rope_parameters)
+      | .rope_scaling = if $r.rope_type == "default" then null else $r | del(.rope_theta) end
+      | if .model_type == "gpt_neox" then .rotary_emb_base = $r.rope_theta | .rotary_pct = $r.partial_rotary_factor
+        else .rope_theta = $r.rope_theta end
+      else . end
+  else
+    .dtype = .torch_dtype
+    | .rope_parameters = (.rope_scaling // {rope_type: "default"}) + {rope_theta: (.rope_theta // .rotary_emb_base)}
+        + (if .rotary_pct then {partial_rotary_factor: .rotary_pct} else {} end)
+    | del(.torch_dtype, .rope_theta, .rope_scaling, .rotary_emb_base, .rotary_pct)
+  end'
+common='.torch_dtype, .dtype, .hidden_act, .attention_bias, .attention_dropout, .mlp_bias, .layer_types'
+short() {  # FAMILY
+  case $1 in
+    gpt2) echo "del($common, .n_inner, .tie_word_embeddings, .layer_norm_epsilon)" ;;
+    llama) echo "del($common, .rope_theta, .rope_scaling, .tie_word_embeddings)" ;;
+    llama3) echo "del($common)" ;;
+    mistral) echo "del($common, .rms_norm_eps, .tie_word_embeddings)" ;;
+    qwen*) echo "del($common, .rope_scaling, .rms_norm_eps, .use_sliding_window, .max_window_layers)" ;;
+    neox) echo "del($common, .rotary_emb_base, .rotary_pct, .tie_word_embeddings, .layer_norm_eps,
+      .use_parallel_residual)" ;;
+    neox-seq) echo "del($common, .tie_word_embeddings, .layer_norm_eps)" ;;
+  esac
+}
 seen() { if same_model "$@"; then echo "unseen: $*"; return 1; fi; }
 other_model() {
-  seen neox '.rotary_pct = 1'
+  seen neox 'if .rope_parameters then .rope_parameters.partial_rotary_factor = 1 else .rotary_pct = 1 end'
   seen neox '.use_parallel_residual = false'
-  seen llama '.rope_theta = 10001'
-  seen llama3 '.rope_scaling.factor = 31'
+  seen qwen2 'if .rope_parameters then .rope_parameters.rope_theta = 10001 else .rope_theta = 10001 end'
+  seen llama3 'if .rope_parameters then .rope_parameters.factor = 31 else .rope_scaling.factor = 31 end'
 }
-ok "what changes a number is seen" other_model
+each_form() {
+  for family in $(families); do
+    [ "$family" = gpt2 ] && [ "$(whose)" = oracle ] ||
+      ok "$(whose): $family in the other form" same_model "$family" "$other_form"
+    ok "$(whose): a short $family" same_model "$family" "$(short "$family")"
+  done
+  ok "$(whose): what changes a number is seen" other_model
+}
+each_goldens each_form

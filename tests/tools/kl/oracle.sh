@@ -1,17 +1,18 @@
-# kl-report of policies on real answers, against float64 results of an independent implementation.
+# kl-report of policies on answers, against float64 results of an independent implementation.
 needs kl-report jq
-ORACLE=${NUDGE_ORACLE:-$ROOT/../shared/oracle}
-[ -e "$ORACLE/model/dev/gpt2/e2e.json" ] || skip "no oracle folder"
+. "$ROOT/tests/tools/goldens.inc"
 
-# answers_of FAMILY: sets $G, its folder, and $limit; writes answers.jsonl with the expected values and all.jsonl without.
+# answers_of FAMILY: sets $G, its folder, $limit and $answers, their number; writes answers.jsonl with the expected
+# values and all.jsonl without.
 answers_of() {
-  G=$ORACLE/model/dev/$1
-  limit=$(jq --arg f "dev/$1" '10 * .[$f].logits_max_abs' "$ORACLE/model/TOLERANCES.json")
+  G=$GOLDENS/model/dev/$1
+  limit=$(jq --arg f "dev/$1" '10 * .[$f].logits_max_abs' "$GOLDENS/model/TOLERANCES.json")
   jq -c '.pairs | to_entries[] | .key as $i | .value | (.chosen_out, .rejected_out)
     | {prompt_ids, response_ids, want: {k1: .k1_mean, k2: .k2_mean, k3: .k3_mean, exact: .kl_exact_old_new_mean,
        reverse: .kl_exact_new_old_mean, policy: .sum_logprob_policy, ref: .sum_logprob_ref}}' "$G/e2e.json" |
     jq -c --slurp 'to_entries[] | {id: "\(.key)"} + .value' > answers.jsonl
   jq -c 'del(.want)' answers.jsonl > all.jsonl
+  answers=$(wc -l < all.jsonl)
 }
 
 # close A B: two files of numbers, one per line, agree within the tolerance.
@@ -25,7 +26,7 @@ each_response() {  # a file a response: the program takes them as iterations
   rm -rf each && mkdir each
   split -l 1 -a 3 -d all.jsonl each/
   kl-report --json --old "$G/old" --new "$G/policy" each/* > report
-  jq -e '(.files | length) == 134 and .old != .new' report
+  jq -e --argjson n "$answers" '(.files | length) == $n and .old != .new' report
   for key in k1 k2 k3 exact reverse; do
     jq ".want.$key" answers.jsonl > wanted
     jq ".files[].old_new.${key%reverse}$([ $key != reverse ] || echo exact_reverse).per_token.mean" report > got
@@ -35,7 +36,7 @@ each_response() {  # a file a response: the program takes them as iterations
 whole_file() {
   kl-report --json --old "$G/old" --new "$G/policy" all.jsonl > report
   jq --slurp '(map((.response_ids | length) - (if .prompt_ids == [] then 1 else 0 end)) | add) as $n |
-    (map(.want.exact * ((.response_ids | length) - (if .prompt_ids == [] then 1 else 0 end))) | add) / $n, 134, $n' \
+    (map(.want.exact * ((.response_ids | length) - (if .prompt_ids == [] then 1 else 0 end))) | add) / $n, length, $n' \
     answers.jsonl > wanted
   jq '.files[0] | .old_new.exact.per_token.mean, .responses, .tokens' report > got
   close got wanted
@@ -61,7 +62,7 @@ same_bytes() {
 }
 sampled_records() {  # what rollout recorded is what kl-report finds
   needs rollout
-  jq -c '.pairs[:8][] | {prompt: (.prompt + "\n")}' "$G/e2e.json" > prompts.jsonl
+  jq -c '.pairs[:8][] | {prompt: (.prompt + " ")}' "$G/e2e.json" > prompts.jsonl
   rollout --policy "$G/policy" -n 2 --max-tokens 12 --temperature 0.8 prompts.jsonl > sampled.jsonl
   kl-report --json --new "$G/policy" sampled.jsonl > report
   jq -e '.files[0].old_new | .ratio.min == 1 and .ratio.max == 1 and .k3.per_sequence.mean == 0 and .exact.per_token.mean == null' report
@@ -80,6 +81,7 @@ clip_counts() {
   awk 'NR > 1 && !($1 < last) { exit 1 } { last = $1 } END { exit !(last == 0) }' shares
 }
 tables() {
+  rm -f page.html
   expect_status 0 kl-report --old "$G/old" --new "$G/policy" --html page.html all.jsonl
   expect_stdout '^KL\(old ‖ new\), nats$'
   expect_stdout '^  exact  '
@@ -102,17 +104,21 @@ recorded_needed() {
   expect_stderr '^kl-report: error: all.jsonl: record 1: field "logprobs" is missing'
 }
 
-for family in llama llama3 qwen2 neox neox-seq gpt2; do  # GPT-2 last: the other cases go on with it
-  answers_of "$family"
-  ok "$family, 134 answers: k1, k2, k3 and both exact KLs are the oracle's" each_response
-  ok "$family, one file of them: the mean over tokens" whole_file
-done
-ok "a policy with itself is exactly 0, at 1, 2, 3 threads and each level" itself
-ok "the same bytes for any threads and level" same_bytes
-ok "a policy finds the log-probs it recorded; another's samples are warned of" sampled_records
-ok "--clip moves the clip fraction" clip_counts
-ok "the tables and the page show them" tables
-ok "tokens beyond the vocabulary are refused" vocabulary
-ok "tokens of another tokenizer are refused" another_tokenizer
-ok "a reward model is no policy" not_a_language_model
-ok "--new alone needs recorded log-probs" recorded_needed
+agree() {
+  for family in $(families); do
+    answers_of "$family"
+    ok "$(whose), $family, $answers answers: k1, k2, k3 and both exact KLs are the oracle's" each_response
+    ok "$(whose), $family, one file of them: the mean over tokens" whole_file
+  done
+  answers_of gpt2
+  ok "$(whose): a policy with itself is exactly 0, at 1, 2, 3 threads and each level" itself
+  ok "$(whose): the same bytes for any threads and level" same_bytes
+  ok "$(whose): a policy finds the log-probs it recorded; another's samples are warned of" sampled_records
+  ok "$(whose): --clip moves the clip fraction" clip_counts
+  ok "$(whose): the tables and the page show them" tables
+  ok "$(whose): tokens beyond the vocabulary are refused" vocabulary
+  ok "$(whose): tokens of another tokenizer are refused" another_tokenizer
+  ok "$(whose): a reward model is no policy" not_a_language_model
+  ok "$(whose): --new alone needs recorded log-probs" recorded_needed
+}
+each_goldens agree

@@ -1,8 +1,7 @@
 # Every family goes through the whole loop: its own samples are on policy to the bit, at any level and number of threads;
 # what is written is of its family, and read again.
 needs rollout score ppo-step rm-train sft-train kl-report jq
-ORACLE=${NUDGE_ORACLE:-$ROOT/../shared/oracle}
-[ -e "$ORACLE/model/dev/llama/policy/config.json" ] || skip "no oracle folder"
+. "$ROOT/tests/tools/goldens.inc"
 printf '%s\n' '{"prompt":"The film was"}' '{"prompt":"What is"}' '{"prompt":"a"}' > prompts.jsonl
 jq -nc '{id: "a", prompt: "The film was", chosen: " good.", rejected: " bad."},
         {id: "b", prompt: "The plot was", chosen: " fine and great.", rejected: " dull"}' > pairs.jsonl
@@ -38,9 +37,12 @@ other_trainers() {
   cmp -s tuned/model.safetensors "$M/policy/model.safetensors" && return 1
   rollout -q --policy tuned -n 1 --max-tokens 4 prompts.jsonl > /dev/null
 }
-for family in llama llama3 qwen2 neox neox-seq; do
-  M=$ORACLE/model/dev/$family
-  rm -rf one two rm tuned
-  ok "$family: rollout, score and ppo-step, the same bytes at any setting" whole_loop
-  ok "$family: rm-train and sft-train" other_trainers
-done
+all_go_through() {
+  for family in $(families); do
+    M=$GOLDENS/model/dev/$family
+    rm -rf one two rm tuned
+    ok "$(whose), $family: rollout, score and ppo-step, the same bytes at any setting" whole_loop
+    ok "$(whose), $family: rm-train and sft-train" other_trainers
+  done
+}
+each_goldens all_go_through
