@@ -104,6 +104,7 @@ TEST_CASE("values come from JSON as Python reads it") {
         R"({'b': 2, 'a': [True, None, 1.0, 1e+22, -0.0, 'é\n']})");
   CHECK(shown("[[]]") == "[[]]");
   CHECK(shown("-9223372036854775808") == "-9223372036854775808");
+  CHECK(shown("[1234567890123456789, 1e30]") == "[1234567890123456789, 1e+30]");  // 19 digits that 64 bits hold
   for (const char* json : {"9223372036854775808", "1e400", "NaN", "[1, -Infinity]", "123456789012345678901"}) {
     CHECK(message_of([&] { shown(json); }).find("is not supported") != std::string::npos);
   }
