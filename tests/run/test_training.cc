@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lib/base/error.h"
+#include "lib/run/training_checkpoint.h"
 #include "tests/harness/harness.h"
 #include "tests/rl/tiny.h"
 
@@ -137,4 +138,11 @@ TEST_CASE("a weight that is not finite is refused by its tensor's name") {
 TEST_CASE("figures that are not finite are refused with the step") {
   CHECK_THROWS_WITH(at_step(4, [] { Metrics().set("loss", NAN); }),
                     "step 4: training has diverged: metric loss is not finite");
+}
+
+TEST_CASE("a checkpoint that keeps nothing lets no stop interrupt a loop, and leaves no request behind") {
+  let_stops_interrupt([] { return true; });
+  CHECK_THROWS_AS(leave_if_stopped(), StopRequested);
+  CHECK_NOTHROW(TrainingCheckpoint().guarded([] { leave_if_stopped(); }));
+  CHECK_NOTHROW(leave_if_stopped());
 }
