@@ -81,7 +81,7 @@ jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
-all: $(bin) $(library) $(mpi_stamp) $(mpi_library) man completions  ## build the programs, the library and the man pages (default)
+all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(pages)  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
@@ -120,33 +120,24 @@ $(mpi_file:%.cc=$(build)/%.$(MPI).o): $(mpi_file)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(all_flags) $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(mpi_pc_$(MPI)))) -MMD -MP -c $< -o $@
 
-# Programs find the library beside the folder they are in: in the build folder, or in lib/ where installed. What is
-# linked with it needs no linking again when it changes: where a header did, the object is newer too.
+# Programs find the library beside the folder they are in: in the build folder, or in lib/ where installed. They need no
+# relinking when only the library changes; where a header did, their object is newer too.
 $(build)/bin/%: $(build)/tools/%.o | $(library)
 	$(say) LINK $*
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(all_flags) $^ $(library) $(libraries) -Wl,-rpath,'$$ORIGIN/..:$$ORIGIN/../lib' -o $@
 
+# Man pages and completions hold the option tables, whose defaults come from the whole library. So all are written again
+# when that changes, and replace what is there only where they differ.
 man_pages := $(PROGRAMS:%=$(build)/man/%.1)
-.PHONY: man
-man: $(man_pages)
-# Pages and completions say what the option tables hold, so they are older than nothing but those sources.
-option_sources := $(wildcard lib/cli/* lib/run/*)
-$(build)/man/%.1: tools/%.cc $(option_sources) | $(build)/bin/% $(library)
-	$(say) MAN $*.1
-	@mkdir -p $(@D)
-	$(Q)$(build)/bin/$* --man > $@.tmp && mv $@.tmp $@
-
-# Completions for the shells that look below share/.
-completions := $(PROGRAMS:%=$(build)/completions/%.bash) $(PROGRAMS:%=$(build)/completions/_%)
-.PHONY: completions
-completions: $(completions)
-$(build)/completions/%.bash: tools/%.cc $(option_sources) | $(build)/bin/% $(library)
-	@mkdir -p $(@D)
-	$(Q)$(build)/bin/$* --completion bash > $@.tmp && mv $@.tmp $@
-$(build)/completions/_%: tools/%.cc $(option_sources) | $(build)/bin/% $(library)
-	@mkdir -p $(@D)
-	$(Q)$(build)/bin/$* --completion zsh > $@.tmp && mv $@.tmp $@
+pages := $(build)/pages
+$(pages): $(bin) $(library)
+	@mkdir -p $(build)/man $(build)/completions
+	$(Q)set -e; write() { "$(build)/bin/$$1" $$2 > $@.tmp; cmp -s $@.tmp "$(build)/$$3" || mv $@.tmp "$(build)/$$3"; }; \
+	for p in $(PROGRAMS); do \
+	  write $$p --man man/$$p.1; \
+	  write $$p '--completion bash' completions/$$p.bash; write $$p '--completion zsh' completions/_$$p; \
+	done; touch $@
 
 # One test program a folder of tests/.
 define test_rule
@@ -156,7 +147,8 @@ $(build)/test-$(1): $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/*.cc test
 endef
 $(foreach d,$(test_dirs),$(eval $(call test_rule,$d)))
 $(build)/tests/%.o: all_flags += $(test_packages) $(test_flags)
-$(build)/tests/kernels/%_emulated.o: all_flags += $(march_v3)
+# Their definitions in plain loops are FMAs, which the library's least level has.
+$(build)/tests/kernels/%.o: all_flags += $(march_v3)
 
 $(build)/%: $(build)/tests/bench/%.o | $(library)
 	$(say) LINK $*
@@ -233,7 +225,7 @@ soak: deps  ## 200 iterations of PPO, and again with 20 cuts: no growth, the sam
 	@$(MAKE) --no-print-directory $(jobs) all
 	@sh tests/soak.sh $(build)
 
-# Headers miss no include, and g++'s leniency hides no error, where clang reads everything.
+# clang catches missing includes and what g++ accepts by mistake.
 check-clang: deps  ## let clang read all sources of the library and the programs
 	@sh tests/deps.sh clang
 	@$(MAKE) --no-print-directory $(jobs) CXX=clang++ syntax
@@ -275,7 +267,7 @@ compile_commands.json:
 	$(file >>$@,$(call command_of,,$(mpi_file),$(package_flags))])
 	@echo compile_commands.json
 
-check-layers:  ## prove that a file includes its own folder or a lower floor
+check-layers:  ## prove that a file includes its own folder or a lower layer
 	@sh tests/layers.sh
 
 timed := $(filter-out $(build)/bench_growth $(build)/bench_ranks,$(benches))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A file includes its own folder or a lower floor. Floors, bottom to top:
+# A file includes its own folder or a lower layer. Layers, bottom to top:
 #   lib/base | lib/kernels lib/io lib/cli (strangers) | lib/text | lib/model | lib/rl | lib/report lib/label (strangers)
 #   | lib/run | tools
 set -eu
@@ -20,17 +20,24 @@ allowed() {  # the folders that a folder may include
     *) echo ;;
   esac
 }
-check() {  # file folder
-  sed -n 's/^#include "\([^"]*\)".*/\1/p' "$1" | while read -r included; do
+check() {  # file folder [prefix of the includes that are looked at]
+  sed -n "s|^#include \"\\(${3-}[^\"]*\\)\".*|\\1|p" "$1" | while read -r included; do
     case " $(allowed "$2") " in
       *" ${included%/*} "*) ;;
-      *) echo "check-layers: $1 includes $included, which is not on a floor below $2"; exit 1 ;;
+      *) echo "check-layers: $1 includes $included, which is not in a layer below $2"; exit 1 ;;
     esac
   done
 }
 for file in lib/*/*.cc lib/*/*.h tools/*.cc; do
   [ -e "$file" ] || continue
   check "$file" "${file%/*}" || status=1
+done
+# Tests of a folder include what that folder may.
+for folder in lib/*; do
+  for file in tests/"${folder#lib/}"/*.cc tests/"${folder#lib/}"/*.h; do
+    [ -e "$file" ] || continue
+    check "$file" "$folder" lib/ || status=1
+  done
 done
 # Kernels compiled per level may share no inline function with another level.
 for file in lib/kernels/*; do
@@ -39,7 +46,7 @@ for file in lib/kernels/*; do
     echo "check-layers: $file includes the standard library's templates or Eigen"; status=1
   fi
 done
-# Other rooms read JSON through JsonReader and Record.
+# Other folders read JSON through JsonReader and Record.
 if grep -n 'simdjson::dom' lib/*/*.cc lib/*/*.h tools/*.cc | grep -v '^lib/io/'; then
   echo "check-layers: only lib/io parses JSON"; status=1
 fi

@@ -42,6 +42,6 @@ JOBS=$jobs sh "$root/tests/tools/run.sh" "$build" "${2:-*}" > "$results/programs
 cat "$results/programs"
 cat $(sed "s|^|$results/|" "$results/names") "$results/programs" > "$results/all"
 without=$(grep -c 'skipped.*no oracle folder' "$results/all")
-[ "$without" = 0 ] || echo "$without tests were skipped for want of the oracle folder: ../shared/oracle, or NUDGE_ORACLE"
+[ "$without" = 0 ] || echo "$without tests skipped: no oracle folder (../shared/oracle or NUDGE_ORACLE)"
 awk "/$count/"' { p += $1; f += $3; s += $5 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' "$results/all"
 [ ! -e "$results/failed" ]

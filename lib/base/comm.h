@@ -1,6 +1,6 @@
 // Communication between the ranks 0, 1, ... of a world. A program is a world of one until it joins the world that a
 // launcher started it in. Messages are bytes, exchanged in pairs. All sums are computed here, never by the
-// message-passing library, in an order that does not depend on the number of ranks (docs/determinism.md).
+// message-passing library, in an order that does not depend on the number of ranks: law (g).
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // Parallel loops. Threads take whole items, and an item owns its outputs, so that no bit depends on which thread takes
-// it. Inside a loop denormals are flushed (docs/determinism.md); outside they are not, because formatting numbers as
-// text must see them.
+// it: law (a). Inside a loop denormals are flushed, law (f); outside they are not, because formatting numbers as text
+// must see them.
 //
 // The thread pool is our own. OpenMP's loops end in a barrier of the whole team: with another process on the machine, a
 // training run of 1.4 s on one thread took 36 s on two, waiting for a thread that had no processor. Here the calling

@@ -1,6 +1,6 @@
 // Random numbers as a pure function of (seed, stream, position): Philox4x32-10 (Salmon et al., "Parallel random
 // numbers: as easy as 1, 2, 3", SC 2011). There is no state, so that batches, shards and threads can't change a
-// record's draws.
+// record's draws: law (h).
 #pragma once
 
 #include <array>

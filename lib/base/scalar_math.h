@@ -1,6 +1,6 @@
 // Elementary functions in double precision for what is computed once per step or per parameter: schedules, Adam's bias
 // correction, initialisation. They use only IEEE's +, -, *, / and sqrt, and so give the same bits with every libm and
-// compiler. (The functions on vectors are kernels.) Relative error below 1e-15 over the stated range unless noted.
+// compiler: law (e). (The functions on vectors are kernels.) Relative error below 1e-15 over the stated range unless noted.
 #pragma once
 
 namespace nudge {

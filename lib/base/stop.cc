@@ -1,16 +1,19 @@
 #include "lib/base/stop.h"
 
+#include <atomic>
+
 #include "lib/base/comm.h"
 
 namespace nudge {
 namespace {
-bool (*interrupts)() = nullptr;
+std::atomic<bool (*)()> interrupts = nullptr;
 }
 
 void let_stops_interrupt(bool (*stopped)()) { interrupts = stopped; }
 
 void leave_if_stopped() {
-  if (interrupts != nullptr && comm().size() == 1 && interrupts()) throw StopRequested();
+  bool (*const stopped)() = interrupts;
+  if (stopped != nullptr && comm().size() == 1 && stopped()) throw StopRequested();
 }
 
 }  // namespace nudge

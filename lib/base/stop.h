@@ -12,7 +12,8 @@ class StopRequested : public Error {
   StopRequested() : Error(Exit::kStopped, "stopped") {}
 };
 
-// From now on leave_if_stopped() throws if `stopped` returns true. Before, it does nothing.
+// From now on leave_if_stopped() throws if `stopped` returns true; null: it does nothing, as at first. One for the
+// process, like the signals it stands for. A program that trains in several threads leaves it alone.
 void let_stops_interrupt(bool (*stopped)());
 
 // Call between micro-batches: throws StopRequested once a stop was requested. Weights change only at the end of a

@@ -111,9 +111,9 @@ Binding bind_option(std::vector<std::string>& value) {
   return b;
 }
 
-Option::Option(std::string names, std::string group, std::string help, Binding binding)
+Option::Option(const std::string& names, std::string group, std::string help, Binding binding)
     : group_(std::move(group)), help_(std::move(help)), binding_(std::move(binding)) {
-  if (names.rfind("-", 0) != 0) {
+  if (!names.starts_with('-')) {
     positional_ = true;
     counts_ = false;  // inputs count by their content
     key_ = names;

@@ -42,7 +42,7 @@ Binding bind_option(std::vector<std::string>& value);
 class Option {
  public:
   // `names`: "-n,--samples"; the first long name without its dashes is the key.
-  Option(std::string names, std::string group, std::string help, Binding binding);
+  Option(const std::string& names, std::string group, std::string help, Binding binding);
 
   // Bounds, shown in the help and enforced.
   Option& at_least(double bound);

@@ -1,5 +1,6 @@
 #include "lib/cli/progress.h"
 
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -22,7 +23,7 @@ std::string duration_text(double seconds) {
     std::snprintf(text, sizeof text, "%.1f s", seconds);
     return text;
   }
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   if (whole < 3600) {
     std::snprintf(text, sizeof text, "%d min %02d s", static_cast<int>(whole / 60), static_cast<int>(whole % 60));
   } else {

@@ -326,7 +326,7 @@ bool RecordReader::State::accept(std::string_view line, Record& record, bool cut
     ++lines;
     return false;
   }
-  ProfileScope(Part::kReading, 0, static_cast<double>(line.size()));
+  { const ProfileScope counted(Part::kReading, 0, static_cast<double>(line.size())); }
   ++lines;
   ++info().records;
   info().unmarked += !opened;
@@ -389,7 +389,7 @@ RecordReader::RecordReader(std::vector<std::string> paths, ReaderOptions options
   if (paths.empty()) paths.push_back("-");
   for (const std::string& path : paths) check_input(path);
   state_->paths = std::move(paths);
-  state_->options = options;
+  state_->options = std::move(options);
 }
 
 RecordReader::~RecordReader() = default;

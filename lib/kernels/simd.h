@@ -325,7 +325,7 @@ NUDGE_INLINE void store_bf16(uint16_t* p, f32x16 x) { store_halves(p, bf16_of(x)
 // x rounded to bf16, as a float.
 NUDGE_INLINE f32x16 round_to_bf16(f32x16 x) { return float_of_bits(shift_left<16>(bf16_of(x))); }
 
-// The fixed tree of the law (b): lane i + lane i+8, then i + i+4, then i + i+2, then 0 + 1.
+// The fixed tree of law (b): lane i + lane i+8, then i + i+4, then i + i+2, then 0 + 1.
 NUDGE_INLINE float sum_lanes(f32x16 a) {
   const __m256 eight = _mm256_add_ps(low_half(a), high_half(a));
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

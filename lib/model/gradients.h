@@ -12,7 +12,7 @@
 namespace nudge {
 
 // Gradients in the layout of the parameters, one minibatch after another. A tied embedding is used twice, and each use
-// has a chain of its own, added once at the end (the law, g): the head's is at the layout's offset, the other in one row
+// has a chain of its own, added once at the end (law (g)): the head's is at the layout's offset, the other in one row
 // per token of the minibatch. Where a matrix's chain begins, products write its gradient without reading it, so zero()
 // touches small tensors only.
 class Gradients {

@@ -1,4 +1,5 @@
-// RoPE's angles (docs/mathematics.md, 15): one row of cosines and sines per position.
+// RoPE's angles (docs/mathematics.md, 15): one row of cosines and sines per position, a function of it
+// alone: law (c).
 #pragma once
 
 #include <cstdint>

@@ -42,8 +42,9 @@ struct BlockTrace {
   Buffer<float> up;                            // [T, F] before the activation ([T, 2F] where gated)
 };
 
-// The memory of a forward and its backward. All that a pass writes is here, so threads that share a model need a trace
-// each; one trace serves any models, one after the other. With `keep` every block has its own trace and backward can
+// The memory of a forward and its backward. All that a pass leaves is here, so threads that share a model need a trace
+// each; one trace serves any models, one after the other. (Kernels have scratch per thread, which holds nothing between
+// two calls.) With `keep` every block has its own trace and backward can
 // follow; without, all blocks share one. With `recompute` they share one too, but each block's input is kept, and
 // backward runs block after block again: the same bits, for another forward through the blocks.
 struct Trace {

@@ -89,7 +89,7 @@ void Transformer::norm_and_rotate(const std::vector<std::int64_t>& positions, co
   }
   rotate(positions, table, false, b.qkv.data());
   if (config_.dtype == Dtype::kF32) return;
-  // Keys and values are bf16 before any use, as they stand in a cache (the law, c).
+  // Keys and values are bf16 before any use, as they stand in a cache (law (c)).
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       for (std::int64_t g = 0; g < config_.kv_heads(); ++g) {

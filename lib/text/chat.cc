@@ -55,8 +55,7 @@ std::string joined_parts(JsonReader::Array parts) {
     const auto type = JsonReader::text_of(part, "type"), text = JsonReader::text_of(part, "text");
     if (!type) throw std::runtime_error("has a content that is a list of something other than parts with a \"type\"");
     if (*type != "text")
-      throw std::runtime_error("has a part of the type \"" + std::string(*type) +
-                               "\", but models here read only text");
+      throw std::runtime_error("has a part of the type \"" + std::string(*type) + "\", but models here read only text");
     if (!text) throw std::runtime_error("has a text part without \"text\"");
     all += *text;
   }

@@ -1,4 +1,4 @@
-// Rotary positions: turning pairs of channels, against double precision and central differences.
+// RoPE: rotated pairs of channels, against double precision and central differences.
 #include "tests/kernels/row_tools.h"
 
 using namespace nudge;

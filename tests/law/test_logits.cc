@@ -4,7 +4,7 @@
 using namespace nudge;
 using namespace nudge::test;
 
-TEST_CASE("the processor has both levels, so that the tests here compare them") {
+TEST_CASE("the processor has v3 and v4, so that the tests here compare levels") {
   if (kernels_of_level("v4") == nullptr) return skip("the processor has no AVX-512");
   CHECK(kernels_of_level("v3") != nullptr);
 }

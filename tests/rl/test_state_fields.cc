@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "lib/io/files.h"
-#include "lib/run/training_checkpoint.h"
 #include "tests/harness/harness.h"
 
 using namespace nudge;
@@ -122,12 +121,4 @@ TEST_CASE("a state stands in its file on one line or a field a line, and either 
   std::filesystem::remove(path);
   write_file(path, "{\"step\":");
   CHECK_THROWS_WITH(read_state(path), doctest::Contains("state.json: is no JSON object"));
-}
-
-TEST_CASE("checkpoints are due by steps, by time, or never") {
-  const SaveOptions by_time, never{0}, third{3};
-  CHECK(by_time.due(1, 600));
-  CHECK(!by_time.due(1000, 599));
-  CHECK(!never.due(1, 1e6));
-  for (std::int64_t step = 1; step <= 9; ++step) CHECK(third.due(step, 0) == (step % 3 == 0));
 }

@@ -95,7 +95,7 @@ template <class Train>
 void check_levels(Train train) {
   const Kernels* v3 = kernels_of_level("v3");
   const Kernels* v4 = kernels_of_level("v4");
-  if (!v3 || !v4) return skip("the processor has not both levels");
+  if (!v3 || !v4) return skip("the processor has no AVX-512");
   const Kernels& before = kernels();
   use_kernels(*v3);
   const Outcome narrow = train(64);

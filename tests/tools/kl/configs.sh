@@ -56,4 +56,4 @@ each_form() {
   done
   ok "$(whose): what changes a number is seen" other_model
 }
-each_goldens each_form
+with_goldens each_form

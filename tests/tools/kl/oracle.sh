@@ -121,4 +121,4 @@ agree() {
   ok "$(whose): a reward model is no policy" not_a_language_model
   ok "$(whose): --new alone needs recorded log-probs" recorded_needed
 }
-each_goldens agree
+with_goldens agree

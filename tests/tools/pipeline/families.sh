@@ -45,4 +45,4 @@ all_go_through() {
     ok "$(whose), $family: rm-train and sft-train" other_trainers
   done
 }
-each_goldens all_go_through
+with_goldens all_go_through

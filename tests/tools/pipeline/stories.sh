@@ -61,4 +61,4 @@ learns() {
   ok "$(whose): every iteration is on policy to the bit" on_policy
   ok "$(whose): the policy stays near the reference, and the critic learns" held_near
 }
-each_goldens learns
+with_goldens learns

@@ -29,4 +29,4 @@ greedy_texts() {
   ok "$(whose): prompt and response together are the text" all_of greedy.jsonl '.prompt + .response == .want.text'
   ok "$(whose): score's log-probs of the given tokens" given_tokens
 }
-each_goldens greedy_texts
+with_goldens greedy_texts

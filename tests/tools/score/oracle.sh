@@ -34,4 +34,4 @@ family_agrees() {
   ok "$(whose), $family: log-probs of the reference" logprobs_agree
 }
 all_agree() { for family in $(families); do family_agrees; done; }
-each_goldens all_agree
+with_goldens all_agree
