@@ -76,7 +76,7 @@ Chunk ChunkReader::next(std::string space) {
     }
     const std::uint32_t magic = little_endian(head());
     if (magic == kFrameMagic) break;
-    if (!is_skippable(magic)) return damage("what follows is no zstd frame");
+    if (!is_skippable(magic)) return damage("what follows is not a zstd frame");
     Chunk chunk;
     if (skippable(chunk)) return chunk;
   }

@@ -176,7 +176,7 @@ void check_creatable(const std::string& output, bool force, bool folder) {
   struct stat info;
   if (::lstat(output.c_str(), &info) == 0) {
     if (folder != S_ISDIR(info.st_mode)) {
-      throw Error(Exit::kCannotCreate, output + (folder ? ": exists and is no folder" : ": is a folder"));
+      throw Error(Exit::kCannotCreate, output + (folder ? ": exists and is not a folder" : ": is a folder"));
     }
     if (!force) throw Error(Exit::kCannotCreate, output + ": exists already", "choose another name, or --force");
   } else if (errno != ENOENT) {

@@ -226,7 +226,7 @@ std::optional<Foreign> find_foreign(std::string_view head, const InputSource& so
   const bool marked = head.starts_with(kByteOrderMark);
   const auto found = find_foreign_text(head.substr(marked ? kByteOrderMark.size() : 0), source);
   if (found || !marked) return found;
-  return with_command("begins with a byte order mark (EF BB BF), which is no JSON", "leave it out", "tail -c +4 @",
+  return with_command("begins with a byte order mark (EF BB BF), which is not JSON", "leave it out", "tail -c +4 @",
                       source);
 }
 

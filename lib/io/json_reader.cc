@@ -8,7 +8,7 @@ namespace nudge {
 
 JsonReader::JsonReader(std::string_view text, std::string file, const char* advice, std::size_t depth)
     : file_(std::move(file)), advice_(advice) {
-  if (text.starts_with(kByteOrderMark)) fail("begins with a byte order mark (EF BB BF), which is no JSON");
+  if (text.starts_with(kByteOrderMark)) fail("begins with a byte order mark (EF BB BF), which is not JSON");
   if (depth != kDepth && parser_.allocate(text.size(), depth) != simdjson::SUCCESS) throw std::bad_alloc();
   const auto error = parse_python_json(parser_, text, root_, substitutions_);
   if (error == simdjson::MEMALLOC) throw std::bad_alloc();

@@ -52,7 +52,7 @@ ParseResult parsed_json(std::string_view json) {
 
 std::string explain(simdjson::error_code error, std::string_view line) {
   if (const std::string_view word = not_a_number_in(line); !word.empty()) {
-    return "is not valid JSON: " + std::string(word) + " is no JSON number";
+    return "is not valid JSON: " + std::string(word) + " is not a JSON number";
   }
   switch (error) {
     case simdjson::UTF8_ERROR: return "is not valid UTF-8";
@@ -194,7 +194,7 @@ bool Record::split(std::string_view line, bool& doubtful) {
 Record Record::parse(std::string_view line, std::string where) {
   Record record(std::move(where));
   if (line.starts_with(kByteOrderMark)) {
-    bad_input(record.where_ + ": the line begins with a byte order mark (EF BB BF), which is no JSON");
+    bad_input(record.where_ + ": the line begins with a byte order mark (EF BB BF), which is not JSON");
   }
   bool doubtful = !simdjson::validate_utf8(line.data(), line.size());
   const bool object = record.split(line, doubtful);
@@ -438,7 +438,7 @@ void Record::set_reals(std::string_view key, std::span<const float> values) {
 
 void Record::set_raw(std::string_view key, std::string json) {
   if (json.find('\n') != std::string::npos || parsed_json(json).error != simdjson::SUCCESS) {
-    refuse_to_write(key, "would be no JSON: " + excerpt(json));
+    refuse_to_write(key, "would not be JSON: " + excerpt(json));
   }
   put(key, std::move(json));
 }

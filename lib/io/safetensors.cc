@@ -116,11 +116,11 @@ struct Entry {
 
   std::vector<std::int64_t> numbers(const std::string& key, JsonReader::Value value) const {
     const auto array = JsonReader::as<JsonReader::Array>(value);
-    if (!array) fail("has a " + key + " that is no list");
+    if (!array) fail("has a " + key + " that is not a list");
     std::vector<std::int64_t> list;
     for (const JsonReader::Value number : *array) {
       const auto n = JsonReader::as<std::int64_t>(number);
-      if (!n) fail("has a " + key + " that is no integer");
+      if (!n) fail("has a " + key + " that is not an integer");
       if (*n < 0) fail("has a negative number in its " + key);
       list.push_back(*n);
     }
@@ -130,7 +130,7 @@ struct Entry {
   void set(std::string_view key, JsonReader::Value value) {
     if (key == "dtype") {
       const auto dtype = JsonReader::as<std::string_view>(value);
-      if (!dtype) fail("has a dtype that is no text");
+      if (!dtype) fail("has a dtype that is not a string");
       if (bytes_of(*dtype) == 0) fail("has the unknown dtype " + json_quote(*dtype));
       tensor.dtype = std::string(*dtype);
     } else if (key == "shape") {
@@ -165,7 +165,7 @@ SafetensorsFile::Tensor parse_tensor(const std::string& path, std::string_view n
   entry.tensor.name = std::string(name);
   if (name.find('\0') != std::string_view::npos) entry.fail("has NUL in its name");
   const auto fields = JsonReader::as<JsonReader::Object>(value);
-  if (!fields) entry.fail("is described by no object");
+  if (!fields) entry.fail("is not described by an object");
   std::set<std::string_view> seen;
   for (const auto& [key, field] : *fields) {
     if (!seen.insert(key).second) entry.fail("has field " + json_quote(key) + " twice");
@@ -209,7 +209,7 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path) {
   read_exactly_at(fd.get(), reinterpret_cast<char*>(length_bytes), 8, 0, path);
   const std::uint64_t length = little_endian_64(length_bytes);
   if (length > static_cast<std::uint64_t>(kLongestHeader)) {
-    bad_input(path + ": its header would be longer than 100,000,000 bytes: this is no safetensors file");
+    bad_input(path + ": its header would be longer than 100,000,000 bytes: this is not a safetensors file");
   }
   data_at_ = 8 + static_cast<std::int64_t>(length);
   if (data_at_ > size_) bad_input(path + ": its header ends past the end of the file");
@@ -228,7 +228,7 @@ SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
       changed_ns_(other.changed_ns_), tensors_(std::move(other.tensors_)), metadata_(std::move(other.metadata_)) {}
 
 void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size) {
-  if (json.empty() || json[0] != '{') bad_input(path_ + ": its header is no JSON object");
+  if (json.empty() || json[0] != '{') bad_input(path_ + ": its header is not a JSON object");
   const JsonReader header(json, path_ + ": its header", "", kHeaderDepth);
   std::set<std::string_view> names;
   for (const auto& [name, entry] : header.object(header.root(), "it")) {
@@ -238,10 +238,10 @@ void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size
       continue;
     }
     const auto pairs = JsonReader::as<JsonReader::Object>(entry);
-    if (!pairs) bad_input(path_ + ": __metadata__ is no object");
+    if (!pairs) bad_input(path_ + ": __metadata__ is not an object");
     for (const auto& [key, value] : *pairs) {
       const auto text = JsonReader::as<std::string_view>(value);
-      if (!text) bad_input(path_ + ": __metadata__ " + json_quote(key) + " is no text");
+      if (!text) bad_input(path_ + ": __metadata__ " + json_quote(key) + " is not a string");
       if (!metadata_.emplace(key, *text).second) {
         bad_input(path_ + ": __metadata__ " + json_quote(key) + " is there twice");
       }

@@ -105,7 +105,7 @@ void LabelJournal::load(File& file, const char* schema) {
     }
     if (!id) {
       const std::string line_number = std::to_string(file.lines.size() + 1);
-      throw Error(Exit::kCannotCreate, file.path + ": line " + line_number + ": is no " + schema + " record",
+      throw Error(Exit::kCannotCreate, file.path + ": line " + line_number + ": is not a " + schema + " record",
                   "choose another output: decisions are appended to this one");
     }
     file.lines.push_back(line);

@@ -43,14 +43,14 @@ class Keys {
       return fallback;
     }
     const auto n = JsonReader::as<std::int64_t>(value);
-    if (!n || *n < 1 || *n > most) refuse(key, "is no sensible size");
+    if (!n || *n < 1 || *n > most) refuse(key, "is not a sensible size");
     return *n;
   }
   double number(const char* key, double fallback) const {
     element value;
     if (!find(key, value)) return fallback;
     const auto x = JsonReader::as<double>(value);
-    if (!x) refuse(key, "is no finite number");
+    if (!x) refuse(key, "is not a finite number");
     return *x;
   }
   double positive(const char* key, double fallback) const {
@@ -73,7 +73,7 @@ class Keys {
     element value;
     if (!find(key, value)) return fallback;
     const auto s = JsonReader::as<std::string_view>(value);
-    if (!s) refuse(key, "is no string");
+    if (!s) refuse(key, "is not a string");
     return std::string(*s);
   }
   // One token or a list; the family's own where the key is absent, none where it is null. Ids that the vocabulary
@@ -87,7 +87,7 @@ class Keys {
     std::vector<std::int32_t> ids;
     for (const element e : JsonReader::one_or_all(value)) {
       const auto id = JsonReader::as<std::int64_t>(e);
-      if (!id) refuse(key, "is no token id");
+      if (!id) refuse(key, "is not a token id");
       if (*id >= 0 && *id < vocab) ids.push_back(static_cast<std::int32_t>(*id));
     }
     return ids;
@@ -96,7 +96,7 @@ class Keys {
   Keys members(const char* key) const {
     element value;
     const auto inner = find(key, value) ? JsonReader::as<object>(value) : std::nullopt;
-    if (!inner) refuse(key, "is no object");
+    if (!inner) refuse(key, "is not an object");
     return Keys(in_, *inner, path_ + key + ".");
   }
 
@@ -110,7 +110,8 @@ HeadKind head_of(const Keys& keys, const Family::Architectures& known) {
   element list;
   if (!keys.find("architectures", list)) return HeadKind::kLanguage;
   const auto names = JsonReader::as<JsonReader::Array>(list);
-  if (!names || names->size() != 1 || !names->at(0).is_string()) keys.refuse("architectures", "is no list of one name");
+  if (!names || names->size() != 1 || !names->at(0).is_string())
+    keys.refuse("architectures", "is not a list of one name");
   const auto name = *JsonReader::as<std::string_view>(names->at(0).value_unsafe());
   if (name == known.language || name == known.backbone) return HeadKind::kLanguage;
   if (name == known.score) return HeadKind::kScore;
@@ -161,7 +162,7 @@ std::optional<bool> all_full(const Keys& keys) {
   element value;
   if (!keys.find("layer_types", value)) return std::nullopt;
   const auto kinds = JsonReader::as<JsonReader::Array>(value);
-  if (!kinds) keys.refuse("layer_types", "is no list");
+  if (!kinds) keys.refuse("layer_types", "is not a list");
   bool all = true;
   for (const element kind : *kinds) {
     const auto name = JsonReader::as<std::string_view>(kind);
@@ -247,7 +248,7 @@ void read_heads(const Keys& keys, const Family& family, ModelConfig& c) {
   const Family::Keys& names = family.keys;
   if (*names.head_dim != 0) {
     c.head_size = keys.size(names.head_dim, keys.has(names.head_dim) ? 0 : family.defaults.head_dim, kWidest);
-    if (c.head_size > kWidest / c.heads) keys.refuse(names.head_dim, "is no sensible size");
+    if (c.head_size > kWidest / c.heads) keys.refuse(names.head_dim, "is not a sensible size");
   }
   if (c.head_size == 0 && c.width % c.heads != 0)
     keys.refuse(names.heads, "does not divide " + std::string(names.width));

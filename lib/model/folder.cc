@@ -30,7 +30,7 @@ std::vector<std::int32_t> ending_tokens(const std::string& generation_config, co
     if (reader.find(reader.root(), "eos_token_id", "the file", value)) {
       for (const JsonReader::Value e : JsonReader::one_or_all(value)) {
         const auto id = JsonReader::as<std::int64_t>(e);
-        if (!id) reader.fail("\"eos_token_id\" is no token id");
+        if (!id) reader.fail("\"eos_token_id\" is not a token id");
         if (*id >= 0 && *id < config.vocab) eos.push_back(static_cast<std::int32_t>(*id));
       }
       return eos;

@@ -105,7 +105,7 @@ void refuse_own_parts(const std::string& folder) {
     if (fs::exists(entry.path() / "config.json", error)) inside.push_back(entry.path().string());
   if (inside.empty()) return;
   std::sort(inside.begin(), inside.end());
-  throw Error(Exit::kNoInput, folder + ": is no model folder, but holds some",
+  throw Error(Exit::kNoInput, folder + ": is not a model folder, but contains some",
               "give one of them, such as " + inside.front());
 }
 

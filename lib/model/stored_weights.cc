@@ -42,7 +42,7 @@ std::map<std::string, std::string> read_index(const std::string& path) {
   for (const auto& [name, value] : last) {
     const std::string file(reader.text(value, "the shard of tensor " + name));
     if (file.empty() || file[0] == '.' || file.find_first_of(std::string("/\\\0", 3)) != std::string::npos)
-      reader.fail("tensor " + name + " is said to be in " + json_quote(file) + ", which is no file beside the index");
+      reader.fail("maps tensor " + name + " to " + json_quote(file) + ", which is not a file beside the index");
     shard_of[name] = file;
   }
   return shard_of;

@@ -117,7 +117,7 @@ AnsweredPrompt Dialogues::answered(const Record& record, const char* key) const 
   std::size_t before = d.messages.size() - 1;
   if (record.has("prompt") && !record.is_array("prompt") && before == 0) {
     const auto content = record.messages(key).back().content;
-    if (!content) record.fail(key, "has a message whose content is no text, behind a prompt that is one");
+    if (!content) record.fail(key, "has a message whose content is not a string, after a prompt that is one");
     return {prompt(record, "prompt"), *content};
   }
   if (record.has("prompt") && record.is_array("prompt")) {

@@ -11,7 +11,7 @@ Record read_state(const std::string& path) {
   try {
     return Record::parse(text, path);
   } catch (const Error&) {
-    bad_input(path + ": is no JSON object");
+    bad_input(path + ": is not a JSON object");
   }
 }
 

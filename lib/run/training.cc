@@ -94,10 +94,11 @@ void ranks_option(Tool& tool, const std::int64_t& groups) {
       .neutral();
   tool.first_after_parsing([ranks, &groups] {
     if (!power_of_two(groups))
-      usage_error("--groups " + std::to_string(groups) + " is no power of two", "sums are a binary tree of groups");
+      usage_error("--groups " + std::to_string(groups) + " is not a power of two", "sums are a binary tree of groups");
     if (!*ranks) return;
     const std::string n = std::to_string(**ranks);
-    if (!power_of_two(**ranks)) usage_error("--ranks " + n + " is no power of two", "sums are a binary tree of ranks");
+    if (!power_of_two(**ranks))
+      usage_error("--ranks " + n + " is not a power of two", "sums are a binary tree of ranks");
     if (**ranks > groups)
       usage_error("--ranks " + n + " doesn't divide --groups " + std::to_string(groups),
                   "a rank takes whole groups: give --groups " + n + " or more, which rounds differently");

@@ -67,7 +67,7 @@ Value value_of_json(std::string_view json) {
   try {
     in.emplace(json, "JSON");
   } catch (const Error&) {
-    throw TemplateError(TemplateError::Cause::kWrong, "no JSON");
+    throw TemplateError(TemplateError::Cause::kWrong, "not JSON");
   }
   return Converter(*in).value_of(in->root());
 }

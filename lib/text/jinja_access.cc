@@ -186,7 +186,7 @@ std::string_view substring(const Value& text, std::size_t from, std::size_t to) 
 
 Value attribute_of(const Value& value, const std::string& name) {
   const bool of_class = name.starts_with("__") && name.ends_with("__");
-  if (value.is(Kind::kUndefined) && of_class) fail_unsupported("the attribute \"" + name + "\" of what is undefined");
+  if (value.is(Kind::kUndefined) && of_class) fail_unsupported("the attribute \"" + name + "\" of an undefined value");
   if (value.is(Kind::kUndefined)) fail_undefined(value);
   Value found = plain_attribute(value, name);
   if (!found.is(Kind::kMissing)) return found;

@@ -25,8 +25,8 @@ Value f_abs(const Value& value, const Arguments& given) {
 
 Value f_attr(const Value& value, const Arguments& given) {
   const Parameters p("attr", given, {"name"}, 1);
-  if (!p[0]->is(Kind::kText)) fail_unsupported("the filter \"attr\" of what is no text");
-  if (value.is(Kind::kUndefined)) fail_unsupported("the filter \"attr\" of what is undefined");
+  if (!p[0]->is(Kind::kText)) fail_unsupported("the filter \"attr\" of a value that is not a string");
+  if (value.is(Kind::kUndefined)) fail_unsupported("the filter \"attr\" of an undefined value");
   // A map's items are not attributes.
   const Value found = attribute_of(value.is(Kind::kMap) ? Value::of(Map()) : value, text_of(*p[0]));
   const bool method = value.is(Kind::kMap) && found.is(Kind::kMethod);

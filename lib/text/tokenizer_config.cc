@@ -83,7 +83,7 @@ void read_config(const JsonReader& in, TokenizerConfig& config) {
     std::int64_t id = -1;
     const auto end = std::from_chars(key.data(), key.data() + key.size(), id).ptr;
     if (id < 0 || end != key.data() + key.size()) {
-      in.fail("\"" + std::string(key) + "\" of added_tokens_decoder is no token id");
+      in.fail("\"" + std::string(key) + "\" of added_tokens_decoder is not a token id");
     }
     AddedToken token = read_added_token(in, entry, "added token " + std::string(key));
     token.file = kFile;

@@ -111,7 +111,7 @@ void record(std::string_view input) {
       good = keys.insert(std::string(key)).second && good;
     }
   }
-  promise(accepted == good, accepted ? "a record that is no JSON object is refused" : "a JSON object is taken");
+  promise(accepted == good, accepted ? "a record that is not a JSON object is refused" : "a JSON object is taken");
   if (!accepted) return;
   promise(record.fields().size() == fields.size(), "all fields are there");
   for (std::size_t i = 0; i < fields.size(); ++i) {

@@ -152,7 +152,8 @@ TEST_CASE("a folder that was moved away to be replaced comes back where its proc
 TEST_CASE("a folder can't replace a file nor be made where there is no place") {
   const std::string folder = fresh_folder("place");
   write_file(folder + "/file", "1");
-  CHECK(outcome_of([&] { OutputFolder(folder + "/file", true); }).message == folder + "/file: exists and is no folder");
+  CHECK(outcome_of([&] { OutputFolder(folder + "/file", true); }).message ==
+        folder + "/file: exists and is not a folder");
   CHECK(outcome_of([&] { OutputFolder(folder + "/no/model", false); }).status == 73);
   CHECK(outcome_of([&] { OutputFolder("/proc/model", false); }).status == 73);
   CHECK(bytes_of(folder + "/file") == "1");

@@ -111,7 +111,7 @@ TEST_CASE("what is no JSON to Python either is refused, with advice for a model'
     CAPTURE(wrong);
     CHECK(refusal(wrong).starts_with("f.json: not JSON: "));
   }
-  CHECK(refusal("\xEF\xBB\xBF{}") == "f.json: begins with a byte order mark (EF BB BF), which is no JSON");
+  CHECK(refusal("\xEF\xBB\xBF{}") == "f.json: begins with a byte order mark (EF BB BF), which is not JSON");
   try {
     JsonReader("{", "f.json");
   } catch (const Error& e) {

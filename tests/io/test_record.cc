@@ -272,9 +272,9 @@ TEST_CASE("a line that is not one whole JSON object is refused with its cause") 
   CHECK(refusal("{\"a\":1,}") == at + "is not valid JSON");
   CHECK(refusal("{a:1}") == at + "is not valid JSON");
   CHECK(refusal("{\"a\":\"b") == at + "is not valid JSON: a text is not closed");
-  CHECK(refusal("{\"a\":NaN}") == at + "is not valid JSON: NaN is no JSON number");
-  CHECK(refusal("{\"a\":[1,-Infinity]}") == at + "is not valid JSON: -Infinity is no JSON number");
-  CHECK(refusal("{\"a\":Infinity,\"b\":\"NaN\"}") == at + "is not valid JSON: Infinity is no JSON number");
+  CHECK(refusal("{\"a\":NaN}") == at + "is not valid JSON: NaN is not a JSON number");
+  CHECK(refusal("{\"a\":[1,-Infinity]}") == at + "is not valid JSON: -Infinity is not a JSON number");
+  CHECK(refusal("{\"a\":Infinity,\"b\":\"NaN\"}") == at + "is not valid JSON: Infinity is not a JSON number");
   CHECK(refusal("{\"a\":\"NaN\",}") == at + "is not valid JSON");
   CHECK(refusal("{\"a\":01}") == at + "is not valid JSON: a number is malformed");
   CHECK(refusal("{\"a\":\"\xff\"}") == at + "is not valid UTF-8");
@@ -306,7 +306,7 @@ TEST_CASE("a field given twice is refused, also when it is spelt differently") {
   CHECK(refusal(R"({"a":1,"\u0061":3})") == "f.jsonl: record 7: field \"a\" is there twice");
 }
 
-TEST_CASE("messages are read, and refused where role or content is no text") {
+TEST_CASE("messages are read, and refused where role or content is not a string") {
   const Record r = parse(R"({"p":[{"role":"user","content":"hi\n"},{"content":"yo","role":"assistant"}],"e":[],
       "n":[{"role":"user","content":null}],"m":[{"role":"user"}],"s":["a"]})");
   const auto messages = r.messages("p");
@@ -322,11 +322,11 @@ TEST_CASE("messages are read, and refused where role or content is no text") {
 
 TEST_CASE("a byte order mark is refused, in a line and in raw JSON") {
   CHECK(complaint([] { parse("\xEF\xBB\xBF{\"a\":1}"); }) ==
-        "f.jsonl: record 7: the line begins with a byte order mark (EF BB BF), which is no JSON");
+        "f.jsonl: record 7: the line begins with a byte order mark (EF BB BF), which is not JSON");
   CHECK(complaint([] { parse("\xEF\xBB\xBF"); }).find("byte order mark") != std::string::npos);
   CHECK(complaint([] { parse("\xEF\xBB{}"); }) == "f.jsonl: record 7: the line is not valid UTF-8");
   Record r("here");
-  CHECK(complaint([&] { r.set_raw("a", "\xEF\xBB\xBF{}"); }, Exit::kInternal).find("would be no JSON") !=
+  CHECK(complaint([&] { r.set_raw("a", "\xEF\xBB\xBF{}"); }, Exit::kInternal).find("would not be JSON") !=
         std::string::npos);
 }
 
@@ -366,8 +366,8 @@ TEST_CASE("what can't be written is our own fault and names the record") {
         "f.jsonl: record 9: field \"x\" would be a number that is not finite");
   CHECK(fault([&] { r.set_reals("x", bad); }) == "f.jsonl: record 9: field \"x\" would not be finite at 1");
   CHECK(fault([&] { r.set_integer("x", std::int64_t{1} << 53); }).find("2^53") != std::string::npos);
-  CHECK(fault([&] { r.set_raw("x", "{"); }) == "f.jsonl: record 9: field \"x\" would be no JSON: {");
-  CHECK(fault([&] { r.set_raw("x", "[1,\n2]"); }).find("no JSON") != std::string::npos);
+  CHECK(fault([&] { r.set_raw("x", "{"); }) == "f.jsonl: record 9: field \"x\" would not be JSON: {");
+  CHECK(fault([&] { r.set_raw("x", "[1,\n2]"); }).find("not be JSON") != std::string::npos);
   CHECK(!r.has("x"));
 }
 

@@ -118,10 +118,10 @@ TEST_CASE("a header over 100,000,000 bytes or past the end is refused before mem
   CHECK(refusal(std::string("\x03\0\0\0\0\0\0\0{}", 10)).find("ends past the end") != std::string::npos);
 }
 
-TEST_CASE("a header that is no JSON object in UTF-8 is refused") {
-  CHECK(refusal(with_header("")) == "its header is no JSON object");
-  CHECK(refusal(with_header("[]")) == "its header is no JSON object");
-  CHECK(refusal(with_header(" {}")) == "its header is no JSON object");
+TEST_CASE("a header that is not a JSON object in UTF-8 is refused") {
+  CHECK(refusal(with_header("")) == "its header is not a JSON object");
+  CHECK(refusal(with_header("[]")) == "its header is not a JSON object");
+  CHECK(refusal(with_header(" {}")) == "its header is not a JSON object");
   CHECK(refusal(with_header("{")).starts_with("its header: not JSON: "));
   CHECK(refusal(with_header("{}x")).starts_with("its header: not JSON: "));
   const std::string bad_utf8 = refusal(with_header("{\"\xff\":1}"));
@@ -141,8 +141,8 @@ TEST_CASE("names and fields that are there twice are refused") {
 }
 
 TEST_CASE("metadata has to be texts") {
-  CHECK(refusal(with_header(R"({"__metadata__":3})")) == "__metadata__ is no object");
-  CHECK(refusal(with_header(R"({"__metadata__":{"k":1}})")) == "__metadata__ \"k\" is no text");
+  CHECK(refusal(with_header(R"({"__metadata__":3})")) == "__metadata__ is not an object");
+  CHECK(refusal(with_header(R"({"__metadata__":{"k":1}})")) == "__metadata__ \"k\" is not a string");
 }
 
 TEST_CASE("unknown dtypes and fields are refused") {
@@ -158,23 +158,23 @@ TEST_CASE("missing and mistyped fields are refused") {
   CHECK(refusal(one(R"({"shape":[1],"data_offsets":[0,4]})", 4)) == "tensor \"a\" has no dtype");
   CHECK(refusal(one(R"({"dtype":"F32","data_offsets":[0,4]})", 4)) == "tensor \"a\" has no shape");
   CHECK(refusal(one(R"({"dtype":"F32","shape":[1]})", 4)) == "tensor \"a\" has no data_offsets");
-  CHECK(refusal(one("3", 4)) == "tensor \"a\" is described by no object");
+  CHECK(refusal(one("3", 4)) == "tensor \"a\" is not described by an object");
   CHECK(refusal(one(R"({"dtype":3,"shape":[1],"data_offsets":[0,4]})", 4)) ==
-        "tensor \"a\" has a dtype that is no text");
+        "tensor \"a\" has a dtype that is not a string");
   CHECK(refusal(one(R"({"dtype":"F32","shape":1,"data_offsets":[0,4]})", 4)) ==
-        "tensor \"a\" has a shape that is no list");
+        "tensor \"a\" has a shape that is not a list");
   CHECK(refusal(one(R"({"dtype":"F32","shape":["1"],"data_offsets":[0,4]})", 4)) ==
-        "tensor \"a\" has a shape that is no integer");
+        "tensor \"a\" has a shape that is not an integer");
   CHECK(refusal(one(R"({"dtype":"F32","shape":[1.0],"data_offsets":[0,4]})", 4)) ==
-        "tensor \"a\" has a shape that is no integer");
+        "tensor \"a\" has a shape that is not an integer");
   for (const char* odd : {"1e999", "36893488147419103232", "NaN"}) {
     CAPTURE(odd);
     const std::string n = odd;
-    CHECK(refusal(one(n, 4)) == "tensor \"a\" is described by no object");
+    CHECK(refusal(one(n, 4)) == "tensor \"a\" is not described by an object");
     CHECK(refusal(one("{\"dtype\":\"F32\",\"shape\":[" + n + "],\"data_offsets\":[0,4]}", 4)) ==
-          "tensor \"a\" has a shape that is no integer");
+          "tensor \"a\" has a shape that is not an integer");
     CHECK(refusal(one("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0," + n + "]}", 4)) ==
-          "tensor \"a\" has a data_offsets that is no integer");
+          "tensor \"a\" has a data_offsets that is not an integer");
   }
   CHECK(refusal(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0]})", 4)) == "tensor \"a\" needs two data_offsets");
   CHECK(refusal(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4,8]})", 4)) ==
@@ -190,7 +190,7 @@ TEST_CASE("negative and reversed offsets and overflowing shapes are refused") {
   CHECK(refusal(one(R"({"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]})", 0)) ==
         "tensor \"a\" has a shape whose size overflows");
   CHECK(refusal(one(R"({"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]})", 4)) ==
-        "tensor \"a\" has a shape that is no integer");
+        "tensor \"a\" has a shape that is not an integer");
 }
 
 TEST_CASE("a byte range that is not shape times dtype is refused") {

@@ -117,20 +117,20 @@ TEST_CASE("a model of another kind is refused") {
   const std::string supported = "; supported: gpt2, llama, mistral, qwen2, qwen3, gpt_neox";
   CHECK(refusal("model_type", "\"mamba\"") == "config: \"model_type\" is \"mamba\"" + supported);
   CHECK(refusal("model_type", "") == "config: \"model_type\" is \"\"" + supported);
-  CHECK(refusal("model_type", "2") == "config: \"model_type\" is no string");
+  CHECK(refusal("model_type", "2") == "config: \"model_type\" is not a string");
   CHECK(refusal("architectures", "[\"GPT2DoubleHeadsModel\"]") ==
         "config: \"architectures\" names GPT2DoubleHeadsModel, which is not supported");
   for (const char* list : {"[]", "\"GPT2LMHeadModel\"", "[\"GPT2LMHeadModel\",\"GPT2Model\"]", "[1]"})
-    CHECK(refusal("architectures", list) == "config: \"architectures\" is no list of one name");
+    CHECK(refusal("architectures", list) == "config: \"architectures\" is not a list of one name");
 }
 TEST_CASE("sizes that are missing or make no sense are refused") {
   for (const char* key : {"n_layer", "n_embd", "n_head", "vocab_size"}) {
     CHECK(refusal(key, "") == "config: \"" + std::string(key) + "\" is missing");
     for (const char* value : {"0", "-1", "1.5", "\"8\"", "4294967296"})
-      CHECK(refusal(key, value) == "config: \"" + std::string(key) + "\" is no sensible size");
+      CHECK(refusal(key, value) == "config: \"" + std::string(key) + "\" is not a sensible size");
   }
-  CHECK(refusal("n_positions", "0") == "config: \"n_positions\" is no sensible size");
-  CHECK(refusal("n_inner", "-3") == "config: \"n_inner\" is no sensible size");
+  CHECK(refusal("n_positions", "0") == "config: \"n_positions\" is not a sensible size");
+  CHECK(refusal("n_inner", "-3") == "config: \"n_inner\" is not a sensible size");
   CHECK(refusal("n_head", "3") == "config: \"n_head\" does not divide n_embd");
 }
 TEST_CASE("keys that change the mathematics and are not supported are refused") {
@@ -151,15 +151,15 @@ TEST_CASE("keys that change the mathematics and are not supported are refused") 
 }
 TEST_CASE("numbers and tokens of the wrong kind are refused") {
   CHECK(refusal("layer_norm_epsilon", "0") == "config: \"layer_norm_epsilon\" is not positive");
-  CHECK(refusal("layer_norm_epsilon", "\"a\"") == "config: \"layer_norm_epsilon\" is no finite number");
+  CHECK(refusal("layer_norm_epsilon", "\"a\"") == "config: \"layer_norm_epsilon\" is not a finite number");
   CHECK(refusal("reward_std", "0") == "config: \"reward_std\" is not positive");
-  CHECK(refusal("reward_mean", "[]") == "config: \"reward_mean\" is no finite number");
+  CHECK(refusal("reward_mean", "[]") == "config: \"reward_mean\" is not a finite number");
   CHECK(refusal("tie_word_embeddings", "\"yes\"") == "config: \"tie_word_embeddings\" is neither true nor false");
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
     for (const char* value : {"1.5", "\"x\"", "[\"x\"]"})
-      CHECK(refusal(key, value) == "config: \"" + std::string(key) + "\" is no token id");
+      CHECK(refusal(key, value) == "config: \"" + std::string(key) + "\" is not a token id");
 }
-TEST_CASE("what is no JSON object is refused") {
+TEST_CASE("what is not a JSON object is refused") {
   for (const char* text : {"", "[]", "{\"n_layer\":", "3"}) {
     const std::string message = message_of([&] { ModelConfig::parse(text, "config"); });
     CHECK((message.starts_with("config: not JSON: ") || message == "config: the file is not an object"));
@@ -192,16 +192,16 @@ TEST_CASE("a number that isn't held is refused by its key where it is used, and 
     CAPTURE(odd);
     CHECK(refusal("unused", odd) == "nothing thrown");
     CHECK(refusal("unused", "{\"a\":[1," + odd + "],\"b\":\"" + odd + "\"}") == "nothing thrown");
-    CHECK(refusal("layer_norm_epsilon", odd) == "config: \"layer_norm_epsilon\" is no finite number");
-    CHECK(refusal("n_layer", odd) == "config: \"n_layer\" is no sensible size");
-    CHECK(refusal("eos_token_id", odd) == "config: \"eos_token_id\" is no token id");
+    CHECK(refusal("layer_norm_epsilon", odd) == "config: \"layer_norm_epsilon\" is not a finite number");
+    CHECK(refusal("n_layer", odd) == "config: \"n_layer\" is not a sensible size");
+    CHECK(refusal("eos_token_id", odd) == "config: \"eos_token_id\" is not a token id");
     CHECK(refusal("tie_word_embeddings", odd) == "config: \"tie_word_embeddings\" is neither true nor false");
-    CHECK(refusal("activation_function", odd) == "config: \"activation_function\" is no string");
-    CHECK(refusal("architectures", odd) == "config: \"architectures\" is no list of one name");
+    CHECK(refusal("activation_function", odd) == "config: \"activation_function\" is not a string");
+    CHECK(refusal("architectures", odd) == "config: \"architectures\" is not a list of one name");
     CHECK(refusal("quantization_config", odd) == "config: \"quantization_config\" is not supported");
   }
   CHECK(refusal("unused", "1000000000000000019884624838656") == "nothing thrown");
-  CHECK(refusal("n_layer", "1000000000000000019884624838656") == "config: \"n_layer\" is no sensible size");
+  CHECK(refusal("n_layer", "1000000000000000019884624838656") == "config: \"n_layer\" is not a sensible size");
   CHECK(parsed({{"reward_mean", "-1000000000000000019884624838656"}}).reward_mean == -1e30);
   CHECK(parsed({{"unused", "NaN"}, {"n_layer", "2"}}).layers == 2);
   for (const char* wrong : {"nan", "-NaN", "Inf", "+1", "1e999.5", "NaN NaN", "01e999"})

@@ -233,23 +233,23 @@ TEST_CASE("sizes of every family that are missing or make no sense are refused")
     for (const char* key : {"num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size"}) {
       CHECK(refusal(family, {{key, ""}}) == "config: \"" + std::string(key) + "\" is missing");
       for (const char* value : {"0", "-1", "1.5", "\"8\"", "4294967296"})
-        CHECK(refusal(family, {{key, value}}) == "config: \"" + std::string(key) + "\" is no sensible size");
+        CHECK(refusal(family, {{key, value}}) == "config: \"" + std::string(key) + "\" is not a sensible size");
     }
-    CHECK(refusal(family, {{"intermediate_size", "0"}}) == "config: \"intermediate_size\" is no sensible size");
+    CHECK(refusal(family, {{"intermediate_size", "0"}}) == "config: \"intermediate_size\" is not a sensible size");
     CHECK(refusal(family, {{"max_position_embeddings", "0"}}) ==
-          "config: \"max_position_embeddings\" is no sensible size");
+          "config: \"max_position_embeddings\" is not a sensible size");
     // More than any memory: no list of so many layers is begun.
     CHECK(refusal(family, {{"num_hidden_layers", "2147483647"}}) ==
-          "config: \"num_hidden_layers\" is no sensible size");
-    CHECK(refusal(family, {{"hidden_size", "2147483644"}}) == "config: \"hidden_size\" is no sensible size");
+          "config: \"num_hidden_layers\" is not a sensible size");
+    CHECK(refusal(family, {{"hidden_size", "2147483644"}}) == "config: \"hidden_size\" is not a sensible size");
   }
   CHECK(refusal("llama", {{"num_attention_heads", "5"}}) ==
         "config: \"num_attention_heads\" does not divide hidden_size");
   for (const char* family : kLlamaLike) {
     CHECK(refusal(family, {{"num_key_value_heads", "3"}}) ==
           "config: \"num_key_value_heads\" does not divide num_attention_heads");
-    CHECK(refusal(family, {{"num_key_value_heads", "0"}}) == "config: \"num_key_value_heads\" is no sensible size");
-    CHECK(refusal(family, {{"head_dim", "524288"}}) == "config: \"head_dim\" is no sensible size");
+    CHECK(refusal(family, {{"num_key_value_heads", "0"}}) == "config: \"num_key_value_heads\" is not a sensible size");
+    CHECK(refusal(family, {{"head_dim", "524288"}}) == "config: \"head_dim\" is not a sensible size");
     CHECK(refusal(family, {{"rms_norm_eps", "0"}}) == "config: \"rms_norm_eps\" is not positive");
     // With heads of a width of their own nothing has to divide.
     CHECK(parsed(family, {{"head_dim", "10"}, {"hidden_size", "46"}}).head_dim() == 10);
@@ -259,7 +259,7 @@ TEST_CASE("activations that are not the family's are refused") {
   for (const char* family : kLlamaLike)
     CHECK(refusal(family, {{"hidden_act", "\"gelu\""}}) == "config: \"hidden_act\" is gelu, which is not supported");
   CHECK(refusal("gpt_neox", {{"hidden_act", "\"silu\""}}) == "config: \"hidden_act\" is silu, which is not supported");
-  CHECK(refusal("gpt_neox", {{"hidden_act", "3"}}) == "config: \"hidden_act\" is no string");
+  CHECK(refusal("gpt_neox", {{"hidden_act", "3"}}) == "config: \"hidden_act\" is not a string");
 }
 TEST_CASE("rotary scalings that are unknown or depend on the sequence's length are refused") {
   for (const char* type : {"dynamic", "longrope", "yarn", "su", "mrope", "nonsense"}) {
@@ -278,12 +278,12 @@ TEST_CASE("rotary scalings that are unknown or depend on the sequence's length a
 }
 TEST_CASE("rotary parameters that are missing or of the wrong kind are refused") {
   const auto scaling = [](const std::string& members) { return refusal("llama", {{"rope_scaling", members}}); };
-  CHECK(scaling("7") == "config: \"rope_scaling\" is no object");
-  CHECK(scaling("\"linear\"") == "config: \"rope_scaling\" is no object");
-  CHECK(scaling("{\"type\":1}") == "config: \"rope_scaling.type\" is no string");
+  CHECK(scaling("7") == "config: \"rope_scaling\" is not an object");
+  CHECK(scaling("\"linear\"") == "config: \"rope_scaling\" is not an object");
+  CHECK(scaling("{\"type\":1}") == "config: \"rope_scaling.type\" is not a string");
   CHECK(scaling("{\"type\":\"linear\"}") == "config: \"rope_scaling.factor\" is missing");
   CHECK(scaling("{\"type\":\"linear\",\"factor\":0}") == "config: \"rope_scaling.factor\" is not positive");
-  CHECK(scaling("{\"type\":\"linear\",\"factor\":\"2\"}") == "config: \"rope_scaling.factor\" is no finite number");
+  CHECK(scaling("{\"type\":\"linear\",\"factor\":\"2\"}") == "config: \"rope_scaling.factor\" is not a finite number");
   const std::string start = "{\"rope_type\":\"llama3\",\"factor\":2";
   CHECK(scaling(start + "}") == "config: \"rope_scaling.low_freq_factor\" is missing");
   CHECK(scaling(start + ",\"low_freq_factor\":1}") == "config: \"rope_scaling.high_freq_factor\" is missing");
@@ -316,7 +316,7 @@ TEST_CASE("a sliding window that would hide keys is refused") {
   CHECK(windowed("mistral", "null", "32768") == "nothing thrown");
   CHECK(windowed("mistral", "", "32768") == why);  // absent, it is 4096
   CHECK(windowed("mistral", "", "4096") == "nothing thrown");
-  CHECK(windowed("mistral", "\"x\"", "32768") == "config: \"sliding_window\" is no sensible size");
+  CHECK(windowed("mistral", "\"x\"", "32768") == "config: \"sliding_window\" is not a sensible size");
   for (const char* family : {"llama", "gpt_neox"}) {  // whose attention has none, whatever the file says
     CHECK(windowed(family, "8", "32") == "nothing thrown");
     CHECK(windowed(family, "8", "32", {{"layer_types", "[\"sliding_attention\"]"}}) == "nothing thrown");
@@ -338,7 +338,7 @@ TEST_CASE("a sliding window that would hide keys is refused") {
   CHECK(refusal("qwen3", {{"layer_types", "[\"full_attention\",\"full_attention\"]"}}) == "nothing thrown");
   CHECK(refusal("qwen3", {{"layer_types", "[\"full_attention\",\"sliding_attention\"]"}}) ==
         "config: \"layer_types\" names another kind than full_attention, which is not supported");
-  CHECK(refusal("qwen3", {{"layer_types", "7"}}) == "config: \"layer_types\" is no list");
+  CHECK(refusal("qwen3", {{"layer_types", "7"}}) == "config: \"layer_types\" is not a list");
   CHECK(refusal("qwen3", {{"layer_types", "[\"linear_attention\"]"}}) ==
         "config: \"layer_types\" names another kind than full_attention, which is not supported");
   // The list decides: a window that no layer has is none, one as long as the context hides nothing.

@@ -387,11 +387,11 @@ TEST_CASE("of a generation's configuration the last of equal keys holds, and wha
 }
 TEST_CASE("a generation's configuration that is wrong is named") {
   for (const auto& [text, cause] :
-       {std::pair{"{\"eos_token_id\":0.5}", "\"eos_token_id\" is no token id"},
-        std::pair{"{\"eos_token_id\":[1,\"a\"]}", "\"eos_token_id\" is no token id"},
-        std::pair{"{\"eos_token_id\":1e999}", "\"eos_token_id\" is no token id"},
-        std::pair{"{\"eos_token_id\":[NaN]}", "\"eos_token_id\" is no token id"},
-        std::pair{"{\"eos_token_id\":7,\"eos_token_id\":36893488147419103232}", "\"eos_token_id\" is no token id"},
+       {std::pair{"{\"eos_token_id\":0.5}", "\"eos_token_id\" is not a token id"},
+        std::pair{"{\"eos_token_id\":[1,\"a\"]}", "\"eos_token_id\" is not a token id"},
+        std::pair{"{\"eos_token_id\":1e999}", "\"eos_token_id\" is not a token id"},
+        std::pair{"{\"eos_token_id\":[NaN]}", "\"eos_token_id\" is not a token id"},
+        std::pair{"{\"eos_token_id\":7,\"eos_token_id\":36893488147419103232}", "\"eos_token_id\" is not a token id"},
         std::pair{"[]", "the file is not an object"}, std::pair{"{", "not JSON: "}}) {
     const std::string folder = saved(small());
     write_file(folder + "/generation_config.json", text);

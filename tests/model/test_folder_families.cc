@@ -249,8 +249,8 @@ TEST_CASE("an index that names files outside the folder is refused") {
     Sharded s(small_of("llama"));
     s.index["model.norm.weight"] = outside;
     s.write();
-    CHECK(error_of(s.folder).find(", which is no file beside the index") != std::string::npos);
-    CHECK(error_of(s.folder).find(s.path() + ": tensor model.norm.weight is said to be in \"") == 0);
+    CHECK(error_of(s.folder).find(", which is not a file beside the index") != std::string::npos);
+    CHECK(error_of(s.folder).find(s.path() + ": maps tensor model.norm.weight to \"") == 0);
   }
 }
 TEST_CASE("shards that are missing or contradict the index are refused by name") {

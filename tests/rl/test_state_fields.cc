@@ -120,5 +120,5 @@ TEST_CASE("a state stands in its file on one line or a field a line, and either 
   }
   std::filesystem::remove(path);
   write_file(path, "{\"step\":");
-  CHECK_THROWS_WITH(read_state(path), doctest::Contains("state.json: is no JSON object"));
+  CHECK_THROWS_WITH(read_state(path), doctest::Contains("state.json: is not a JSON object"));
 }

@@ -108,7 +108,7 @@ TEST_CASE("values come from JSON as Python reads it") {
   for (const char* json : {"9223372036854775808", "1e400", "NaN", "[1, -Infinity]", "123456789012345678901"}) {
     CHECK(message_of([&] { shown(json); }).find("is not supported") != std::string::npos);
   }
-  CHECK(message_of([&] { shown("[1"); }) == "no JSON");
+  CHECK(message_of([&] { shown("[1"); }) == "not JSON");
   CHECK(message_of([&] { shown(times(500, "[1,") + "1" + times(500, "]")); }) == "values are nested too deeply");
 }
 

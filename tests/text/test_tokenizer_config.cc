@@ -211,7 +211,7 @@ TEST_CASE("damaged files beside tokenizer.json are refused by name") {
     return message_of([&] { folder.make(); });
   };
   CHECK(refused([](Folder& f) { f.config = R"({"added_tokens_decoder":{"x":{"content":"<y>"}}})"; }) ==
-        "folder/tokenizer_config.json: \"x\" of added_tokens_decoder is no token id");
+        "folder/tokenizer_config.json: \"x\" of added_tokens_decoder is not a token id");
   CHECK(refused([](Folder& f) { f.config = R"({"added_tokens_decoder":{"1":{}}})"; }) ==
         "folder/tokenizer_config.json: added token 1 has no content");
   CHECK(refused([](Folder& f) { f.config = R"({"additional_special_tokens":[4]})"; }) ==

@@ -118,7 +118,7 @@ latin() {
 case_of "text of one byte a character" iconv latin
 mark() {
   printf '\357\273\277' | cat - r.jsonl > marked
-  gives marked 'begins with a byte order mark \(EF BB BF\), which is no JSON' records 'tail -c +4 marked'
+  gives marked 'begins with a byte order mark \(EF BB BF\), which is not JSON' records 'tail -c +4 marked'
   { printf '\357\273\277'; jq -s . r.jsonl; } > marked
   gives marked 'is a JSON array, not a record a line' records "jq -c '.[]' marked"
 }

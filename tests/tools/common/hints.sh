@@ -226,7 +226,7 @@ parts() {
   says 'give p1$'
   refused 66 'ps/critic: is the value head that shares the trunk of ps' score --reward-model ps/critic "$TINY/sampled.jsonl"
   says 'give ps$'
-  refused 66 '^rollout: error: \.: is no model folder, but holds some' rollout --policy . "$TINY/prompts.jsonl"
+  refused 66 '^rollout: error: \.: is not a model folder, but contains some' rollout --policy . "$TINY/prompts.jsonl"
   says 'give one of them, such as \./'
   mkdir .x.checkpointabc.-.3.0.part && echo '{}' > .x.checkpointabc.-.3.0.part/state.json
   refused 66 'is the checkpoint of a run' rollout --policy .x.checkpointabc.-.3.0.part "$TINY/prompts.jsonl"

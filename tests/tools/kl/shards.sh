@@ -116,9 +116,9 @@ broken() {
 }
 ok "a list is missing" broken 'field "kl_old_new" is missing' 'del(.kl_old_new)'
 ok "a list is short" broken 'field "new_entropies" has [0-9]+ numbers for' '.new_entropies |= .[1:]'
-ok "a list is no list" broken 'field "old_logprobs"' '.old_logprobs = 1'
+ok "a list is not a list" broken 'field "old_logprobs"' '.old_logprobs = 1'
 ok "the dtype is missing" broken 'field "eval_dtype" is missing' 'del(.eval_dtype)'
-ok "the digest is no text" broken 'field "new_policy"' '.new_policy = 1'
+ok "the digest is not a string" broken 'field "new_policy"' '.new_policy = 1'
 no_recorded() {
   jq -c 'del(.logprobs)' one.jsonl > bad.jsonl
   refused 65 'bad.jsonl: record 1: field "logprobs" is missing' kl-report bad.jsonl

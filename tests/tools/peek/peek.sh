@@ -66,7 +66,7 @@ colours_that_are_not_shown() {
     expect_misuse
   done
   expect_status 0 peek --by kl t.jsonl
-  expect_stderr '^peek: warning: --by does nothing where stdout is no terminal; --color always shows the tokens$'
+  expect_stderr '^peek: warning: --by does nothing unless stdout is a terminal; --color always shows the tokens$'
   expect_status 0 peek --by kl --color always t.jsonl
   expect_no_warning
 }

@@ -12,7 +12,7 @@ passed_on() {
 ok "a number of an unknown field is passed on as it is spelled, and peek looks past it" passed_on
 not_json() {
   echo '{"prompt":"hi","x":NaN}' > nan.jsonl
-  refused 65 'nan.jsonl: record 1: the line is not valid JSON: NaN is no JSON number' roll nan.jsonl
+  refused 65 'nan.jsonl: record 1: the line is not valid JSON: NaN is not a JSON number' roll nan.jsonl
   expect_stderr '^rollout: hint: look at the input with peek'
 }
 ok "NaN is named, and peek advised" not_json
@@ -33,7 +33,7 @@ folder() {
 ok "a folder as Python writes it is the same model" folder
 beyond() {
   jq -c . "$TINY/p0/config.json" | sed 's/}$/,"vocab_size":1e999}/' > python/config.json
-  refused 65 'python/config.json: "vocab_size" is no sensible size' rollout --policy python odd.jsonl
+  refused 65 'python/config.json: "vocab_size" is not a sensible size' rollout --policy python odd.jsonl
   if grep peek err; then echo "peek can't look into config.json"; return 1; fi
   expect_stderr '^rollout: hint: see that the file is whole'
 }

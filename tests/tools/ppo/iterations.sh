@@ -107,7 +107,7 @@ ok "--critic-init is only for a policy without critic" critic_init_is_idle
 damaged_state() {
   cp -r p1 c7
   echo '{"iteration":' > c7/trainer/state.json
-  refused 65 'c7/trainer/state.json: is no JSON object' ppo-step --policy c7 p2.zst -o out7
+  refused 65 'c7/trainer/state.json: is not a JSON object' ppo-step --policy c7 p2.zst -o out7
   echo '{"iteration":-1}' > c7/trainer/state.json
   refused 65 'c7/trainer/state.json: field "episodes" is missing' ppo-step --policy c7 p2.zst -o out7
   jq '.iteration = -1' p1/trainer/state.json > c7/trainer/state.json

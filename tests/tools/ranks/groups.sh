@@ -49,9 +49,9 @@ ok "another number of groups is another run" again_elsewhere
 
 misuse() {
   for program in sft rm_ ppo; do
-    refused 64 'error: --groups 3 is no power of two$' $program --groups 3 -o no
+    refused 64 'error: --groups 3 is not a power of two$' $program --groups 3 -o no
     refused 64 'error: --groups 2048: ' $program --groups 2048 -o no || refused 64 groups $program --groups 2048 -o no
-    refused 64 'error: --ranks 3 is no power of two$' $program --ranks 3 --groups 4 -o no
+    refused 64 'error: --ranks 3 is not a power of two$' $program --ranks 3 --groups 4 -o no
     refused 64 "error: --ranks 4 doesn't divide --groups 2\$" $program --ranks 4 --groups 2 -o no
     expect_stderr 'hint: a rank takes whole groups: give --groups 4 or more'
     refused 64 groups $program --groups 0 -o no

@@ -29,7 +29,7 @@ too_few_in_flight() {
 ok "a prompt and its response are more than --max-tokens-in-flight" too_few_in_flight
 ok "a prompt is no UTF-8" bad '.*UTF-8' '{"prompt":"a\0377b"}'
 ok "a record is not JSON" bad '.*' '{"prompt":"x"'
-ok "a record is no object" bad '.*object' '["prompt"]'
+ok "a record is not an object" bad '.*object' '["prompt"]'
 ok "a field is NaN" bad '.*' '{"prompt":"x","own":NaN}'
 ok "a field is there twice" bad '.*prompt' '{"prompt":"x","prompt":"y"}'
 for id in 5.0 1e3 true '[1]' '{}'; do
@@ -135,7 +135,7 @@ huge_sizes() {  # told before memory is asked for
     rm -rf huge
     cp -r "$p0" huge
     jq "$size" "$p0/config.json" > huge/config.json
-    refused 65 'huge/(config.json: "n_[a-z]*" is no sensible size|model.safetensors: tensor .* has shape)' timeout 20 \
+    refused 65 'huge/(config.json: "n_[a-z]*" is not a sensible size|model.safetensors: tensor .* has shape)' timeout 20 \
       rollout --policy huge "$TINY/prompts.jsonl"
   done
 }

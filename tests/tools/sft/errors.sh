@@ -115,7 +115,7 @@ ok "neither text nor completion" neither_field
 ok "text and completion both" both_fields
 ok "a completion without its prompt" no_prompt
 ok "a field of another type" wrong_type
-ok "null is no text" null_text
+ok "null is not a string" null_text
 ok "NaN is no JSON" not_a_number
 ok "what is no JSON" not_json
 ok "an empty input" empty_input
