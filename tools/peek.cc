@@ -16,7 +16,7 @@ Description about() {
           "deviation; texts and lists: length), and samples.\n\n"
           "Of damaged input it shows what is whole and exits with 65.\n\n"
           "--verify says nothing about an input that is complete and whole: every checksum and end mark holds, all "
-          "shards of a work are there, each once, and no id is there twice. Otherwise it writes a line for each "
+          "shards of a work are there, each once, and no id appears twice. Otherwise it writes a line for each "
           "fault and exits with 65. Plain text has no marks that would prove it complete.\n\n"
           "On a terminal the tokens of a sample (response_ids) are coloured: by log-prob, the redder the less "
           "probable; by advantage or by KL (logprobs - ref_logprobs), red below 0 and green above.",

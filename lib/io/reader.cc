@@ -358,8 +358,8 @@ void RecordReader::State::refuse_repeated_shards() {
       for (const auto& [shard, inputs] : seen) {
         if (n <= 1 || inputs.size() == 1) continue;
         StreamInfo& again = infos[inputs.back()];
-        note(again, again.name + ": shard " + std::to_string(shard) + " of " + std::to_string(n) + " is there twice; " +
-                        infos[inputs[0]].name + " has it too");
+        note(again, again.name + ": shard " + std::to_string(shard) + " of " + std::to_string(n) +
+                        " appears twice, also in " + infos[inputs[0]].name);
       }
     }
   }

@@ -212,7 +212,7 @@ Record Record::parse(std::string_view line, std::string where) {
   for (const Field& field : record.fields_) keys.push_back(field.key);
   std::sort(keys.begin(), keys.end());
   const auto twice = std::adjacent_find(keys.begin(), keys.end());
-  if (twice != keys.end()) record.fail(*twice, "is there twice");
+  if (twice != keys.end()) record.fail(*twice, "appears twice");
   return record;
 }
 

@@ -232,7 +232,7 @@ void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size
   const JsonReader header(json, path_ + ": its header", "", kHeaderDepth);
   std::set<std::string_view> names;
   for (const auto& [name, entry] : header.object(header.root(), "it")) {
-    if (!names.insert(name).second) bad_input(path_ + ": tensor " + json_quote(name) + " is there twice");
+    if (!names.insert(name).second) bad_input(path_ + ": tensor " + json_quote(name) + " appears twice");
     if (name != "__metadata__") {
       tensors_.push_back(parse_tensor(path_, name, entry));
       continue;
@@ -243,7 +243,7 @@ void SafetensorsFile::parse_header(std::string_view json, std::int64_t data_size
       const auto text = JsonReader::as<std::string_view>(value);
       if (!text) bad_input(path_ + ": __metadata__ " + json_quote(key) + " is not a string");
       if (!metadata_.emplace(key, *text).second) {
-        bad_input(path_ + ": __metadata__ " + json_quote(key) + " is there twice");
+        bad_input(path_ + ": __metadata__ " + json_quote(key) + " appears twice");
       }
     }
   }
@@ -351,7 +351,7 @@ void write_safetensors(const std::string& path, std::span<const TensorView> tens
   for (std::size_t i = 0; i < order.size(); ++i) {
     const TensorView& tensor = *order[i];
     if (i > 0 && tensor.name == order[i - 1]->name) {
-      throw Error(Exit::kInternal, path + ": tensor " + json_quote(tensor.name) + " is given twice");
+      throw Error(Exit::kInternal, path + ": tensor " + json_quote(tensor.name) + " appears twice");
     }
     w.key(tensor.name).begin_object().field("dtype", name_of(dtype)).key("shape").begin_array();
     for (const std::int64_t n : tensor.shape) w.value(n);

@@ -27,7 +27,7 @@ Verification verify_streams(const std::vector<std::string>& files) {
   std::int64_t repetitions = 0;
   for (Record record; reader.next(record);) {
     if (!record.has("id") || ids.insert(id_of(record)).second) continue;
-    if (++repetitions <= kMostNamed) repeated.push_back(record.where() + ": id " + id_of(record) + " was there before");
+    if (++repetitions <= kMostNamed) repeated.push_back(record.where() + ": duplicate id " + id_of(record));
   }
   Verification found;
   found.records = reader.records();
@@ -42,7 +42,7 @@ Verification verify_streams(const std::vector<std::string>& files) {
   }
   found.faults.insert(found.faults.end(), repeated.begin(), repeated.end());
   if (repetitions > kMostNamed) {
-    found.faults.push_back(std::to_string(repetitions - kMostNamed) + " more ids were there before");
+    found.faults.push_back(std::to_string(repetitions - kMostNamed) + " more duplicate ids");
   }
   return found;
 }

@@ -58,7 +58,7 @@ void AnswerGroups::add(const Record& trajectory, std::string_view figure) {
     trajectory.fail_absent(figure, advice_on_figure(trajectory, std::string(figure)));
   const auto [seen, fresh] = where_.emplace(id, trajectory.where());
   if (!fresh) {
-    bad_input(trajectory.where() + ": id \"" + id + "\" was there before, in " + seen->second,
+    bad_input(trajectory.where() + ": duplicate id \"" + id + "\", also in " + seen->second,
               "give each trajectory once");
   }
   const auto [place, is_new] = place_.emplace(name, groups_.size());

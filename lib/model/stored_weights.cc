@@ -57,7 +57,7 @@ StoredWeights::StoredWeights(const std::string& folder, const Family& family) {
     for (const auto& t : file.tensors()) {
       const std::string name = usual_name(t.name, names);
       if (!is_ignored(name, names) && !tensors_.emplace(name, Stored{&file, &t}).second)
-        bad_input(file.path() + ": tensor " + name + " is there twice");
+        bad_input(file.path() + ": tensor " + name + " appears twice");
     }
   }
 }

@@ -178,7 +178,7 @@ void RecordEvaluator::complete(Record& record, const Evaluation& found) const {
 }
 
 void RecordEvaluator::check_id(const std::string& where, const std::string& id) {
-  if (!ids_.insert(id).second) bad_input(where + ": the id \"" + id + "\" was there before");
+  if (!ids_.insert(id).second) bad_input(where + ": duplicate id \"" + id + "\"");
 }
 
 Record RecordEvaluator::remade(const Record& record, const Record& there) const {

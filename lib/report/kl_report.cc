@@ -88,7 +88,7 @@ FileReporter::FileReporter(std::string name, const ReportPolicies& policies, std
 
 void FileReporter::add(const Record& record) {
   Trajectory t = read_response(record, policies_, limits_);
-  if (!ids_.emplace(t.id, ids_.size()).second) bad_input(t.where + ": the id \"" + t.id + "\" was there before");
+  if (!ids_.emplace(t.id, ids_.size()).second) bad_input(t.where + ": duplicate id \"" + t.id + "\"");
   if (t.temperature == 0) {
     ++report_.greedy;
     t.temperature = 1;  // as for their log-probs (lib/model/generate.h)

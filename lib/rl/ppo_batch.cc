@@ -53,7 +53,7 @@ void order_by_id(std::span<const Trajectory> trajectories, PpoBatch& batch) {
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
     const Trajectory& t = *batch.trajectories[i];
     if (i > 0 && batch.trajectories[i - 1]->id == t.id)
-      bad_input(t.where + ": has the id \"" + t.id + "\" of another record (" + batch.trajectories[i - 1]->where + ")");
+      bad_input(t.where + ": duplicate id \"" + t.id + "\", also in " + batch.trajectories[i - 1]->where);
     batch.begin.push_back(batch.begin.back() + static_cast<std::size_t>(t.view().predicted()));
   }
 }

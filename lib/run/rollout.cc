@@ -68,7 +68,7 @@ bool Rollout::next_prompt(const Prompts& prompts) {
   PromptText text;
   const Record prompt = read_as(RecordKind::kPrompt, "rollout", record, [&] { return as_text(record, text); });
   group_ = prompt.find_name("id").value_or(std::to_string(number));
-  if (!groups_.insert(group_).second) bad_input(prompt.where() + ": the id \"" + group_ + "\" was there before");
+  if (!groups_.insert(group_).second) bad_input(prompt.where() + ": duplicate id \"" + group_ + "\"");
   ++tally_.prompts;
   tokens_ = read_as(RecordKind::kPrompt, "rollout", record, [&] { return encode(prompt, text); });
   if (tokens_.empty()) {

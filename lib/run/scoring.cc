@@ -127,7 +127,7 @@ bool Scorer::skips(const Record& record, std::int64_t number) {
 
 void Scorer::check_id(const Record& record) {
   if (const auto id = record.find_name("id"); id && !ids_.insert(*id).second)
-    bad_input(record.where() + ": the id \"" + *id + "\" was there before");
+    bad_input(record.where() + ": duplicate id \"" + *id + "\"");
 }
 
 // A token of text is about four bytes.

@@ -166,7 +166,7 @@ std::vector<std::string> unique_ids(const std::vector<Record>& records) {
   for (const Record& r : records) {
     const auto id = r.find_name("id");
     ids.push_back(id.value_or(std::to_string(ids.size())));
-    if (id && !given.insert(ids.back()).second) bad_input(r.where() + ": the id \"" + *id + "\" was there before");
+    if (id && !given.insert(ids.back()).second) bad_input(r.where() + ": duplicate id \"" + *id + "\"");
   }
   return ids;
 }

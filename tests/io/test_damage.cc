@@ -283,17 +283,16 @@ TEST_CASE("a frame for which there is no memory is not damage, with salvage neit
   CHECK(WEXITSTATUS(status) == 71);
 }
 
-TEST_CASE("a shard that is there twice is refused, one that is missing where all are asked for") {
+TEST_CASE("a shard that appears twice is refused, one that is missing where all are asked for") {
   const auto part = sample_lines(3);
   const std::string s0 = make_file("s0", sample_stream(part, 0, 3)), s1 = make_file("s1", sample_stream(part, 1, 3));
   const std::string s2 = make_file("s2", sample_stream(part, 2, 3)),
                     other = make_file("s3", sample_stream(part, 1, 3, "d2"));
   CHECK(read_all({s0, s1, s2}).outcome.message == "");
   CHECK(read_all({s0, s1}).outcome.message == "");
-  CHECK(read_all({s1, s0, s1}).outcome.message == s1 + ": shard 1 of 3 is there twice; " + s1 + " has it too");
+  CHECK(read_all({s1, s0, s1}).outcome.message == s1 + ": shard 1 of 3 appears twice, also in " + s1);
   const std::string copy = make_file("s1.copy", bytes_of(s1)), last = make_file("last.jsonl", "{}\n");
-  CHECK(read_all({s0, s1, copy, s2, last}).outcome.message ==
-        copy + ": shard 1 of 3 is there twice; " + s1 + " has it too");
+  CHECK(read_all({s0, s1, copy, s2, last}).outcome.message == copy + ": shard 1 of 3 appears twice, also in " + s1);
   const Reading loose = read_all({s0, s1, copy, s2, last}, salvage());
   CHECK(loose.streams[2].damage.size() == 1);
   CHECK(loose.streams[4].damage.empty());
@@ -304,7 +303,7 @@ TEST_CASE("a shard that is there twice is refused, one that is missing where all
   CHECK(read_all({s1, last}, whole).outcome.message == s1 + ": missing shards: 0 2 of 3");
   CHECK(read_all({s0}, whole).outcome.message == s0 + ": missing shards: 1-2 of 3");
   CHECK(read_all({s0, s1, copy}, whole).outcome.message ==
-        copy + ": shard 1 of 3 is there twice; " + s1 + " has it too");  // before what is missing
+        copy + ": shard 1 of 3 appears twice, also in " + s1);  // before what is missing
   const Reading gaps = read_all({s1}, {.salvage = true, .whole_shards = true});
   CHECK(gaps.outcome.status == 0);
   CHECK(gaps.report == s1 + ": missing shards: 0 2 of 3");
@@ -318,7 +317,7 @@ TEST_CASE("a shard that is there twice is refused, one that is missing where all
   CHECK(many.size() < 600);
 }
 
-TEST_CASE("a work that is there in two cuts is there twice; works without a digest aren't compared") {
+TEST_CASE("a work that is there in two cuts appears twice; works without a digest aren't compared") {
   const auto part = sample_lines(3);
   const auto file = [&](const char* name, int shard, int shards, const std::string& digest = "d1") {
     return make_file(name, sample_stream(part, shard, shards, digest));

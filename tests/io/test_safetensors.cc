@@ -134,10 +134,10 @@ TEST_CASE("a header that is not a JSON object in UTF-8 is refused") {
 
 TEST_CASE("names and fields that are there twice are refused") {
   const std::string entry = R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
-  CHECK(refusal(with_header("{\"a\":" + entry + ",\"a\":" + entry + "}", "1234")) == "tensor \"a\" is there twice");
+  CHECK(refusal(with_header("{\"a\":" + entry + ",\"a\":" + entry + "}", "1234")) == "tensor \"a\" appears twice");
   CHECK(refusal(one(R"({"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]})", 4)) ==
         "tensor \"a\" has field \"dtype\" twice");
-  CHECK(refusal(with_header(R"({"__metadata__":{"k":"1","k":"2"}})")) == "__metadata__ \"k\" is there twice");
+  CHECK(refusal(with_header(R"({"__metadata__":{"k":"1","k":"2"}})")) == "__metadata__ \"k\" appears twice");
 }
 
 TEST_CASE("metadata has to be texts") {

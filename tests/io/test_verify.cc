@@ -32,9 +32,9 @@ TEST_CASE("ids are compared by what they say, over all files") {
   const std::string two =
       stream("two", {R"({"id":"\u0061/0"})", R"({"id":"5"})", R"({"id":null})", R"({"id":1.50})", R"({"id":1.5})"});
   CHECK(verify_streams({one}).faults == Faults{});
-  CHECK(verify_streams({one, two}).faults == Faults{two + ": record 1: id \"a/0\" was there before",
-                                                    two + ": record 2: id \"5\" was there before",
-                                                    two + ": record 5: id 1.5 was there before"});
+  CHECK(verify_streams({one, two}).faults == Faults{two + ": record 1: duplicate id \"a/0\"",
+                                                    two + ": record 2: duplicate id \"5\"",
+                                                    two + ": record 5: duplicate id 1.5"});
 }
 
 TEST_CASE("all faults are told, each file's in its order") {
@@ -47,6 +47,6 @@ TEST_CASE("all faults are told, each file's in its order") {
   CHECK(found.faults[2] == s0 + ": missing shards: 1-2 of 3");
   CHECK(found.faults[3].find("truncated within a mark") != std::string::npos);
   CHECK(found.faults[4].find("the end mark is missing") != std::string::npos);
-  CHECK(found.faults[6] == cut + ": record 2: id \"r1\" was there before");
+  CHECK(found.faults[6] == cut + ": record 2: duplicate id \"r1\"");
   CHECK(found.streams == 1);
 }

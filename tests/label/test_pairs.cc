@@ -148,7 +148,7 @@ TEST_CASE("an id given twice and a group with two prompts are errors that name b
     groups.add(trajectory("g", "g/0", "b"), "");
     FAIL("accepted");
   } catch (const Error& e) {
-    CHECK(std::string(e.what()) == "in: record g/0: id \"g/0\" was there before, in in: record g/0");
+    CHECK(std::string(e.what()) == "in: record g/0: duplicate id \"g/0\", also in in: record g/0");
   }
   Record other = trajectory("g", "g/1", "b");
   other.set_text("prompt", "another");

@@ -241,7 +241,7 @@ TEST_CASE("a tensor that is there with and without prefix is named") {
   auto tensors = stored(model.transformer);
   tensors.push_back({"ln_f.bias", "F32", {12}, std::string(48, '\0')});
   replace_weights(folder, tensors);
-  CHECK(error_of(folder) == folder + "/model.safetensors: tensor transformer.ln_f.bias is there twice");
+  CHECK(error_of(folder) == folder + "/model.safetensors: tensor transformer.ln_f.bias appears twice");
 }
 TEST_CASE("a tensor of another shape is named with both shapes") {
   const Model model = small();

@@ -164,11 +164,10 @@ TEST_CASE("two policies need no recorded log-probs, one or none does") {
   CHECK(refusal(records) == "made: record a: field \"logprobs\" is missing");
 }
 
-TEST_CASE("an id that was there before is refused") {
+TEST_CASE("a duplicate id is refused") {
   const Record first = trajectory("a", kPrompt, {1}, {-1}), second = trajectory("b", kPrompt, {1}, {-1});
   CHECK(refusal({first, second}) == "accepted");
-  CHECK(refusal({first, second, trajectory("a", kPrompt, {2}, {-1})}) ==
-        "made: record a: the id \"a\" was there before");
+  CHECK(refusal({first, second, trajectory("a", kPrompt, {2}, {-1})}) == "made: record a: duplicate id \"a\"");
 }
 
 TEST_CASE("lists of other lengths are refused") {

@@ -102,7 +102,7 @@ TEST_CASE("a reference that some record lacks is left out, or missed where it is
 TEST_CASE("what a record lacks is named") {
   auto trajectories = three();
   trajectories[0].id = "2";
-  CHECK(refusal(trajectories) == "record 2: has the id \"2\" of another record (record 10)");
+  CHECK(refusal(trajectories) == "record 2: duplicate id \"2\", also in record 10");
   trajectories = three();
   trajectories[1].logprobs.clear();
   CHECK(refusal(trajectories) == "record 2: field \"logprobs\" is missing");

@@ -100,9 +100,9 @@ TEST_CASE("records without an id are named by their number, from 0") {
   CHECK(unique_ids(records({R"({"a":1})", R"({"id":"x"})", R"({"a":2})"})) == std::vector<std::string>{"0", "x", "2"});
 }
 
-TEST_CASE("an id that is there twice is refused with the second record's number") {
+TEST_CASE("an id that appears twice is refused with the second record's number") {
   CHECK_THROWS_WITH(unique_ids(records({R"({"id":"x"})", R"({"id":"y"})", R"({"id":"x"})"})),
-                    "in: record 3: the id \"x\" was there before");
+                    "in: record 3: duplicate id \"x\"");
   CHECK_NOTHROW(unique_ids(records({R"({"a":1})", R"({"id":"0"})"})));
 }
 

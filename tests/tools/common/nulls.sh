@@ -125,13 +125,13 @@ twice() {
   for p in "sft-train --init $base -o never" "rm-train --init $base -o never" "score --reward-model $rm"; do
     case $p in sft*) line='"text":"t"' ;; *) line='"prompt":"q","chosen":"a","rejected":"b"' ;; esac
     printf '{"id":7,%s}\n{"id":"7",%s}\n' "$line" "$line" > double.jsonl
-    refused 65 'double.jsonl: record 2: the id "7" was there before' $p double.jsonl
+    refused 65 'double.jsonl: record 2: duplicate id "7"' $p double.jsonl
   done
   { head -n 2 numbers.jsonl; head -n 1 texts.jsonl; } > double.jsonl
   for p in "label --by reward" "kl-report" "ppo-step --policy $p0 --critic-init $rm -o never"; do
     refused 65 'double.jsonl: record [13]: .*id "0"' $p double.jsonl
   done
-  refused 65 'double.jsonl: .*more|double.jsonl: record 3: id "0" was there before' peek --verify double.jsonl
-  expect_stdout 'double.jsonl: record 3: id "0" was there before'
+  refused 65 'double.jsonl: .*more|double.jsonl: record 3: duplicate id "0"' peek --verify double.jsonl
+  expect_stdout 'double.jsonl: record 3: duplicate id "0"'
 }
 ok "an integer and its text are one id" twice

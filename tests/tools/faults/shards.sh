@@ -23,10 +23,10 @@ scored_of_two_inputs() {
 }
 twice() {
   cp first.1.zst copy.zst
-  refused 65 '^score: error: copy.zst: shard 1 of 2 is there twice; first.1.zst has it too$' \
+  refused 65 '^score: error: copy.zst: shard 1 of 2 appears twice, also in first.1.zst$' \
     score --reward-model "$TINY/rm" first.0.zst first.1.zst copy.zst second.0.zst -o all.zst
   [ ! -e all.zst ]
 }
 ok "the shards of two rollouts are read together" of_two_inputs
 ok "the shards of two scorings are read together" scored_of_two_inputs
-ok "a shard that is there twice is refused, by the name of the file that repeats it" twice
+ok "a shard that appears twice is refused, by the name of the file that repeats it" twice

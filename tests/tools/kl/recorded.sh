@@ -136,7 +136,7 @@ null_reference() {
 twice() {
   cat a.jsonl a.jsonl > twice.jsonl
   expect_status 65 kl-report twice.jsonl
-  expect_stderr '^kl-report: error: twice.jsonl: record 3: the id "1/0" was there before'
+  expect_stderr '^kl-report: error: twice.jsonl: record 3: duplicate id "1/0"'
   expect_status 0 kl-report a.jsonl a.jsonl
 }
 beyond_exp() {  # k3 of a log-ratio of 893 is infinite, and its error is no number

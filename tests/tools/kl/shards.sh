@@ -143,10 +143,10 @@ misuse() {
 }
 ok "misuse" misuse
 twice() {
-  refused 65 'record 1: the id "film/0" was there before' kl-report --new "$p0" -o twice.zst "$s" "$s"
+  refused 65 'record 1: duplicate id "film/0"' kl-report --new "$p0" -o twice.zst "$s" "$s"
   [ ! -e twice.zst ]
 }
-ok "an id that is there twice is refused" twice
+ok "an id that appears twice is refused" twice
 no_finish() {  # with a policy the last token tells what was cut, and the records written back say so
   jq -c 'del(.finish)' "$s" > unfinished.jsonl
   jq -s '[map(.finish) | (map(select(. == "stop")) | length), (map(select(. == "length")) | length)]' "$s" > want

@@ -42,7 +42,7 @@ missing_field_names_the_record() {
 }
 twice_is_refused() {
   expect_status 65 label --by reward in.jsonl in.jsonl
-  expect_stderr 'error: in.jsonl: record 1: id "a/0" was there before, in in.jsonl: record 1$'
+  expect_stderr 'error: in.jsonl: record 1: duplicate id "a/0", also in in.jsonl: record 1$'
 }
 output_is_whole_and_not_overwritten() {
   expect_status 0 label --by reward -o pairs.jsonl.zst in.jsonl

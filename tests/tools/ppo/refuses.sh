@@ -64,7 +64,7 @@ long() { bad 'prompt and response have .* context of 64' '.prompt_ids = [range(6
 ok "it is longer than the context" long
 ok "its response is empty" bad 'field "response_ids" has no token' '.response_ids = []'
 ok "its id is missing" bad 'field "id" is missing' 'del(.id)'
-twice() { bad 'has the id "film/1" of another record .*record 2' '.id = "film/1"'; }
+twice() { bad 'duplicate id "film/1", also in .*record 2' '.id = "film/1"'; }
 ok "its id is another's" twice
 not_a_number() {  # NUMBER
   awk -v x="$1" 'NR == 3 { sub(/"reward":[-0-9.e]+/, "\"reward\":" x) } { print }' "$in" > bad.jsonl

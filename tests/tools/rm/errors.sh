@@ -37,7 +37,7 @@ pair_and_ranking() {
 answers_no_list() { echo '{"prompt":"a","responses":"b"}' | refused 'record 1: field "responses"'; }
 empty_input() { : | refused 'stdin'; }
 bad_utf8() { printf '{"prompt":"a\377","chosen":"b","rejected":"c"}\n' | refused 'record 1'; }
-id_twice() { { cat train.jsonl; head -n 1 train.jsonl; } | refused 'stdin: record 49: the id "p1" was there before'; }
+id_twice() { { cat train.jsonl; head -n 1 train.jsonl; } | refused 'stdin: record 49: duplicate id "p1"'; }
 none_fits() {
   echo "{\"prompt\":\"a\",\"chosen\":\"$(printf 'x%.0s' $(seq 60))\",\"rejected\":\"b\"}" > long.jsonl
   expect_status 65 rm-train --init base --too-long skip long.jsonl -o bad
@@ -101,7 +101,7 @@ ok "a record that is a pair and a ranking" pair_and_ranking
 ok "answers that are no list" answers_no_list
 ok "an empty input" empty_input
 ok "text that is not UTF-8" bad_utf8
-ok "an id that is there twice" id_twice
+ok "an id that appears twice" id_twice
 ok "nothing that fits the context" none_fits
 ok "held-out records are checked, and have to be there" bad_held_out
 ok "samples are checked, and have to be there" bad_samples

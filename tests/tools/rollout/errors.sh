@@ -31,7 +31,7 @@ ok "a prompt is no UTF-8" bad '.*UTF-8' '{"prompt":"a\0377b"}'
 ok "a record is not JSON" bad '.*' '{"prompt":"x"'
 ok "a record is not an object" bad '.*object' '["prompt"]'
 ok "a field is NaN" bad '.*' '{"prompt":"x","own":NaN}'
-ok "a field is there twice" bad '.*prompt' '{"prompt":"x","prompt":"y"}'
+ok "a field appears twice" bad '.*prompt' '{"prompt":"x","prompt":"y"}'
 for id in 5.0 1e3 true '[1]' '{}'; do
   id_of_other_type() { bad 'field "id" has to be a text or an integer' "{\"id\":$id,\"prompt\":\"x\"}"; }
   ok "an id is $id" id_of_other_type
@@ -45,17 +45,17 @@ id_hint() {
 ok "and the line of jq in the hint makes it a text" id_hint
 integer_twice() {
   printf '{"id":12,"prompt":"x"}\n{"id":"12","prompt":"y"}\n' > twice.jsonl
-  refused 65 'twice.jsonl: record 2: the id "12" was there before' rollout --policy "$p0" twice.jsonl
+  refused 65 'twice.jsonl: record 2: duplicate id "12"' rollout --policy "$p0" twice.jsonl
 }
 ok "an integer and its text are the same id" integer_twice
 id_twice() {
   printf '{"id":"a","prompt":"x"}\n{"id":"b","prompt":"x"}\n{"id":"a","prompt":"y"}\n' > twice.jsonl
-  refused 65 'twice.jsonl: record 3: the id "a" was there before' rollout --policy "$p0" twice.jsonl
+  refused 65 'twice.jsonl: record 3: duplicate id "a"' rollout --policy "$p0" twice.jsonl
 }
-ok "an id is there twice" id_twice
+ok "an id appears twice" id_twice
 number_is_taken() {
   printf '{"id":"1","prompt":"x"}\n{"prompt":"y"}\n' > taken.jsonl
-  refused 65 'record 2: the id "1" was there before' rollout --policy "$p0" taken.jsonl
+  refused 65 'record 2: duplicate id "1"' rollout --policy "$p0" taken.jsonl
 }
 ok "an id is another prompt's number" number_is_taken
 empty() {

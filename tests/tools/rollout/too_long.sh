@@ -67,7 +67,7 @@ all() {
 ok "the whole may not: zero successes are a failure" all
 double() {
   printf '{"id":"a","prompt":"%s"}\n{"id":"a","prompt":"x"}\n' "$long" > double.jsonl
-  refused 65 'double.jsonl: record 2: the id "a" was there before' roll --too-long skip double.jsonl
+  refused 65 'double.jsonl: record 2: duplicate id "a"' roll --too-long skip double.jsonl
 }
 ok "an id that was left out is taken" double
 in_flight() {  # --max-tokens-in-flight changes no bit, so that it leaves nothing out

@@ -57,7 +57,7 @@ ok "pairs: one answer that is too long leaves out both" pairs
 numbers() {  # names of pairs without an id are their numbers: 4 is taken by the one that is left out
   jq -c 'del(.id) | if input_line_number == 6 then .id = "same" else . end' long.jsonl > nameless.jsonl
   { cat nameless.jsonl; echo '{"id":"same","prompt":"x","chosen":"y","rejected":"z"}'; } > double.jsonl
-  refused 65 'double.jsonl: record 25: the id "same" was there before' \
+  refused 65 'double.jsonl: record 25: duplicate id "same"' \
     score --reward-model "$rm" --too-long skip double.jsonl
 }
 ok "an id that was left out is taken" numbers

@@ -21,7 +21,7 @@ not_a_number() { echo '{"text":"ab","x":NaN}' | refused 65 'record 1'; }
 not_json() { echo '{hello}' | refused 65 'record 1'; echo 'hello' | refused 65 'stdin: is plain text'; }
 empty_input() { : | refused 65 'stdin'; }
 bad_utf8() { printf '{"text":"a\377b"}\n' | refused 65 'record 1'; }
-id_twice() { printf '{"id":"x","text":"ab"}\n{"id":"x","text":"cd"}\n' | refused 65 'stdin: record 2: the id "x" was there before'; }
+id_twice() { printf '{"id":"x","text":"ab"}\n{"id":"x","text":"cd"}\n' | refused 65 'stdin: record 2: duplicate id "x"'; }
 id_number() { echo '{"id":7.5,"text":"ab"}' | refused 65 'record 1: field "id" has to be a text or an integer'; }
 nothing_to_predict() { echo '{"text":""}' | refused 65 'the input: holds no token to predict'; }
 
@@ -120,7 +120,7 @@ ok "NaN is no JSON" not_a_number
 ok "what is no JSON" not_json
 ok "an empty input" empty_input
 ok "text that is not UTF-8" bad_utf8
-ok "an id that is there twice" id_twice
+ok "an id that appears twice" id_twice
 ok "an id that is a number, but no integer" id_number
 ok "input without a token to predict" nothing_to_predict
 ok "held-out records are checked, and have to be there" bad_held_out

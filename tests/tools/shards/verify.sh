@@ -43,24 +43,24 @@ missing() {
 }
 ok "missing shards are named" missing
 twice() {
-  faulty 3 '^1.zst: shard 1 of 4 is there twice; 1.zst has it too' 0.zst 1.zst 2.zst 3.zst 1.zst
-  for id in play/0 plot/0; do grep -q "^1.zst: record [12]: id \"$id\" was there before$" out; done
+  faulty 3 '^1.zst: shard 1 of 4 appears twice, also in 1.zst' 0.zst 1.zst 2.zst 3.zst 1.zst
+  for id in play/0 plot/0; do grep -q "^1.zst: record [12]: duplicate id \"$id\"$" out; done
   grep -q ', and 2 more$' err
 }
-ok "a shard that is there twice is named, and its ids" twice
+ok "a shard that appears twice is named, and its ids" twice
 ids() {  # of no shard: in two streams that know nothing of each other
-  faulty 6 '^whole.zst: record 1: id "film/0" was there before' whole.zst whole.zst
+  faulty 6 '^whole.zst: record 1: duplicate id "film/0"' whole.zst whole.zst
   awk 'BEGIN { for (i = 0; i < 50; ++i) print "{\"prompt\":\"the \",\"id\":\"" i "\"}" }' > many
   rollout -q --policy "$TINY/p0" --max-tokens 1 many -o many.zst
-  faulty 21 '^many.zst: record 1: id "0/0" was there before' many.zst many.zst
-  tail -n 1 out | grep -qx '30 more ids were there before'
+  faulty 21 '^many.zst: record 1: duplicate id "0/0"' many.zst many.zst
+  tail -n 1 out | grep -qx '30 more duplicate ids'
 }
 ok "ids that are there twice are named, the first of many" ids
 cut_in_two_ways() {
   faulty 7 '^0.zst: shards of 4 of an output that is also given as shards of 2, in half0.zst' ?.zst half?.zst
   faulty 7 '^0.zst: shards of 4 of an output that is also given unsharded, in whole.zst' ?.zst whole.zst
 }
-ok "the same work, cut in two ways, is there twice" cut_in_two_ways
+ok "the same work, cut in two ways, appears twice" cut_in_two_ways
 damaged() {
   head -c $(($(wc -c < 1.zst) - 1)) 1.zst > cut.zst
   faulty 3 '^0.zst: missing shards: 1 of 4' 0.zst cut.zst 2.zst 3.zst
@@ -94,6 +94,6 @@ ok "--verify takes no options of the report" alone
 escapes() {  # an id can't drive the terminal
   printf '{"prompt":"the ","id":"\\u001b[2J"}\n' > odd
   rollout -q --policy "$TINY/p0" --max-tokens 1 odd -o odd.zst
-  faulty 1 '^odd.zst: record 1: id ".u001b\[2J/0" was there before' odd.zst odd.zst
+  faulty 1 '^odd.zst: record 1: duplicate id ".u001b\[2J/0"' odd.zst odd.zst
 }
 ok "ids are shown escaped" escapes

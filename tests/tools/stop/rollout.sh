@@ -192,7 +192,7 @@ errors_keep() {
   sed '8s/.*/{"prompt":""}/' prompts.jsonl > empty.jsonl
   refused 65 'record 8: prompt is empty' roll empty.jsonl -o kept.jsonl
   sed '8s/.*/{"id":"p1","prompt":"x"}/' prompts.jsonl > double.jsonl
-  refused 65 'record 8: the id "p1" was there before' roll double.jsonl -o kept.jsonl
+  refused 65 'record 8: duplicate id "p1"' roll double.jsonl -o kept.jsonl
   [ ! -e kept.jsonl ]
   expect_status 0 roll prompts.jsonl -o kept.jsonl
   expect_stderr 'goes on after (1[5-9]|2[0-9]) records'

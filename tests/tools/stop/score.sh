@@ -135,9 +135,9 @@ twice() {
   asleep
   stopped TERM 10 twice.jsonl
   sed 12p "$in" > double.jsonl
-  refused 65 'record 13: the id .* was there before' both double.jsonl -o twice.jsonl
+  refused 65 'record 13: duplicate id .*' both double.jsonl -o twice.jsonl
   { cat "$in"; sed -n 2p "$in"; } > double.jsonl
-  refused 65 'record 25: the id .* was there before' both double.jsonl -o twice.jsonl
+  refused 65 'record 25: duplicate id .*' both double.jsonl -o twice.jsonl
   expect_status 0 both "$in" -o twice.jsonl
   expect_stderr 'goes on after'
   cmp twice.jsonl whole.jsonl
