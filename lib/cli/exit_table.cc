@@ -16,7 +16,7 @@ constexpr ExitMeaning kTable[] = {
     {Exit::kIo, "reading or writing failed half-way, for example on a full disk",
      "check that the disk has space and works, then run the command again"},
     {Exit::kStopped, "stopped by SIGTERM, SIGINT or SIGUSR1 with the work saved",
-     "run the same command again to go on"},
+     "run the same command again to resume"},
 };
 
 }  // namespace

@@ -98,8 +98,8 @@ void refuse_own_parts(const std::string& folder) {
       !policy.empty() && fs::exists(folder + "/shared.safetensors", error))
     refuse_part(folder, policy, "the value head that shares the trunk of " + policy);
   if (folder.find(".checkpoint") != folder.npos && fs::exists(folder + "/state.json", error))
-    throw Error(Exit::kNoInput, folder + ": is the checkpoint of a run that isn't done",
-                "run its command again, which goes on from there: the model folder appears at the end");
+    throw Error(Exit::kNoInput, folder + ": is the checkpoint of an unfinished run",
+                "run its command again, which resumes from there: the model folder appears at the end");
   std::vector<std::string> inside;
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (fs::exists(entry.path() / "config.json", error)) inside.push_back(entry.path().string());

@@ -48,7 +48,7 @@ bool made_already(Tool& tool, const StreamOptions& o, const Filter& filter) {
   if (!mark) return false;
   const Origin now = filter.origin();
   if (mark->digest != now.digest || !same_shard(*mark, now.shard)) return false;
-  tool.note(o.output + " is there already, made by this very run: " + counted(mark->records));
+  tool.note(o.output + ": exists already, from the same inputs and options: " + counted(mark->records));
   return true;
 }
 
@@ -86,7 +86,7 @@ void KeptRecords::end() {
     tool_.warn(output_ + ": the input no longer gives " + counted(dropped) +
                " of an unfinished run: they are computed again");
   }
-  if (taken_ > 0) tool_.note(output_ + ": goes on after " + counted(taken_) + " of an unfinished run");
+  if (taken_ > 0) tool_.note(output_ + ": resuming after " + counted(taken_) + " of an unfinished run");
 }
 
 void heed_stop() {

@@ -150,7 +150,7 @@ bool PpoRun::stored_critic() const { return file_exists(options_.policy + "/crit
 void PpoRun::load_critic() {
   const std::string own = options_.policy + "/critic";
   if (file_exists(own + "/shared.safetensors"))
-    bad_input(own + ": the policy has a shared critic", "go on with --critic shared, or remove that folder");
+    bad_input(own + ": the policy has a shared critic", "continue with --critic shared, or remove that folder");
   if (stored_critic()) {
     critic_ = std::make_unique<Model>(load_model(own, HeadKind::kScore));
   } else if (!options_.critic_init.empty()) {
@@ -176,7 +176,7 @@ void PpoRun::load_critic() {
 void PpoRun::load_shared_critic() {
   const std::string folder = options_.policy + "/critic", file = folder + "/shared.safetensors";
   if (stored_critic() && !file_exists(file))
-    bad_input(folder + ": the policy has a critic of its own", "go on without --critic shared, or remove that folder");
+    bad_input(folder + ": the policy has a separate critic", "continue without --critic shared, or remove that folder");
   // The policy again, in a layout that has a place for the value head.
   ModelConfig config = policy_->config();
   config.shared_value = true;

@@ -69,7 +69,7 @@ std::optional<PpoStepCommand::Tally> PpoStepCommand::run(Tool& tool) {
   each_record(tool, spool, streams.salvage, [&](const Record& record) { run.add(record); });
   provenance.input("records", run.input_digest());
   if (folder && folder->made_already(provenance.text())) {
-    tool.note(folder->path() + ": is there already, from the same records and options");
+    tool.note(folder->path() + ": exists already, from the same inputs and options");
     warn_of_no_metrics(tool, metrics_file, folder->path());
     return std::nullopt;
   }

@@ -66,7 +66,7 @@ RewardData RmTrainCommand::load(Tool& tool, const std::vector<Record>& records, 
 }
 
 void RmTrainCommand::tell_made_already(Tool& tool, const RunFolder& folder) const {
-  tool.note(folder.path() + " is there already, made by this very run" +
+  tool.note(folder.path() + ": exists already, from the same inputs and options" +
             (held_out.empty() ? "" : "; to measure it: score --reward-model " + folder.path() + " " + held_out));
   warn_of_no_metrics(tool, metrics, folder.path());
 }

@@ -71,7 +71,7 @@ bool RunFolder::made_already(const std::string& provenance) {
 bool RunFolder::open() {
   if (!force_ && file_exists(path_)) {
     if (recorded_provenance() != provenance_)
-      throw Error(Exit::kCannotCreate, path_ + ": exists already, made from other input or options",
+      throw Error(Exit::kCannotCreate, path_ + ": exists already, from other inputs or options",
                   "name another folder, or replace it with --force");
     clean_up_beside(path_);  // in case that run was killed between publishing and cleaning up
     return true;

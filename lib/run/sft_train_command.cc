@@ -50,7 +50,7 @@ void SftTrainCommand::add_to(Tool& tool) {
 }
 
 void SftTrainCommand::tell_made_already(Tool& tool, const RunFolder& folder) const {
-  tool.note(folder.path() + " is there already, made by this very run" +
+  tool.note(folder.path() + ": exists already, from the same inputs and options" +
             (held_out.empty() ? ""
                               : "; to measure it: sft-train --epochs 0 --init " + folder.path() + " --held-out " +
                                     held_out + " -o " + folder.path() + ".measured"));

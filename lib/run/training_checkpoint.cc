@@ -116,7 +116,7 @@ void TrainingCheckpoint::resume() {
   StateFields reading(state, StateFields::kRead);
   fields_(reading);
   comm().barrier();  // wait until all have read it: the next checkpoint removes it
-  tool_->note("goes on after " + progress());
+  tool_->note("resuming after " + progress());
 }
 
 void TrainingCheckpoint::after(std::int64_t step) {

@@ -4,7 +4,7 @@
 # their folder, under set -eu: a command that fails ends it as failed. Beside it may stand NAME.out and NAME.err,
 # what its stdout and stderr have to be exactly. It counts as one case, or as one for each `ok`.
 
-# ok NAME COMMAND...: a case of its own, COMMAND mostly a function; the script goes on after a failure. It has
+# ok NAME COMMAND...: a case of its own, COMMAND mostly a function; the script resuming after a failure. It has
 # to stand where a failure counts: not behind `if`, `!` or before `&&` and `||`.
 ok() {
   ok_name=$1

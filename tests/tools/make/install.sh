@@ -12,7 +12,7 @@ rebuilds_nothing() {
   ls -l --time-style=full-iso "$BUILD/libnudge.so.0" "$BIN" | cmp - before
   ! grep -E ' -c | -o ' log || return 1
 }
-ok "it builds nothing that is there already" rebuilds_nothing
+ok "it builds nothing that exists already, from the same inputs" rebuilds_nothing
 programs_run() {
   [ "$(ls "$usr/bin")" = "$(programs)" ]
   for p in $(programs); do "$usr/bin/$p" --version | cmp - "$p.version"; done

@@ -41,18 +41,18 @@ ok "the folder holds policy, critic and trainer, in Hugging Face's layout" compl
 again() {
   find p1 -type f -exec md5sum {} + | sort > x
   expect_status 0 ppo-step --policy "$p0" --critic-init "$TINY/rm" --epochs 1 "$in" -o p1
-  expect_stderr 'p1: is there already, from the same records and options'
+  expect_stderr 'p1: exists already, from the same inputs and options'
   find p1 -type f -exec md5sum {} + | sort | cmp - x
 }
 ok "the same run again says that it is there, and succeeds" again
 again_shuffled() {
   shuf --random-source="$in" "$in" > shuffled.jsonl
   expect_status 0 ppo-step --policy "$p0" --critic-init "$TINY/rm" --epochs 1 --threads 3 shuffled.jsonl -o p1
-  expect_stderr 'is there already'
+  expect_stderr 'exists already, from the same inputs'
 }
 ok "so does the same run with records in another order" again_shuffled
 other_run() {
-  refused 73 'p1.*exists already, made from other input or options' step --seed 3 "$in" -o p1
+  refused 73 'p1.*exists already, from other inputs or options' step --seed 3 "$in" -o p1
   refused 73 'p1.*exists already' step --epochs 2 "$in" -o p1
   head -n 23 "$in" > fewer.jsonl
   refused 73 'p1.*exists already' step fewer.jsonl -o p1

@@ -59,7 +59,7 @@ other_moments() {
   cp p2/trainer/optimizer.safetensors c11/trainer/optimizer.safetensors
   run="--lr 3e-3 --critic-lr 3e-3 --epochs 2 --minibatch 9 --kl-control adaptive p2.zst -o p2"
   expect_status 0 ppo-step --policy p1 $run
-  expect_stderr 'is there already'
+  expect_stderr 'exists already, from the same inputs'
   refused 73 'made from other input' ppo-step --policy c11 $run
 }
 ok "other moments are not the same run" other_moments
@@ -173,7 +173,7 @@ shared_head_counts() {
   cp s2/critic/shared.safetensors s1c/critic/shared.safetensors
   again_shared="--critic shared --lr 3e-3 --epochs 2 --minibatch 9 --kl-control adaptive"
   expect_status 0 ppo-step --policy s1 $again_shared s2.zst -o s2
-  expect_stderr 'is there already'
+  expect_stderr 'exists already, from the same inputs'
   refused 73 'made from other input' ppo-step --policy s1c $again_shared s2.zst -o s2
 }
 ok "another shared head is not the same run" shared_head_counts
@@ -203,7 +203,7 @@ own_to_shared() {
 }
 ok "from an own critic to a shared one the value head begins anew" own_to_shared
 mixed() {
-  refused 65 'the policy has a critic of its own' ppo-step --policy p1 --critic shared p2.zst -o out10
+  refused 65 'the policy has a separate critic' ppo-step --policy p1 --critic shared p2.zst -o out10
   refused 65 'the policy has a shared critic' ppo-step --policy s1 --critic-init "$TINY/rm" s2.zst -o out10
 }
 ok "one kind of critic is not taken for the other" mixed

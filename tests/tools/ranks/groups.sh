@@ -43,7 +43,7 @@ near() {  # groups are another rounding, no other mathematics
 ok "losses and norms in groups are those of one group, but for rounding" near
 again_elsewhere() {  # another number of groups is another run
   expect_status 0 sft --groups 4 -o sft.4
-  refused 73 'sft.4: exists already, made from other input or options$' sft --groups 2 -o sft.4
+  refused 73 'sft.4: exists already, from other inputs or options$' sft --groups 2 -o sft.4
 }
 ok "another number of groups is another run" again_elsewhere
 

@@ -66,7 +66,7 @@ one_voice() {
   [ "$(wc -l < err)" = 1 ] || { cat err; return 1; }
   expect_stderr '^sft-train: 64 sequences, 2 steps, '
   in_ranks 4 sft-train --init "$TINY/base" --groups 4 "$TINY/answers.jsonl" -o c 2> err
-  [ "$(cat err)" = 'sft-train: c is there already, made by this very run' ] || { cat err; return 1; }
+  [ "$(cat err)" = 'sft-train: c: exists already, from the same inputs and options' ] || { cat err; return 1; }
   in_ranks 2 sft-train --init "$TINY/base" --groups 4 "$TINY/answers.jsonl" -o c 2> err
   expect_stderr 'there already'
 }

@@ -12,7 +12,7 @@ saved() {
 }
 goes_on() {
   train -o "$1" 2> err
-  expect_stderr 'goes on after step 3 of 8'
+  expect_stderr 'resuming after step 3 of 8'
   diff -r whole "$1"
   nothing_left "$1"
 }
@@ -49,7 +49,7 @@ fails() {
       expect_stderr 'error: \.: syncing failed'
     elif left b | grep -q '[.]8[.]0[.]part'; then  # it was the output that could not be made
       train -o b 2> err
-      expect_stderr 'goes on after step 8 of 8'
+      expect_stderr 'resuming after step 8 of 8'
     else
       goes_on b
     fi

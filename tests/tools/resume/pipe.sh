@@ -12,7 +12,7 @@ stopped() {
   [ -s "$(checkpoint_of "$1")/input.jsonl.zst" ]
 }
 the_same() {
-  expect_stderr 'goes on after step 3 of 8'
+  expect_stderr 'resuming after step 3 of 8'
   diff -r whole "$1"
   nothing_left "$1"
 }
@@ -38,7 +38,7 @@ twice() {
   stopped_after "step 5"
   [ -s "$(checkpoint_of f)/input.jsonl.zst" ]
   train -o f 2> err
-  expect_stderr 'goes on after step 5 of 8'
+  expect_stderr 'resuming after step 5 of 8'
   diff -r whole f
 }
 ok "several times" twice
@@ -109,7 +109,7 @@ others() {
   rm-train --init "$TINY/base" --batch 8 --epochs 2 -o reward.cut < /dev/null
   diff -r reward reward.cut
   ppo-step --policy "$TINY/p0" --critic-init "$TINY/rm" --minibatch 10 -o step.cut < /dev/null 2> err
-  expect_stderr 'goes on after update 2'
+  expect_stderr 'resuming after update 2'
   diff -r step step.cut
 }
 ok "rm-train and ppo-step likewise" others

@@ -26,7 +26,7 @@ same_again() {
     [ $stops -lt 9 ]
   done
   [ "$stops" = "${wanted:-2}" ] || { echo "$stops stops"; return 1; }
-  expect_stderr '^ppo-step: goes on after update '
+  expect_stderr '^ppo-step: resuming after update '
   diff -r "$name" "$name-cut"
   metrics_but_time "$name.m" > one
   metrics_but_time cut.m | diff one -
@@ -62,7 +62,7 @@ only_one_update() {  # of all trajectories: killed between its checkpoint and it
   [ "$status" != 0 ]
   checkpoint_of r2
   without_critic -o r2 2> err
-  expect_stderr 'goes on after update 1 of 1'
+  expect_stderr 'resuming after update 1 of 1'
   diff -r r1 r2
 }
 ok "the policy gradient's one update" only_one_update

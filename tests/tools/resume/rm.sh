@@ -15,10 +15,10 @@ same_again() {
   cut "$signal" write "$n" train -o "$name" --metrics "$name.m" "$@"
   stopped_after "step $n"
   train -o "$name" --metrics "$name.m" --threads 2 --micro-batch-tokens 37 2> err
-  expect_stderr "^rm-train: goes on after step $n of 9\$"
+  expect_stderr "^rm-train: resuming after step $n of 9\$"
   diff -r whole "$name"
   expect_same whole.m "$name.m"
-  grep -v 'goes on' err | sed 's/, [^,]* s$//' > said
+  grep -v 'resuming' err | sed 's/, [^,]* s$//' > said
   sed 's/, [^,]* s$//' whole.err | diff - said
   nothing_left "$name"
 }
@@ -32,7 +32,7 @@ in_the_passes_after() {
   cut TERM renameat2 9 train -o p --save-every 1
   stopped_after "step 9"
   train -o p 2> err
-  expect_stderr 'goes on after step 9 of 9'
+  expect_stderr 'resuming after step 9 of 9'
   diff -r whole p
 }
 ok "in the passes after the last step" in_the_passes_after

@@ -17,7 +17,7 @@ same_again() {
   [ ! -e "$name" ]
   [ "$(wc -l < "$name.m")" = "$n" ]
   train -o "$name" --metrics "$name.m" --threads 2 --micro-batch-tokens 37 2> err
-  expect_stderr "^sft-train: goes on after step $((n - 1)) of 12\$"
+  expect_stderr "^sft-train: resuming after step $((n - 1)) of 12\$"
   diff -r whole "$name"
   expect_same whole.m "$name.m"
   [ "$(without_time whole.err)" = "$(without_time err)" ]
@@ -58,7 +58,7 @@ while_it_reads() {
   cut TERM read 1 train -o early2
   [ "$status" = 75 ]
   expect_stderr '^sft-train: error: stopped before its work began, with nothing to be saved$'
-  expect_stderr '^sft-train: hint: run the same command again to go on$'
+  expect_stderr '^sft-train: hint: run the same command again to resume$'
   nothing_left early2
 }
 ok "nor while it reads" while_it_reads
@@ -94,7 +94,7 @@ another_run() {  # with other options: it doesn't take the checkpoint, and leave
   stopped_after "step 3"
   [ -d "$kept" ] && [ "$(left o | wc -l)" = 2 ]
   train -o o --seed 7 2> err
-  expect_stderr 'goes on after step 3 of 12'
+  expect_stderr 'resuming after step 3 of 12'
   diff -r o2 o
   nothing_left o  # the output is complete: no checkpoint of that name can be needed
 }
@@ -106,7 +106,7 @@ replaced() {  # with --force, an output of other options
   stopped_after "step 4"
   diff -r o2 o
   train -o o --force 2> err
-  expect_stderr 'goes on after step 4 of 12'
+  expect_stderr 'resuming after step 4 of 12'
   diff -r whole o
   nothing_left o
 }
@@ -119,7 +119,7 @@ damaged() {
   train -o x 2> err
   expect_stderr '^sft-train: warning: .*/?\.x\.checkpoint.* is damaged and was removed; what it held is computed again$'
   expect_stderr 'sequences, 12 steps'
-  if grep 'goes on' err; then return 1; fi
+  if grep 'resuming' err; then return 1; fi
   diff -r whole x
   rm -r x
 }

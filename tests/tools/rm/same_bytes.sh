@@ -20,14 +20,14 @@ arrival_changes_nothing() {
 held_out_changes_nothing() { train h --held-out unseen.jsonl train.jsonl; diff -r one h; }
 again_is_there_already() {
   expect_status 0 rm-train --init base $fast train.jsonl -o one
-  expect_stderr '^rm-train: one is there already, made by this very run$'
+  expect_stderr '^rm-train: one: exists already, from the same inputs and options$'
   expect_status 0 rm-train --init base $fast --held-out unseen.jsonl train.jsonl -o one
-  expect_stderr '^rm-train: one is there already, made by this very run; to measure it: '
+  expect_stderr '^rm-train: one: exists already, from the same inputs and options; to measure it: '
   advice=$(sed 's/.*to measure it: //' err)
   expect_status 0 sh -c "$advice"
   expect_stderr 'accuracy .* on 24 pairs'
   expect_status 73 rm-train --init base $fast --seed 3 train.jsonl -o one
-  expect_stderr '^rm-train: error: one: exists already, made from other input or options$'
+  expect_stderr '^rm-train: error: one: exists already, from other inputs or options$'
   expect_status 73 rm-train --init base $fast unseen.jsonl -o one
 }
 samples_count_as_input() {

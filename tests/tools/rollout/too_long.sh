@@ -91,7 +91,7 @@ stopped_and_resumed() {  # behind prompts that are left out, and between
     asleep
     stopped TERM $((3 * (lines - (lines + 1) / 3))) "$1"
     expect_status 0 roll --too-long skip prompts.jsonl -o "$1"
-    expect_stderr 'goes on after'
+    expect_stderr 'resuming after'
     expect_stderr '4 of 12 records are too long'
     cmp "$1" "whole${1#cut}"
     [ "$(leftovers "$1")" = 0 ]

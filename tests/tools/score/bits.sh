@@ -12,7 +12,7 @@ former_name() {  # --micro-batch is read, and is the same work
     both --micro-batch-tokens 0 "$TINY/sampled.jsonl"
   both -o named.zst --micro-batch 37 "$TINY/sampled.jsonl"
   expect_status 0 score --reward-model "$TINY/rm" --ref "$TINY/base" -o named.zst "$TINY/sampled.jsonl"
-  expect_stderr '^score: named.zst is there already, made by this very run'
+  expect_stderr '^score: named.zst: exists already, from the same inputs and options'
 }
 ok "--micro-batch is --micro-batch-tokens" former_name
 ok "--threads 1 changes no byte" with --threads 1

@@ -86,7 +86,7 @@ stopped_and_resumed() {
     asleep
     stopped TERM $((lines - (lines > 2) - (lines > 6) - (lines > 7))) "$1"
     expect_status 0 both --too-long skip mixed.jsonl -o "$1"
-    expect_stderr 'goes on after'
+    expect_stderr 'resuming after'
     expect_stderr '3 of 24 records are too long'
     grep -q "$(cat mean)," err
     cmp "$1" "whole${1#cut}"

@@ -28,14 +28,14 @@ path_changes_nothing() {
 }
 again_is_there_already() {
   expect_status 0 sft-train --init new $small --batch 8 --lr 5e-3 named.jsonl -o one
-  expect_stderr '^sft-train: one is there already, made by this very run$'
+  expect_stderr '^sft-train: one: exists already, from the same inputs and options$'
   expect_status 0 sft-train --init new $small --batch 8 --lr 5e-3 --held-out unseen.jsonl named.jsonl -o one
-  expect_stderr '^sft-train: one is there already, made by this very run; to measure it: '
+  expect_stderr '^sft-train: one: exists already, from the same inputs and options; to measure it: '
   advice=$(sed 's/.*to measure it: //' err)
   expect_status 0 sh -c "$advice"
   expect_stderr 'held-out loss'
   expect_status 73 sft-train --init new $small --batch 8 --lr 6e-3 named.jsonl -o one
-  expect_stderr '^sft-train: error: one: exists already, made from other input or options$'
+  expect_stderr '^sft-train: error: one: exists already, from other inputs or options$'
   head -n 5 named.jsonl > few.jsonl
   expect_status 73 sft-train --init new $small --batch 8 --lr 5e-3 few.jsonl -o one
   expect_status 73 sft-train --init one named.jsonl -o one

@@ -25,7 +25,7 @@ made() {  # NAME OPTION...: made afresh
 }
 skipped() {  # NAME OPTION...
   expect_status 0 work "$@"
-  expect_stderr "^$1: out.zst is there already, made by this very run: [0-9]+ records$"
+  expect_stderr "^$1: out.zst: exists already, from the same inputs and options: [0-9]+ records$"
   if grep -E 'pairs,|tokens,| s$' err; then return 1; fi
   stays
 }
@@ -102,7 +102,7 @@ other_models() {
   refused 73 'out.zst: exists already' score --reward-model "$TINY/rm" --ref "$TINY/rm/../base" -o out.zst sampled.jsonl
   cp -r "$TINY/rm" same-model
   expect_status 0 score --reward-model same-model -o out.zst sampled.jsonl
-  expect_stderr 'is there already'
+  expect_stderr 'exists already, from the same inputs'
 }
 ok "models count by what they compute" other_models
 other_program() {
@@ -114,9 +114,9 @@ ok "another program's output" other_program
 from_stdin() {
   made score
   score --reward-model "$TINY/rm" -o out.zst < sampled.jsonl 2> err
-  expect_stderr 'is there already'
+  expect_stderr 'exists already, from the same inputs'
   { cat sampled.jsonl | score --reward-model "$TINY/rm" -o out.zst; } 2> err
-  expect_stderr 'is there already'
+  expect_stderr 'exists already, from the same inputs'
   stays
 }
 ok "input from a pipe" from_stdin
@@ -124,7 +124,7 @@ lone_shards() {  # the shard is known by the input's end alone
   for i in 0 1; do rollout -q --policy "$p0" --max-tokens 4 --shard $i/2 prompts.jsonl -o r$i.zst; done
   expect_status 0 score --ref "$p0" r1.zst -o s1.zst
   expect_status 0 score --ref "$p0" r1.zst -o s1.zst
-  expect_stderr 'is there already'
+  expect_stderr 'exists already, from the same inputs'
   refused 73 'exists already' score --ref "$p0" r0.zst -o s1.zst
   refused 73 'exists already' score --ref "$p0" r0.zst r1.zst -o s1.zst
 }
@@ -141,7 +141,7 @@ compressed_by_option() {
   rm -f odd-name
   expect_status 0 work score -z -o odd-name
   expect_status 0 work score -z -o odd-name
-  expect_stderr 'is there already'
+  expect_stderr 'exists already, from the same inputs'
   refused 73 'exists already' work score -o odd-name
 }
 ok "-z where the name doesn't tell" compressed_by_option

@@ -32,7 +32,7 @@ time_limit() {
   ends 30
   cat short/log/task
   grep 'stopped: [0-9,]* records saved' short/log/task
-  grep 'goes on after' short/log/task
+  grep 'resuming after' short/log/task
   same_task short 60
 }
 ok "a time limit with --signal" time_limit

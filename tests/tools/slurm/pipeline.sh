@@ -44,7 +44,7 @@ stormy() {
   submit stormy/settings.sh > submitted
   in_the_middle rollout sampled-0.0
   preempt
-  until_true 60 grep -q 'goes on after' stormy/log/sample-0.0
+  until_true 60 grep -q 'resuming after' stormy/log/sample-0.0
   grep 'sampled-0.0-of-3.zst: stopped: [0-9,]* records saved' stormy/log/sample-0.0
 
   in_the_middle rollout sampled-1.1
@@ -67,8 +67,8 @@ again() {
   ends 150
   cat stormy/log/step-1
   grep 'stopped after update [0-9,]* of [0-9,]*, which is saved' stormy/log/step-1
-  grep 'goes on after update' stormy/log/step-1
-  [ "$(grep -c 'is there already, made by this very run' stormy/log/sample-1.0)" = 2 ]
+  grep 'resuming after update' stormy/log/step-1
+  [ "$(grep -c 'exists already, from the same inputs and options' stormy/log/sample-1.0)" = 2 ]
   inodes > after
   expect_same before after
   same_run stormy

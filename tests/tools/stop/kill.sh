@@ -26,7 +26,7 @@ killed() {
     status=0
     wait $pid || status=$?
     [ $status != 137 ] || kills=$((kills + 1))
-    if grep -q 'goes on after' err; then kept=$((kept + 1)); fi
+    if grep -q 'resuming after' err; then kept=$((kept + 1)); fi
     if [ -e "$name" ]; then
       cmp "$name" "$reference"
       rm "$name"

@@ -14,7 +14,7 @@ each_signal() {
     asleep
     stopped $signal 10 "$1"
     expect_status 0 both "$in" -o "$1"
-    expect_stderr "^kl-report: $1: goes on after 10 records of an unfinished run\$"
+    expect_stderr "^kl-report: $1: resuming after 10 records of an unfinished run\$"
     same_tally
     cmp "$1" "whole${1#cut}"
     [ "$(leftovers "$1")" = 0 ]
@@ -44,7 +44,7 @@ of_a_shard() {
   asleep
   stopped TERM 7 cut.shard.zst
   expect_status 0 both --shard 1/3 "$in" -o cut.shard.zst
-  expect_stderr 'goes on after 7 records'
+  expect_stderr 'resuming after 7 records'
   cmp cut.shard.zst whole.shard.zst
 }
 ok "a shard" of_a_shard
@@ -56,7 +56,7 @@ of_one_policy() {  # over records that hold another evaluation
   asleep
   stopped TERM 9 cut.one
   expect_status 0 kl-report --new "$TINY/base" whole.jsonl -o cut.one
-  expect_stderr 'goes on after 9 records'
+  expect_stderr 'resuming after 9 records'
   cmp cut.one whole.one
 }
 ok "a new policy alone" of_one_policy
@@ -85,7 +85,7 @@ twice() {
   { cat "$in"; sed -n 2p "$in"; } > double.jsonl
   refused 65 'record 25: duplicate id .*' both double.jsonl -o twice.jsonl
   expect_status 0 both "$in" -o twice.jsonl
-  expect_stderr 'goes on after'
+  expect_stderr 'resuming after'
   cmp twice.jsonl whole.jsonl
 }
 ok "an id that comes twice is found, also one that was kept" twice

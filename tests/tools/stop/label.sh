@@ -54,7 +54,7 @@ writing() {
   done
   [ $stops = 3 ] || { echo "$stops stops in $tries tries"; return 1; }
   expect_status 0 label --by reward in.jsonl -o "$1"
-  expect_stderr "^label: $1: goes on after [0-9,]+ records of an unfinished run\$"
+  expect_stderr "^label: $1: resuming after [0-9,]+ records of an unfinished run\$"
   same_tally
   cmp "$1" "whole${1#cut}"
 }
@@ -72,7 +72,7 @@ another_input() {
   rm -f cut.jsonl.zst
   head -n 15000 in.jsonl > less.jsonl
   expect_status 0 label --by reward less.jsonl -o cut.jsonl.zst
-  if grep -E 'goes on|warning' err; then return 1; fi
+  if grep -E 'resuming|warning' err; then return 1; fi
   [ "$(leftovers cut.jsonl.zst)" = 0 ]
   label -q --by reward less.jsonl -o fresh.jsonl.zst
   cmp cut.jsonl.zst fresh.jsonl.zst

@@ -16,7 +16,7 @@ each_signal() {
     stopped $signal 15 "$1"
     [ "$(leftovers "$1")" = 1 ]
     expect_status 0 roll prompts.jsonl -o "$1"
-    expect_stderr "^rollout: $1: goes on after 15 records of an unfinished run\$"
+    expect_stderr "^rollout: $1: resuming after 15 records of an unfinished run\$"
     same_tally
     cmp "$1" "whole${1#cut}"
     [ "$(leftovers "$1")" = 0 ]
@@ -50,9 +50,9 @@ of_a_shard() {
   asleep
   stopped TERM 6 cut1.jsonl.zst
   expect_status 0 roll --shard 0/2 prompts.jsonl -o cut0.jsonl.zst
-  if grep 'goes on' err; then return 1; fi
+  if grep 'resuming' err; then return 1; fi
   expect_status 0 roll --shard 1/2 prompts.jsonl -o cut1.jsonl.zst
-  expect_stderr 'goes on after 6 records'
+  expect_stderr 'resuming after 6 records'
   cmp cut1.jsonl.zst shard.jsonl.zst
 }
 ok "a shard" of_a_shard
@@ -62,7 +62,7 @@ before_anything() {
   asleep
   stopped TERM 0 none.jsonl
   expect_status 0 roll prompts.jsonl -o none.jsonl
-  if grep 'goes on' err; then return 1; fi
+  if grep 'resuming' err; then return 1; fi
   cmp none.jsonl whole.jsonl
 }
 ok "a stop before the first record" before_anything
@@ -159,7 +159,7 @@ changed() {
     else
       expect_stderr "^rollout: warning: $name: the input no longer gives $((15 - $1)) records of an unfinished run: they are computed again"
     fi
-    [ "$1" = 0 ] || expect_stderr "^rollout: $name: goes on after $1 records of an unfinished run\$"
+    [ "$1" = 0 ] || expect_stderr "^rollout: $name: resuming after $1 records of an unfinished run\$"
     rm -f fresh.*
     roll -q changed.jsonl -o "fresh${name#changed.out}"
     cmp $name "fresh${name#changed.out}"
@@ -178,7 +178,7 @@ other_options() {
   asleep
   stopped TERM 15 other.jsonl
   expect_status 0 roll --seed 1 prompts.jsonl -o other.jsonl
-  if grep -E 'goes on|warning' err; then return 1; fi
+  if grep -E 'resuming|warning' err; then return 1; fi
   [ "$(leftovers other.jsonl)" = 0 ]
   roll -q --seed 1 prompts.jsonl | cmp - other.jsonl
 }
@@ -195,7 +195,7 @@ errors_keep() {
   refused 65 'record 8: duplicate id "p1"' roll double.jsonl -o kept.jsonl
   [ ! -e kept.jsonl ]
   expect_status 0 roll prompts.jsonl -o kept.jsonl
-  expect_stderr 'goes on after (1[5-9]|2[0-9]) records'
+  expect_stderr 'resuming after (1[5-9]|2[0-9]) records'
   cmp kept.jsonl whole.jsonl
 }
 ok "an error leaves what an earlier run saved, and ids that come twice are found" errors_keep

@@ -14,7 +14,7 @@ each_signal() {
     asleep
     stopped $signal 10 "$1"
     expect_status 0 both "$in" -o "$1"
-    expect_stderr "^score: $1: goes on after 10 records of an unfinished run\$"
+    expect_stderr "^score: $1: resuming after 10 records of an unfinished run\$"
     expect_stderr 'mean reward'
     same_tally
     cmp "$1" "whole${1#cut}"
@@ -77,7 +77,7 @@ of_a_shard() {
   asleep
   stopped TERM 7 cut.shard.zst
   expect_status 0 both --shard 1/3 "$in" -o cut.shard.zst
-  expect_stderr 'goes on after 7 records'
+  expect_stderr 'resuming after 7 records'
   cmp cut.shard.zst whole.shard.zst
 }
 ok "a shard" of_a_shard
@@ -139,7 +139,7 @@ twice() {
   { cat "$in"; sed -n 2p "$in"; } > double.jsonl
   refused 65 'record 25: duplicate id .*' both double.jsonl -o twice.jsonl
   expect_status 0 both "$in" -o twice.jsonl
-  expect_stderr 'goes on after'
+  expect_stderr 'resuming after'
   cmp twice.jsonl whole.jsonl
 }
 ok "an id that comes twice is found, also one that was kept" twice
@@ -150,7 +150,7 @@ other_models() {
   asleep
   stopped TERM 10 other.jsonl
   expect_status 0 score --reward-model "$TINY/rm" "$in" -o other.jsonl
-  if grep -E 'goes on|warning' err; then return 1; fi
+  if grep -E 'resuming|warning' err; then return 1; fi
   score -q --reward-model "$TINY/rm" "$in" | cmp - other.jsonl
 }
 ok "other models begin anew" other_models
