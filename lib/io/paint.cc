@@ -41,8 +41,8 @@ std::vector<float> token_figures(const Record& record, TokenFigure figure) {
   const auto figures = [&](const char* key) {
     std::vector<float> list = record.reals(key);
     if (list.size() + unprompted != tokens) {
-      record.fail(key, unprompted ? "has not one number fewer than response_ids, as behind an empty prompt"
-                                  : "has not as many numbers as response_ids");
+      record.fail(key, unprompted ? "must have one number fewer than response_ids after an empty prompt"
+                                  : "must have as many numbers as response_ids");
     }
     if (unprompted) list.insert(list.begin(), 0.0f);
     return list;

@@ -58,9 +58,9 @@ std::string explain(simdjson::error_code error, std::string_view line) {
     case simdjson::UTF8_ERROR: return "is not valid UTF-8";
     case simdjson::DEPTH_ERROR: return "nests deeper than " + std::to_string(Record::kMaxDepth) + " levels";
     case simdjson::NUMBER_ERROR: return "is not valid JSON: a number is malformed";
-    case simdjson::STRING_ERROR: return "is not valid JSON: a text has a bad escape";
-    case simdjson::UNESCAPED_CHARS: return "is not valid JSON: a text has an unescaped control character";
-    case simdjson::UNCLOSED_STRING: return "is not valid JSON: a text is not closed";
+    case simdjson::STRING_ERROR: return "is not valid JSON: a string has a bad escape";
+    case simdjson::UNESCAPED_CHARS: return "is not valid JSON: a string has an unescaped control character";
+    case simdjson::UNCLOSED_STRING: return "is not valid JSON: a string is not closed";
     case simdjson::EMPTY: return "is empty";
     default: return "is not valid JSON";
   }
@@ -201,8 +201,9 @@ Record Record::parse(std::string_view line, std::string where) {
   if (doubtful || !object) {
     const ParseResult parsed = parsed_json(line);
     if (parsed.error == simdjson::STRING_ERROR && has_half_pair(line)) {
-      bad_input(record.where_ + ": the line is not valid JSON: a text has half a surrogate pair, such as \\ud83d alone",
-                "docs/data.md has a line that puts U+FFFD in place of such halves");
+      bad_input(
+          record.where_ + ": the line is not valid JSON: a string has half a surrogate pair, such as \\ud83d alone",
+          "docs/data.md has a line that puts U+FFFD in place of such halves");
     }
     if (parsed.error != simdjson::SUCCESS) bad_input(record.where_ + ": the line " + explain(parsed.error, line));
     if (!object) bad_input(record.where_ + ": the line is not a JSON object");
@@ -223,14 +224,14 @@ void Record::fail(std::string_view key, const std::string& cause, std::string ad
 void Record::fail_absent(std::string_view key, std::string advice) const {
   const bool null = is_null(key);
   if (null && advice.empty())
-    advice = "null counts as no value: give it one, or leave such records out: jq -c 'select(" + jq_field(key) +
-             " != null)'";
+    advice =
+        "null counts as missing: give it a value, or drop such records: jq -c 'select(" + jq_field(key) + " != null)'";
   throw MissingField(where_ + ": field " + json_quote(key) + (null ? " is null" : " is missing"), key,
                      std::move(advice));
 }
 
 void Record::wrong(std::string_view key, const char* wanted, std::string_view raw) const {
-  fail(key, std::string("has to be ") + wanted + ", not " + excerpt(raw));
+  fail(key, std::string("must be ") + wanted + ", not " + excerpt(raw));
 }
 
 const Record::Field* Record::find(std::string_view key) const {
@@ -276,7 +277,7 @@ std::string_view Record::raw(std::string_view key) const { return need(key).raw;
 
 std::string Record::text(std::string_view key) const {
   const std::string& value = need(key).raw;
-  if (value[0] != '"') wrong(key, "a text", value);
+  if (value[0] != '"') wrong(key, "a string", value);
   return unescape(value);
 }
 
@@ -284,8 +285,8 @@ std::string Record::name(std::string_view key) const {
   const std::string& value = need(key).raw;
   if (value[0] == '"') return unescape(value);
   if (is_integer(value)) return value;
-  fail(key, "has to be a text or an integer, not " + excerpt(value),
-       "make it a text: jq -c '" + jq_field(key) + " |= tostring'");
+  fail(key, "must be a string or an integer, not " + excerpt(value),
+       "make it a string: jq -c '" + jq_field(key) + " |= tostring'");
 }
 
 std::int64_t Record::integer(std::string_view key) const {
@@ -301,14 +302,14 @@ std::int64_t Record::integer(std::string_view key) const {
 double Record::number(std::string_view key) const {
   const std::string& value = need(key).raw;
   const auto x = parse_double(value);
-  if (!x) wrong(key, is_numeric(value) ? "a number that fits into 64 bits" : "a number", value);
+  if (!x) wrong(key, is_numeric(value) ? "a number that fits in 64 bits" : "a number", value);
   return *x;
 }
 
 float Record::real(std::string_view key) const {
   const std::string& value = need(key).raw;
   const auto x = parse_float(value);
-  if (!x) wrong(key, is_numeric(value) ? "a number that fits into 32 bits" : "a number", value);
+  if (!x) wrong(key, is_numeric(value) ? "a number that fits in 32 bits" : "a number", value);
   return *x;
 }
 
@@ -334,21 +335,21 @@ std::vector<std::int32_t> Record::ids(std::string_view key) const {
 }
 
 std::vector<float> Record::reals(std::string_view key) const {
-  return list<float>(key, "a list of numbers", "a list of numbers that fit into 32 bits",
+  return list<float>(key, "a list of numbers", "a list of numbers that fit in 32 bits",
                      [](const Decimal& number, std::string_view token) { return value_of<float>(number, token); });
 }
 
 std::vector<double> Record::numbers(std::string_view key) const {
-  return list<double>(key, "a list of numbers", "a list of numbers that fit into 64 bits",
+  return list<double>(key, "a list of numbers", "a list of numbers that fit in 64 bits",
                       [](const Decimal& number, std::string_view token) { return value_of<double>(number, token); });
 }
 
 std::vector<std::string> Record::texts(std::string_view key) const {
   const std::string& value = need(key).raw;
-  if (value[0] != '[') wrong(key, "a list of texts", value);
+  if (value[0] != '[') wrong(key, "a list of strings", value);
   std::vector<std::string> out;
   each_element(value, [&](std::string_view element) {
-    if (element[0] != '"') wrong(key, "a list of texts", element);
+    if (element[0] != '"') wrong(key, "a list of strings", element);
     out.push_back(unescape(element));
   });
   return out;
@@ -364,7 +365,8 @@ std::vector<std::string> Record::elements(std::string_view key) const {
 
 std::vector<Message> Record::messages(std::string_view key) const {
   const std::string& value = need(key).raw;
-  constexpr const char* kWanted = "a list of {\"role\", \"content\"}, a text and a text or a list of parts";
+  constexpr const char* kWanted =
+      "a list of {\"role\", \"content\"} objects whose content is a string or a list of parts";
   if (value[0] != '[') wrong(key, kWanted, value);
   std::vector<Message> out;
   each_element(value, [&](std::string_view element) {

@@ -84,7 +84,7 @@ ModelConfig ReportPolicies::limits() const {
 Trajectory read_response(const Record& record, const ReportPolicies& policies, const ModelConfig& limits) {
   policies.check_tokenizers(record);
   Trajectory t = read_as(RecordKind::kTrajectory, "kl-report", record, [&] { return read_trajectory(record, limits); });
-  check_fits(t, limits, "model", "give policies with a longer context, or leave such records out");
+  check_fits(t, limits, "model", "give policies with a longer context, or drop such records");
   t.stopped = policies.ended(record);
   if (policies.old_policy() == nullptr && policies.fresh() != nullptr) {
     if (t.logprobs.empty()) record.fail_absent("logprobs");

@@ -43,7 +43,7 @@ std::string advice_for(const ChatTemplate& chat, const std::string& cause) {
   if (cause.find("is changed by a later turn") != cause.npos)
     return "learn the last answers with --learn last, or give a template that marks answers with {% generation %} to "
            "--chat-format";
-  return chat.why().empty() ? "see what the template asks for, name another with --chat-format, or give texts"
+  return chat.why().empty() ? "check what the template requires, name another with --chat-format, or give plain text"
                             : "name one with --chat-format, or give the text";
 }
 
@@ -102,8 +102,8 @@ PromptText Dialogues::prompt(const Record& record, const char* key) const {
   if (!record.is_array(key)) return {record.text(key)};
   const Dialogue d = read(record, key);
   if (d.messages.back().role == "assistant")
-    bad_input(record.where() + ": field \"" + key + "\" ends with a message of the assistant, and is to be answered",
-              "leave that message out: jq -c '." + std::string(key) + " |= .[:-1]'");
+    bad_input(record.where() + ": field \"" + key + "\" ends with an assistant message, so there is nothing to answer",
+              "remove that message: jq -c '." + std::string(key) + " |= .[:-1]'");
   return rendered(record, key, [&] {
     jinja::Rendered made = chat_.render(d, d.messages.size(), true);
     return PromptText{std::move(made.text), true, made.dated};
@@ -113,7 +113,7 @@ PromptText Dialogues::prompt(const Record& record, const char* key) const {
 AnsweredPrompt Dialogues::answered(const Record& record, const char* key) const {
   if (!record.is_array(key)) return {prompt(record, "prompt"), record.text(key)};
   Dialogue d = read(record, key);
-  if (d.messages.back().role != "assistant") record.fail(key, "doesn't end with a message of the assistant");
+  if (d.messages.back().role != "assistant") record.fail(key, "doesn't end with an assistant message");
   std::size_t before = d.messages.size() - 1;
   if (record.has("prompt") && !record.is_array("prompt") && before == 0) {
     const auto content = record.messages(key).back().content;
@@ -126,7 +126,7 @@ AnsweredPrompt Dialogues::answered(const Record& record, const char* key) const 
     const bool repeated = before < d.messages.size() &&
                           std::equal(start.messages.begin(), start.messages.end(), d.messages.begin(), same);
     if (!repeated && d.messages.front().role != "assistant")
-      record.fail(key, "has to begin with a message of the assistant, or with the messages of \"prompt\"");
+      record.fail(key, "must begin with an assistant message, or with the messages of \"prompt\"");
     if (!repeated) d.messages.insert(d.messages.begin(), start.messages.begin(), start.messages.end());
   }
   return rendered(record, key, [&] {
@@ -150,7 +150,7 @@ std::optional<AnsweredPrompt> Dialogues::rendered_again(const Record& record) co
 
 std::vector<DialoguePiece> Dialogues::pieces(const Record& record, const char* key, bool all) const {
   const Dialogue d = read(record, key);
-  if (d.messages.back().role != "assistant") record.fail(key, "doesn't end with a message of the assistant");
+  if (d.messages.back().role != "assistant") record.fail(key, "doesn't end with an assistant message");
   const ChatAnswers found = rendered(record, key, [&] { return chat_.answers(d, all, ends_); });
   std::vector<DialoguePiece> out;
   std::size_t at = 0;

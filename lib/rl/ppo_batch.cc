@@ -129,7 +129,7 @@ void compare_with_recorded(PpoBatch& batch, bool off_policy) {
         refuse(i, k, "not the one that this policy gives",
                "the record was changed after it was sampled; --off-policy takes it as it is");
       if (!std::isfinite(ratio[k]))
-        refuse(i, k, "so far from this policy's that their ratio is beyond float32", "leave such records out");
+        refuse(i, k, "so far from this policy's that their ratio is beyond float32", "drop such records");
     }
 }
 

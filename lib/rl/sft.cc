@@ -13,7 +13,7 @@ namespace {
 [[noreturn]] void refuse_kind(const Record& record) {
   for (const char* key : {"text", "completion"})
     if (record.is_null(key)) record.fail_absent(key);
-  throw MissingField(record.where() + ": has to have either \"text\" or \"prompt\" and \"completion\"", "completion",
+  throw MissingField(record.where() + ": must have either \"text\" or \"prompt\" and \"completion\"", "completion",
                      record.has("text") ? "leave one of them out: jq -c 'del(.text)'" : "");
 }
 

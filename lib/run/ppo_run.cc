@@ -33,9 +33,9 @@ TrainerState TrainerState::read(const std::string& folder) {
     StateFields reading(record, StateFields::kRead);
     s.visit(reading);
     for (const char* counter : {"iteration", "episodes", "steps", "critic_steps"})
-      if (record.integer(counter) < 0) record.fail(counter, "has to be 0 or more");
+      if (record.integer(counter) < 0) record.fail(counter, "must be 0 or more");
     for (const char* beta : {"reward_kl_beta", "objective_kl_beta"})
-      if (!(record.find_number(beta).value_or(1) > 0)) record.fail(beta, "has to be above 0");
+      if (!(record.find_number(beta).value_or(1) > 0)) record.fail(beta, "must be above 0");
   } catch (const Error& e) {
     throw Error(e.status(), e.what(), "remove the folder trainer/ to begin with a fresh optimizer");
   }
@@ -212,7 +212,7 @@ void PpoRun::add(const Record& record) {
       "give --policy the folder that sampled them, or sample anew with this one: rollout --policy " + options_.policy);
   Trajectory t =
       read_as(RecordKind::kTrajectory, "ppo-step", record, [&] { return read_trajectory(record, policy_->config()); });
-  check_fits(t, policy_->config(), "policy", "give --policy the folder that sampled them, or leave such records out");
+  check_fits(t, policy_->config(), "policy", "give --policy the folder that sampled them, or drop such records");
   t.stopped = ended_by_itself(record, *policy_);
   std::string advice;
   const Dtype sampled_in = t.dtype == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;

@@ -112,7 +112,7 @@ RewardData reward_data(const std::vector<Record>& records, const Model& model, c
       ++data.skipped;
       continue;
     }
-    check_fits(r, model.config(), "leave such records out with --too-long skip");
+    check_fits(r, model.config(), "drop such records with --too-long skip");
     count_pairs(r, data);
     data.rankings.push_back(std::move(r));
   }
@@ -141,7 +141,7 @@ std::vector<RewardSample> reward_samples(const std::vector<Record>& records, con
       if (skip_long) continue;
       bad_input(r.where() + ": prompt and response have " + std::to_string(n) + " tokens, more than the context of " +
                     std::to_string(model.config().context),
-                "leave such records out with --too-long skip");
+                "drop such records with --too-long skip");
     }
     samples.push_back(std::move(s));
   }

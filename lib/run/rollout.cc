@@ -47,7 +47,7 @@ std::vector<std::int32_t> Rollout::encode(const Record& prompt, const PromptText
     if (options_.skip_long) return {};
     bad_input(prompt.where() + ": prompt has " + std::to_string(tokens) +
                   " tokens, which leaves no room in the context of " + std::to_string(model_.config().context),
-              "leave such records out with --too-long skip");
+              "drop such records with --too-long skip");
   }
   if (!generator_.fits(tokens))  // never left out: --max-tokens-in-flight changes no bit
     bad_input(prompt.where() + ": prompt and response may come to " + std::to_string(generator_.most_tokens(tokens)) +

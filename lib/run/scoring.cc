@@ -8,7 +8,7 @@ namespace nudge {
 namespace {
 
 constexpr const char* kReader = "score";
-constexpr const char* kLeaveOut = "leave such records out with --too-long skip";
+constexpr const char* kLeaveOut = "drop such records with --too-long skip";
 
 Trajectory trajectory_of(const Record& record, const Model& model) {
   return read_as(RecordKind::kTrajectory, kReader, record, [&] { return read_trajectory(record, model.config()); });

@@ -29,7 +29,7 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, const D
         bad_input(records[i].where() + ": prompt and completion have " +
                       std::to_string(examples.front().tokens.size()) + " tokens, more than the context of " +
                       std::to_string(model.config().context) + " can predict",
-                  "leave such records out with --too-long skip, or give them as \"text\", which is cut into pieces");
+                  "drop such records with --too-long skip, or give them as \"text\", which is cut into pieces");
       ++data.skipped;
       continue;
     }

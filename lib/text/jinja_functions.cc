@@ -116,7 +116,7 @@ Value make_joiner(const Arguments& given) {
 
 Value make_cycler(const Arguments& given) {
   given.expect_values("cycler", 0, kMostMembers);
-  if (given.values.empty()) fail_wrong("at least one item has to be provided");
+  if (given.values.empty()) fail_wrong("at least one item must be provided");
   return Value::make(Kind::kCycler, std::make_shared<Cycler>(Value::tuple(given.values)));
 }
 

@@ -233,7 +233,7 @@ std::int32_t id_in_template(const JsonReader& in, Value value, const std::string
 void read_ends(const JsonReader& in, Value part, TokenizerParts& parts) {
   const auto id_of = [&](const char* key) {
     const auto pair = in.array(in.need(part, key, "post_processor"), key);
-    if (pair.size() != 2) in.fail(std::string(key) + " of post_processor is not a text and an id");
+    if (pair.size() != 2) in.fail(std::string(key) + " of post_processor is not a string and an id");
     return id_in_template(in, pair.at(1), std::string("the id of ") + key, parts);
   };
   parts.before.insert(parts.before.begin(), id_of("cls"));

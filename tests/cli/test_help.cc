@@ -35,7 +35,7 @@ struct Sample {
     tool.option("-n,--samples", samples, "samples per prompt").at_least(1);
     tool.option("--mode", mode, "how").one_of({"fast", "slow"});
     tool.group("Output");
-    tool.option("--force", force, "overwrite; a text that has to be wrapped over more than one line of the help");
+    tool.option("--force", force, "overwrite; a text that must be wrapped over more than one line of the help");
     tool.option("--stop", stops, "'quoted' text that ends").formerly("--end");
   }
 };

@@ -23,7 +23,7 @@ class Remarks(logging.Handler):
 
 @contextlib.contextmanager
 def remarks():
-    """All that is logged as a warning or worse, or raised as a Python warning, in a list of texts."""
+    """All that is logged as a warning or worse, or raised as a Python warning, in a list of strings."""
     handler = Remarks()
     loggers = [logging.getLogger(), logging.getLogger("transformers")]
     once = getattr(transformers.utils.logging, "warning_once", None)

@@ -65,7 +65,7 @@ void compare_list(const Record& record, const std::string& key, Element value) {
             promise(read == values, "numbers of a list");  // to simdjson -0 is the integer 0, which compares equal
           }) == numbers,
           "a list of numbers is one");
-  promise(gives([&] { promise(record.texts(key) == words, "texts of a list"); }) == texts, "a list of texts is one");
+  promise(gives([&] { promise(record.texts(key) == words, "texts of a list"); }) == texts, "a list of strings is one");
   promise(gives([&] { promise(record.ids(key).size() == values.size(), "ids of a list"); }) == ids, "ids are ids");
   const bool singles = gives([&] { promise(record.reals(key).size() == values.size(), "floats of a list"); });
   promise(!singles || numbers, "a list of floats is one of numbers");

@@ -185,7 +185,7 @@ TEST_CASE("the find forms give nothing for what is missing and the value otherwi
   CHECK(*r.find_real("d") == 0.5f);
 }
 
-TEST_CASE("null is absence: nothing to the find forms, and an error that says so where a field has to be there") {
+TEST_CASE("null is absence: nothing to the find forms, and an error that says so where a field must be there") {
   const std::string line = R"({"x":null,"a b":null,"y":1})";
   Record r = parse(line);
   CHECK((!r.find_text("x") && !r.find_integer("x") && !r.find_number("x") && !r.find_real("x") && !r.find_name("x")));
@@ -222,7 +222,7 @@ TEST_CASE("a name is a text, or an integer as it is written") {
   CHECK(*r.find_name("n") == "-5");
   CHECK(r.name("z") == "-0");
   CHECK(r.name("big") == "123456789012345678901234567890");
-  CHECK(complaint([&] { r.name("f"); }) == "f.jsonl: record 7: field \"f\" has to be a text or an integer, not 1.0");
+  CHECK(complaint([&] { r.name("f"); }) == "f.jsonl: record 7: field \"f\" must be a string or an integer, not 1.0");
   CHECK(complaint([&] { r.find_name("e"); }).ends_with("a text or an integer, not 1e3"));
   CHECK(complaint([&] { r.name("b"); }).ends_with("not true"));
   CHECK(complaint([&] { r.name("l"); }).ends_with("not [1]"));
@@ -232,13 +232,13 @@ TEST_CASE("a name is a text, or an integer as it is written") {
 
 TEST_CASE("a value of the wrong type is refused by every getter") {
   const Record r = parse(R"({"s":"1","o":{},"l":["a",1],"m":[1,"a"],"neg":[-1],"big":[2147483648],"frac":[1.5]})");
-  CHECK(complaint([&] { r.number("s"); }) == "f.jsonl: record 7: field \"s\" has to be a number, not \"1\"");
-  CHECK(complaint([&] { r.integer("s"); }) == "f.jsonl: record 7: field \"s\" has to be an integer, not \"1\"");
-  CHECK(complaint([&] { r.text("o"); }) == "f.jsonl: record 7: field \"o\" has to be a text, not {}");
-  CHECK(complaint([&] { r.texts("l"); }) == "f.jsonl: record 7: field \"l\" has to be a list of texts, not 1");
+  CHECK(complaint([&] { r.number("s"); }) == "f.jsonl: record 7: field \"s\" must be a number, not \"1\"");
+  CHECK(complaint([&] { r.integer("s"); }) == "f.jsonl: record 7: field \"s\" must be an integer, not \"1\"");
+  CHECK(complaint([&] { r.text("o"); }) == "f.jsonl: record 7: field \"o\" must be a string, not {}");
+  CHECK(complaint([&] { r.texts("l"); }) == "f.jsonl: record 7: field \"l\" must be a list of strings, not 1");
   for (const char* key : {"s", "m", "neg", "big", "frac"}) {
     CAPTURE(key);
-    CHECK(complaint([&] { r.ids(key); }).find("has to be a list of token ids") != std::string::npos);
+    CHECK(complaint([&] { r.ids(key); }).find("must be a list of token ids") != std::string::npos);
   }
   CHECK(complaint([&] { r.reals("m"); }).find("not \"a\"") != std::string::npos);
   CHECK(complaint([&] { r.reals("s"); }).find("a list of numbers") != std::string::npos);
@@ -271,18 +271,18 @@ TEST_CASE("a line that is not one whole JSON object is refused with its cause") 
   CHECK(refusal("{\"a\":1}{}") == at + "is not valid JSON");
   CHECK(refusal("{\"a\":1,}") == at + "is not valid JSON");
   CHECK(refusal("{a:1}") == at + "is not valid JSON");
-  CHECK(refusal("{\"a\":\"b") == at + "is not valid JSON: a text is not closed");
+  CHECK(refusal("{\"a\":\"b") == at + "is not valid JSON: a string is not closed");
   CHECK(refusal("{\"a\":NaN}") == at + "is not valid JSON: NaN is not a JSON number");
   CHECK(refusal("{\"a\":[1,-Infinity]}") == at + "is not valid JSON: -Infinity is not a JSON number");
   CHECK(refusal("{\"a\":Infinity,\"b\":\"NaN\"}") == at + "is not valid JSON: Infinity is not a JSON number");
   CHECK(refusal("{\"a\":\"NaN\",}") == at + "is not valid JSON");
   CHECK(refusal("{\"a\":01}") == at + "is not valid JSON: a number is malformed");
   CHECK(refusal("{\"a\":\"\xff\"}") == at + "is not valid UTF-8");
-  const std::string half = at + "is not valid JSON: a text has half a surrogate pair, such as \\ud83d alone";
+  const std::string half = at + "is not valid JSON: a string has half a surrogate pair, such as \\ud83d alone";
   for (const char* text :
        {"\\ud800", "\\uDC00", "\\ud83d\\ud83d\\ude00", "\\ud83d\\ude00\\ude00", "\\\\\\ud83d \\ude00"})
     CHECK(refusal(std::string("{\"a\":\"") + text + "\"}") == half);
-  CHECK(refusal("{\"a\":\"\\\\ud83d \\x\"}") == at + "is not valid JSON: a text has a bad escape");
+  CHECK(refusal("{\"a\":\"\\\\ud83d \\x\"}") == at + "is not valid JSON: a string has a bad escape");
 }
 
 TEST_CASE("NUL is refused raw and read when escaped") {
@@ -316,7 +316,7 @@ TEST_CASE("messages are read, and refused where role or content is not a string"
   CHECK(complaint([&] { r.messages("e"); }) == "f.jsonl: record 7: field \"e\" is an empty list");
   for (const char* key : {"n", "m", "s"}) {
     CAPTURE(key);
-    CHECK(complaint([&] { r.messages(key); }).find("has to be a list of {\"role\", \"content\"}") != std::string::npos);
+    CHECK(complaint([&] { r.messages(key); }).find("must be a list of {\"role\", \"content\"}") != std::string::npos);
   }
 }
 
@@ -374,7 +374,7 @@ TEST_CASE("what can't be written is our own fault and names the record") {
 TEST_CASE("a long value is cut in a message, between characters") {
   const Record r = parse("{\"x\":\"" + std::string(38, 'a') + "\u00e9\u00e9\u00e9\"}");
   CHECK(complaint([&] { r.number("x"); }) ==
-        "f.jsonl: record 7: field \"x\" has to be a number, not \"" + std::string(38, 'a') + "...");
+        "f.jsonl: record 7: field \"x\" must be a number, not \"" + std::string(38, 'a') + "...");
 }
 
 TEST_CASE("any number of the grammar passes through, and is refused by name where it is asked for and not held") {
@@ -386,14 +386,13 @@ TEST_CASE("any number of the grammar passes through, and is refused by name wher
   const Record r = parse(line);
   CHECK(r.line() == line);
   const std::string at = "f.jsonl: record 7: field ";
-  CHECK(complaint([&] { r.number("a"); }) == at + "\"a\" has to be a number that fits into 64 bits, not 1e999");
-  CHECK(complaint([&] { r.real("b"); }) == at + "\"b\" has to be a number that fits into 32 bits, not -1E+999");
-  CHECK(complaint([&] { r.integer("c"); }).starts_with(at + "\"c\" has to be an integer below 2^53, not 1000000"));
-  CHECK(complaint([&] { r.numbers("f"); }) ==
-        at + "\"f\" has to be a list of numbers that fit into 64 bits, not 1e999");
-  CHECK(complaint([&] { r.reals("f"); }) == at + "\"f\" has to be a list of numbers that fit into 32 bits, not 1e999");
-  CHECK(complaint([&] { r.ids("f"); }) == at + "\"f\" has to be a list of token ids, not 1e999");
-  CHECK(complaint([&] { r.text("a"); }) == at + "\"a\" has to be a text, not 1e999");
+  CHECK(complaint([&] { r.number("a"); }) == at + "\"a\" must be a number that fits in 64 bits, not 1e999");
+  CHECK(complaint([&] { r.real("b"); }) == at + "\"b\" must be a number that fits in 32 bits, not -1E+999");
+  CHECK(complaint([&] { r.integer("c"); }).starts_with(at + "\"c\" must be an integer below 2^53, not 1000000"));
+  CHECK(complaint([&] { r.numbers("f"); }) == at + "\"f\" must be a list of numbers that fit in 64 bits, not 1e999");
+  CHECK(complaint([&] { r.reals("f"); }) == at + "\"f\" must be a list of numbers that fit in 32 bits, not 1e999");
+  CHECK(complaint([&] { r.ids("f"); }) == at + "\"f\" must be a list of token ids, not 1e999");
+  CHECK(complaint([&] { r.text("a"); }) == at + "\"a\" must be a string, not 1e999");
   CHECK(r.number("c") == 1000000000000000019884624838656.0);  // float("1000000000000000019884624838656") in Python
   CHECK(r.number("i") == 0);
   CHECK(refusal("{\"a\":1e999.5}") != "no error");
@@ -410,6 +409,6 @@ TEST_CASE("a message has a role and a content, each once, beside anything") {
       "b":[{"role":"user","role":"user","content":"x"}],
       "c":[{"role":"user","content":1e999}]})");
   CHECK(r.messages("a").at(0).content == "x");
-  CHECK(complaint([&] { r.messages("b"); }).find("field \"b\" has to be a list of {\"role\"") != std::string::npos);
-  CHECK(complaint([&] { r.messages("c"); }).find("field \"c\" has to be a list of {\"role\"") != std::string::npos);
+  CHECK(complaint([&] { r.messages("b"); }).find("field \"b\" must be a list of {\"role\"") != std::string::npos);
+  CHECK(complaint([&] { r.messages("c"); }).find("field \"c\" must be a list of {\"role\"") != std::string::npos);
 }

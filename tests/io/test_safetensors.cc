@@ -140,7 +140,7 @@ TEST_CASE("names and fields that are there twice are refused") {
   CHECK(refusal(with_header(R"({"__metadata__":{"k":"1","k":"2"}})")) == "__metadata__ \"k\" appears twice");
 }
 
-TEST_CASE("metadata has to be texts") {
+TEST_CASE("metadata must be texts") {
   CHECK(refusal(with_header(R"({"__metadata__":3})")) == "__metadata__ is not an object");
   CHECK(refusal(with_header(R"({"__metadata__":{"k":1}})")) == "__metadata__ \"k\" is not a string");
 }

@@ -100,11 +100,11 @@ TEST_CASE("fields that are missing or of another type are refused") {
   CHECK(refusal(R"({"prompt":"a","rejected":"c"})") == "file: record 4: field \"chosen\" is missing");
   CHECK(refusal(R"({"prompt":"a","chosen":"c"})") == "file: record 4: field \"rejected\" is missing");
   CHECK(refusal(R"({"responses":["a","b"]})") == "file: record 4: field \"prompt\" is missing");
-  CHECK(refusal(R"({"prompt":1,"chosen":"b","rejected":"c"})").rfind("file: record 4: field \"prompt\" has to be", 0) ==
+  CHECK(refusal(R"({"prompt":1,"chosen":"b","rejected":"c"})").rfind("file: record 4: field \"prompt\" must be", 0) ==
         0);
-  CHECK(refusal(R"({"prompt":"a","responses":"b"})").rfind("file: record 4: field \"responses\" has to be", 0) == 0);
+  CHECK(refusal(R"({"prompt":"a","responses":"b"})").rfind("file: record 4: field \"responses\" must be", 0) == 0);
   CHECK(refusal(R"({"prompt":"a","chosen":"b","rejected":"c","margin":"1"})")
-            .rfind("file: record 4: field \"margin\" has to be", 0) == 0);
+            .rfind("file: record 4: field \"margin\" must be", 0) == 0);
 }
 TEST_CASE("a ranking of fewer than two answers is refused") {
   for (const char* list : {"[]", "[\"one\"]"})

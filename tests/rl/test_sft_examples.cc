@@ -139,12 +139,12 @@ TEST_CASE("a completion fits to the context's last token, and one more does not"
   CHECK(!fits(read(R"({"prompt":"123456","completion":"1234567"})", m).at(0), m.config()));
 }
 TEST_CASE("records that are neither or both, or have other types, are refused") {
-  const std::string want = "file: record 2: has to have either \"text\" or \"prompt\" and \"completion\"";
+  const std::string want = "file: record 2: must have either \"text\" or \"prompt\" and \"completion\"";
   CHECK(refusal("{}") == want);
   CHECK(refusal(R"({"prompt":"a"})") == want);
   CHECK(refusal(R"({"text":"a","completion":"b"})") == want);
   CHECK(refusal(R"({"completion":"b"})") == "file: record 2: field \"prompt\" is missing");
-  CHECK(refusal(R"({"text":3})").rfind("file: record 2: field \"text\" has to be", 0) == 0);
+  CHECK(refusal(R"({"text":3})").rfind("file: record 2: field \"text\" must be", 0) == 0);
   CHECK(refusal(R"({"prompt":"a","completion":[]})") == "file: record 2: field \"completion\" is an empty list");
-  CHECK(refusal(R"({"id":3,"text":"a"})").rfind("file: record 2: field \"id\" has to be", 0) == 0);
+  CHECK(refusal(R"({"id":3,"text":"a"})").rfind("file: record 2: field \"id\" must be", 0) == 0);
 }

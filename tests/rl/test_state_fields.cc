@@ -91,7 +91,7 @@ TEST_CASE("a field that is missing is an error, an optional one is not") {
   CHECK_THROWS_WITH(reading("steps", n), doctest::Contains("field \"steps\""));
 }
 
-TEST_CASE("an optional field that is there has to be a number") {
+TEST_CASE("an optional field that is there must be a number") {
   for (const char* wrong : {R"({"x":null})", R"({"x":"3"})"}) {
     Record in = Record::parse(wrong, "in");
     StateFields reading(in, StateFields::kRead);

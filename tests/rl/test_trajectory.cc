@@ -186,7 +186,7 @@ TEST_CASE("null is absence in every field that is optional, and its words tell i
 TEST_CASE("an id may be an integer, which is the text of it") {
   CHECK(read({{"id", "12"}}).id == "12");
   CHECK(read({{"id", "98765432109876543210"}}).id == "98765432109876543210");
-  CHECK(refusal({{"id", "1.5"}}) == "file: record 3: field \"id\" has to be a text or an integer, not 1.5");
+  CHECK(refusal({{"id", "1.5"}}) == "file: record 3: field \"id\" must be a string or an integer, not 1.5");
 }
 TEST_CASE("lists of another length than the response's are refused") {
   for (const std::string key : {"logprobs", "ref_logprobs", "rewards"}) {

@@ -108,7 +108,7 @@ TEST_CASE("other normalizers, pre-tokenizers, post-processors and decoders are r
   CHECK(changed_refusal([](auto& f) { f.post_processor = R"({"type":"BertProcessing"})"; }) ==
         "post_processor has no cls");
   CHECK(changed_refusal([](auto& f) { f.post_processor = R"({"type":"BertProcessing","cls":["a"]})"; }) ==
-        "cls of post_processor is not a text and an id");
+        "cls of post_processor is not a string and an id");
   CHECK(changed_refusal([](auto& f) { f.decoder = R"({"type":"WordPiece"})"; }) ==
         "a decoder of type \"WordPiece\" is not supported");
 }

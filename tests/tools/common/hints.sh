@@ -174,7 +174,7 @@ unknown() {
   refused 65 'record 1: field "chosen" is missing' rm-train --init "$base" odd.jsonl -o never
   says 'it has "left", "right", "a b"; name its fields: jq -c .{prompt: .FIELD, chosen: .FIELD, rejected: .FIELD}. odd.jsonl'
   says 'docs/data.md'
-  echo '{}' | refused 65 'stdin: record 1: has to have either' sft-train --init "$base" -o never
+  echo '{}' | refused 65 'stdin: record 1: must have either' sft-train --init "$base" -o never
   says "the record has no field; name its fields: jq -c '{prompt: .FIELD, completion: .FIELD}' \| sft-train"
 }
 ok "fields that say nothing are named" unknown
@@ -191,7 +191,7 @@ awkward_names() {
 ok "names that a shell takes apart, and compressed files" awkward_names
 both() {
   echo '{"text":"t","prompt":"q","completion":"a"}' > both.jsonl
-  refused 65 'record 1: has to have either' sft-train --init "$base" both.jsonl -o never
+  refused 65 'record 1: must have either' sft-train --init "$base" both.jsonl -o never
   says "leave one of them out: jq -c 'del\(.text\)'"
 }
 ok "a text and a completion" both

@@ -93,7 +93,7 @@ ok "score refuses to compare with another dtype" other_reference
 ok "ppo-step takes it from the records, and the first ratio is 1" on_policy
 ok "ppo-step gives the same bytes at any level, threads and micro-batch" same_step
 ok "ppo-step keeps float32 masters" float_masters
-ok "ppo-step's --dtype has to be the records'" given_dtype
+ok "ppo-step's --dtype must be the records'" given_dtype
 ok "ppo-step wants --dtype for records of two" mixed
 ok "kl-report finds no distance of a policy to itself" report
 ok "rm-train and sft-train train in it, with the same bytes" trainers

@@ -82,14 +82,14 @@ unknown() {
 ok "an unknown format is misuse" unknown
 roles() {
   echo "{\"prompt\":[$user,{\"role\":\"assistant\",\"content\":\"x\"}]}" > bad.jsonl
-  refused 65 'record 1: field "prompt" ends with a message of the assistant' \
+  refused 65 'record 1: field "prompt" ends with an assistant message' \
     rollout --policy "$TINY/p0" --chat-format llama2 bad.jsonl
   hint=$(sed -n "s/.*out: \(jq .*\)/\1/p" err)
   eval "$hint" bad.jsonl > mended.jsonl
   jq -c '.prompt' mended.jsonl | grep -qx "\[$user\]"
   rollout -q --policy "$TINY/p0" --chat-format llama2 --max-tokens 2 mended.jsonl > /dev/null
   echo '{"prompt":[{"role":"user"}]}' > bad.jsonl
-  refused 65 'record 1: field "prompt" has to be a list of' rollout --policy "$TINY/p0" --chat-format llama2 bad.jsonl
+  refused 65 'record 1: field "prompt" must be a list of' rollout --policy "$TINY/p0" --chat-format llama2 bad.jsonl
 }
 ok "roles that have no place, and messages without content, are refused" roles
 
@@ -157,10 +157,10 @@ pair_errors() {
   refused 65 'pair.whole: record 1: field "chosen" is a dialogue that can.t be rendered' score --reward-model "$TINY/rm" pair.whole
   grep -q -- '--chat-format' err
   echo "{\"prompt\":$hi,\"chosen\":[$user],\"rejected\":\"b\"}" > bad
-  refused 65 'field "chosen" doesn.t end with a message of the assistant' \
+  refused 65 'field "chosen" doesn.t end with an assistant message' \
     score --reward-model "$TINY/rm" --chat-format llama2 bad
   echo "{\"chosen\":[$user],\"rejected\":[$user]}" > bad
-  refused 65 'field "chosen" doesn.t end with a message of the assistant' \
+  refused 65 'field "chosen" doesn.t end with an assistant message' \
     score --reward-model "$TINY/rm" --chat-format llama2 bad
 }
 ok "pairs of messages that make no sense are refused" pair_errors

@@ -18,7 +18,7 @@ not_json() {
 ok "NaN is named, and peek advised" not_json
 used() {
   sed 's/}$/,"reward":1e999}/' a > rewarded
-  refused 65 'record 1: field "reward" has to be a number' \
+  refused 65 'record 1: field "reward" must be a number' \
     ppo-step --policy "$TINY/p0" --critic-init "$TINY/rm" --kl-beta 0 rewarded -o bad
 }
 ok "in a field that is read it is refused by name" used

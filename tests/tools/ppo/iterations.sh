@@ -111,9 +111,9 @@ damaged_state() {
   echo '{"iteration":-1}' > c7/trainer/state.json
   refused 65 'c7/trainer/state.json: field "episodes" is missing' ppo-step --policy c7 p2.zst -o out7
   jq '.iteration = -1' p1/trainer/state.json > c7/trainer/state.json
-  refused 65 'c7/trainer/state.json: field "iteration" has to be 0 or more' ppo-step --policy c7 p2.zst -o out7
+  refused 65 'c7/trainer/state.json: field "iteration" must be 0 or more' ppo-step --policy c7 p2.zst -o out7
   jq '.steps = 1.5' p1/trainer/state.json > c7/trainer/state.json
-  refused 65 'c7/trainer/state.json: field "steps" has to be an integer below 2.53, not 1.5' ppo-step --policy c7 p2.zst -o out7
+  refused 65 'c7/trainer/state.json: field "steps" must be an integer below 2.53, not 1.5' ppo-step --policy c7 p2.zst -o out7
 }
 ok "a damaged state is refused" damaged_state
 bad_beta() {
@@ -121,9 +121,9 @@ bad_beta() {
   for beta in '"0.7"' 0 -1 null; do
     jq ".reward_kl_beta = $beta" p1/trainer/state.json > c13/trainer/state.json
     case $beta in
-      0 | -1) cause='has to be above 0' ;;
+      0 | -1) cause='must be above 0' ;;
       null) cause='is null' ;;
-      *) cause='has to be a number, not "0.7"' ;;
+      *) cause='must be a number, not "0.7"' ;;
     esac
     refused 65 "c13/trainer/state.json: field \"reward_kl_beta\" $cause" ppo-step --policy c13 p2.zst -o out13
   done

@@ -33,12 +33,12 @@ ok "a record is not an object" bad '.*object' '["prompt"]'
 ok "a field is NaN" bad '.*' '{"prompt":"x","own":NaN}'
 ok "a field appears twice" bad '.*prompt' '{"prompt":"x","prompt":"y"}'
 for id in 5.0 1e3 true '[1]' '{}'; do
-  id_of_other_type() { bad 'field "id" has to be a text or an integer' "{\"id\":$id,\"prompt\":\"x\"}"; }
+  id_of_other_type() { bad 'field "id" must be a string or an integer' "{\"id\":$id,\"prompt\":\"x\"}"; }
   ok "an id is $id" id_of_other_type
 done
 id_hint() {
   printf '{"id":1.5,"prompt":"x"}\n' > bad.jsonl
-  refused 65 'record 1: field "id" has to be' rollout --policy "$p0" bad.jsonl
+  refused 65 'record 1: field "id" must be' rollout --policy "$p0" bad.jsonl
   eval "$(sed -n "s/.*hint: make it a text: //p" err)" < bad.jsonl | rollout -q --policy "$p0" --max-tokens 2 > x
   holds x 'map(.id) == ["1.5/0"]'
 }

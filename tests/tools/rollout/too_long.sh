@@ -23,7 +23,7 @@ numbers() {
 ok "the others keep their numbers, and with them their samples" numbers
 fails() {
   refused 65 '^rollout: error: prompts.jsonl: record 2: prompt has [0-9]+ tokens' roll prompts.jsonl -o not
-  expect_stderr '^rollout: hint: leave such records out with --too-long skip'
+  expect_stderr '^rollout: hint: drop such records with --too-long skip'
   refused 65 'record 2: prompt has' roll --too-long fail prompts.jsonl -o not
   [ ! -e not ]
 }

@@ -38,7 +38,7 @@ shorter_model() {  # what fits one model only is left out, too
 ok "a record has to fit all models" shorter_model
 fails() {
   refused 65 'mixed.jsonl: record 3: prompt and response have .* the reward model.s context of 64' both mixed.jsonl -o not
-  expect_stderr '^score: hint: leave such records out with --too-long skip'
+  expect_stderr '^score: hint: drop such records with --too-long skip'
   refused 65 'record 3: prompt and response have .* the reference.s context of 64' score --ref "$base" mixed.jsonl
   [ ! -e not ]
 }

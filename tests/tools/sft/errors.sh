@@ -8,8 +8,8 @@ refused() {  # status pattern, input on stdin
   expect_stderr "$pattern"
   absent bad
 }
-neither_field() { echo '{"a":1}' | refused 65 'error: stdin: record 1: has to have either "text" or "prompt" and "completion"'; }
-both_fields() { echo '{"text":"a","prompt":"b","completion":"c"}' | refused 65 'record 1: has to have either'; }
+neither_field() { echo '{"a":1}' | refused 65 'error: stdin: record 1: must have either "text" or "prompt" and "completion"'; }
+both_fields() { echo '{"text":"a","prompt":"b","completion":"c"}' | refused 65 'record 1: must have either'; }
 no_prompt() { echo '{"completion":"a"}' | refused 65 'record 1: field "prompt" is missing'; }
 wrong_type() { printf '{"text":"ab"}\n{"text":7}\n' | refused 65 'record 2: field "text"'; }
 null_text() {
@@ -22,7 +22,7 @@ not_json() { echo '{hello}' | refused 65 'record 1'; echo 'hello' | refused 65 '
 empty_input() { : | refused 65 'stdin'; }
 bad_utf8() { printf '{"text":"a\377b"}\n' | refused 65 'record 1'; }
 id_twice() { printf '{"id":"x","text":"ab"}\n{"id":"x","text":"cd"}\n' | refused 65 'stdin: record 2: duplicate id "x"'; }
-id_number() { echo '{"id":7.5,"text":"ab"}' | refused 65 'record 1: field "id" has to be a text or an integer'; }
+id_number() { echo '{"id":7.5,"text":"ab"}' | refused 65 'record 1: field "id" must be a string or an integer'; }
 nothing_to_predict() { echo '{"text":""}' | refused 65 'the input: holds no token to predict'; }
 
 bad_held_out() {

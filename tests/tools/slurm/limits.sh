@@ -22,7 +22,7 @@ same_task() {
   for file in sampled scored; do expect_same calm/$file.zst "$1/$file-0.0-of-1.zst"; done
 }
 
-# Slurm looks every half a minute who has to be told of the end.
+# Slurm looks every half a minute who must be told of the end.
 time_limit() {
   make_run short
   sed -i 's/-n 12/-n 60/' short/settings.sh
