@@ -15,8 +15,6 @@
 
 namespace nudge {
 
-inline constexpr const char* kModelFileAdvice = "see that the file is whole; README.md lists what models may have";
-
 class JsonReader {
  public:
   // Valid as long as the reader. Loops over an Object give key and value, those of equal keys in their order.
@@ -28,8 +26,7 @@ class JsonReader {
   static constexpr std::size_t kDepth = simdjson::DEFAULT_MAX_DEPTH;  // of nested objects and lists
 
   // The text is copied. Errors here and below are kBadInput, "FILE: cause", with this advice.
-  JsonReader(std::string_view text, std::string file, const char* advice = kModelFileAdvice,
-             std::size_t depth = kDepth);
+  JsonReader(std::string_view text, std::string file, const char* advice = "", std::size_t depth = kDepth);
   JsonReader(const JsonReader&) = delete;
   JsonReader& operator=(const JsonReader&) = delete;
 

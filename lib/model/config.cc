@@ -10,6 +10,7 @@
 #include "lib/io/json.h"
 #include "lib/io/json_reader.h"
 #include "lib/model/foreign_folder.h"
+#include "lib/text/model_file.h"
 
 namespace nudge {
 namespace {
@@ -284,7 +285,7 @@ ModelConfig ModelConfig::usual(std::string_view family) {
 }
 
 ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) {
-  const JsonReader reader(json, where);
+  const JsonReader reader(json, where, kModelFileAdvice);
   const Keys keys(reader, reader.object(reader.root(), "the file"));
   const std::string type = keys.text("model_type", "");
   const Family* family = find_family(type);

@@ -15,6 +15,7 @@
 #include "lib/io/safetensors.h"
 #include "lib/model/foreign_folder.h"
 #include "lib/model/stored_weights.h"
+#include "lib/text/model_file.h"
 
 namespace nudge {
 namespace {
@@ -25,7 +26,7 @@ std::vector<std::int32_t> ending_tokens(const std::string& generation_config, co
                                         const std::string& where) {
   std::vector<std::int32_t> eos;
   if (!generation_config.empty()) {
-    const JsonReader reader(generation_config, where);
+    const JsonReader reader(generation_config, where, kModelFileAdvice);
     JsonReader::Value value;
     if (reader.find(reader.root(), "eos_token_id", "the file", value)) {
       for (const JsonReader::Value e : JsonReader::one_or_all(value)) {

@@ -9,6 +9,7 @@
 #include "lib/io/files.h"
 #include "lib/io/json.h"
 #include "lib/io/json_reader.h"
+#include "lib/text/model_file.h"
 
 namespace nudge {
 namespace {
@@ -62,7 +63,7 @@ constexpr const char* kMerge =
   const std::string path = folder + "/adapter_config.json";
   std::string base;
   if (file_exists(path)) {
-    const JsonReader in(read_file(path), path);
+    const JsonReader in(read_file(path), path, kModelFileAdvice);
     JsonReader::Value value;
     if (in.find(in.root(), "base_model_name_or_path", "the file", value))
       base = " of " + std::string(in.text(value, "base_model_name_or_path"));

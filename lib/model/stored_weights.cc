@@ -10,6 +10,7 @@
 #include "lib/io/json.h"
 #include "lib/io/json_reader.h"
 #include "lib/model/foreign_folder.h"
+#include "lib/text/model_file.h"
 
 namespace nudge {
 namespace {
@@ -34,7 +35,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 
 // "weight_map" of an index: tensor name -> file name; of a name that is there twice the last, as in Python's dict.
 std::map<std::string, std::string> read_index(const std::string& path) {
-  const JsonReader reader(read_file(path), path);
+  const JsonReader reader(read_file(path), path, kModelFileAdvice);
   std::map<std::string, JsonReader::Value> last;
   for (const auto& [name, value] : reader.object(reader.need(reader.root(), "weight_map", "the index"), "weight_map"))
     last[std::string(name)] = value;

@@ -8,6 +8,7 @@
 #include "lib/io/json.h"
 #include "lib/io/json_reader.h"
 #include "lib/text/chat_formats.h"
+#include "lib/text/model_file.h"
 
 namespace nudge {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::string_view kOthers = "additional_chat_templates/", kSuffix = ".j
 // chat_template is a string, or a list or an object of named strings.
 void take_config(const std::string& config, std::map<std::string, std::string>& sources) {
   if (config.empty()) return;
-  const JsonReader in(config, "tokenizer_config.json");
+  const JsonReader in(config, "tokenizer_config.json", kModelFileAdvice);
   JsonReader::Value value;
   if (!in.find(in.root(), "chat_template", "the file", value)) return;
   if (value.is_object()) {

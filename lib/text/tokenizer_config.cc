@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "lib/text/model_file.h"
+
 namespace nudge {
 namespace {
 
@@ -95,7 +97,7 @@ void read_config(const JsonReader& in, TokenizerConfig& config) {
 void read_older_files(const TokenizerFiles& files, const std::string& where, TokenizerConfig& config) {
   static constexpr std::string_view kMap = "special_tokens_map.json", kAdded = "added_tokens.json";
   if (!files.special_tokens_map.empty()) {
-    const JsonReader in(files.special_tokens_map, where + "/" + std::string(kMap));
+    const JsonReader in(files.special_tokens_map, where + "/" + std::string(kMap), kModelFileAdvice);
     read_names(in, kMap, config);
     std::vector<AddedToken> extra = std::move(config.extra);
     config.extra.clear();
@@ -105,7 +107,7 @@ void read_older_files(const TokenizerFiles& files, const std::string& where, Tok
     config.extra = std::move(extra);
   }
   if (files.added_tokens.empty()) return;
-  const JsonReader in(files.added_tokens, where + "/" + std::string(kAdded));
+  const JsonReader in(files.added_tokens, where + "/" + std::string(kAdded), kModelFileAdvice);
   for (const auto [content, value] : in.object(in.root(), "the file")) {
     const auto is = [text = content](const AddedToken& token) { return token.content == text; };
     AddedToken token;
@@ -191,13 +193,13 @@ TokenizerConfig read_tokenizer_config(const TokenizerFiles& files, const std::st
   std::string name, model_type;
   Value value;
   if (!files.model_config.empty()) {
-    const JsonReader in(files.model_config, where + "/config.json");
+    const JsonReader in(files.model_config, where + "/config.json", kModelFileAdvice);
     if (in.find(in.root(), "model_type", "the file", value)) model_type = in.text(value, "model_type");
     if (in.find(in.root(), "tokenizer_class", "the file", value)) name = in.text(value, "tokenizer_class");
     if (in.find(in.root(), "vocab_size", "the file", value)) config.model_vocab = in.integer(value, "vocab_size");
   }
   if (!files.config.empty()) {
-    const JsonReader in(files.config, where + "/tokenizer_config.json");
+    const JsonReader in(files.config, where + "/tokenizer_config.json", kModelFileAdvice);
     if (in.find(in.root(), "tokenizer_class", "the file", value)) name = in.text(value, "tokenizer_class");
     read_config(in, config);
     const bool prefix = in.flag(in.root(), "add_prefix_space", false, "the file");

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "lib/io/json_reader.h"
+#include "lib/text/model_file.h"
 #include "lib/text/tokenizer_config.h"
 #include "lib/text/tokenizer_parts.h"
 #include "lib/text/tokenizer_pipeline.h"
@@ -213,7 +214,7 @@ void add_tokens(const JsonReader& in, const TokenizerConfig& config, TokenizerPa
 }  // namespace
 
 TokenizerParts parse_tokenizer(const TokenizerFiles& files, const TokenizerConfig& config, const std::string& where) {
-  const JsonReader in(files.json, where + "/tokenizer.json");
+  const JsonReader in(files.json, where + "/tokenizer.json", kModelFileAdvice);
   TokenizerParts parts;
   Ids ids;
   read_model(in, parts, ids);
