@@ -79,17 +79,20 @@ Dialogues::Dialogues(const Model& model, const ChatOptions& options)
   for (const std::int32_t id : model.eos) ends_.push_back(model.tokenizer.token_bytes(id));
 }
 
-Dialogue Dialogues::read(const Record& record, const char* key) const {
+Dialogue Dialogues::read(const Record& record, const char* key) {
   met_ = true;
   Dialogue out{{}, variables_of(record)};
   for (Message& m : record.messages(key)) out.messages.push_back({std::move(m.role), std::move(m.json)});
   return out;
 }
 
+// What `f` renders. The error names the record.
 template <class F>
-auto Dialogues::rendered(const Record& record, const char* key, F f) const {
+auto Dialogues::rendered(const Record& record, const char* key, F f) {
   try {
-    return f();
+    auto made = f();
+    dated_ |= made.dated;
+    return made;
   } catch (const Error&) {
     throw;
   } catch (const std::runtime_error& cause) {
@@ -98,19 +101,17 @@ auto Dialogues::rendered(const Record& record, const char* key, F f) const {
   }
 }
 
-PromptText Dialogues::prompt(const Record& record, const char* key) const {
+PromptText Dialogues::prompt(const Record& record, const char* key) {
   if (!record.is_array(key)) return {record.text(key)};
   const Dialogue d = read(record, key);
   if (d.messages.back().role == "assistant")
     bad_input(record.where() + ": field \"" + key + "\" ends with an assistant message, so there is nothing to answer",
               "remove that message: jq -c '." + std::string(key) + " |= .[:-1]'");
-  return rendered(record, key, [&] {
-    jinja::Rendered made = chat_.render(d, d.messages.size(), true);
-    return PromptText{std::move(made.text), true, made.dated};
-  });
+  const auto made = rendered(record, key, [&] { return chat_.render(d, d.messages.size(), true); });
+  return {made.text, true, made.dated};
 }
 
-AnsweredPrompt Dialogues::answered(const Record& record, const char* key) const {
+AnsweredPrompt Dialogues::answered(const Record& record, const char* key) {
   if (!record.is_array(key)) return {prompt(record, "prompt"), record.text(key)};
   Dialogue d = read(record, key);
   if (d.messages.back().role != "assistant") record.fail(key, "doesn't end with an assistant message");
@@ -129,26 +130,22 @@ AnsweredPrompt Dialogues::answered(const Record& record, const char* key) const 
       record.fail(key, "must begin with an assistant message, or with the messages of \"prompt\"");
     if (!repeated) d.messages.insert(d.messages.begin(), start.messages.begin(), start.messages.end());
   }
-  return rendered(record, key, [&] {
-    auto [prompt, answer] = chat_.prompt_and_answer(d, before, ends_);
-    return AnsweredPrompt{{std::move(prompt), true}, std::move(answer)};
-  });
+  const auto made = rendered(record, key, [&] { return chat_.prompt_and_answer(d, before, ends_); });
+  return {{made.prompt, true, made.dated}, made.answer};
 }
 
-std::optional<AnsweredPrompt> Dialogues::rendered_again(const Record& record) const {
+std::optional<AnsweredPrompt> Dialogues::rendered_again(const Record& record) {
   constexpr const char* kKey = "messages";
   if (!chat_.why().empty() || !record.has(kKey) || !record.is_array(kKey)) return std::nullopt;
   Dialogue d = read(record, kKey);
   if (d.messages.back().role == "assistant") return std::nullopt;
   const std::string content = json_quote(record.text("response"));
   d.messages.push_back({"assistant", R"({"role":"assistant","content":)" + content + "}"});
-  return rendered(record, kKey, [&] {
-    auto [prompt, answer] = chat_.prompt_and_answer(d, d.messages.size() - 1, ends_);
-    return AnsweredPrompt{{std::move(prompt), true}, std::move(answer)};
-  });
+  const auto made = rendered(record, kKey, [&] { return chat_.prompt_and_answer(d, d.messages.size() - 1, ends_); });
+  return AnsweredPrompt{{made.prompt, true, made.dated}, made.answer};
 }
 
-std::vector<DialoguePiece> Dialogues::pieces(const Record& record, const char* key, bool all) const {
+std::vector<DialoguePiece> Dialogues::pieces(const Record& record, const char* key, bool all) {
   const Dialogue d = read(record, key);
   if (d.messages.back().role != "assistant") record.fail(key, "doesn't end with an assistant message");
   const ChatAnswers found = rendered(record, key, [&] { return chat_.answers(d, all, ends_); });

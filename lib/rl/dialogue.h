@@ -41,6 +41,7 @@ struct DialoguePiece {
   bool learnt = false;
 };
 
+// Renders records and notes what they needed of the template; one per thread.
 class Dialogues {
  public:
   // Errors: ChatTemplate's. A missing template is reported only when a record needs it.
@@ -48,34 +49,35 @@ class Dialogues {
 
   // A text field as it is, or a dialogue rendered up to where the assistant answers. Here and below: Error kBadInput
   // naming record and field, also where the template refuses the dialogue.
-  PromptText prompt(const Record& record, const char* key) const;
+  PromptText prompt(const Record& record, const char* key);
 
   // `prompt` and the answer in the field `key`. The answer is one of: a text that follows the prompt; messages that
   // follow the dialogue `prompt`, and may repeat it; the assistant's message after the text `prompt`; a whole dialogue
   // whose last message is the answer, where `prompt` is absent or a text.
-  AnsweredPrompt answered(const Record& record, const char* key) const;
+  AnsweredPrompt answered(const Record& record, const char* key);
 
   // A trajectory's `messages` and `response`, rendered by this model's template. None where the record has no messages
   // or the model no template.
-  std::optional<AnsweredPrompt> rendered_again(const Record& record) const;
+  std::optional<AnsweredPrompt> rendered_again(const Record& record);
 
   // A whole dialogue. The assistant's last message is learnt, or with `all` each of them.
-  std::vector<DialoguePiece> pieces(const Record& record, const char* key, bool all) const;
+  std::vector<DialoguePiece> pieces(const Record& record, const char* key, bool all);
 
   // Whether any field so far was a list of messages, so that the template mattered.
   bool met() const { return met_; }
+  bool dated() const { return dated_; }  // whether the template asked for the date of any
   const ChatTemplate& chat() const { return chat_; }
   const std::string& date() const { return date_; }  // "2024-07-26"
 
  private:
   template <class F>
-  auto rendered(const Record& record, const char* key, F f) const;
-  Dialogue read(const Record& record, const char* key) const;
+  auto rendered(const Record& record, const char* key, F f);
+  Dialogue read(const Record& record, const char* key);
 
   ChatTemplate chat_;
   std::string date_;
   std::vector<std::string> ends_;  // texts of the model's ending tokens
-  mutable bool met_ = false;
+  bool met_ = false, dated_ = false;
 };
 
 // Appends the model's ending token, if it has one, unless the ids already end with one, as they do where the text

@@ -16,7 +16,7 @@ std::vector<std::int32_t> stored_ids(const Record& record, const char* key, cons
 }
 
 // Answers that have no prompt in common, or none at all, are sequences of their own.
-void encode_pair(const Record& record, const Model& model, const Dialogues& dialogues, Ranking& r) {
+void encode_pair(const Record& record, const Model& model, Dialogues& dialogues, Ranking& r) {
   const auto whole = [&](const char* key, const PromptText& text) {
     r.answers.push_back(encode_start(record, key, text, model.tokenizer));
     append_end(model, r.answers.back());
@@ -37,7 +37,7 @@ void encode_pair(const Record& record, const Model& model, const Dialogues& dial
 }
 
 // Texts or messages, as the answers of a pair, behind one prompt.
-void encode_ranking(const Record& record, const Model& model, const Dialogues& dialogues, Ranking& r) {
+void encode_ranking(const Record& record, const Model& model, Dialogues& dialogues, Ranking& r) {
   std::optional<PromptText> prompt;
   Record one = record;
   for (const std::string& element : record.elements("responses")) {
@@ -65,7 +65,7 @@ std::int64_t Ranking::longest() const {
   return static_cast<std::int64_t>(prompt.size() + n);
 }
 
-Ranking read_ranking(const Record& record, std::int64_t number, const Model& model, const Dialogues& dialogues) {
+Ranking read_ranking(const Record& record, std::int64_t number, const Model& model, Dialogues& dialogues) {
   Ranking r;
   r.where = record.where();
   r.id = record.find_name("id").value_or(std::to_string(number));
@@ -90,7 +90,8 @@ Ranking read_ranking(const Record& record, std::int64_t number, const Model& mod
 }
 
 Ranking read_ranking(const Record& record, std::int64_t number, const Model& model) {
-  return read_ranking(record, number, model, Dialogues(model, {}));
+  Dialogues dialogues(model, {});
+  return read_ranking(record, number, model, dialogues);
 }
 
 void check_fits(const Ranking& r, const ModelConfig& config, const std::string& advice) {

@@ -27,7 +27,7 @@ struct Ranking {
 // the record's token ids where this model's tokenizer made them; else encodes prompt and answer separately and appends
 // an ending token. `dialogues` renders lists of messages. `number`, the record's in the input, stands in for an absent
 // id. Errors: kBadInput naming record and field.
-Ranking read_ranking(const Record& record, std::int64_t number, const Model& model, const Dialogues& dialogues);
+Ranking read_ranking(const Record& record, std::int64_t number, const Model& model, Dialogues& dialogues);
 
 // The same with the chat template of the model's folder.
 Ranking read_ranking(const Record& record, std::int64_t number, const Model& model);

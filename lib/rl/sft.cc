@@ -61,11 +61,12 @@ bool is_dialogue(const Record& record) {
 }
 
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model, Learn learn) {
-  return sft_examples(record, id, model, Dialogues(model, {}), learn);
+  Dialogues dialogues(model, {});
+  return sft_examples(record, id, model, dialogues, learn);
 }
 
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
-                                     const Dialogues& dialogues, Learn learn) {
+                                     Dialogues& dialogues, Learn learn) {
   std::vector<SftExample> examples;
   const bool messages = is_dialogue(record);
   if (!messages && record.has("text") == record.has("completion")) refuse_kind(record);

@@ -37,7 +37,7 @@ bool is_dialogue(const Record& record);
 // tokens count, or those that `learn` names. `id`: the record's, or its number. No example where there is nothing to
 // predict. Errors: kBadInput naming the record.
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model,
-                                     const Dialogues& dialogues, Learn learn);
+                                     Dialogues& dialogues, Learn learn);
 
 // The same with the chat template of the model's folder.
 std::vector<SftExample> sft_examples(const Record& record, const std::string& id, const Model& model, Learn learn = {});

@@ -67,7 +67,7 @@ void ChatFlags::warn_of_unused(Tool& tool, const Dialogues& dialogues, bool form
   const std::string none =
       " did nothing: no record is a dialogue; leave it out, or give lists of {\"role\",\"content\"}";
   if (named() && !format_used && !dialogues.met()) tool.warn("--chat-format " + options_.format + none);
-  if (date_option_->given() && !dialogues.chat().dated())
+  if (date_option_->given() && !dialogues.dated())
     tool.warn("--chat-date " + date_ +
               (dialogues.met() ? " did nothing: the chat template doesn't ask for the day; leave it out" : none));
   if (!kwargs_option_->given()) return;

@@ -99,8 +99,8 @@ bool RewardData::margins() const {
   return std::any_of(rankings.begin(), rankings.end(), [](const Ranking& r) { return r.margin != 0; });
 }
 
-RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
-                       bool skip_long, const std::string& what) {
+RewardData reward_data(const std::vector<Record>& records, const Model& model, Dialogues& dialogues, bool skip_long,
+                       const std::string& what) {
   const ProfileScope scope(Part::kReading);
   RewardData data;
   const std::vector<std::string> ids = unique_ids(records);

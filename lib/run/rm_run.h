@@ -32,8 +32,8 @@ struct RewardData {
 };
 
 // Errors: kBadInput naming the record, or `what` if no record is left.
-RewardData reward_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
-                       bool skip_long, const std::string& what);
+RewardData reward_data(const std::vector<Record>& records, const Model& model, Dialogues& dialogues, bool skip_long,
+                       const std::string& what);
 
 // A policy's response, for the normalisation of rewards.
 struct RewardSample {

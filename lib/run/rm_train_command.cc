@@ -58,7 +58,7 @@ std::optional<std::vector<RewardSample>> RmTrainCommand::load_samples(Tool& tool
 }
 
 RewardData RmTrainCommand::load(Tool& tool, const std::vector<Record>& records, const Model& model,
-                                const Dialogues& dialogues, const std::string& what) const {
+                                Dialogues& dialogues, const std::string& what) const {
   RewardData data = reward_data(records, model, dialogues, training.training.skip_long, what);
   warn_of_skipped(tool, data.skipped, data.records, what);
   warn_of_identical(tool, data.identical, data.pairs, what);
@@ -77,7 +77,7 @@ std::optional<RmTrainCommand::Tally> RmTrainCommand::run(Tool& tool) {
   leave_on_stops(tool.about().name);
   Model model = load_as_score_model(init, training.training.seed, dtype);
   tool.warn_all(model.remarks);
-  const Dialogues dialogues(model, chat.options());
+  Dialogues dialogues(model, chat.options());
   Provenance provenance(tool.provenance());
   provenance.input("init", folder_digest(model)).input("chat", dialogues.chat().digest());
   InputSpool spool(tool, files, folder.path(), provenance.text());

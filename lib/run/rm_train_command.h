@@ -35,7 +35,7 @@ struct RmTrainCommand {
  private:
   void add_output_to(Tool& tool);
   std::optional<std::vector<RewardSample>> load_samples(Tool& tool, const Model& model, Provenance& provenance) const;
-  RewardData load(Tool& tool, const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+  RewardData load(Tool& tool, const std::vector<Record>& records, const Model& model, Dialogues& dialogues,
                   const std::string& what) const;
   void tell_made_already(Tool& tool, const RunFolder& folder) const;
 };

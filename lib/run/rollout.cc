@@ -26,7 +26,7 @@ Rollout::Rollout(Model& model, RolloutOptions options)
 
 // The record with its "prompt" as text. The dialogue it came from goes to "messages", the date that its template asked
 // for to "chat_date".
-Record Rollout::as_text(const Record& record, PromptText& text) const {
+Record Rollout::as_text(const Record& record, PromptText& text) {
   const char* key = record.has("messages") && !record.has("prompt") ? "messages" : "prompt";
   Record out = record;
   text = dialogues_.prompt(record, key);

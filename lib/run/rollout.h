@@ -54,7 +54,7 @@ class Rollout {
   const Dialogues& dialogues() const { return dialogues_; }
 
  private:
-  Record as_text(const Record& record, PromptText& text) const;
+  Record as_text(const Record& record, PromptText& text);
   std::vector<std::int32_t> encode(const Record& prompt, const PromptText& text) const;
   bool needs_prompt() const { return !prompt_ || sample_ == options_.samples; }
   bool next_prompt(const Prompts& prompts);

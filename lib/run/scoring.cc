@@ -77,7 +77,7 @@ bool Scorer::ended(const Record& record) const {
 }
 
 // A response that ended by itself and is encoded again gets the reward model's own EOS token.
-Trajectory Scorer::for_reward(const Record& record) const {
+Trajectory Scorer::for_reward(const Record& record) {
   const Model& model = *reward_model_;
   if (!of_other_tokenizer(record)) {
     Trajectory own = trajectory_of(record, model);
@@ -110,7 +110,7 @@ Ranking Scorer::pair_of(const Record& record, std::int64_t number) const {
                  [&] { return read_ranking(record, number, *reward_model_, *dialogues_); });
 }
 
-bool Scorer::fits_models(const Record& record, std::int64_t number) const {
+bool Scorer::fits_models(const Record& record, std::int64_t number) {
   if (record.has("response_ids"))
     return (!reward_model_ || fits(for_reward(record), reward_model_->config())) &&
            (!reference_ || fits(for_reference(record), reference_->config()));

@@ -68,10 +68,10 @@ class Scorer {
   void score_trajectories(std::span<Record* const> records);
   void score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers);
   float reward_of(float score) const;
-  bool fits_models(const Record& record, std::int64_t number) const;
-  Trajectory for_reward(const Record& record) const;
+  bool fits_models(const Record& record, std::int64_t number);
+  Trajectory for_reward(const Record& record);
   Trajectory for_reference(const Record& record) const;
-  Ranking pair_of(const Record& record, std::int64_t number) const;
+  Ranking pair_of(const Record& record, std::int64_t number);
   bool ended(const Record& record) const;
   void count_pair(const Ranking& pair, float chosen, float rejected);
 

@@ -13,7 +13,7 @@
 
 namespace nudge {
 
-SftData sft_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+SftData sft_data(const std::vector<Record>& records, const Model& model, Dialogues& dialogues,
                  const SftRunOptions& options, const std::string& what) {
   const ProfileScope scope(Part::kReading);
   SftData data;

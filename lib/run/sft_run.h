@@ -26,7 +26,7 @@ struct SftData {
 };
 
 // Errors: kBadInput naming the record, or `what` if no token is left to learn.
-SftData sft_data(const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+SftData sft_data(const std::vector<Record>& records, const Model& model, Dialogues& dialogues,
                  const SftRunOptions& options, const std::string& what);
 
 struct SftReport {

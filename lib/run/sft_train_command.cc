@@ -57,8 +57,8 @@ void SftTrainCommand::tell_made_already(Tool& tool, const RunFolder& folder) con
   warn_of_no_metrics(tool, metrics, folder.path());
 }
 
-SftData SftTrainCommand::load(Tool& tool, const std::vector<Record>& records, const Model& model,
-                              const Dialogues& dialogues, const std::string& what) const {
+SftData SftTrainCommand::load(Tool& tool, const std::vector<Record>& records, const Model& model, Dialogues& dialogues,
+                              const std::string& what) const {
   SftData data = sft_data(records, model, dialogues, training, what);
   warn_of_skipped(tool, data.skipped, data.records, what);
   return data;
@@ -95,7 +95,7 @@ std::optional<SftTrainCommand::Tally> SftTrainCommand::run(Tool& tool) {
 
   sizes.dtype = dtype;
   if (!model) model = new_model(sizes, text.records, training.training.seed);
-  const Dialogues dialogues(*model, chat.options());
+  Dialogues dialogues(*model, chat.options());
   if (chat.named()) model->tokenizer.set_chat_template(chat.source());
   const SftData data = only_writes() ? SftData() : load(tool, text.records, *model, dialogues, "the input");
   std::optional<SftData> unseen;

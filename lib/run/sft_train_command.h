@@ -42,7 +42,7 @@ struct SftTrainCommand {
   bool makes_new_model() const { return init == "new"; }
   bool only_writes() const { return training.training.epochs == 0 && files.empty() && !makes_new_model(); }
   void tell_made_already(Tool& tool, const RunFolder& folder) const;
-  SftData load(Tool& tool, const std::vector<Record>& records, const Model& model, const Dialogues& dialogues,
+  SftData load(Tool& tool, const std::vector<Record>& records, const Model& model, Dialogues& dialogues,
                const std::string& what) const;
   void warn_of_unused(Tool& tool, const Dialogues& dialogues, const SftData& data, const SftData* unseen) const;
 

@@ -109,7 +109,6 @@ ChatTemplate::ChatTemplate(const Tokenizer& tokenizer, ChatOptions options) : op
   } catch (const std::runtime_error&) {
     takes_parts_ = false;
   }
-  dated_ = false;
 }
 
 std::string ChatTemplate::digest() const {
@@ -152,56 +151,58 @@ jinja::Rendered ChatTemplate::render(const Dialogue& dialogue, std::size_t count
   variables["messages"] = jinja::value_of_json(count == 0 ? "[]" : list + "]");
   variables["add_generation_prompt"] = jinja::Value::boolean(answer);
   try {
-    jinja::Rendered made = chosen(dialogue).render(variables, options_.date);
-    dated_ |= made.dated;
-    return made;
+    return chosen(dialogue).render(variables, options_.date);
   } catch (const jinja::TemplateError& e) {
     throw std::runtime_error(std::string("can't be rendered by the chat_template: ") + e.what());
   }
 }
 
 // What the template writes before the content of message `count`, whatever the content is; "" if that is not a string.
-std::string ChatTemplate::before_content(const Dialogue& dialogue, std::size_t count) const {
+jinja::Rendered ChatTemplate::before_content(const Dialogue& dialogue, std::size_t count) const {
   const std::string& json = dialogue.messages[count].json;
-  if (!JsonReader::text_of(JsonReader(json, "a message").root(), "content")) return "";
+  if (!JsonReader::text_of(JsonReader(json, "a message").root(), "content")) return {};
   const auto said = [&](const char* text) {
     Dialogue other = dialogue;
     other.messages[count].json = with_member(json, "content", text);
-    return render(other, count + 1, false).text;
+    return render(other, count + 1, false);
   };
-  const std::string one = said(R"("0")");
-  return one.substr(0, common_start(one, said(R"("1")")));
+  jinja::Rendered one = said(R"("0")");
+  const jinja::Rendered another = said(R"("1")");
+  one.text.resize(common_start(one.text, another.text));
+  one.dated |= another.dated;
+  return one;
 }
 
-std::pair<std::string, std::string> ChatTemplate::prompt_and_answer(const Dialogue& dialogue, std::size_t count,
-                                                                    const std::vector<std::string>& ends) const {
-  const std::string prompt = render(dialogue, count, true).text;
-  const std::string whole = render(dialogue, dialogue.messages.size(), false).text;
-  std::string start = whole.starts_with(prompt) ? prompt : before_content(dialogue, count);
-  if (start.empty() || !whole.starts_with(start)) {
+RenderedAnswer ChatTemplate::prompt_and_answer(const Dialogue& dialogue, std::size_t count,
+                                               const std::vector<std::string>& ends) const {
+  const jinja::Rendered asked = render(dialogue, count, true), made = render(dialogue, dialogue.messages.size(), false);
+  const std::string &prompt = asked.text, &whole = made.text;
+  const jinja::Rendered start = whole.starts_with(prompt) ? asked : before_content(dialogue, count);
+  if (start.text.empty() || !whole.starts_with(start.text)) {
     const std::size_t same = common_start(whole, prompt);
     throw std::runtime_error("has an answer that doesn't continue its prompt: the chat_template ends the prompt in " +
                              json_quote(prompt.substr(same)) + ", but writes " + json_quote(whole.substr(same, 20)) +
                              " there once it is answered");
   }
-  std::string answer = up_to_end(whole.substr(start.size()), ends);
-  return {std::move(start), std::move(answer)};
+  return {start.text, up_to_end(whole.substr(start.text.size()), ends), asked.dated || made.dated || start.dated};
 }
 
 ChatAnswers ChatTemplate::answers(const Dialogue& dialogue, bool all, const std::vector<std::string>& ends) const {
   const std::size_t count = dialogue.messages.size();
   const jinja::Rendered whole = render(dialogue, count, false);
-  ChatAnswers found{whole.text, {}};
+  ChatAnswers found{whole.text, {}, whole.dated};
   if (!whole.generations.empty() && !whole.unplaced) {
-    const std::size_t before = all ? 0 : render(dialogue, count - 1, false).generations.size();
-    for (std::size_t i = before; i < whole.generations.size(); ++i)
+    const jinja::Rendered before = all ? jinja::Rendered() : render(dialogue, count - 1, false);
+    found.dated |= before.dated;
+    for (std::size_t i = before.generations.size(); i < whole.generations.size(); ++i)
       if (whole.generations[i].first < whole.generations[i].second) found.spans.push_back(whole.generations[i]);
   } else {
     for (std::size_t i = all ? 0 : count - 1; i < count; ++i) {
       if (dialogue.messages[i].role != "assistant") continue;
       Dialogue part = dialogue;
       part.messages.resize(i + 1);
-      const auto [prompt, answer] = prompt_and_answer(part, i, ends);
+      const auto [prompt, answer, dated] = prompt_and_answer(part, i, ends);
+      found.dated |= dated;
       if (!std::string_view(whole.text).substr(prompt.size()).starts_with(answer) || !whole.text.starts_with(prompt))
         throw std::runtime_error("is changed by a later turn: the chat_template renders message " +
                                  std::to_string(i + 1) + " or what precedes it differently if it isn't the last");

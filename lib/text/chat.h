@@ -33,8 +33,16 @@ struct ChatOptions {
 struct ChatAnswers {
   std::string text;
   std::vector<std::pair<std::size_t, std::size_t>> spans;  // bytes [first, second) of `text`, in order, not empty
+  bool dated = false;                                      // the template asked for the date
 };
 
+// A rendered dialogue, cut where the answer begins.
+struct RenderedAnswer {
+  std::string prompt, answer;
+  bool dated = false;  // as above
+};
+
+// Rendering is const: threads may render at the same time.
 class ChatTemplate {
  public:
   // Errors: kUsage for an unknown format, kNoInput and kBadInput for a format's file. Defects of the folder's own
@@ -53,20 +61,18 @@ class ChatTemplate {
   // The first `count` messages up to where the answer begins, and the rest after it, up to the last of the texts `ends`
   // in it, or all of it. If an answered turn begins differently from an unanswered one (without its <think>), the
   // prompt is everything before the answer's content. Error if that can't be determined.
-  std::pair<std::string, std::string> prompt_and_answer(const Dialogue& dialogue, std::size_t count,
-                                                        const std::vector<std::string>& ends) const;
+  RenderedAnswer prompt_and_answer(const Dialogue& dialogue, std::size_t count,
+                                   const std::vector<std::string>& ends) const;
 
   // The assistant's last turn, or all its turns: the template's {% generation %} blocks if it has any, else what each
   // of its messages adds. The text ends with the last turn. Error if a later turn changes it.
   ChatAnswers answers(const Dialogue& dialogue, bool all, const std::vector<std::string>& ends) const;
 
-  // Whether any rendering so far asked for the date.
-  bool dated() const { return dated_; }
   // Whether a template uses this variable.
   bool knows(const std::string& variable) const;
 
  private:
-  std::string before_content(const Dialogue& dialogue, std::size_t count) const;
+  jinja::Rendered before_content(const Dialogue& dialogue, std::size_t count) const;
   std::string with_plain_content(const ChatMessage& message) const;
   const jinja::Template& chosen(const Dialogue& dialogue) const;
 
@@ -76,7 +82,6 @@ class ChatTemplate {
   jinja::Variables tokens_;
   std::string why_;
   bool takes_parts_ = false;
-  mutable bool dated_ = false;
 };
 
 }  // namespace nudge

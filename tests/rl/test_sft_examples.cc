@@ -97,7 +97,7 @@ TEST_CASE("of a dialogue the last answer counts, or all of them, each with its e
   const Record r = Record::parse(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bc"},
       {"role":"user","content":"d"},{"role":"assistant","content":"e"}]})",
                                  "file: record 2");
-  const Dialogues dialogues(m, {.format = "zephyr"});
+  Dialogues dialogues(m, {.format = "zephyr"});
   const auto ids = [&](const std::string& text) { return m.tokenizer.encode(text); };
   Ids want;
   std::vector<std::pair<std::int64_t, std::int64_t>> answers;

@@ -26,7 +26,8 @@ SftData data_of(const std::vector<std::string>& lines, const Model& m, SftRunOpt
   std::vector<Record> all;
   for (const std::string& line : lines)
     all.push_back(Record::parse(line, "in: record " + std::to_string(all.size() + 1)));
-  return sft_data(all, m, Dialogues(m, {}), options, "in");
+  Dialogues dialogues(m, {});
+  return sft_data(all, m, dialogues, options, "in");
 }
 
 }  // namespace

@@ -109,11 +109,14 @@ TEST_CASE("Llama 3 trims contents, and 3.1 always has a header with the day") {
   };
   CHECK(rendered("llama3.1", kOne) == dated("26 Jul 2024"));
   const ChatTemplate later = named("llama3.1", {.date = {2026, 11, 30}});
-  CHECK_FALSE(later.dated());
   CHECK(rendered(later, dialogue(kOne)) == dated("30 Nov 2026"));
-  CHECK(later.dated());
-  CHECK(later.render(dialogue(kOne), 1, true).dated);
-  CHECK_FALSE(named("llama3").render(dialogue(kOne), 1, true).dated);
+  const ChatTemplate undated = named("llama3");
+  const Dialogue answered = dialogue({{"user", "Q"}, {"assistant", "A"}});
+  for (const ChatTemplate* chat : {&later, &undated}) {
+    CHECK(chat->render(answered, 1, true).dated == (chat == &later));
+    CHECK(chat->prompt_and_answer(answered, 1, kEnds).dated == (chat == &later));
+    CHECK(chat->answers(answered, false, kEnds).dated == (chat == &later));
+  }
 }
 
 TEST_CASE("Zephyr and Alpaca") {
@@ -222,18 +225,19 @@ TEST_CASE("parts are handed on to a template that takes them, and joined for one
 
 TEST_CASE("an answer is what stands behind its prompt in the whole dialogue, up to the ending token") {
   const auto answer = [](const std::string& format, const std::string& content) {
-    return named(format).prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", content}}), 1, kEnds).second;
+    return named(format).prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", content}}), 1, kEnds).answer;
   };
   CHECK(answer("llama2", " A1\u3000") == " A1 </s>");
   CHECK(answer("chatml", " A1 ") == " A1 <|im_end|>");
   CHECK(answer("llama3", "\u2003A1 ") == "A1<|eot_id|>");
   CHECK(answer("zephyr", " A1 ") == " A1 </s>");
   CHECK(answer("alpaca", " A1 ") == "A1</s>");
-  CHECK(named("chatml").prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", "A"}}), 1, {}).second ==
+  CHECK(named("chatml").prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", "A"}}), 1, {}).answer ==
         "A<|im_end|>\n");
   const ChatTemplate thinks = of(kTurnByTurn + "{% if add_generation_prompt %}[assistant]<think>{% endif %}");
   const auto split = [](const ChatTemplate& chat, const std::string& content) {
-    return chat.prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", content}}), 1, {});
+    const RenderedAnswer made = chat.prompt_and_answer(dialogue({{"user", "Q"}, {"assistant", content}}), 1, {});
+    return std::pair(made.prompt, made.answer);
   };
   CHECK(split(thinks, "<A") == std::pair<std::string, std::string>("[user]Q[assistant]", "<A"));
   CHECK(said(thinks, {{"user", "Q"}, {"assistant", "A"}, {"user", "R"}, {"assistant", "B"}}, true) ==
