@@ -13,7 +13,7 @@ Description about() {
               "Reads trajectories and reports what they record: reward, length, and KL(policy || ref) by the "
               "estimators k1, k2 and k3. With --old and --new both policies are evaluated on the recorded tokens: KL "
               "is exact over the vocabulary, and the ratio new/old is reported. With --new alone the recorded "
-              "log-probs are the old policy's. For the exact KL to a reference, give it as --new. Figures after +- "
+              "log-probs are the old policy's. For the exact KL to a reference, give it as --new. Numbers after +- "
               "are standard errors over responses. Several files are iterations, a row each. docs/kl-report.md lists "
               "the keys of --json.\n\n"
               "With -o the records are written back with what the report needs of them, in place of the "

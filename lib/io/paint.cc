@@ -32,13 +32,13 @@ std::string cut(std::string_view text, std::size_t width) {
 
 }  // namespace
 
-std::vector<float> token_figures(const Record& record, TokenFigure figure) {
-  const char* first = figure == TokenFigure::kAdvantages ? "advantages" : "logprobs";
+std::vector<float> token_values(const Record& record, TokenValue which) {
+  const char* first = which == TokenValue::kAdvantages ? "advantages" : "logprobs";
   if (!record.has(first) || !record.has("response_ids")) return {};
   const std::size_t tokens = record.ids("response_ids").size();
   // After an empty prompt nothing predicts the first token: the list may be one shorter, and 0 is shown.
   const bool unprompted = tokens > 0 && record.has("prompt_ids") && record.ids("prompt_ids").empty();
-  const auto figures = [&](const char* key) {
+  const auto numbers = [&](const char* key) {
     std::vector<float> list = record.reals(key);
     if (list.size() + unprompted != tokens) {
       record.fail(key, unprompted ? "must have one number fewer than response_ids after an empty prompt"
@@ -47,10 +47,10 @@ std::vector<float> token_figures(const Record& record, TokenFigure figure) {
     if (unprompted) list.insert(list.begin(), 0.0f);
     return list;
   };
-  std::vector<float> values = figures(first);
-  if (figure != TokenFigure::kKl) return values;
+  std::vector<float> values = numbers(first);
+  if (which != TokenValue::kKl) return values;
   if (!record.has("ref_logprobs")) return {};
-  const std::vector<float> reference = figures("ref_logprobs");
+  const std::vector<float> reference = numbers("ref_logprobs");
   for (std::size_t i = 0; i < tokens; ++i) values[i] -= reference[i];
   return values;
 }
@@ -70,7 +70,7 @@ std::string paint(std::span<const std::string> pieces, std::span<const float> va
   return out;
 }
 
-std::string describe_record(const Record& record, std::size_t width, bool colour, TokenFigure figure,
+std::string describe_record(const Record& record, std::size_t width, bool colour, TokenValue which,
                             const TokenText& text) {
   std::string out;
   for (const Record::Field& field : record.fields()) {
@@ -79,14 +79,14 @@ std::string describe_record(const Record& record, std::size_t width, bool colour
   if (!colour) return out;
   std::vector<float> values;
   try {
-    values = token_figures(record, figure);
+    values = token_values(record, which);
   } catch (const Error& e) {
     return out + "  " + visible(e.what()) + '\n';  // a record to be seen all the more
   }
   if (values.empty()) return out;
   std::vector<std::string> pieces;
   for (const std::int32_t id : record.ids("response_ids")) pieces.push_back(text ? text(id) : std::to_string(id) + ' ');
-  const float scale = figure == TokenFigure::kLogProbs ? kDeepestLogProb : largest(values);
+  const float scale = which == TokenValue::kLogProbs ? kDeepestLogProb : largest(values);
   return out + "  " + paint(pieces, values, scale) + '\n';
 }
 

@@ -12,13 +12,13 @@ namespace nudge {
 namespace {
 
 // Keeps only what a pair may need: log-probs and the like would take most of the memory.
-Record pared(const Record& trajectory, std::string_view figure) {
+Record pared(const Record& trajectory, std::string_view field) {
   Record kept(trajectory.where());
   for (const std::string_view key : {"id", "prompt", "response", "prompt_ids", "response_ids", "tokenizer"}) {
     if (trajectory.has(key)) kept.set_raw(key, std::string(trajectory.raw(key)));
   }
-  if (!figure.empty() && !kept.has(figure) && trajectory.has(figure)) {
-    kept.set_raw(figure, std::string(trajectory.raw(figure)));
+  if (!field.empty() && !kept.has(field) && trajectory.has(field)) {
+    kept.set_raw(field, std::string(trajectory.raw(field)));
   }
   return kept;
 }
@@ -44,18 +44,18 @@ std::pair<std::string, std::string> checked_names(const Record& answer) {
   return names;
 }
 
-bool is_reward(const std::string& figure) {
+bool is_reward(const std::string& field) {
   const std::string_view word = "reward";
-  return figure.size() >= word.size() && figure.compare(figure.size() - word.size(), word.size(), word) == 0;
+  return field.size() >= word.size() && field.compare(field.size() - word.size(), word.size(), word) == 0;
 }
 
 }  // namespace
 
-void AnswerGroups::add(const Record& trajectory, std::string_view figure) {
+void AnswerGroups::add(const Record& trajectory, std::string_view field) {
   const auto [id, name] =
       read_as(RecordKind::kTrajectory, "label", trajectory, [&] { return checked_names(trajectory); });
-  if (!figure.empty() && !trajectory.has(figure))  // checked now, because the advice lists the other fields
-    trajectory.fail_absent(figure, advice_on_figure(trajectory, std::string(figure)));
+  if (!field.empty() && !trajectory.has(field))  // checked now, because the advice lists the other fields
+    trajectory.fail_absent(field, advice_on_compared(trajectory, std::string(field)));
   const auto [seen, fresh] = where_.emplace(id, trajectory.where());
   if (!fresh) {
     bad_input(trajectory.where() + ": duplicate id \"" + id + "\", also in " + seen->second,
@@ -69,7 +69,7 @@ void AnswerGroups::add(const Record& trajectory, std::string_view figure) {
                   ", of the same group \"" + name + "\"",
               "give different prompts different ids");
   }
-  group.answers.push_back(pared(trajectory, figure));
+  group.answers.push_back(pared(trajectory, field));
   ++answers_;
 }
 
@@ -81,22 +81,22 @@ std::deque<AnswerGroup>& AnswerGroups::sorted() {
   return groups_;
 }
 
-std::vector<AnswerPair> pairs_by_figure(std::span<const double> figures, Pairing pairing) {
+std::vector<AnswerPair> pairs_by_value(std::span<const double> values, Pairing pairing) {
   std::vector<AnswerPair> pairs;
   const auto consider = [&](std::size_t a, std::size_t b) {
     // The difference of the decimal values, rounded once: 0.7 - 0.2 is 0.5, unlike in float32.
-    const auto margin = static_cast<float>(figures[a] - figures[b]);
+    const auto margin = static_cast<float>(values[a] - values[b]);
     if (margin > 0) pairs.push_back({a, b, margin});
   };
-  if (figures.size() < 2) return pairs;
+  if (values.size() < 2) return pairs;
   if (pairing == Pairing::kBestWorst) {
-    const auto best = std::max_element(figures.begin(), figures.end());
-    const auto worst = std::min_element(figures.begin(), figures.end());
-    consider(static_cast<std::size_t>(best - figures.begin()), static_cast<std::size_t>(worst - figures.begin()));
+    const auto best = std::max_element(values.begin(), values.end());
+    const auto worst = std::min_element(values.begin(), values.end());
+    consider(static_cast<std::size_t>(best - values.begin()), static_cast<std::size_t>(worst - values.begin()));
     return pairs;
   }
-  for (std::size_t a = 0; a < figures.size(); ++a) {
-    for (std::size_t b = a + 1; b < figures.size(); ++b) {
+  for (std::size_t a = 0; a < values.size(); ++a) {
+    for (std::size_t b = a + 1; b < values.size(); ++b) {
       consider(a, b);
       consider(b, a);
     }
@@ -136,36 +136,35 @@ Record preference_record(const AnswerGroup& group, std::size_t chosen, std::size
   return record;
 }
 
-std::vector<Record> label_by_figure(const AnswerGroup& group, const FigureOptions& options, LabelCounts& counts) {
-  std::vector<double> figures;
-  for (const Record& answer : group.answers) figures.push_back(answer.number(options.figure));
+std::vector<Record> preferences_by_value(const AnswerGroup& group, const ComparedField& field, LabelCounts& counts) {
+  std::vector<double> values;
+  for (const Record& answer : group.answers) values.push_back(answer.number(field.name));
   std::vector<Record> records;
-  if (figures.size() < 2) {
+  if (values.size() < 2) {
     ++counts.single;
     return records;
   }
   std::int64_t below = 0;
-  for (const AnswerPair& pair : pairs_by_figure(figures, options.pairing)) {
+  for (const AnswerPair& pair : pairs_by_value(values, field.pairing)) {
     if (same_response(group, pair.chosen, pair.rejected)) continue;
     if (!std::isfinite(pair.margin))
-      group.answers[pair.chosen].fail(options.figure,
-                                      "differs from the rejected answer's by more than a float32 holds");
-    if (pair.margin < options.least_margin) {
+      group.answers[pair.chosen].fail(field.name, "differs from the rejected answer's by more than a float32 holds");
+    if (pair.margin < field.least_margin) {
       ++below;
       continue;
     }
-    Record record = preference_record(group, pair.chosen, pair.rejected, options.figure);
+    Record record = preference_record(group, pair.chosen, pair.rejected, field.name);
     record.set_real("margin", pair.margin);
-    if (is_reward(options.figure)) {
-      record.set_raw("chosen_reward", std::string(group.answers[pair.chosen].raw(options.figure)));
-      record.set_raw("rejected_reward", std::string(group.answers[pair.rejected].raw(options.figure)));
+    if (is_reward(field.name)) {
+      record.set_raw("chosen_reward", std::string(group.answers[pair.chosen].raw(field.name)));
+      record.set_raw("rejected_reward", std::string(group.answers[pair.rejected].raw(field.name)));
     }
     records.push_back(std::move(record));
   }
   const auto made = static_cast<std::int64_t>(records.size());
   counts.pairs += made;
   counts.below_margin += below;
-  counts.ties += possible_pairs(figures.size(), options.pairing) - made - below;
+  counts.ties += possible_pairs(values.size(), field.pairing) - made - below;
   return records;
 }
 

@@ -27,9 +27,9 @@ struct AnswerGroup {
 // need.
 class AnswerGroups {
  public:
-  // `figure`: the field to be compared, kept with the record; may be empty. Errors: kBadInput if id, group, prompt,
+  // `field`: the field to be compared, kept with the record; may be empty. Errors: kBadInput if id, group, prompt,
   // response or that field is missing, an id is repeated, or the prompts of a group differ.
-  void add(const Record& trajectory, std::string_view figure);
+  void add(const Record& trajectory, std::string_view field);
 
   // Sorts the answers of each group. Groups are in order of first appearance.
   std::deque<AnswerGroup>& sorted();
@@ -51,7 +51,7 @@ struct AnswerPair {
 
 // Pairs by the compared values: best against worst (the first of equal ones), or all against all, in index order. Equal
 // values give no pair.
-std::vector<AnswerPair> pairs_by_figure(std::span<const double> figures, Pairing pairing);
+std::vector<AnswerPair> pairs_by_value(std::span<const double> values, Pairing pairing);
 
 // The most pairs there can be: 1 or n (n - 1) / 2; 0 for fewer than two answers.
 std::int64_t possible_pairs(std::size_t answers, Pairing pairing);
@@ -66,8 +66,8 @@ bool same_response(const AnswerGroup& group, std::size_t a, std::size_t b);
 // rejected_ids, tokenizer if both answers have them from the same tokenizer.
 Record preference_record(const AnswerGroup& group, std::size_t chosen, std::size_t rejected, std::string_view labeler);
 
-struct FigureOptions {
-  std::string figure;  // the field compared; also the labeler
+struct ComparedField {
+  std::string name;  // also the labeler
   Pairing pairing = Pairing::kBestWorst;
   float least_margin = 0;  // smaller differences give no pair
 };
@@ -79,6 +79,6 @@ struct LabelCounts {
 // The preference records of one group by the compared field, each with its margin and, if the field's name ends in
 // "reward", chosen_reward and rejected_reward. Two answers with the same text are a tie. Error kBadInput if an answer's
 // field is not a number.
-std::vector<Record> label_by_figure(const AnswerGroup& group, const FigureOptions& options, LabelCounts& counts);
+std::vector<Record> preferences_by_value(const AnswerGroup& group, const ComparedField& field, LabelCounts& counts);
 
 }  // namespace nudge

@@ -233,7 +233,7 @@ Rotary rotary_of(const Keys& keys, const Family& family, std::int64_t head_dim) 
   r.dims = r.share <= 1 ? static_cast<std::int64_t>(static_cast<double>(head_dim) * r.share) : 0;
   const char* blamed = *share_key != 0 ? share_key : "partial_rotary_factor";
   if (*share_key == 0 && r.share != 1) keys.refuse(blamed, "is not supported");
-  if (r.dims < 2 || r.dims % 2 != 0) keys.refuse(blamed, "leaves no even number of a head's channels to turn");
+  if (r.dims < 2 || r.dims % 2 != 0) keys.refuse(blamed, "leaves no even number of a head's channels to rotate");
   if (!(r.theta > 1)) keys.refuse(family.keys.theta, "is not above 1");
   return r;
 }

@@ -97,7 +97,7 @@ void refuse_own_parts(const std::string& folder) {
     refuse_part(folder, policy, "the trainer's state of " + policy);
   if (const std::string policy = policy_of_part(folder, "critic");
       !policy.empty() && fs::exists(folder + "/shared.safetensors", error))
-    refuse_part(folder, policy, "the value head that shares the trunk of " + policy);
+    refuse_part(folder, policy, "the value head that shares the backbone of " + policy);
   if (folder.find(".checkpoint") != folder.npos && fs::exists(folder + "/state.json", error))
     throw Error(Exit::kNoInput, folder + ": is the checkpoint of an unfinished run",
                 "run its command again, which resumes from there: the model folder appears at the end");

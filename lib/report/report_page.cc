@@ -28,11 +28,11 @@ Estimate times(Estimate e, double factor) {
 
 std::string percent(const Estimate& e) {
   const Estimate scaled = times(e, 100);
-  return scaled.mean ? figure(scaled) + " %" : "";
+  return scaled.mean ? formatted(scaled) + " %" : "";
 }
 
 std::string share(std::int64_t part, std::int64_t whole) {
-  return whole == 0 ? "" : figure(100 * static_cast<double>(part) / static_cast<double>(whole)) + " %";
+  return whole == 0 ? "" : formatted(100 * static_cast<double>(part) / static_cast<double>(whole)) + " %";
 }
 
 std::string with_note(const std::string& text, const std::string& note) { return text.empty() ? text : text + note; }
@@ -62,7 +62,7 @@ void add(ReportSection& section, ReportPlot plot) {
 }
 
 Cells units(const std::string& name, const TwoUnits& both) {
-  return {name, figure(both.per_token), figure(both.per_sequence)};
+  return {name, formatted(both.per_token), formatted(both.per_sequence)};
 }
 
 const Cells kUnits = {"", "per token", "per response"};
@@ -77,8 +77,8 @@ ReportTable summary(const FileReport& r) {
                 {"tokens", count(r.tokens)},
                 {"ended by themselves", count(r.stopped)},
                 {"cut at a length", count(r.responses - r.stopped)},
-                {"response length", figure(r.length())},
-                {"reward", with_note(figure(r.reward()), of_responses(r.rewards.size(), r.responses))}};
+                {"response length", formatted(r.length())},
+                {"reward", with_note(formatted(r.reward()), of_responses(r.rewards.size(), r.responses))}};
   if (r.greedy > 0) table.rows.push_back({"sampled at temperature 0", count(r.greedy)});
   if (r.truncated > 0) table.rows.push_back({"sampled with top-k or top-p", count(r.truncated)});
   if (r.foreign > 0) table.rows.push_back({"sampled by another policy", count(r.foreign)});
@@ -92,7 +92,7 @@ ReportTable reference(const FileReport& r) {
   table.rows = {units("k1", r.to_ref.k1()),
                 units("k2", r.to_ref.k2()),
                 units("k3", r.to_ref.k3()),
-                {"distance √KL (k3)", "", figure(r.distance())}};
+                {"distance √KL (k3)", "", formatted(r.distance())}};
   return table;
 }
 
@@ -113,14 +113,15 @@ ReportTable change(const FileReport& r) {
 ReportTable ratios(const FileReport& r, double clip) {
   ReportTable table{.title = "Ratio new/old by token", .header = {}, .rows = {}};
   if (r.old_new.tokens() == 0) return table;
-  table.rows = {{"mean", figure(r.old_new.ratio())}, {"variance", figure(r.old_new.ratio_variance())}};
+  table.rows = {{"mean", formatted(r.old_new.ratio())}, {"variance", formatted(r.old_new.ratio_variance())}};
   static constexpr const char* kNames[] = {"least", "1 %", "5 %", "25 %", "median", "75 %", "95 %", "99 %", "greatest"};
   const std::vector<double> quantiles = r.old_new.ratio_quantiles(kRatioQuantiles);
-  for (std::size_t k = 0; k < quantiles.size(); ++k) table.rows.push_back({kNames[k], figure(quantiles[k])});
+  for (std::size_t k = 0; k < quantiles.size(); ++k) table.rows.push_back({kNames[k], formatted(quantiles[k])});
   table.rows.push_back({"outside 1 ± " + digits(clip, 5), percent(r.old_new.outside(clip, clip))});
-  table.rows.push_back({"effective tokens", figure(r.old_new.effective_tokens()) + " of " + count(r.old_new.tokens())});
   table.rows.push_back(
-      {"effective responses", figure(r.old_new.effective_sequences()) + " of " + count(r.old_new.sequences())});
+      {"effective tokens", formatted(r.old_new.effective_tokens()) + " of " + count(r.old_new.tokens())});
+  table.rows.push_back(
+      {"effective responses", formatted(r.old_new.effective_sequences()) + " of " + count(r.old_new.sequences())});
   return table;
 }
 
@@ -132,10 +133,10 @@ Series series(const std::string& label, const std::vector<PositionMean>& means) 
 
 // A curve over the files; a file without the value leaves a gap.
 template <class F>
-Series over(std::span<const FileReport> reports, const std::string& label, F figure_of) {
+Series over(std::span<const FileReport> reports, const std::string& label, F value_of) {
   Series s{.label = label, .values = {}};
   for (const FileReport& r : reports) {
-    const std::optional<double> value = figure_of(r);
+    const std::optional<double> value = value_of(r);
     s.values.push_back(value.value_or(std::numeric_limits<double>::quiet_NaN()));
   }
   return s;
@@ -143,9 +144,9 @@ Series over(std::span<const FileReport> reports, const std::string& label, F fig
 
 }  // namespace
 
-std::string figure(std::optional<double> x) { return x ? digits(*x, 5) : ""; }
+std::string formatted(std::optional<double> x) { return x ? digits(*x, 5) : ""; }
 
-std::string figure(const Estimate& e) {
+std::string formatted(const Estimate& e) {
   if (!e.mean) return "";
   return digits(*e.mean, 5) + (e.standard_error ? " ± " + digits(*e.standard_error, 2) : "");
 }
@@ -175,11 +176,12 @@ ReportSection overview(std::span<const FileReport> reports, double clip) {
       "file",         "responses",           "cut", "length",  "reward",     "KL(policy ‖ ref) k1", "k3", "√KL",
       "entropy est.", "KL(old ‖ new) exact", "k3",  "clipped", "eff. tokens"};
   for (const FileReport& r : reports)
-    table.rows.push_back({r.name, count(r.responses), share(r.responses - r.stopped, r.responses), figure(r.length()),
-                          figure(r.reward()), figure(r.to_ref.k1().per_sequence), figure(r.to_ref.k3().per_sequence),
-                          figure(r.distance()), figure(r.entropy_estimate().per_token),
-                          figure(r.old_new.exact().per_sequence), figure(r.old_new.k3().per_sequence),
-                          percent(r.old_new.outside(clip, clip)), figure(r.old_new.effective_tokens())});
+    table.rows.push_back({r.name, count(r.responses), share(r.responses - r.stopped, r.responses),
+                          formatted(r.length()), formatted(r.reward()), formatted(r.to_ref.k1().per_sequence),
+                          formatted(r.to_ref.k3().per_sequence), formatted(r.distance()),
+                          formatted(r.entropy_estimate().per_token), formatted(r.old_new.exact().per_sequence),
+                          formatted(r.old_new.k3().per_sequence), percent(r.old_new.outside(clip, clip)),
+                          formatted(r.old_new.effective_tokens())});
   drop_empty_columns(table);
   section.tables.push_back(std::move(table));
   const std::string x = "file";

@@ -38,7 +38,7 @@ ReportSection overview(std::span<const FileReport> reports, double clip);
 std::vector<ReportSection> report_sections(std::span<const FileReport> reports, double clip);
 
 // "0.1234 ± 0.0021": five significant digits, two for the error. "" if absent.
-std::string figure(const Estimate& e);
-std::string figure(std::optional<double> x);
+std::string formatted(const Estimate& e);
+std::string formatted(std::optional<double> x);
 
 }  // namespace nudge

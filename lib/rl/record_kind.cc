@@ -215,12 +215,12 @@ std::string fallback(const Record& record, RecordKind wanted, const std::string&
 
 }  // namespace
 
-std::string advice_on_figure(const Record& record, const std::string& figure) {
-  if (figure == "reward")
+std::string advice_on_compared(const Record& record, const std::string& field) {
+  if (field == "reward")
     return "add it first: score --reward-model FOLDER" + file_of(record) + " | label --by reward ...";
   std::string names;
-  for (const Record::Field& field : record.fields())
-    if (parse_double(field.raw)) names += (names.empty() ? "" : ", ") + field.quoted;
+  for (const Record::Field& other : record.fields())
+    if (parse_double(other.raw)) names += (names.empty() ? "" : ", ") + other.quoted;
   return names.empty() ? "the record has no number to go by" : "the record's numbers are " + names;
 }
 

@@ -16,8 +16,8 @@ std::string advice_on_record(const Record& record, RecordKind wanted, const std:
 // The jq line alone; "" for an unknown layout.
 std::string line_to_record(const Record& record, RecordKind wanted, const std::string& reader);
 
-// For label --by.
-std::string advice_on_figure(const Record& record, const std::string& figure);
+// Where a record lacks the field that label --by compares.
+std::string advice_on_compared(const Record& record, const std::string& field);
 
 // Calls `read` and adds that advice to its MissingField, unless it has its own.
 template <class F>

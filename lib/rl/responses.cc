@@ -45,7 +45,7 @@ std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const
 
 namespace {
 
-// Deals the figures of a micro-batch's rows to its responses.
+// Deals the statistics of a micro-batch's rows to its responses.
 void deal(std::span<const ResponseView> responses, const std::vector<RowStats>& rows, const std::vector<float>& kl,
           std::span<ResponseStats> to) {
   std::size_t row = 0;

@@ -100,7 +100,7 @@ std::optional<LabelCommand::Tally> LabelCommand::run(Tool& tool) {
 std::optional<LabelCommand::Tally> LabelCommand::label_by_field(Tool& tool, AnswerGroups& groups,
                                                                 const std::string& input_digest) const {
   const std::string digest = Digest().text(tool.provenance()).text(input_digest).hex();
-  const FigureOptions figure{*by, all_pairs() ? Pairing::kAll : Pairing::kBestWorst, min_margin};
+  const ComparedField field{*by, all_pairs() ? Pairing::kAll : Pairing::kBestWorst, min_margin};
   LabelCounts counts;
   std::int64_t number = 0, taken = 0;
   const auto work = [&](RecordWriter& out, KeptRecords& kept) {
@@ -108,7 +108,7 @@ std::optional<LabelCommand::Tally> LabelCommand::label_by_field(Tool& tool, Answ
       heed_stop();
       if (!streams.shard.takes(number++)) continue;
       ++taken;
-      for (const Record& record : label_by_figure(group, figure, counts))
+      for (const Record& record : preferences_by_value(group, field, counts))
         if (!kept.take([&](const Record&) { return record; })) out.write(record);
     }
     kept.end();

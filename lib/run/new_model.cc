@@ -57,9 +57,7 @@ void new_model_options(Tool& tool, NewModelOptions& sizes, const std::string& in
       &tool.option("--kv-heads", sizes.kv_heads, "key/value heads, shared by the query heads; 0: as many as --heads")
            .at_least(0)
            .at_most(1024),
-      &tool.option("--inner", sizes.inner, "hidden size of the feed-forward block; 0: 4 widths, if gated 8/3")
-           .at_least(0)
-           .at_most(1 << 20),
+      &tool.option("--inner", sizes.inner, "feed-forward size; 0: 4 widths, if gated 8/3").at_least(0).at_most(1 << 20),
       &tool.option("--context", sizes.context, "longest sequence, in tokens").at_least(2).at_most(1 << 20),
       &tool.option("--vocab", sizes.vocab, "largest vocabulary, in tokens").at_least(258).at_most(1 << 20)};
   tool.after_parsing([given, &sizes, &init] {

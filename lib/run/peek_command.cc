@@ -31,9 +31,9 @@ void PeekCommand::add_to(Tool& tool) {
   const Option& random =
       tool.option("--random", samples.random, "draw them from all records instead of taking the first");
   seed_option(tool, samples.seed).needs("--random");
-  using enum TokenFigure;
+  using enum TokenValue;
   by_ = &tool.choice("--by", by, {{"logprobs", kLogProbs}, {"advantages", kAdvantages}, {"kl", kKl}},
-                     "the figure that colours tokens")
+                     "the value that colours tokens")
              .excludes("--json");
   tokenizer_ = &tool.option("--tokenizer", tokenizer, "model folder whose tokenizer shows tokens as text, not as ids")
                     .placeholder("FOLDER")

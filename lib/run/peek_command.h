@@ -18,7 +18,7 @@ struct PeekCommand {
   SampleOptions samples{.count = 1};
   bool json = false, verify = false;
   Colour colour = Colour::kAuto;
-  TokenFigure by = TokenFigure::kLogProbs;
+  TokenValue by = TokenValue::kLogProbs;
   std::string tokenizer;  // its model folder
 
   void add_to(Tool& tool);

@@ -18,15 +18,15 @@ void sort_by_id(std::vector<T>& items) {
   std::stable_sort(items.begin(), items.end(), [](const T& a, const T& b) { return id_less(a.id, b.id); });
 }
 
-std::string figure(double x, const char* form = "%.4g") {
+std::string formatted(double x, const char* form = "%.4g") {
   char text[48];
   std::snprintf(text, sizeof text, form, x);
   return text;
 }
 
-std::string figure(const Estimate& e) {
+std::string formatted(const Estimate& e) {
   if (!e.mean) return "?";
-  return figure(*e.mean) + (e.standard_error ? " +- " + figure(*e.standard_error, "%.2g") : "");
+  return formatted(*e.mean) + (e.standard_error ? " +- " + formatted(*e.standard_error, "%.2g") : "");
 }
 
 void set_held_out(Metrics& m, const Calibration& c) {
@@ -39,7 +39,7 @@ void set_held_out(Metrics& m, const Calibration& c) {
   }
   m.set("held_out/calibration_error", c.expected_error);
   for (const CalibrationBin& b : c.bins) {
-    const std::string name = "held_out/calibration/" + figure(b.low, "%.1f") + "/";
+    const std::string name = "held_out/calibration/" + formatted(b.low, "%.1f") + "/";
     m.set(name + "count", static_cast<double>(b.count));
     m.set(name + "predicted", b.predicted);
     m.set(name + "observed", b.observed);
@@ -152,7 +152,7 @@ std::vector<RewardSample> reward_samples(const std::vector<Record>& records, con
 
 RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held_out,
                     const std::vector<RewardSample>* samples, const RewardRunOptions& options,
-                    const OnFigures& on_figures, TrainingCheckpoint& checkpoint) {
+                    const OnMetrics& on_metrics, TrainingCheckpoint& checkpoint) {
   EpochPlan plan(static_cast<std::int64_t>(data.rankings.size()), options.training, "rm");
   const Schedule schedule = plan.schedule();
   // A stored normalisation belongs to the scores of the training that made it.
@@ -175,11 +175,11 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
     report.tokens += done.tokens;
     if (s == 0) report.first_loss = done.loss;
     report.last_loss = done.loss;
-    Metrics figures;
-    figures.set("step", static_cast<double>(s + 1));
-    figures.set("epoch", plan.epochs_after(s));
-    at_step(s + 1, [&] { set_step(figures, done, report.tokens, rate, norm); });
-    on_figures(s + 1, plan.steps(), figures);
+    Metrics metrics;
+    metrics.set("step", static_cast<double>(s + 1));
+    metrics.set("epoch", plan.epochs_after(s));
+    at_step(s + 1, [&] { set_step(metrics, done, report.tokens, rate, norm); });
+    on_metrics(s + 1, plan.steps(), metrics);
     checkpoint.after(s + 1);
   };
   checkpoint.guarded([&] {
@@ -192,10 +192,10 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
     if (held_out) report.held_out = judge(trainer.scores(held_out->rankings), held_out->rankings);
   });
   if (report.held_out) {
-    Metrics figures;
-    figures.set("step", static_cast<double>(plan.steps()));
-    set_held_out(figures, *report.held_out);
-    on_figures(plan.steps(), plan.steps(), figures);
+    Metrics metrics;
+    metrics.set("step", static_cast<double>(plan.steps()));
+    set_held_out(metrics, *report.held_out);
+    on_metrics(plan.steps(), plan.steps(), metrics);
   }
   return report;
 }
@@ -234,14 +234,17 @@ std::vector<std::string> report_lines(const Calibration& c) {
   std::vector<std::string> lines = {
       "held-out: " + std::to_string(c.pairs) + (c.pairs == 1 ? " pair" : " pairs") +
           (c.identical > 0 ? ", " + std::to_string(c.identical) + " of them identical" : "") + ", accuracy " +
-          figure(c.accuracy) + ", margin " + figure(c.margin) + ", log loss " + figure(c.log_loss) + ", Brier score " +
-          figure(c.brier),
-      "expected calibration error " + figure(c.expected_error.value_or(0)) + "; by bins of the predicted probability:",
+          formatted(c.accuracy) + ", margin " + formatted(c.margin) + ", log loss " + formatted(c.log_loss) +
+          ", Brier score " + formatted(c.brier),
+      "expected calibration error " + formatted(c.expected_error.value_or(0)) +
+          "; by bins of the predicted probability:",
       "  bin         predicted  observed   count"};
   for (const CalibrationBin& b : c.bins) {
-    const auto cell = [](const std::optional<double>& x) { return x ? figure(*x, "%9.3f") : std::string("        -"); };
-    lines.push_back("  " + figure(b.low, "%.1f") + " to " + figure(b.high, "%.1f") + "  " + cell(b.predicted) + " " +
-                    cell(b.observed) + figure(static_cast<double>(b.count), " %7.0f"));
+    const auto cell = [](const std::optional<double>& x) {
+      return x ? formatted(*x, "%9.3f") : std::string("        -");
+    };
+    lines.push_back("  " + formatted(b.low, "%.1f") + " to " + formatted(b.high, "%.1f") + "  " + cell(b.predicted) +
+                    " " + cell(b.observed) + formatted(static_cast<double>(b.count), " %7.0f"));
   }
   return lines;
 }

@@ -59,7 +59,7 @@ struct RewardReport {
 // scores are equal and their standard deviation is needed; kStopped.
 RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held_out,
                     const std::vector<RewardSample>* samples, const RewardRunOptions& options,
-                    const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
+                    const OnMetrics& on_metrics, TrainingCheckpoint& checkpoint);
 
 // Calibration over all pairs of each ranking's scores, best first. Standard errors count rankings, not pairs, because
 // the pairs of one ranking share answers. `rankings` tell which answers are identical; without them none is.

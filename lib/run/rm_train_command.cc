@@ -101,7 +101,7 @@ std::optional<RmTrainCommand::Tally> RmTrainCommand::run(Tool& tool) {
   StepReport steps(tool, metrics, "loss");
   TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
   const RewardReport report = run_rm(model, data, unseen ? &*unseen : nullptr, samples ? &*samples : nullptr, training,
-                                     steps.on_figures(), checkpoint);
+                                     steps.on_metrics(), checkpoint);
   if (folder.is_written_here()) {
     save_model(model, folder.temporary());
     folder.publish();

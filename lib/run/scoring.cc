@@ -105,7 +105,7 @@ Trajectory Scorer::for_reference(const Record& record) const {
   return trajectory_of(record, *reference_);
 }
 
-Ranking Scorer::pair_of(const Record& record, std::int64_t number) const {
+Ranking Scorer::pair_of(const Record& record, std::int64_t number) {
   return read_as(RecordKind::kPreference, kReader, record,
                  [&] { return read_ranking(record, number, *reward_model_, *dialogues_); });
 }

@@ -44,14 +44,14 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, Dialogu
 namespace {
 
 double held_out_loss(SftTrainer& trainer, const SftData& held_out, std::int64_t step, std::int64_t steps,
-                     const OnFigures& on_figures) {
+                     const OnMetrics& on_metrics) {
   const double loss = trainer.evaluate(held_out.examples).loss;
-  Metrics figures;
-  figures.set("step", static_cast<double>(step));
-  at_step(step, [&] { figures.set("held_out/loss", loss); });
+  Metrics metrics;
+  metrics.set("step", static_cast<double>(step));
+  at_step(step, [&] { metrics.set("held_out/loss", loss); });
   const double perplexity = det_exp(loss);
-  figures.set("held_out/perplexity", std::isfinite(perplexity) ? std::optional(perplexity) : std::nullopt);
-  on_figures(step, steps, figures);
+  metrics.set("held_out/perplexity", std::isfinite(perplexity) ? std::optional(perplexity) : std::nullopt);
+  on_metrics(step, steps, metrics);
   return loss;
 }
 
@@ -67,7 +67,7 @@ std::string digest_of(const SftData& data) {
 }  // namespace
 
 SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, const SftRunOptions& options,
-                  const OnFigures& on_figures, TrainingCheckpoint& checkpoint) {
+                  const OnMetrics& on_metrics, TrainingCheckpoint& checkpoint) {
   EpochPlan plan(static_cast<std::int64_t>(data.examples.size()), options.training, "sft");
   const Schedule schedule = plan.schedule();
   SftTrainer trainer(model, options.training.adam, options.training.micro_tokens, options.training.recompute,
@@ -82,7 +82,7 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
     f("held_out", measured), f("held_out_before", report.held_out_before);
   });
   const auto measure = [&](std::int64_t step) {
-    return held_out ? std::optional(held_out_loss(trainer, *held_out, step, plan.steps(), on_figures)) : std::nullopt;
+    return held_out ? std::optional(held_out_loss(trainer, *held_out, step, plan.steps(), on_metrics)) : std::nullopt;
   };
   const auto take_step = [&](std::int64_t s) {
     std::vector<const SftExample*> minibatch;
@@ -90,19 +90,19 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
     const float rate = schedule.rate(static_cast<std::uint64_t>(s));
     const SftStatistics done = trainer.accumulate(minibatch);
     const double norm = trainer.step(rate);
-    Metrics figures;
+    Metrics metrics;
     at_step(s + 1, [&] {
-      figures.set("step", static_cast<double>(s + 1));
-      figures.set("epoch", plan.epochs_after(s));
-      figures.set("loss/train", done.loss);
-      figures.set("lr", static_cast<double>(rate));
-      figures.set("grad_norm", norm);
-      figures.set("tokens", static_cast<double>(done.tokens));
+      metrics.set("step", static_cast<double>(s + 1));
+      metrics.set("epoch", plan.epochs_after(s));
+      metrics.set("loss/train", done.loss);
+      metrics.set("lr", static_cast<double>(rate));
+      metrics.set("grad_norm", norm);
+      metrics.set("tokens", static_cast<double>(done.tokens));
     });
     report.tokens += done.tokens;
     if (s == 0) report.first_loss = done.loss;
     report.last_loss = done.loss;
-    on_figures(s + 1, plan.steps(), figures);
+    on_metrics(s + 1, plan.steps(), metrics);
     checkpoint.after(s + 1);
   };
   checkpoint.guarded([&] {
@@ -120,19 +120,19 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
 }
 
 std::string summary(const SftReport& r) {
-  const auto figure = [](double x) {
+  const auto formatted = [](double x) {
     char text[32];
     std::snprintf(text, sizeof text, "%.4g", x);
     return std::string(text);
   };
   const auto change = [&](const std::string& name, std::optional<double> from, std::optional<double> to) {
     if (!from) return std::string();
-    return name + " " + figure(*from) + (to ? " to " + figure(*to) : "");
+    return name + " " + formatted(*from) + (to ? " to " + formatted(*to) : "");
   };
   std::string text = change("loss", r.first_loss, r.last_loss);
   if (!r.held_out_before) return text;
   text += (text.empty() ? "" : ", ") + change("held-out loss", r.held_out_before, r.held_out_after);
-  return text + " (perplexity " + figure(det_exp(r.held_out_after.value_or(*r.held_out_before))) + ")";
+  return text + " (perplexity " + formatted(det_exp(r.held_out_after.value_or(*r.held_out_before))) + ")";
 }
 
 }  // namespace nudge

@@ -39,7 +39,7 @@ struct SftReport {
 // grad_norm, tokens (that counted in it); before the first and after the last: step, held_out/loss,
 // held_out/perplexity. Errors: kBadInput naming the step where numbers stop being finite; kStopped.
 SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, const SftRunOptions& options,
-                  const OnFigures& on_figures, TrainingCheckpoint& checkpoint);
+                  const OnMetrics& on_metrics, TrainingCheckpoint& checkpoint);
 
 // "loss 6.2 to 1.3, held-out loss 6.2 to 1.5 (perplexity 4.5)", without what was not measured.
 std::string summary(const SftReport& report);

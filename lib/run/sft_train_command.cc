@@ -105,7 +105,7 @@ std::optional<SftTrainCommand::Tally> SftTrainCommand::run(Tool& tool) {
   warn_of_unused(tool, dialogues, data, measured);
   StepReport steps(tool, metrics, "loss/train");
   TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
-  const SftReport report = run_sft(*model, data, measured, training, steps.on_figures(), checkpoint);
+  const SftReport report = run_sft(*model, data, measured, training, steps.on_metrics(), checkpoint);
   if (folder.is_written_here()) {
     save_model(*model, folder.temporary(), storage);
     folder.publish();

@@ -151,11 +151,11 @@ void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, c
             " the same answer twice; accuracy leaves out such pairs, and so should the input");
 }
 
-OnFigures StepReport::on_figures() {
-  return [this](std::int64_t step, std::int64_t steps, const Metrics& figures) {
-    metrics_.write(figures.json());
+OnMetrics StepReport::on_metrics() {
+  return [this](std::int64_t step, std::int64_t steps, const Metrics& metrics) {
+    metrics_.write(metrics.json());
     if (!progress_) progress_.emplace(tool_.console(), "steps", steps);
-    if (const auto loss = figures.get(loss_)) progress_->update(step, "loss " + number_text(static_cast<float>(*loss)));
+    if (const auto loss = metrics.get(loss_)) progress_->update(step, "loss " + number_text(static_cast<float>(*loss)));
   };
 }
 

@@ -88,14 +88,14 @@ void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::strin
 void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, const std::string& what);
 
 // Receives the metrics after step `step` of `steps`; step 0 is before the first.
-using OnFigures = std::function<void(std::int64_t step, std::int64_t steps, const Metrics& figures)>;
+using OnMetrics = std::function<void(std::int64_t step, std::int64_t steps, const Metrics& metrics)>;
 
 // Writes a run's metrics to the file and shows progress: the step, and the metric called `loss`.
 class StepReport {
  public:
   StepReport(Tool& tool, MetricsFile& metrics, std::string loss)
       : tool_(tool), metrics_(metrics), loss_(std::move(loss)) {}
-  OnFigures on_figures();
+  OnMetrics on_metrics();
 
  private:
   Tool& tool_;

@@ -121,7 +121,7 @@ TEST_CASE("the report tells format, completeness, marks and damage") {
   CHECK(describe_streams(read_all({plain}).streams).find("plain, 1 record, 3 bytes, whole") != std::string::npos);
 }
 
-TEST_CASE("the JSON report is JSON with the same figures, also where sums overflow") {
+TEST_CASE("the JSON report is JSON with the same numbers, also where sums overflow") {
   Summary s({1, false, 0});
   s.add(record(R"({"x":1.5})"));
   s.add(record(R"({"x":1e308,"y":-1e308})"));
@@ -134,17 +134,17 @@ TEST_CASE("the JSON report is JSON with the same figures, also where sums overfl
   CHECK(r.raw("samples").find("{\"x\":1.5}") != std::string::npos);
 }
 
-TEST_CASE("token figures: log-probs, advantages, and KL as their difference") {
+TEST_CASE("token values: log-probs, advantages, and KL as their difference") {
   const Record r =
       record(R"({"response_ids":[1,2],"logprobs":[-1,-2],"ref_logprobs":[-3,-1.5],"advantages":[0.5,-1]})");
-  CHECK(token_figures(r, TokenFigure::kLogProbs) == std::vector<float>{-1, -2});
-  CHECK(token_figures(r, TokenFigure::kAdvantages) == std::vector<float>{0.5f, -1});
-  CHECK(token_figures(r, TokenFigure::kKl) == std::vector<float>{2, -0.5f});
-  CHECK(token_figures(record("{}"), TokenFigure::kLogProbs).empty());
-  CHECK(token_figures(record(R"({"response_ids":[1],"logprobs":[-1]})"), TokenFigure::kKl).empty());
+  CHECK(token_values(r, TokenValue::kLogProbs) == std::vector<float>{-1, -2});
+  CHECK(token_values(r, TokenValue::kAdvantages) == std::vector<float>{0.5f, -1});
+  CHECK(token_values(r, TokenValue::kKl) == std::vector<float>{2, -0.5f});
+  CHECK(token_values(record("{}"), TokenValue::kLogProbs).empty());
+  CHECK(token_values(record(R"({"response_ids":[1],"logprobs":[-1]})"), TokenValue::kKl).empty());
   const Record bad = record(R"({"response_ids":[1,2],"logprobs":[-1]})");
-  CHECK(outcome_of([&] { token_figures(bad, TokenFigure::kLogProbs); }).status == 65);
-  CHECK(describe_record(bad, 0, true, TokenFigure::kLogProbs).find("not as many numbers") != std::string::npos);
+  CHECK(outcome_of([&] { token_values(bad, TokenValue::kLogProbs); }).status == 65);
+  CHECK(describe_record(bad, 0, true, TokenValue::kLogProbs).find("not as many numbers") != std::string::npos);
 }
 
 TEST_CASE("colours deepen with the distance from 0, red below and green above") {
@@ -156,10 +156,10 @@ TEST_CASE("colours deepen with the distance from 0, red below and green above") 
 
 TEST_CASE("a record is shown field by field, cut at the width, coloured only when asked") {
   const Record r = record(R"({"id":"ääääää","response_ids":[5,6],"logprobs":[-9,-0.1]})");
-  CHECK(describe_record(r, 4, false, TokenFigure::kLogProbs) ==
+  CHECK(describe_record(r, 4, false, TokenValue::kLogProbs) ==
         "  id: \"äää...\n  response_ids: [5,6...\n  logprobs: [-9,...\n");
-  CHECK(describe_record(r, 0, true, TokenFigure::kLogProbs).find("\x1b[30;48;5;203m5 \x1b[0m6 ") != std::string::npos);
-  CHECK(describe_record(r, 0, true, TokenFigure::kAdvantages).find('\x1b') == std::string::npos);
+  CHECK(describe_record(r, 0, true, TokenValue::kLogProbs).find("\x1b[30;48;5;203m5 \x1b[0m6 ") != std::string::npos);
+  CHECK(describe_record(r, 0, true, TokenValue::kAdvantages).find('\x1b') == std::string::npos);
 }
 
 TEST_CASE("a newline in a name forges no line of the report") {
@@ -177,22 +177,22 @@ TEST_CASE("a newline in a name forges no line of the report") {
   const std::string streams = describe_streams({stream});
   CHECK(std::count(streams.begin(), streams.end(), '\n') == 3);
   CHECK(streams.find("f\\ng: plain, 5 records: plain, 0 records") == 0);
-  const std::string sample = describe_record(record(R"({"x\ny":1})"), 0, false, TokenFigure::kLogProbs);
+  const std::string sample = describe_record(record(R"({"x\ny":1})"), 0, false, TokenValue::kLogProbs);
   CHECK(sample == "  x\\ny: 1\n");
   CHECK(paint(std::vector<std::string>{"a\nb"}, std::vector<float>{0}, 1) == "a\\nb");
 }
 
 TEST_CASE("behind an empty prompt lists are one shorter, and the first token has no colour") {
   const Record r = record(R"({"prompt_ids":[],"response_ids":[5,6,7],"logprobs":[-9,-0.1],"ref_logprobs":[-9,-1]})");
-  CHECK(token_figures(r, TokenFigure::kLogProbs) == std::vector<float>{0, -9, -0.1f});
-  CHECK(token_figures(r, TokenFigure::kKl) == std::vector<float>{0, 0, -0.1f - -1.0f});
-  CHECK(describe_record(r, 0, true, TokenFigure::kLogProbs).find("  5 \x1b[30;48;5;203m6 \x1b[0m7 \n") !=
+  CHECK(token_values(r, TokenValue::kLogProbs) == std::vector<float>{0, -9, -0.1f});
+  CHECK(token_values(r, TokenValue::kKl) == std::vector<float>{0, 0, -0.1f - -1.0f});
+  CHECK(describe_record(r, 0, true, TokenValue::kLogProbs).find("  5 \x1b[30;48;5;203m6 \x1b[0m7 \n") !=
         std::string::npos);
   const Record whole = record(R"({"prompt_ids":[],"response_ids":[5],"logprobs":[-1]})");
-  CHECK(outcome_of([&] { token_figures(whole, TokenFigure::kLogProbs); }).message.find("one number fewer") !=
+  CHECK(outcome_of([&] { token_values(whole, TokenValue::kLogProbs); }).message.find("one number fewer") !=
         std::string::npos);
   const Record prompted = record(R"({"prompt_ids":[1],"response_ids":[5,6],"logprobs":[-1]})");
-  CHECK(outcome_of([&] { token_figures(prompted, TokenFigure::kLogProbs); }).status == 65);
+  CHECK(outcome_of([&] { token_values(prompted, TokenValue::kLogProbs); }).status == 65);
 }
 
 TEST_CASE("a list's shape tells numbers, texts and anything else") {

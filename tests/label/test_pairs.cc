@@ -40,7 +40,7 @@ std::string outcome(const std::vector<Record>& records) {
 
 std::string labeled(const std::vector<const char*>& rewards, Pairing pairing, float least = 0) {
   LabelCounts counts;
-  return outcome(label_by_figure(group_of(rewards), {"reward", pairing, least}, counts));
+  return outcome(preferences_by_value(group_of(rewards), {"reward", pairing, least}, counts));
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ TEST_CASE("the best is paired with the worst, of equals the first") {
   CHECK(labeled({"3"}, Pairing::kBestWorst) == "");
 }
 
-TEST_CASE("all pairs are made in the order of their answers, equal figures left out") {
+TEST_CASE("all pairs are made in the order of their answers, equal values left out") {
   CHECK(labeled({"1", "2", "1", "3"}, Pairing::kAll) == "1>0 3>0 1>2 3>1 3>2");
   CHECK(labeled({"1", "1"}, Pairing::kAll) == "");
 }
@@ -65,18 +65,18 @@ TEST_CASE("a margin at the bound makes a pair and one below it does not") {
 
 TEST_CASE("pairs, ties, small margins and single answers are counted") {
   LabelCounts counts;
-  label_by_figure(group_of({"1", "1", "2", "5"}), {"reward", Pairing::kAll, 2}, counts);
+  preferences_by_value(group_of({"1", "1", "2", "5"}), {"reward", Pairing::kAll, 2}, counts);
   CHECK(counts.pairs == 3);
   CHECK(counts.ties == 1);
   CHECK(counts.below_margin == 2);
-  label_by_figure(group_of({"1"}), {"reward", Pairing::kAll, 0}, counts);
+  preferences_by_value(group_of({"1"}), {"reward", Pairing::kAll, 0}, counts);
   CHECK(counts.single == 1);
   CHECK(counts.pairs == 3);
 }
 
 TEST_CASE("the margin is the difference of the decimal texts, rounded once") {
   LabelCounts counts;
-  const auto records = label_by_figure(group_of({"0.7", "0.2"}), {"reward", Pairing::kBestWorst, 0}, counts);
+  const auto records = preferences_by_value(group_of({"0.7", "0.2"}), {"reward", Pairing::kBestWorst, 0}, counts);
   REQUIRE(records.size() == 1);
   CHECK(records[0].raw("margin") == "0.5");
   CHECK(records[0].raw("chosen_reward") == "0.7");
@@ -87,16 +87,16 @@ TEST_CASE("the margin is the difference of the decimal texts, rounded once") {
 TEST_CASE("differences that vanish in float are ties and those beyond it an error") {
   CHECK(labeled({"1e-50", "0"}, Pairing::kBestWorst) == "");
   LabelCounts counts;
-  CHECK_THROWS_AS(label_by_figure(group_of({"1e300", "0"}), {"reward", Pairing::kBestWorst, 0}, counts), Error);
+  CHECK_THROWS_AS(preferences_by_value(group_of({"1e300", "0"}), {"reward", Pairing::kBestWorst, 0}, counts), Error);
 }
 
-TEST_CASE("rewards are written only for a figure whose name ends in reward") {
+TEST_CASE("rewards are written only for a field whose name ends in reward") {
   for (const auto& [name, written] : std::map<std::string, bool>{{"my_reward", true}, {"length", false}}) {
     AnswerGroups groups;
     groups.add(trajectory("g", "g/0", "a", ",\"" + name + "\":1"), name);
     groups.add(trajectory("g", "g/1", "b", ",\"" + name + "\":2"), name);
     LabelCounts counts;
-    const auto records = label_by_figure(groups.sorted()[0], {name, Pairing::kBestWorst, 0}, counts);
+    const auto records = preferences_by_value(groups.sorted()[0], {name, Pairing::kBestWorst, 0}, counts);
     REQUIRE(records.size() == 1);
     CHECK(records[0].has("chosen_reward") == written);
     CHECK(records[0].has("rejected_reward") == written);
@@ -104,16 +104,16 @@ TEST_CASE("rewards are written only for a figure whose name ends in reward") {
   }
 }
 
-TEST_CASE("answers with the same text make no pair whatever their figures") {
+TEST_CASE("answers with the same text make no pair whatever their values") {
   AnswerGroups groups;
   groups.add(trajectory("g", "g/0", "same", reward("1")), "reward");
   groups.add(trajectory("g", "g/1", "same", reward("2")), "reward");
   LabelCounts counts;
-  CHECK(label_by_figure(groups.sorted()[0], {"reward", Pairing::kBestWorst, 0}, counts).empty());
+  CHECK(preferences_by_value(groups.sorted()[0], {"reward", Pairing::kBestWorst, 0}, counts).empty());
   CHECK(counts.ties == 1);
 }
 
-TEST_CASE("an answer without the figure is an error that names record and field") {
+TEST_CASE("an answer without the field is an error that names record and field") {
   AnswerGroups groups;
   groups.add(trajectory("g", "g/0", "a", reward("1")), "reward");
   try {

@@ -75,7 +75,7 @@ Model score_model() {
   return Model{random_transformer(config, 41, 1.2), std::move(language.tokenizer), "", {}};
 }
 
-// The gradient, the figures and, after two steps, the weights.
+// The gradient, the metrics and, after two steps, the weights.
 Floats sft(std::int64_t limit, bool reversed = false, std::int64_t groups = 1) {
   Model model = sampler(3);
   SftTrainer trainer(model, AdamOptions{}, limit, false, groups);

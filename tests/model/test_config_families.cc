@@ -28,7 +28,7 @@ Keys keys_of(const std::string& family, const Keys& changes = {}) {
             {"vocab_size", "100"}};
   if (family == "mistral" || family == "qwen2" || family == "qwen3") keys["num_key_value_heads"] = "2";
   if (family == "mistral") keys["sliding_window"] = "null";
-  if (family == "gpt_neox") keys["hidden_size"] = "64";  // a quarter of a head's 16 channels turns
+  if (family == "gpt_neox") keys["hidden_size"] = "64";  // a quarter of a head's 16 channels rotates
   for (const auto& [key, value] : changes) keys[key] = value;
   return keys;
 }
@@ -299,9 +299,9 @@ TEST_CASE("rotary parameters that are missing or of the wrong kind are refused")
     CHECK(refusal(family, {{"partial_rotary_factor", "0.5"}}) == "config: \"partial_rotary_factor\" is not supported");
   for (const char* share : {"0.2", "1.5", "0.01"})  // of 16 channels: 3, too many, none
     CHECK(refusal("gpt_neox", {{"rotary_pct", share}}) ==
-          "config: \"rotary_pct\" leaves no even number of a head's channels to turn");
+          "config: \"rotary_pct\" leaves no even number of a head's channels to rotate");
   CHECK(refusal("llama", {{"head_dim", "11"}}) ==
-        "config: \"partial_rotary_factor\" leaves no even number of a head's channels to turn");
+        "config: \"partial_rotary_factor\" leaves no even number of a head's channels to rotate");
 }
 TEST_CASE("a sliding window that would hide keys is refused") {
   const std::string why = "config: \"sliding_window\" is shorter than the context, which is not supported";

@@ -155,7 +155,7 @@ TEST_CASE("gradients that were zeroed hold nothing of the minibatch before") {
   }
 }
 
-TEST_CASE("the head's figures and gradients don't depend on where its chunks of rows end") {
+TEST_CASE("the head's statistics and gradients don't depend on where its chunks of rows end") {
   const Transformer model = random_transformer(kinds().at("llama"), 45, 1);
   const Batch batch = batch_of({600}, 9);
   const std::int64_t C = model.config().width;

@@ -32,7 +32,7 @@ TEST_CASE("accuracy counts ties half and has the binomial error") {
   CHECK(near(*c.accuracy.standard_error, std::sqrt(0.625 * 0.375 / 4), 1e-15));
 }
 
-TEST_CASE("accuracy leaves out pairs of identical answers, the other figures don't") {
+TEST_CASE("accuracy leaves out pairs of identical answers, the other statistics don't") {
   const std::vector<float> chosen = {1, 2, 0, 3, 7}, rejected = {0, 0, 1, 3, 7};  // right, right, wrong, tie, identical
   const Calibration c = calibrate(chosen, rejected, 10, {false, false, false, false, true});
   CHECK(c.pairs == 5);
@@ -140,7 +140,7 @@ TEST_CASE("margins beyond the exponential's range stay finite and in the last bi
   CHECK(c.expected_error == 0.5);
 }
 
-TEST_CASE("empty bins have no rates, no pairs no figures, one pair no errors") {
+TEST_CASE("empty bins have no rates, no pairs no statistics, one pair no errors") {
   const Calibration none = calibrate({}, {});
   CHECK(none.pairs == 0);
   CHECK_FALSE(none.accuracy.mean.has_value());

@@ -87,7 +87,7 @@ TEST_CASE("rewards, lengths, endings and ways of sampling are counted") {
   CHECK(r.rewards.size() == 2);
 }
 
-TEST_CASE("without reference log-probs their figures are absent") {
+TEST_CASE("without reference log-probs their statistics are absent") {
   const FileReport r = report_of({trajectory("a", kPrompt, {1}, {-1})});
   CHECK(r.to_ref.tokens() == 0);
   CHECK_FALSE(r.distance().has_value());

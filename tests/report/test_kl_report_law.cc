@@ -93,7 +93,7 @@ TEST_CASE("the log-probs that a policy recorded are those it finds again, in any
   }
 }
 
-TEST_CASE("no figure depends on the order of the records") {
+TEST_CASE("no statistic depends on the order of the records") {
   std::vector<Record> records = various();
   for (std::size_t i = 0; i < records.size(); ++i) {
     const std::size_t tokens = i == 0 ? 1 : i + 1;  // the first has no prompt, so its first token no prediction
@@ -135,7 +135,7 @@ TEST_CASE("records that hold their evaluation give the report of the policies, i
   }
 }
 
-TEST_CASE("two policies' figures are the same bits for any threads, level and micro-batch") {
+TEST_CASE("two policies' statistics are the same bits for any threads, level and micro-batch") {
   const auto text = [](std::int64_t micro_tokens) {
     const ReportPolicies policies(tiny_model(1), tiny_model(2));
     const FileReport r = report_of(various(), policies, micro_tokens);

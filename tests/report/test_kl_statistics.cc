@@ -85,7 +85,7 @@ TEST_CASE("k1, k2 and k3 agree with libm in long double, near 1 and far from it"
   }
 }
 
-TEST_CASE("a policy against itself is exactly 0 in every figure") {
+TEST_CASE("a policy against itself is exactly 0 in every statistic") {
   const KlStatistics kl = of({{0, 0, 0}, {0}});
   for (const TwoUnits& both : {kl.k1(), kl.k2(), kl.k3()}) {
     CHECK(both.per_token.mean == 0.0);
@@ -142,7 +142,7 @@ TEST_CASE("exact KL and entropy have both units and positions of their own") {
   CHECK(kl.entropy_by_position()[1].value.mean == 2.0);
 }
 
-TEST_CASE("in another order, figures and exact values go with their sequences") {
+TEST_CASE("in another order, statistics and exact values go with their sequences") {
   KlStatistics kl, other;
   const std::vector<float> a = {-1, -2}, b = {-3}, kl_a = {1, 2}, kl_b = {3}, h_a = {4, 5}, h_b = {6};
   kl.add(a, kl_a, h_a), kl.add(b, kl_b, h_b);
@@ -162,7 +162,7 @@ TEST_CASE("k1 and k3 by position are means over the sequences that reach it") {
   CHECK(*kl.k3_by_position()[1].value.mean == doctest::Approx(std::exp(2.0) - 3));
 }
 
-TEST_CASE("without exact values their figures are absent") {
+TEST_CASE("without exact values their statistics are absent") {
   const KlStatistics kl = of({{0.5f}, {0.25f}});
   CHECK_FALSE(kl.exact().per_token.mean.has_value());
   CHECK_FALSE(kl.exact().per_sequence.mean.has_value());
@@ -171,7 +171,7 @@ TEST_CASE("without exact values their figures are absent") {
   CHECK(kl.entropy_by_position().empty());
 }
 
-TEST_CASE("no sequences: every figure is absent, none is a NaN") {
+TEST_CASE("no sequences: every statistic is absent, none is a NaN") {
   const KlStatistics kl;
   CHECK_FALSE(kl.k1().per_token.mean.has_value());
   CHECK_FALSE(kl.ratio().mean.has_value());

@@ -35,15 +35,15 @@ std::size_t times(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("figures have five digits and two for the error") {
-  CHECK(figure(Estimate{1.0 / 3, 0.0123456}) == "0.33333 ± 0.012");
-  CHECK(figure(Estimate{2.5, {}}) == "2.5");
-  CHECK(figure(Estimate{}) == "");
-  CHECK(figure(std::optional<double>(INFINITY)) == "inf");
-  CHECK(figure(std::optional<double>(0.0)) == "0");
+TEST_CASE("numbers have five digits and two for the error") {
+  CHECK(formatted(Estimate{1.0 / 3, 0.0123456}) == "0.33333 ± 0.012");
+  CHECK(formatted(Estimate{2.5, {}}) == "2.5");
+  CHECK(formatted(Estimate{}) == "");
+  CHECK(formatted(std::optional<double>(INFINITY)) == "inf");
+  CHECK(formatted(std::optional<double>(0.0)) == "0");
 }
 
-TEST_CASE("a file's table names its figures and leaves absent ones out") {
+TEST_CASE("a file's table names its numbers and leaves absent ones out") {
   const std::string text = report_text(file_section(simple(), 0.2), {.plots = false});
   CHECK(has(text, "made\n"));
   CHECK(has(text, "  responses             2\n"));
@@ -93,7 +93,7 @@ TEST_CASE("several files have a row each, without columns that are empty, and cu
   CHECK(report_sections({reports.data(), 1}, 0.2).size() == 1);
 }
 
-TEST_CASE("a file without a figure is a gap in the curve") {
+TEST_CASE("a file without a value is a gap in the curve") {
   const std::vector<FileReport> reports = {simple(), report_of({trajectory("a", {1}, {1}, {-1})})};
   const ReportSection all = overview(reports, 0.2);
   CHECK(std::isnan(all.plots[0].series[0].values[1]));
@@ -101,7 +101,7 @@ TEST_CASE("a file without a figure is a gap in the curve") {
   CHECK(has(report_text(all, {.plots = false}), "   -"));
 }
 
-TEST_CASE("the JSON holds the figures in both units, null where there is none") {
+TEST_CASE("the JSON holds the numbers in both units, null where there is none") {
   const FileReport r = simple();
   simdjson::dom::parser parser;
   const std::string text = report_json({&r, 1}, 0.3);
@@ -126,7 +126,7 @@ TEST_CASE("the JSON holds the figures in both units, null where there is none") 
   CHECK(last["k1"]["se"].is_null());
 }
 
-TEST_CASE("figures beyond the numbers of JSON are null") {
+TEST_CASE("numbers beyond those of JSON are null") {
   const FileReport r = report_of({trajectory("a", {1}, {1}, {-2000}, {-1})});  // k3: e^1999
   simdjson::dom::parser parser;
   const simdjson::dom::element e = parser.parse(report_json({&r, 1}, 0.2));

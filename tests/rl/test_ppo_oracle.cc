@@ -82,7 +82,7 @@ TEST_CASE("log-probs, entropies, values and per-token rewards of a PPO batch are
   });
 }
 
-TEST_CASE("the clipped objective's figures are the oracle's") {
+TEST_CASE("the clipped objective's terms are the oracle's") {
   for_each_family([&](const std::string& goldens, const std::string& family) {
     GoldenPpo g(goldens, family);
     Ppo ppo = g.ppo();

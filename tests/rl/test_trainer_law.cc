@@ -12,7 +12,7 @@ using namespace nudge::test;
 
 namespace {
 
-// What a training leaves: the last gradient, then the weights, then the figures.
+// What a training leaves: the last gradient, then the weights, then the metrics.
 using Outcome = std::vector<float>;
 
 void append(Outcome& out, const float* values, std::int64_t n) { out.insert(out.end(), values, values + n); }

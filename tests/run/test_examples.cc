@@ -197,7 +197,7 @@ TEST_CASE("a new model has the sizes asked for, an ending token, and learns its 
   CHECK_THROWS_WITH(new_model(options, records, 4), "--width 24 is not a multiple of --heads 5");
 }
 
-TEST_CASE("held-out figures of pairs are the calibration's, and of rankings have errors by ranking") {
+TEST_CASE("held-out statistics of pairs are the calibration's, and of rankings have errors by ranking") {
   const Calibration pairs = judge({{1, 0}, {0, 2}, {3, 1}});
   CHECK(pairs.pairs == 3);
   CHECK(*pairs.accuracy.mean == doctest::Approx(2.0 / 3));

@@ -135,7 +135,7 @@ TEST_CASE("a weight that is not finite is refused by its tensor's name") {
   CHECK_THROWS_WITH(check_finite(model.transformer), "training has diverged: transformer.ln_f.bias is not finite");
 }
 
-TEST_CASE("figures that are not finite are refused with the step") {
+TEST_CASE("metrics that are not finite are refused with the step") {
   CHECK_THROWS_WITH(at_step(4, [] { Metrics().set("loss", NAN); }),
                     "step 4: training has diverged: metric loss is not finite");
 }

@@ -224,7 +224,7 @@ parts() {
   (cd p1 && refused 65 'critic/config.json' rollout --policy critic "$TINY/prompts.jsonl" && says 'it is the critic of \.:')
   refused 66 "p1/trainer: is the trainer's state of p1" rollout --policy p1/trainer "$TINY/prompts.jsonl"
   says 'give p1$'
-  refused 66 'ps/critic: is the value head that shares the trunk of ps' score --reward-model ps/critic "$TINY/sampled.jsonl"
+  refused 66 'ps/critic: is the value head that shares the backbone of ps' score --reward-model ps/critic "$TINY/sampled.jsonl"
   says 'give ps$'
   refused 66 '^rollout: error: \.: is not a model folder, but contains some' rollout --policy . "$TINY/prompts.jsonl"
   says 'give one of them, such as \./'
