@@ -46,13 +46,13 @@ void LanguageHead::logits_of(const Transformer& model, const float* final, const
   model.logits(states.data(), n, logits.data());
 }
 
-void LanguageHead::stats_of(const Pass& pass, std::int64_t begin, std::int64_t n, RowStats* stats, float* kl,
+void LanguageHead::stats_of(const HeadInput& input, std::int64_t begin, std::int64_t n, RowStats* stats, float* kl,
                             Exchanged exchanged) {
-  const Targets& targets = pass.targets;
-  const OldPolicy& old = pass.old;
-  const std::int64_t V = pass.model.config().vocab;
+  const Targets& targets = input.targets;
+  const OldPolicy& old = input.old;
+  const std::int64_t V = input.model.config().vocab;
   const std::int64_t* rows = targets.rows.data() + begin;
-  logits_of(pass.model, pass.final, rows, n, states_, logits_);
+  logits_of(input.model, input.final, rows, n, states_, logits_);
   if (old.model != nullptr) logits_of(*old.model, old.final, rows, n, old_states_, old_logits_);
   old_stats_.resize(kChunk);
   parallel_for(n, [&](std::int64_t i) {
@@ -71,21 +71,22 @@ void LanguageHead::stats_of(const Pass& pass, std::int64_t begin, std::int64_t n
   });
 }
 
-void LanguageHead::evaluate(const Transformer& model, const float* final, const Targets& targets, RowStats* stats,
-                            OldPolicy old, float* kl, Exchanged exchanged) {
+void LanguageHead::evaluate(const HeadInput& input, RowStats* stats, float* kl, Exchanged exchanged) {
   const ProfileScope scope(Part::kHead);
-  for (std::int64_t begin = 0, end; begin < targets.size(); begin = end) {
-    end = chunk_end(targets, begin);
+  for (std::int64_t begin = 0, end; begin < input.targets.size(); begin = end) {
+    end = chunk_end(input.targets, begin);
     Exchanged part;
     if (exchanged.stats != nullptr) part = {exchanged.stats + begin, exchanged.kl + begin};
-    stats_of({model, final, targets, old}, begin, end - begin, stats + begin, kl == nullptr ? kl : kl + begin, part);
+    stats_of(input, begin, end - begin, stats + begin, kl == nullptr ? kl : kl + begin, part);
   }
 }
 
-void LanguageHead::train(const Transformer& model, const Batch& batch, const float* final, const Targets& targets,
-                         const Loss& loss, float* dfinal, Gradients& gradients, OldPolicy old) {
+void LanguageHead::train(const HeadInput& input, const Batch& batch, const Loss& loss, float* dfinal,
+                         Gradients& gradients) {
   const ProfileScope scope(Part::kHead);
-  const std::int64_t C = model.config().width, V = model.config().vocab;
+  const Targets& targets = input.targets;
+  const std::int64_t C = input.model.config().width, V = input.model.config().vocab;
+  const bool both = input.old.model != nullptr;
   dstates_.reserve(kChunk * C);
   std::vector<RowStats> stats(kChunk);
   std::vector<RowGradient> gradient(kChunk);
@@ -93,17 +94,16 @@ void LanguageHead::train(const Transformer& model, const Batch& batch, const flo
   for (std::int64_t begin = 0, n = 0; begin < targets.size(); begin += n) {
     const std::vector<std::int64_t> parts = chunk_of(batch, targets, begin);
     n = parts.back();
-    stats_of({model, final, targets, old}, begin, n, stats.data(), kl.data(), {});
-    loss(begin, begin + n, stats.data(), old.model == nullptr ? nullptr : kl.data(), gradient.data());
+    stats_of(input, begin, n, stats.data(), kl.data(), {});
+    loss(begin, begin + n, stats.data(), both ? kl.data() : nullptr, gradient.data());
     parallel_for(n, [&](std::int64_t i) {
       const auto u = static_cast<std::size_t>(i);
       float* row = logits_.data() + i * V;
-      const bool both = old.model != nullptr;
       const auto target = static_cast<std::size_t>(begin + i);
       kernels().row_backward(row, V, targets.temperatures[target], &stats[u], targets.tokens[target], gradient[u],
                              both ? old_logits_.data() + i * V : nullptr, both ? &old_stats_[u] : nullptr, row);
     });
-    model.logits_backward(logits_.data(), states_.data(), parts, dstates_.data(), gradients, scratch_);
+    input.model.logits_backward(logits_.data(), states_.data(), parts, dstates_.data(), gradients, scratch_);
     scatter_rows(dstates_.data(), targets.rows.data() + begin, n, C, dfinal);
   }
 }

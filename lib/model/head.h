@@ -31,6 +31,14 @@ struct OldPolicy {
   const float* final = nullptr;  // its final states of the batch
 };
 
+// What the head reads of a forward pass over a batch of T tokens.
+struct HeadInput {
+  const Transformer& model;
+  const float* final;  // [T, C] its final states
+  const Targets& targets;
+  OldPolicy old = {};
+};
+
 // The same pair of logits with the roles exchanged, one entry per target: the old policy's stats and KL(model || old).
 struct Exchanged {
   RowStats* stats = nullptr;
@@ -40,30 +48,22 @@ struct Exchanged {
 // Holds its own scratch: one per thread.
 class LanguageHead {
  public:
-  // stats[i] of row rows[i] for its token; with `old` also kl[i] = KL(old || model) and, if wanted, `exchanged`.
-  // final: [T, C].
-  void evaluate(const Transformer& model, const float* final, const Targets& targets, RowStats* stats,
-                OldPolicy old = {}, float* kl = nullptr, Exchanged exchanged = {});
+  // stats[i] of row rows[i] for its token; with an old policy also kl[i] = KL(old || model) and, if wanted, `exchanged`.
+  void evaluate(const HeadInput& input, RowStats* stats, float* kl = nullptr, Exchanged exchanged = {});
 
   // The loss of targets [begin, end): from their stats (and KL) to its gradient by them. The pointers start at `begin`.
   using Loss = std::function<void(std::int64_t begin, std::int64_t end, const RowStats* stats, const float* kl,
                                   RowGradient* gradient)>;
   // Evaluates, calls the loss and propagates its gradient: writes dfinal[T, C] at the targets' rows and adds the head's
   // gradient, chunk by chunk. Targets must be in the order of the batch's rows.
-  void train(const Transformer& model, const Batch& batch, const float* final, const Targets& targets, const Loss& loss,
-             float* dfinal, Gradients& gradients, OldPolicy old = {});
+  void train(const HeadInput& input, const Batch& batch, const Loss& loss, float* dfinal, Gradients& gradients);
 
  private:
   void logits_of(const Transformer& model, const float* final, const std::int64_t* rows, std::int64_t n,
                  Buffer<float>& states, Buffer<float>& logits);
-  struct Pass {
-    const Transformer& model;
-    const float* final;
-    const Targets& targets;
-    OldPolicy old;
-  };
   // Of targets begin .. begin + n - 1, at most a chunk.
-  void stats_of(const Pass& pass, std::int64_t begin, std::int64_t n, RowStats* stats, float* kl, Exchanged exchanged);
+  void stats_of(const HeadInput& input, std::int64_t begin, std::int64_t n, RowStats* stats, float* kl,
+                Exchanged exchanged);
 
   Buffer<float> states_, logits_, old_states_, old_logits_, dstates_;
   std::vector<RowStats> old_stats_;

@@ -122,13 +122,13 @@ void Ppo::value_pass(const Transformer& model, const MicroBatch& m, const Trace&
 void Ppo::policy_pass(const MicroBatch& m, LossStatistics& sums) {
   const Transformer& model = policy_.transformer;
   model.forward(m.packed, trace_);
-  OldPolicy old;
+  HeadInput input{model, trace_.final.data(), m.targets};
   if (old_) {
     old_->forward(m.packed, old_trace_);
-    old = {old_.get(), old_trace_.final.data()};
+    input.old = {old_.get(), old_trace_.final.data()};
   }
   zero(dfinal_, m.packed.size() * policy_.config().width);
-  head_.train(model, m.packed, trace_.final.data(), m.targets, row_losses(m, sums), dfinal_.data(), gradients_, old);
+  head_.train(input, m.packed, row_losses(m, sums), dfinal_.data(), gradients_);
   if (shared_critic()) value_pass(model, m, trace_, gradients_, sums);
   model.backward(m.packed, trace_, dfinal_.data(), gradients_);
 }

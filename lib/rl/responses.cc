@@ -112,7 +112,7 @@ std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
       before = {old, old_trace_.final.data()};
     }
     if (exchanged != nullptr) roles = {old_rows.data(), reverse.data()};
-    head_.evaluate(model, trace_.final.data(), targets, rows.data(), before, kl.data(), roles);
+    head_.evaluate({model, trace_.final.data(), targets, before}, rows.data(), kl.data(), roles);
     deal(members, rows, kl, std::span(all).subspan(first, count));
     if (exchanged != nullptr) deal(members, old_rows, reverse, std::span(*exchanged).subspan(first, count));
   }

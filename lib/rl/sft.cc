@@ -132,7 +132,7 @@ SftStatistics SftTrainer::evaluate(std::span<const SftExample> examples) {
             targets);
     model_.transformer.forward(batch, light_);
     stats.resize(targets.rows.size());
-    head_.evaluate(model_.transformer, light_.final.data(), targets, stats.data());
+    head_.evaluate({model_.transformer, light_.final.data(), targets}, stats.data());
     for (const RowStats& s : stats) logprobs.push_back(s.logprob);
   }
   for (float logprob : comm().gather(logprobs)) statistics.loss -= static_cast<double>(logprob);
@@ -151,7 +151,7 @@ double SftTrainer::accumulate_part(std::span<const SftExample* const> members, f
     dfinal_.reserve(batch.size() * model_.config().width);
     std::fill_n(dfinal_.data(), batch.size() * model_.config().width, 0.0f);
     head_.train(
-        model_.transformer, batch, trace_.final.data(), targets,
+        {model_.transformer, trace_.final.data(), targets}, batch,
         [&](std::int64_t b, std::int64_t e, const RowStats* stats, const float*, RowGradient* gradient) {
           for (std::int64_t i = 0; i < e - b; ++i) {
             loss -= static_cast<double>(stats[i].logprob);

@@ -154,7 +154,7 @@ inline DecodeTimes decode_times(const Model& model, std::int64_t batch, std::int
   Trace trace;
   model.transformer.forward(sequence, trace);
   std::vector<RowStats> stats(answers.back().ids.size());
-  LanguageHead().evaluate(model.transformer, trace.final.data(), targets, stats.data());
+  LanguageHead().evaluate({model.transformer, trace.final.data(), targets}, stats.data());
   bool same = static_cast<std::int64_t>(stats.size()) == fresh;
   for (std::size_t i = 0; i < stats.size(); ++i) same = same && stats[i].logprob == answers.back().logprobs[i];
   check(same, "a sampled log-prob");

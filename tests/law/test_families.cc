@@ -62,7 +62,7 @@ Floats gradient(const Transformer& model, const std::vector<std::vector<std::int
     model.forward(batch, trace);
     Buffer<float> d(batch.size() * model.config().width);
     LanguageHead().train(
-        model, batch, trace.final.data(), targets,
+        {model, trace.final.data(), targets}, batch,
         [](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
           for (std::int64_t r = 0; r < e - b; ++r) to[r] = {s[r].logprob, 0.1f, 0};
         },

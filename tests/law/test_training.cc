@@ -216,7 +216,7 @@ TEST_CASE("a wide model's gradient is the same bits for any micro-batch, level a
       model.forward(batch, trace);
       Buffer<float> d(batch.size() * config.width);
       LanguageHead().train(
-          model, batch, trace.final.data(), targets,
+          {model, trace.final.data(), targets}, batch,
           [&](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
             for (std::int64_t r = 0; r < e - b; ++r) to[r] = {s[r].logprob, 0.1f, 0};
           },

@@ -37,7 +37,7 @@ Outputs outputs_of(const Transformer& model) {
   Gradients g(model.config(), model.layout());
   Buffer<float> d(batch.size() * model.config().width);
   LanguageHead().train(
-      model, batch, trace.final.data(), targets,
+      {model, trace.final.data(), targets}, batch,
       [](std::int64_t begin, std::int64_t end, const RowStats*, const float*, RowGradient* to) {
         for (std::int64_t i = 0; i < end - begin; ++i) to[i] = {1, 0, 0};
       },

@@ -97,8 +97,8 @@ class Problem {
           sum += w.logprob * double(stats[i].logprob) + w.entropy * double(stats[i].entropy) + w.kl * double(kl[i]);
         }
       };
-      LanguageHead().train(model_, batch_, trace.final.data(), targets, loss, dfinal.data(), g,
-                           {&old_, old_trace.final.data()});
+      LanguageHead().train({model_, trace.final.data(), targets, {&old_, old_trace.final.data()}}, batch_, loss,
+                           dfinal.data(), g);
     }
     if (valued()) {
       model_.scores(trace.final.data(), targets.rows, value.data());

@@ -41,7 +41,7 @@ void add_gradient(const Transformer& model, const Batch& batch, Trace& trace, Gr
   model.forward(batch, trace);
   Buffer<float> d(batch.size() * model.config().width);
   LanguageHead().train(
-      model, batch, trace.final.data(), targets,
+      {model, trace.final.data(), targets}, batch,
       [](std::int64_t begin, std::int64_t end, const RowStats* s, const float*, RowGradient* to) {
         for (std::int64_t i = 0; i < end - begin; ++i) to[i] = {s[i].logprob, 0.1f, 0};
       },
@@ -172,7 +172,7 @@ TEST_CASE("the head's statistics and gradients don't depend on where its chunks 
       Targets part;
       for (; begin < end; ++begin) part.add(begin, batch.tokens[static_cast<std::size_t>(begin)], 0.7f);
       head.train(
-          model, batch, trace.final.data(), part,
+          {model, trace.final.data(), part}, batch,
           [&](std::int64_t b, std::int64_t e, const RowStats* s, const float*, RowGradient* to) {
             for (std::int64_t i = 0; i < e - b; ++i) {
               to[i] = {s[i].logprob, 0.1f, 0};

@@ -42,7 +42,7 @@ Floats gradient_of(const Model& model, const std::vector<SftExample>& examples, 
     model.transformer.forward(batch, trace);
     Buffer<float> d(batch.size() * model.config().width);
     LanguageHead().train(
-        model.transformer, batch, trace.final.data(), targets,
+        {model.transformer, trace.final.data(), targets}, batch,
         [&](std::int64_t b, std::int64_t e, const RowStats*, const float*, RowGradient* to) {
           for (std::int64_t i = 0; i < e - b; ++i) to[i] = {-1.0f / static_cast<float>(tokens), 0, 0};
         },

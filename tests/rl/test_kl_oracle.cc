@@ -54,7 +54,7 @@ void check_sampled(const std::string& goldens, const std::string& family, const 
       g[i - begin] = {static_cast<float>(slope(lr) / n), 0, 0};
     }
   };
-  LanguageHead().train(k.policy, k.batch, k.trace.final.data(), k.targets, loss, k.dfinal.data(), k.gradients);
+  LanguageHead().train({k.policy, k.trace.final.data(), k.targets}, k.batch, loss, k.dfinal.data(), k.gradients);
   k.check(term);
 }
 
