@@ -11,7 +11,6 @@
 #include "lib/base/rng.h"
 #include "lib/base/stop.h"
 #include "lib/rl/kl_estimators.h"
-#include "lib/rl/minibatch.h"
 #include "lib/rl/responses.h"
 #include "lib/rl/value_loss.h"
 

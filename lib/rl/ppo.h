@@ -11,7 +11,7 @@
 #include "lib/model/folder.h"
 #include "lib/model/head.h"
 #include "lib/rl/advantages.h"
-#include "lib/rl/gradient_parts.h"
+#include "lib/rl/minibatch.h"
 #include "lib/rl/optimizer.h"
 #include "lib/rl/policy_loss.h"
 #include "lib/rl/ppo_batch.h"

@@ -7,7 +7,6 @@
 #include "lib/base/parallel.h"
 #include "lib/base/stop.h"
 #include "lib/kernels/kernels.h"
-#include "lib/rl/minibatch.h"
 
 namespace nudge {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "lib/model/folder.h"
-#include "lib/rl/gradient_parts.h"
+#include "lib/rl/minibatch.h"
 #include "lib/rl/optimizer.h"
 #include "lib/rl/preference.h"
 

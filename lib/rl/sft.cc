@@ -5,7 +5,6 @@
 #include "lib/base/comm.h"
 #include "lib/base/error.h"
 #include "lib/base/stop.h"
-#include "lib/rl/minibatch.h"
 
 namespace nudge {
 namespace {

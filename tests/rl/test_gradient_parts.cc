@@ -1,7 +1,6 @@
 // The gradient in groups against its definition: a chain from zero for each run of the minibatch's sequences, made here
 // one by one, and their sum by the tree, written down.
 #include "lib/base/parallel.h"
-#include "lib/rl/gradient_parts.h"
 #include "lib/rl/minibatch.h"
 #include "lib/rl/reward_model.h"
 #include "tests/harness/harness.h"
