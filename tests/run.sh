@@ -2,10 +2,10 @@
 # Runs every test program and every test of the programs, and closes with the sum of their counts. What ends without
 # a count, by a crash, is a failure.
 # usage: tests/run.sh BUILD_FOLDER [PATTERN]   (PATTERN selects among the tests of the programs: tests/tools/run.sh)
-# JOBS in the environment: how many run at a time; by default as many as there are processors.
+# JOBS in the environment: how many run at a time; by default one more than there are processors.
 set -u
 build=$1
-jobs=${JOBS:-$(nproc)}
+jobs=${JOBS:-$(($(nproc) + 1))}
 root=$(cd "$(dirname "$0")/.." && pwd)
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
