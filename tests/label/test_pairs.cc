@@ -126,6 +126,17 @@ TEST_CASE("an answer without the field is an error that names record and field")
   }
 }
 
+TEST_CASE("a group that is neither text nor integer is refused, and so is an answer without one") {
+  AnswerGroups groups;
+  for (const std::string group : {"\"group\":[1],", "\"group\":1.5,", "\"group\":null,", ""}) {
+    CAPTURE(group);
+    const Record answer =
+        Record::parse("{\"id\":\"g/0\"," + group + "\"prompt\":\"P\",\"response\":\"a\"}", "in: record 1");
+    CHECK_THROWS_WITH_AS(groups.add(answer, ""), doctest::Contains("in: record 1: field \"group\" "), Error);
+  }
+  CHECK(groups.size() == 0);
+}
+
 TEST_CASE("groups are told apart wherever their answers stand, and answers are ordered by id") {
   AnswerGroups groups;
   for (const char* id : {"b/10", "b/9", "b/2"}) groups.add(trajectory("b", id, id), "");

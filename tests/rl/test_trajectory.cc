@@ -91,7 +91,11 @@ TEST_CASE("a group is the record's, else the id's part before the last slash") {
   CHECK(read({{"id", "\"a/b/3\""}}).group == "a/b");
   CHECK(read({{"id", "\"alone\""}}).group == "alone");
   CHECK(read({{"id", "5"}}).group == "5");
-  CHECK(refusal({{"group", "[1]"}}).starts_with("file: record 3: field \"group\""));
+  for (const std::string wrong : {"[1]", "{}", "true", "1.5", "1e2"}) {
+    CAPTURE(wrong);
+    CHECK(refusal({{"group", wrong}}) ==
+          "file: record 3: field \"group\" has to be a text or an integer, not " + wrong);
+  }
 }
 TEST_CASE("whether a response ended is told by finish, else by its last token") {
   const std::vector<std::string> texts = {"ab"};
