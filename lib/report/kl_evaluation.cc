@@ -142,17 +142,17 @@ void WindowEvaluator::finish(const Take& take) {
   std::vector<ResponseView> views;
   for (const Trajectory& t : pending_) views.push_back(t.view());
   const Transformer* before = policies_.old_policy();
-  std::vector<ResponseStats> then;  // with the roles exchanged
-  std::vector<ResponseStats> now = before != nullptr ? evaluator_.stats(*policies_.fresh(), views, *before, then)
-                                                     : evaluator_.stats(*policies_.fresh(), views);
+  TokenStats then;  // with the roles exchanged
+  const TokenStats now = evaluator_.stats(*policies_.fresh(), views, before, before != nullptr ? &then : nullptr);
+  std::ptrdiff_t at = 0;
   for (std::size_t i = 0; i < pending_.size(); ++i) {
-    Evaluation found;
-    found.new_logprobs = std::move(now[i].logprobs), found.new_entropies = std::move(now[i].entropies);
-    if (before != nullptr) {
-      found.kl_old_new = std::move(now[i].kl), found.kl_new_old = std::move(then[i].kl);
-      found.old_logprobs = std::move(then[i].logprobs), found.old_entropies = std::move(then[i].entropies);
-    }
-    take(pending_[i], found);
+    const std::ptrdiff_t n = views[i].predicted();
+    const auto part = [&](const std::vector<float>& all) {
+      return all.empty() ? all : std::vector<float>(all.begin() + at, all.begin() + at + n);
+    };
+    take(pending_[i], {part(now.logprobs), part(now.entropies), part(then.logprobs), part(then.entropies), part(now.kl),
+                       part(then.kl)});
+    at += n;
   }
   pending_.clear();
   pending_tokens_ = 0;

@@ -71,13 +71,11 @@ PpoBatch Ppo::prepare(std::span<const Trajectory> trajectories, double beta, boo
 }
 
 double Ppo::current_kl(const PpoBatch& batch) {
+  const TokenStats now = ResponseEvaluator(options_.micro_tokens).stats(policy_.transformer, batch.views(), old_.get());
   double sum = 0;
-  std::size_t token = 0;
-  for (const ResponseStats& s :
-       ResponseEvaluator(options_.micro_tokens).stats(policy_.transformer, batch.views(), old_.get()))
-    for (std::size_t k = 0; k < s.logprobs.size(); ++k, ++token)
-      sum += old_ ? d(s.kl[k]) : k3_of_log_ratio(d(s.logprobs[k]) - d(batch.old_logprobs[token]));
-  return sum / static_cast<double>(token);
+  for (std::size_t k = 0; k < now.logprobs.size(); ++k)
+    sum += old_ ? d(now.kl[k]) : k3_of_log_ratio(d(now.logprobs[k]) - d(batch.old_logprobs[k]));
+  return sum / static_cast<double>(now.logprobs.size());
 }
 
 // From a chunk of rows to the loss's derivatives by log-prob, entropy and exact KL of each.
@@ -88,7 +86,7 @@ LanguageHead::Loss Ppo::row_losses(const MicroBatch& m, LossStatistics& sums) co
                               RowGradient* gradient) {
     std::vector<float> logprobs(static_cast<std::size_t>(end - begin));
     for (std::size_t i = 0; i < logprobs.size(); ++i) logprobs[i] = stats[i].logprob;
-    const PolicyTokens tokens = m.tokens.policy_tokens(static_cast<std::size_t>(begin), logprobs);
+    const PolicyTokens tokens = m.part.policy_tokens(m.first + static_cast<std::size_t>(begin), logprobs);
     const PolicyLoss loss = policy_loss(tokens, options_, m.policy_beta);
     for (std::size_t i = 0; i < logprobs.size(); ++i) {
       gradient[i] = {scale * loss.dlogprob[i], entropy, exact_kl};
@@ -108,7 +106,8 @@ void Ppo::value_pass(const Transformer& model, const MicroBatch& m, const Trace&
                      LossStatistics& sums) {
   std::vector<float> values(m.targets.rows.size());
   model.scores(trace.final.data(), m.targets.rows, values.data());
-  ValueLoss loss = value_loss(values, m.tokens.values, m.tokens.returns, options_.value_clip);
+  const auto of_tokens = [&](const std::vector<float>& all) { return PpoBatch::part(all, m.first, values.size()); };
+  ValueLoss loss = value_loss(values, of_tokens(m.part.values), of_tokens(m.part.returns), options_.value_clip);
   const auto scale = static_cast<float>(options_.c1 * m.scale);
   for (std::size_t i = 0; i < values.size(); ++i) {
     loss.dvalue[i] *= scale;
@@ -143,16 +142,12 @@ void Ppo::critic_pass(const MicroBatch& m, LossStatistics& sums) {
 LossStatistics Ppo::accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double scale,
                                     double policy_beta) {
   LossStatistics sums;
-  std::vector<std::int64_t> sizes;
-  for (std::int64_t m : members) sizes.push_back(batch.trajectories[static_cast<std::size_t>(m)]->view().tokens());
-  for (const auto& [begin, end] : runs_within(sizes, options_.micro_tokens)) {
+  const PpoBatch part = batch.select(members);
+  const std::vector<ResponseView> views = part.views();
+  for (const auto& [begin, end] : micro_batches(views, options_.micro_tokens)) {
     leave_if_stopped();
-    MicroBatch m{batch.select(members.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin))),
-                 {},
-                 {},
-                 scale,
-                 policy_beta};
-    m.tokens.lay_out(m.packed, m.targets);
+    MicroBatch m{part, part.begin[static_cast<std::size_t>(begin)], {}, {}, scale, policy_beta};
+    for (auto i = begin; i < end; ++i) lay_out(views[static_cast<std::size_t>(i)], m.packed, m.targets);
     policy_pass(m, sums);
     if (own_critic()) critic_pass(m, sums);
   }

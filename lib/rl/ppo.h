@@ -87,12 +87,14 @@ class Ppo {
         norms;
     void add(const LossStatistics& s, double norm);  // all but approxkl
   };
-  // Some members of a minibatch, packed for one pass; `scale` is 1/(tokens of the minibatch).
+  // Consecutive sequences of a minibatch's part, packed for one pass. Its target i is the part's token first + i.
   struct MicroBatch {
-    PpoBatch tokens;
+    const PpoBatch& part;
+    std::size_t first;
     Batch packed;
     Targets targets;
-    double scale, policy_beta;
+    double scale;  // 1/(tokens of the minibatch)
+    double policy_beta;
   };
 
   void set_means(Metrics& metrics) const;

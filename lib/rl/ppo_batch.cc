@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/base/parallel.h"
@@ -19,9 +20,8 @@ std::vector<ResponseView> PpoBatch::views() const {
 }
 
 PolicyTokens PpoBatch::policy_tokens(std::size_t first, std::span<const float> logprobs) const {
-  const auto chunk = [&](const std::vector<float>& all) { return std::span(all).subspan(first, logprobs.size()); };
-  return {logprobs, chunk(old_logprobs), ref_logprobs.empty() ? std::span<const float>() : chunk(ref_logprobs),
-          chunk(advantages)};
+  const auto chunk = [&](const std::vector<float>& all) { return part(all, first, logprobs.size()); };
+  return {logprobs, chunk(old_logprobs), chunk(ref_logprobs), chunk(advantages)};
 }
 
 PpoBatch PpoBatch::select(std::span<const std::int64_t> members) const {
@@ -38,10 +38,6 @@ PpoBatch PpoBatch::select(std::span<const std::int64_t> members) const {
     }
   }
   return some;
-}
-
-void PpoBatch::lay_out(Batch& packed, Targets& targets) const {
-  for (const Trajectory* t : trajectories) nudge::lay_out(t->view(), packed, targets);
 }
 
 namespace {
@@ -102,13 +98,12 @@ PpoBatch gather_recorded(std::span<const Trajectory> trajectories, bool needs_re
 void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* critic, std::int64_t micro_tokens) {
   ResponseEvaluator evaluator(micro_tokens);
   const auto views = batch.views();
-  for (const ResponseStats& s : evaluator.stats(policy, views)) {
-    batch.new_logprobs.insert(batch.new_logprobs.end(), s.logprobs.begin(), s.logprobs.end());
-    batch.entropies.insert(batch.entropies.end(), s.entropies.begin(), s.entropies.end());
-  }
+  TokenStats stats = evaluator.stats(policy, views);
+  batch.new_logprobs = std::move(stats.logprobs), batch.entropies = std::move(stats.entropies);
   if (critic == nullptr) return;
-  const auto values = evaluator.token_scores(*critic, views);
-  for (std::size_t i = 0; i < values.size(); ++i) append(*batch.trajectories[i], "value", values[i], batch.values);
+  batch.values = evaluator.token_scores(*critic, views);
+  for (std::size_t i = 0; i < views.size(); ++i)
+    expect_finite(*batch.trajectories[i], "value", batch.part(std::as_const(batch.values), i));
 }
 
 void compare_with_recorded(PpoBatch& batch, bool off_policy) {

@@ -7,7 +7,6 @@
 #include <span>
 #include <vector>
 
-#include "lib/model/head.h"
 #include "lib/model/transformer.h"
 #include "lib/rl/policy_loss.h"
 #include "lib/rl/trajectory.h"
@@ -28,9 +27,12 @@ struct PpoBatch {
   float first_ratio_min = 1, first_ratio_max = 1;
 
   std::size_t size(std::size_t i) const { return begin[i + 1] - begin[i]; }
-  // Trajectory i's part of an array; empty where the array is.
+  // The part of an array that belongs to tokens [first, first + n), or to trajectory i; empty where the array is.
+  static std::span<const float> part(const std::vector<float>& all, std::size_t first, std::size_t n) {
+    return all.empty() ? std::span<const float>() : std::span(all).subspan(first, n);
+  }
   std::span<const float> part(const std::vector<float>& all, std::size_t i) const {
-    return all.empty() ? std::span<const float>() : std::span(all).subspan(begin[i], size(i));
+    return part(all, begin[i], size(i));
   }
   std::span<float> part(std::vector<float>& all, std::size_t i) const {
     return all.empty() ? std::span<float>() : std::span(all).subspan(begin[i], size(i));
@@ -43,9 +45,6 @@ struct PpoBatch {
   // A batch of some trajectories, in the order given, with what the losses read: old and reference log-probs, values,
   // advantages, returns.
   PpoBatch select(std::span<const std::int64_t> members) const;
-  // Appends the sequences to `packed` and the rows that predict response tokens to `targets`, in the order of the
-  // arrays.
-  void lay_out(Batch& packed, Targets& targets) const;
 };
 
 // Orders trajectories by id, sets the offsets, and copies what was recorded. Errors: kBadInput naming the record for an

@@ -45,122 +45,89 @@ std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const
 
 namespace {
 
-// Deals the statistics of a micro-batch's rows to its responses.
-void deal(std::span<const ResponseView> responses, const std::vector<RowStats>& rows, const std::vector<float>& kl,
-          std::span<ResponseStats> to) {
-  std::size_t row = 0;
-  for (std::size_t i = 0; i < responses.size(); ++i)
-    for (std::int64_t t = responses[i].predicted(); t > 0; --t, ++row) {
-      to[i].logprobs.push_back(rows[row].logprob);
-      to[i].entropies.push_back(rows[row].entropy);
-      if (!kl.empty()) to[i].kl.push_back(kl[row]);
-    }
-}
-
-std::pair<std::size_t, std::size_t> share_of(std::span<const ResponseView> responses) {
-  std::vector<std::int64_t> sizes;
-  for (const ResponseView& r : responses) sizes.push_back(r.tokens());
-  return nudge::share_of(sizes);
-}
-
-// From numbers of this rank's share, one for each predicted token, to those of all responses.
-void gather_numbers(std::span<const ResponseView> responses, std::vector<std::vector<float>*> all) {
-  if (comm().size() == 1) return;
-  std::vector<float> mine;
-  for (const auto* numbers : all) mine.insert(mine.end(), numbers->begin(), numbers->end());
-  const std::vector<float> gathered = comm().gather(mine);
-  auto at = gathered.begin();
-  for (std::size_t i = 0; i < responses.size(); ++i) {
-    all[i]->assign(at, at + responses[i].predicted());
-    at += responses[i].predicted();
+void append(const std::vector<RowStats>& rows, const std::vector<float>& kl, TokenStats& to) {
+  for (const RowStats& row : rows) {
+    to.logprobs.push_back(row.logprob);
+    to.entropies.push_back(row.entropy);
   }
+  to.kl.insert(to.kl.end(), kl.begin(), kl.end());
 }
 
-void gather(std::span<const ResponseView> responses, std::vector<ResponseStats>& all, bool kl) {
-  using Numbers = std::vector<float> ResponseStats::*;
-  for (const Numbers field : {&ResponseStats::logprobs, &ResponseStats::entropies, &ResponseStats::kl}) {
-    if (field == &ResponseStats::kl && !kl) continue;
-    std::vector<std::vector<float>*> numbers;
-    for (ResponseStats& s : all) numbers.push_back(&(s.*field));
-    gather_numbers(responses, numbers);
-  }
+// From this rank's tokens to those of all ranks.
+void gather(TokenStats& stats) {
+  for (std::vector<float>* numbers : {&stats.logprobs, &stats.entropies, &stats.kl}) *numbers = comm().gather(*numbers);
 }
 
 }  // namespace
 
-std::vector<ResponseStats> ResponseEvaluator::evaluate(const Transformer& model,
-                                                       std::span<const ResponseView> responses, const Transformer* old,
-                                                       std::vector<ResponseStats>* exchanged) {
-  std::vector<ResponseStats> all(responses.size());
-  if (exchanged != nullptr) exchanged->assign(responses.size(), {});
-  const auto [mine, behind] = share_of(responses);
-  for (const auto& [begin, end] : micro_batches(responses.subspan(mine, behind - mine), micro_tokens_)) {
+template <class LayOut, class Use>
+void ResponseEvaluator::forward_share(const Transformer& model, std::span<const ResponseView> responses, LayOut lay_out,
+                                      Use use) {
+  std::vector<std::int64_t> sizes;
+  for (const ResponseView& r : responses) sizes.push_back(r.tokens());
+  const auto [first, behind] = share_of(sizes);
+  const auto mine = responses.subspan(first, behind - first);
+  for (const auto& [begin, end] : micro_batches(mine, micro_tokens_)) {
     leave_if_stopped();
-    const auto first = mine + static_cast<std::size_t>(begin), count = static_cast<std::size_t>(end - begin);
-    const auto members = responses.subspan(first, count);
     Batch batch;
-    Targets targets;
-    for (const ResponseView& r : members) lay_out(r, batch, targets);
+    for (auto i = begin; i < end; ++i) lay_out(mine[static_cast<std::size_t>(i)], batch);
     model.forward(batch, trace_);
+    use(batch);
+  }
+}
+
+// Takes the rows.
+void ResponseEvaluator::append_scores(const Transformer& model, std::vector<std::int64_t>& rows,
+                                      std::vector<float>& to) const {
+  const std::size_t n = to.size();
+  to.resize(n + rows.size());
+  model.scores(trace_.final.data(), rows, to.data() + n);
+  rows.clear();
+}
+
+TokenStats ResponseEvaluator::stats(const Transformer& model, std::span<const ResponseView> responses,
+                                    const Transformer* old, TokenStats* exchanged) {
+  TokenStats all;
+  if (exchanged != nullptr) *exchanged = {};
+  Targets targets;
+  const auto lay = [&](const ResponseView& r, Batch& batch) { lay_out(r, batch, targets); };
+  forward_share(model, responses, lay, [&](const Batch& batch) {
+    HeadInput input{model, trace_.final.data(), targets};
     const std::size_t n = targets.rows.size(), pairs = old != nullptr ? n : 0;
     std::vector<RowStats> rows(n), old_rows(pairs);
     std::vector<float> kl(pairs), reverse(pairs);
-    OldPolicy before;
     Exchanged roles;
     if (old != nullptr) {
       old->forward(batch, old_trace_);
-      before = {old, old_trace_.final.data()};
+      input.old = {old, old_trace_.final.data()};
     }
     if (exchanged != nullptr) roles = {old_rows.data(), reverse.data()};
-    head_.evaluate({model, trace_.final.data(), targets, before}, rows.data(), kl.data(), roles);
-    deal(members, rows, kl, std::span(all).subspan(first, count));
-    if (exchanged != nullptr) deal(members, old_rows, reverse, std::span(*exchanged).subspan(first, count));
-  }
-  gather(responses, all, old != nullptr);
-  if (exchanged != nullptr) gather(responses, *exchanged, true);
+    head_.evaluate(input, rows.data(), kl.data(), roles);
+    append(rows, kl, all);
+    if (exchanged != nullptr) append(old_rows, reverse, *exchanged);
+    targets = {};
+  });
+  gather(all);
+  if (exchanged != nullptr) gather(*exchanged);
   return all;
 }
 
 std::vector<float> ResponseEvaluator::end_scores(const Transformer& model, std::span<const ResponseView> responses) {
-  const auto [first, behind] = share_of(responses);
-  const auto mine = responses.subspan(first, behind - first);
-  std::vector<float> scored(mine.size());
-  for (const auto& [begin, end] : micro_batches(mine, micro_tokens_)) {
-    leave_if_stopped();
-    Batch batch;
-    std::vector<std::int64_t> last;
-    for (auto i = begin; i < end; ++i)
-      last.push_back(lay_out_scored(mine[static_cast<std::size_t>(i)], model.config().pad, batch));
-    model.forward(batch, trace_);
-    model.scores(trace_.final.data(), last, scored.data() + begin);
-  }
-  return comm().gather(scored);
+  std::vector<float> all;
+  std::vector<std::int64_t> last;
+  const auto lay = [&](const ResponseView& r, Batch& batch) {
+    last.push_back(lay_out_scored(r, model.config().pad, batch));
+  };
+  forward_share(model, responses, lay, [&](const Batch&) { append_scores(model, last, all); });
+  return comm().gather(all);
 }
 
-std::vector<std::vector<float>> ResponseEvaluator::token_scores(const Transformer& model,
-                                                                std::span<const ResponseView> responses) {
-  std::vector<std::vector<float>> all(responses.size());
-  const auto [first, behind] = share_of(responses);
-  const auto mine = responses.subspan(first, behind - first);
-  for (const auto& [begin, end] : micro_batches(mine, micro_tokens_)) {
-    leave_if_stopped();
-    Batch batch;
-    Targets targets;
-    for (auto i = begin; i < end; ++i) lay_out(mine[static_cast<std::size_t>(i)], batch, targets);
-    model.forward(batch, trace_);
-    std::vector<float> values(targets.rows.size());
-    model.scores(trace_.final.data(), targets.rows, values.data());
-    auto at = values.begin();
-    for (auto i = begin; i < end; ++i) {
-      const std::int64_t n = mine[static_cast<std::size_t>(i)].predicted();
-      all[first + static_cast<std::size_t>(i)].assign(at, at + n);
-      at += n;
-    }
-  }
-  std::vector<std::vector<float>*> numbers;
-  for (auto& values : all) numbers.push_back(&values);
-  gather_numbers(responses, std::move(numbers));
-  return all;
+std::vector<float> ResponseEvaluator::token_scores(const Transformer& model, std::span<const ResponseView> responses) {
+  std::vector<float> all;
+  Targets targets;
+  const auto lay = [&](const ResponseView& r, Batch& batch) { lay_out(r, batch, targets); };
+  forward_share(model, responses, lay, [&](const Batch&) { append_scores(model, targets.rows, all); });
+  return comm().gather(all);
 }
 
 }  // namespace nudge

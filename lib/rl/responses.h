@@ -35,33 +35,32 @@ std::int64_t lay_out_scored(const ResponseView& r, std::int32_t pad, Batch& batc
 std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const ResponseView> responses,
                                                                  std::int64_t limit);
 
-struct ResponseStats {
-  std::vector<float> logprobs, entropies;  // of each predicted token, in nats
-  std::vector<float> kl;                   // KL(old || model), exact over the vocabulary; empty without `old`
+// The N predicted tokens of some responses, back to back.
+struct TokenStats {
+  std::vector<float> logprobs, entropies;  // (N) in nats
+  std::vector<float> kl;                   // (N) KL(old || model), exact over the vocabulary; empty without `old`
 };
 
 // Forwards without gradients, in micro-batches of at most `micro_tokens`. Models must be packed. Each rank evaluates a
-// share of the responses; every rank gets all results.
+// share of the responses; every rank gets all results, in the responses' order.
 class ResponseEvaluator {
  public:
   explicit ResponseEvaluator(std::int64_t micro_tokens) : micro_tokens_(micro_tokens) {}
 
-  std::vector<ResponseStats> stats(const Transformer& model, std::span<const ResponseView> responses,
-                                   const Transformer* old = nullptr) {
-    return evaluate(model, responses, old, nullptr);
-  }
-  // The same; `exchanged` gets the old policy's stats, with KL(model || old).
-  std::vector<ResponseStats> stats(const Transformer& model, std::span<const ResponseView> responses,
-                                   const Transformer& old, std::vector<ResponseStats>& exchanged) {
-    return evaluate(model, responses, &old, &exchanged);
-  }
-  // Raw scores w . h: one of each response (lay_out_scored), or one at each position that predicts a response token.
+  // With an old policy, `exchanged` may get the old policy's stats, with KL(model || old).
+  TokenStats stats(const Transformer& model, std::span<const ResponseView> responses, const Transformer* old = nullptr,
+                   TokenStats* exchanged = nullptr);
+  // Raw scores w . h: one of each response (lay_out_scored), or one of each of the N predicted tokens, at the position
+  // that predicts it.
   std::vector<float> end_scores(const Transformer& model, std::span<const ResponseView> responses);
-  std::vector<std::vector<float>> token_scores(const Transformer& model, std::span<const ResponseView> responses);
+  std::vector<float> token_scores(const Transformer& model, std::span<const ResponseView> responses);
 
  private:
-  std::vector<ResponseStats> evaluate(const Transformer& model, std::span<const ResponseView> responses,
-                                      const Transformer* old, std::vector<ResponseStats>* exchanged);
+  // Forwards this rank's share: calls lay_out(response, batch) for each of a micro-batch, then use(batch), which finds
+  // its final states in trace_.
+  template <class LayOut, class Use>
+  void forward_share(const Transformer& model, std::span<const ResponseView> responses, LayOut lay_out, Use use);
+  void append_scores(const Transformer& model, std::vector<std::int64_t>& rows, std::vector<float>& to) const;
 
   std::int64_t micro_tokens_;
   Trace trace_, old_trace_;

@@ -217,8 +217,13 @@ void Scorer::score_trajectories(std::span<Record* const> records) {
     }
   }
   if (reference_) {
-    const auto stats = evaluator_.stats(reference_->transformer, views(compared));
-    for (std::size_t i = 0; i < records.size(); ++i) records[i]->set_reals("ref_logprobs", stats[i].logprobs);
+    const TokenStats stats = evaluator_.stats(reference_->transformer, views(compared));
+    std::span<const float> rest = stats.logprobs;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      const auto n = static_cast<std::size_t>(compared[i].view().predicted());
+      records[i]->set_reals("ref_logprobs", rest.first(n));
+      rest = rest.subspan(n);
+    }
   }
   trajectories_ += static_cast<std::int64_t>(records.size());
 }

@@ -61,7 +61,7 @@ std::vector<Trajectory> sample(const Setup& s) {
   }
   for (Trajectory& t : all) {
     const ResponseView view = t.view();
-    t.ref_logprobs = ResponseEvaluator(1).stats(reference, {&view, 1})[0].logprobs;
+    t.ref_logprobs = ResponseEvaluator(1).stats(reference, {&view, 1}).logprobs;
   }
   return all;
 }

@@ -44,6 +44,18 @@ void check_slots(float temperature) {
   }
 }
 
+// Of numbers for each predicted token, back to back, those of each response.
+std::vector<Floats> by_response(const Floats& numbers, const std::vector<ResponseView>& responses) {
+  std::vector<Floats> all;
+  auto at = numbers.begin();
+  for (const ResponseView& r : responses) {
+    all.emplace_back(at, at + r.predicted());
+    at += r.predicted();
+  }
+  REQUIRE(at == numbers.end());
+  return all;
+}
+
 void check_evaluated(float temperature) {
   const Model model = sampler();
   const auto asked = requests();
@@ -51,8 +63,8 @@ void check_evaluated(float temperature) {
   const auto all = views(asked, sampled, temperature);
   at_every_setting([&] {
     for (std::int64_t limit : {1, 100}) {
-      const auto stats = ResponseEvaluator(limit).stats(model.transformer, all);
-      for (std::size_t i = 0; i < all.size(); ++i) CHECK(same_bits(stats[i].logprobs, sampled[i].logprobs));
+      const auto logprobs = by_response(ResponseEvaluator(limit).stats(model.transformer, all).logprobs, all);
+      for (std::size_t i = 0; i < all.size(); ++i) CHECK(same_bits(logprobs[i], sampled[i].logprobs));
     }
   });
 }
@@ -127,10 +139,11 @@ TEST_CASE("the first ratio of new to old is exactly 1") {
   const Model model = sampler();
   const auto asked = requests();
   const auto sampled = Generator(model, options_with(1.3f, 5)).run(asked);
-  const auto stats = ResponseEvaluator(64).stats(model.transformer, views(asked, sampled, 1.3f));
+  const auto all = views(asked, sampled, 1.3f);
+  const auto logprobs = by_response(ResponseEvaluator(64).stats(model.transformer, all).logprobs, all);
   for (std::size_t i = 0; i < sampled.size(); ++i)
     for (std::size_t k = 0; k < sampled[i].logprobs.size(); ++k) {
-      float ratio = stats[i].logprobs[k] - sampled[i].logprobs[k];
+      float ratio = logprobs[i][k] - sampled[i].logprobs[k];
       kernels().exp(&ratio, &ratio, 1);
       CHECK(ratio == 1.0f);
     }
@@ -140,11 +153,12 @@ TEST_CASE("the trainer's forward at another temperature or of other weights give
   const Model model = sampler(), other = sampler(2);
   const auto asked = requests();
   const auto sampled = Generator(model, options_with(1, 5)).run(asked);
-  const auto warmer = ResponseEvaluator(64).stats(model.transformer, views(asked, sampled, 1.01f));
-  const auto different = ResponseEvaluator(64).stats(other.transformer, views(asked, sampled, 1));
+  const auto all = views(asked, sampled, 1), warm = views(asked, sampled, 1.01f);
+  const auto warmer = by_response(ResponseEvaluator(64).stats(model.transformer, warm).logprobs, warm);
+  const auto different = by_response(ResponseEvaluator(64).stats(other.transformer, all).logprobs, all);
   for (std::size_t i = 0; i < sampled.size(); ++i) {
-    CHECK_FALSE(same_bits(warmer[i].logprobs, sampled[i].logprobs));
-    CHECK_FALSE(same_bits(different[i].logprobs, sampled[i].logprobs));
+    CHECK_FALSE(same_bits(warmer[i], sampled[i].logprobs));
+    CHECK_FALSE(same_bits(different[i], sampled[i].logprobs));
   }
 }
 
@@ -153,12 +167,13 @@ TEST_CASE("the exact KL of a policy with itself is exactly 0, at any temperature
   const auto asked = requests();
   for (float temperature : {1.0f, 0.7f, 1.3f}) {
     const auto sampled = Generator(model, options_with(temperature, 5)).run(asked);
-    const auto stats =
-        ResponseEvaluator(70).stats(model.transformer, views(asked, sampled, temperature), &again.transformer);
+    const auto all = views(asked, sampled, temperature);
+    const TokenStats stats = ResponseEvaluator(70).stats(model.transformer, all, &again.transformer);
+    const auto logprobs = by_response(stats.logprobs, all), kl = by_response(stats.kl, all);
     for (std::size_t i = 0; i < sampled.size(); ++i) {
-      REQUIRE(stats[i].kl.size() == sampled[i].ids.size());
-      for (float kl : stats[i].kl) CHECK(kl == 0.0f);
-      CHECK(same_bits(stats[i].logprobs, sampled[i].logprobs));
+      REQUIRE(kl[i].size() == sampled[i].ids.size());
+      for (float x : kl[i]) CHECK(x == 0.0f);
+      CHECK(same_bits(logprobs[i], sampled[i].logprobs));
     }
   }
 }
@@ -167,8 +182,9 @@ TEST_CASE("the exact KL with a vocabulary of several blocks is 0 with itself and
   const Subject& s = wide_subject();
   const Transformer other = random_transformer(s.model.config(), 5, 1.5);
   const std::vector<ResponseView> one{{part(s.tokens, 0, 40), part(s.tokens, 40, 60), 60}};
-  const Floats same = ResponseEvaluator(1).stats(s.model, one, &s.model)[0].kl;
-  const Floats kl = ResponseEvaluator(1).stats(s.model, one, &other)[0].kl;
+  const Floats same = ResponseEvaluator(1).stats(s.model, one, &s.model).kl;
+  const Floats kl = ResponseEvaluator(1).stats(s.model, one, &other).kl;
+  REQUIRE((same.size() == 60 && kl.size() == 60));
   for (float x : same) CHECK(x == 0.0f);
   for (float x : kl) CHECK(x > 0.01f);
 }
@@ -186,10 +202,13 @@ TEST_CASE("log-probs, entropies, KL and scores are the same bits for any micro-b
     const std::int64_t limits[] = {1, 7, 64, 100000};
     ResponseEvaluator evaluator(limits[n++ % 4]);
     Floats numbers;
-    for (const ResponseStats& r : evaluator.stats(model.transformer, all, &old.transformer))
-      for (const Floats* v : {&r.logprobs, &r.entropies, &r.kl}) numbers.insert(numbers.end(), v->begin(), v->end());
-    for (const Floats& v : evaluator.token_scores(critic, all)) numbers.insert(numbers.end(), v.begin(), v.end());
-    for (float x : evaluator.end_scores(critic, all)) numbers.push_back(x);
+    const TokenStats r = evaluator.stats(model.transformer, all, &old.transformer);
+    const Floats values = evaluator.token_scores(critic, all), scores = evaluator.end_scores(critic, all);
+    const auto logprobs = by_response(r.logprobs, all), entropies = by_response(r.entropies, all),
+               kl = by_response(r.kl, all);
+    const auto add = [&](const Floats& v) { numbers.insert(numbers.end(), v.begin(), v.end()); };
+    for (std::size_t i = 0; i < all.size(); ++i) add(logprobs[i]), add(entropies[i]), add(kl[i]);
+    add(values), add(scores);
     return numbers;
   });
 }

@@ -83,7 +83,7 @@ TEST_CASE("the log-probs that a policy recorded are those it finds again, in any
   for (Record& record : records) {
     const Trajectory t = read_trajectory(record, model.config());
     const ResponseView view = t.view();
-    record.set_reals("logprobs", evaluator.stats(model.transformer, {&view, 1})[0].logprobs);
+    record.set_reals("logprobs", evaluator.stats(model.transformer, {&view, 1}).logprobs);
   }
   const ReportPolicies policies({}, tiny_model(1));
   for (const std::int64_t micro_tokens : {1, 37, 4096}) {

@@ -75,7 +75,7 @@ TEST_CASE("some trajectories are chosen in the order asked for, with what the lo
   CHECK(some.returns == Floats{25, 20, 21, 22});
   Batch packed;
   Targets targets;
-  some.lay_out(packed, targets);
+  for (const ResponseView& view : some.views()) lay_out(view, packed, targets);
   CHECK(targets.tokens == std::vector<std::int32_t>{31, 11, 12, 13});  // in the order of the arrays
   CHECK(targets.rows == std::vector<std::int64_t>{1, 3, 4, 5});
 }
