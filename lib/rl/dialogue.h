@@ -65,7 +65,7 @@ class Dialogues {
 
   // Whether any field so far was a list of messages, so that the template mattered.
   bool met() const { return met_; }
-  bool dated() const { return dated_; }  // whether the template asked for the date of any
+  bool dated() const { return dated_; }  // whether the template asked for the date in any
   const ChatTemplate& chat() const { return chat_; }
   const std::string& date() const { return date_; }  // "2024-07-26"
 
