@@ -123,6 +123,29 @@ TEST_CASE("of a dialogue the last answer counts, or all of them, each with its e
   const auto everything = sft_examples(r, "2", m, dialogues, {.prompt = true});
   CHECK(everything[0].targets() == std::ssize(want) - 1);
 }
+TEST_CASE("dialogues tell whether one was met, and whether its template asked for the date") {
+  const Model m = model_of(99);
+  const std::string user = R"({"role":"user","content":"a"})", answer = R"({"role":"assistant","content":"b"})";
+  const auto record = [](const std::string& json) { return Record::parse(json, "file: record 1"); };
+  const Record asked = record("{\"messages\":[" + user + "],\"response\":\"b\"}");
+  const Record answered = record("{\"messages\":[" + user + "," + answer + "],\"prompt\":\"a\"}");
+  for (const bool dated : {true, false}) {
+    CAPTURE(dated);
+    const auto noted = [&](auto read) {
+      Dialogues dialogues(m, {.format = dated ? "llama3.1" : "zephyr"});
+      CHECK_FALSE((dialogues.met() || dialogues.dated()));
+      dialogues.prompt(answered, "prompt");  // a text
+      CHECK_FALSE((dialogues.met() || dialogues.dated()));
+      read(dialogues);
+      CHECK(dialogues.met());
+      CHECK(dialogues.dated() == dated);
+    };
+    noted([&](Dialogues& d) { d.prompt(asked, "messages"); });
+    noted([&](Dialogues& d) { d.rendered_again(asked); });
+    noted([&](Dialogues& d) { d.answered(answered, "messages"); });
+    noted([&](Dialogues& d) { d.pieces(answered, "messages", true); });
+  }
+}
 TEST_CASE("without a prompt the completion's first token has no prediction") {
   const auto e = read(R"({"prompt":"","completion":"de"})", model_of(12));
   REQUIRE(e.size() == 1);
