@@ -223,7 +223,7 @@ TEST_CASE("a name is a text, or an integer as it is written") {
   CHECK(r.name("z") == "-0");
   CHECK(r.name("big") == "123456789012345678901234567890");
   CHECK(complaint([&] { r.name("f"); }) == "f.jsonl: record 7: field \"f\" must be a string or an integer, not 1.0");
-  CHECK(complaint([&] { r.find_name("e"); }).ends_with("a text or an integer, not 1e3"));
+  CHECK(complaint([&] { r.find_name("e"); }).ends_with("a string or an integer, not 1e3"));
   CHECK(complaint([&] { r.name("b"); }).ends_with("not true"));
   CHECK(complaint([&] { r.name("l"); }).ends_with("not [1]"));
   CHECK(complaint([&] { r.name("o"); }).ends_with("not {}"));
@@ -257,7 +257,7 @@ TEST_CASE("integers are integers, below 2^53") {
 TEST_CASE("a number beyond float32 is refused where a float32 is asked") {
   const Record r = parse(R"({"x":1e39,"l":[0,-1e39]})");
   CHECK(r.number("x") == 1e39);
-  CHECK(complaint([&] { r.real("x"); }).find("fits into 32 bits") != std::string::npos);
+  CHECK(complaint([&] { r.real("x"); }).find("fits in 32 bits") != std::string::npos);
   CHECK(complaint([&] { r.reals("l"); }).find("not -1e39") != std::string::npos);
 }
 

@@ -144,7 +144,7 @@ TEST_CASE("token values: log-probs, advantages, and KL as their difference") {
   CHECK(token_values(record(R"({"response_ids":[1],"logprobs":[-1]})"), TokenValue::kKl).empty());
   const Record bad = record(R"({"response_ids":[1,2],"logprobs":[-1]})");
   CHECK(outcome_of([&] { token_values(bad, TokenValue::kLogProbs); }).status == 65);
-  CHECK(describe_record(bad, 0, true, TokenValue::kLogProbs).find("not as many numbers") != std::string::npos);
+  CHECK(describe_record(bad, 0, true, TokenValue::kLogProbs).find("must have as many numbers") != std::string::npos);
 }
 
 TEST_CASE("colours deepen with the distance from 0, red below and green above") {

@@ -55,7 +55,7 @@ ok "trajectories: what was sampled" trajectories
 dialogue() {  # PROGRAM WANTED LINE
   echo "$3" > theirs.jsonl
   case $1 in
-    sft-train) refused 65 'record 1: has to have' sft-train --init "$base" theirs.jsonl -o never ;;
+    sft-train) refused 65 'record 1: must have' sft-train --init "$base" theirs.jsonl -o never ;;
     rollout) refused 65 'record 1: field "prompt" is missing' rollout --policy "$p0" theirs.jsonl ;;
   esac
   sh -c "$(hint | sed 's/^make it one: //; s/ | [a-z-]* \.\.\.$//')" > ours.jsonl
@@ -229,7 +229,7 @@ parts() {
   refused 66 '^rollout: error: \.: is not a model folder, but contains some' rollout --policy . "$TINY/prompts.jsonl"
   says 'give one of them, such as \./'
   mkdir .x.checkpointabc.-.3.0.part && echo '{}' > .x.checkpointabc.-.3.0.part/state.json
-  refused 66 'is the checkpoint of a run' rollout --policy .x.checkpointabc.-.3.0.part "$TINY/prompts.jsonl"
+  refused 66 'is the checkpoint of an unfinished run' rollout --policy .x.checkpointabc.-.3.0.part "$TINY/prompts.jsonl"
   says 'run its command again'
 }
 ok "parts of a policy's folder, checkpoints, folders of folders" parts

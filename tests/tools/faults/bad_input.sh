@@ -77,7 +77,7 @@ twice() {
   # shellcheck disable=SC2046
   set -- "$1" $(input_of "$1")
   jq -c 'if input_line_number <= 2 then .id = "same" else . end' "$TINY/$2.jsonl" > in.jsonl
-  refuses "$1" in.jsonl 'in.jsonl: record 2: .*(twice|before|another|again)'
+  refuses "$1" in.jsonl 'in.jsonl: record 2: .*(twice|duplicate)'
 }
 for p in sft-train rm-train rollout score ppo-step kl-report; do
   ok "$p: an id twice" twice $p

@@ -84,7 +84,7 @@ roles() {
   echo "{\"prompt\":[$user,{\"role\":\"assistant\",\"content\":\"x\"}]}" > bad.jsonl
   refused 65 'record 1: field "prompt" ends with an assistant message' \
     rollout --policy "$TINY/p0" --chat-format llama2 bad.jsonl
-  hint=$(sed -n "s/.*out: \(jq .*\)/\1/p" err)
+  hint=$(sed -n "s/.*message: \(jq .*\)/\1/p" err)
   eval "$hint" bad.jsonl > mended.jsonl
   jq -c '.prompt' mended.jsonl | grep -qx "\[$user\]"
   rollout -q --policy "$TINY/p0" --chat-format llama2 --max-tokens 2 mended.jsonl > /dev/null

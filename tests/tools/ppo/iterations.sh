@@ -60,7 +60,7 @@ other_moments() {
   run="--lr 3e-3 --critic-lr 3e-3 --epochs 2 --minibatch 9 --kl-control adaptive p2.zst -o p2"
   expect_status 0 ppo-step --policy p1 $run
   expect_stderr 'exists already, from the same inputs'
-  refused 73 'made from other input' ppo-step --policy c11 $run
+  refused 73 'from other inputs' ppo-step --policy c11 $run
 }
 ok "other moments are not the same run" other_moments
 moments() {
@@ -174,7 +174,7 @@ shared_head_counts() {
   again_shared="--critic shared --lr 3e-3 --epochs 2 --minibatch 9 --kl-control adaptive"
   expect_status 0 ppo-step --policy s1 $again_shared s2.zst -o s2
   expect_stderr 'exists already, from the same inputs'
-  refused 73 'made from other input' ppo-step --policy s1c $again_shared s2.zst -o s2
+  refused 73 'from other inputs' ppo-step --policy s1c $again_shared s2.zst -o s2
 }
 ok "another shared head is not the same run" shared_head_counts
 reinforce_hands_on() {
@@ -189,10 +189,10 @@ ok "reinforce hands on a critic that it doesn't need" reinforce_hands_on
 idle_critic_counts() {
   cp -r p1 c14
   cp p2/critic/model.safetensors c14/critic/model.safetensors
-  refused 73 'made from other input' ppo-step -q --policy c14 --objective reinforce p2.zst -o r2
+  refused 73 'from other inputs' ppo-step -q --policy c14 --objective reinforce p2.zst -o r2
   cp -r p1 c15
   jq '.eos_token_id = 5' p1/generation_config.json > c15/generation_config.json
-  refused 73 'made from other input' ppo-step -q --policy c15 --objective reinforce p2.zst -o r2
+  refused 73 'from other inputs' ppo-step -q --policy c15 --objective reinforce p2.zst -o r2
 }
 ok "a critic that is handed on and generation settings are part of the run" idle_critic_counts
 own_to_shared() {

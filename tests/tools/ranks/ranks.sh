@@ -68,7 +68,7 @@ one_voice() {
   in_ranks 4 sft-train --init "$TINY/base" --groups 4 "$TINY/answers.jsonl" -o c 2> err
   [ "$(cat err)" = 'sft-train: c: exists already, from the same inputs and options' ] || { cat err; return 1; }
   in_ranks 2 sft-train --init "$TINY/base" --groups 4 "$TINY/answers.jsonl" -o c 2> err
-  expect_stderr 'there already'
+  expect_stderr 'exists already'
 }
 ok "one rank speaks; a run that is there is there for any ranks" one_voice
 # Open MPI tells what of it is in use. Ranks of one machine leave TCP out, of which Open MPI 5 has words for each pair

@@ -39,10 +39,10 @@ done
 id_hint() {
   printf '{"id":1.5,"prompt":"x"}\n' > bad.jsonl
   refused 65 'record 1: field "id" must be' rollout --policy "$p0" bad.jsonl
-  eval "$(sed -n "s/.*hint: make it a text: //p" err)" < bad.jsonl | rollout -q --policy "$p0" --max-tokens 2 > x
+  eval "$(sed -n "s/.*hint: make it a string: //p" err)" < bad.jsonl | rollout -q --policy "$p0" --max-tokens 2 > x
   holds x 'map(.id) == ["1.5/0"]'
 }
-ok "and the line of jq in the hint makes it a text" id_hint
+ok "and the line of jq in the hint makes it a string" id_hint
 integer_twice() {
   printf '{"id":12,"prompt":"x"}\n{"id":"12","prompt":"y"}\n' > twice.jsonl
   refused 65 'twice.jsonl: record 2: duplicate id "12"' rollout --policy "$p0" twice.jsonl
