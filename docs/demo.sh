@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)/demo
 run=${1:-build/demo}
 iterations=${DEMO_ITERATIONS:-10} texts=${DEMO_TEXTS:-6000} pairs=${DEMO_PAIRS:-2000}
-[ ! -e "$run" ] || [ -e "$run/.demo" ] || { echo "demo.sh: $run exists and is no demo's folder" >&2; exit 73; }
+[ ! -e "$run" ] || [ -e "$run/.demo" ] || { echo "demo.sh: $run exists and is not a demo's folder" >&2; exit 73; }
 rm -rf "$run"; mkdir -p "$run"; cd "$run"; touch .demo
 
 reviews() { awk -f "$here/reviews.awk" -v "mode=$1" -v "seed=$2" -v "n=$3" -v "part=${4:-train}"; }

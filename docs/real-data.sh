@@ -13,7 +13,7 @@ data=${NUDGE_ORACLE:-$root/../shared/oracle}/data
 run=${1:-build/real-data}
 [ -r "$data/MANIFEST.json" ] || { echo "real-data.sh: $data: no data here, nothing done" >&2; exit 66; }
 data=$(cd "$data" && pwd)
-[ ! -e "$run" ] || [ -e "$run/.real-data" ] || { echo "real-data.sh: $run exists and is no run's folder" >&2; exit 73; }
+[ ! -e "$run" ] || [ -e "$run/.real-data" ] || { echo "real-data.sh: $run exists and is not a run's folder" >&2; exit 73; }
 rm -rf "$run"; mkdir -p "$run"; cd "$run"; touch .real-data
 
 records=1,\$ size=(--layers 3 --width 128 --heads 4 --vocab 3000)

@@ -16,11 +16,11 @@ Description about() {
               "log-probs are the old policy's. For the exact KL to a reference, give it as --new. Numbers after +- "
               "are standard errors over responses. Several files are iterations, a row each. docs/kl-report.md lists "
               "the keys of --json.\n\n"
-              "With -o the records are written back with what the report needs of them, in place of the "
-              "report: a report of such records needs no policies, and is the same to the last digit, "
-              "also of shards put together. After a stop signal (status 75) or a crash, the same command resumes "
+              "With -o the records are written with all that the report needs, instead of the "
+              "report: a report of these records needs no policies and is the same to the last digit, "
+              "also over concatenated shards.  After a stop signal (status 75) or a crash, the same command resumes "
               "after the records that were saved.",
-          .examples = {{"How far the last iteration went.", "kl-report --old p0 --new p1 scored.jsonl.zst"},
+          .examples = {{"How far the last iteration moved.", "kl-report --old p0 --new p1 scored.jsonl.zst"},
                        {"The same in two jobs.",
                         "kl-report --old p0 --new p1 --shard 0/2 -o part-0.jsonl.zst scored.jsonl.zst\n"
                         "kl-report --old p0 --new p1 --shard 1/2 -o part-1.jsonl.zst scored.jsonl.zst\n"

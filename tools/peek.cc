@@ -8,20 +8,20 @@ namespace {
 Description about() {
   return {
       .name = "peek",
-      .summary = "tell what is in files of records, whole or damaged",
+      .summary = "show what is in files of records, intact or damaged",
       .description =
           "Reports for each input whether it is plain or zstd, how many records and frames it holds, the marks that "
           "prove it complete with program and shard, and where it is damaged; then, over all inputs, the "
           "schemas, statistics of every field (numbers and lists of numbers: least, largest, mean, standard "
           "deviation; texts and lists: length), and samples.\n\n"
-          "Of damaged input it shows what is whole and exits with 65.\n\n"
-          "--verify says nothing about an input that is complete and whole: every checksum and end mark holds, all "
+          "From damaged input it shows what is intact and exits with 65.\n\n"
+          "--verify says nothing about an input that is complete and intact: every checksum and end mark holds, all "
           "shards of a work are there, each once, and no id appears twice. Otherwise it writes a line for each "
           "fault and exits with 65. Plain text has no marks that would prove it complete.\n\n"
           "On a terminal the tokens of a sample (response_ids) are coloured: by log-prob, the redder the less "
           "probable; by advantage or by KL (logprobs - ref_logprobs), red below 0 and green above.",
       .examples = {
-          {"What a rollout gave.", "peek trajectories.jsonl.zst"},
+          {"What a rollout wrote.", "peek trajectories.jsonl.zst"},
           {"Three random samples of a pipeline's records, tokens coloured by advantage.",
            "zstdcat scored.jsonl.zst | peek -n 3 --random --by advantages"},
           {"Are all shards there?", "peek --verify shard-*.jsonl.zst && cat shard-*.jsonl.zst > all.jsonl.zst"},

@@ -12,7 +12,7 @@ Description about() {
           .description =
               "Reads trajectories and writes them with \"reward\" (--reward-model) and \"ref_logprobs\" (--ref), or "
               "preference pairs with \"chosen_reward\" and \"rejected_reward\", ending with the accuracy "
-              "and its standard error. All other fields pass through. An input that is one shard alone gives the "
+              "and its standard error. All other fields pass through. An input that is a single shard gives the "
               "same shard.\n\n"
               "After a stop signal (status 75) or a crash, with -o the same command resumes after the records that "
               "were saved.",

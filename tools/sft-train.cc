@@ -13,7 +13,7 @@ Description about() {
               "Reads {\"text\"}, {\"prompt\",\"completion\"} or {\"messages\"} records and writes "
               "a model folder that has learnt to predict their tokens, after a prompt only those of the "
               "completion. With --init new it makes the model and learns a tokenizer from the texts "
-              "first. With --epochs 0 a model of --init needs no records: its folder is written anew.\n\n"
+              "first. With --epochs 0 a model of --init needs no records: its folder is written again.\n\n"
               "After a stop signal (status 75) or a crash, the same command resumes from its last checkpoint.",
           .examples = {{"A new model from text, then one that answers.",
                         "sft-train --init new --lr 1e-3 --epochs 3 text.jsonl -o base && "

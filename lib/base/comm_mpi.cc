@@ -17,7 +17,7 @@ const char* words(int code) {
   static char text[MPI_MAX_ERROR_STRING + 1];
   int size = 0;
   if (code == MPI_SUCCESS) return nullptr;
-  if (MPI_Error_string(code, text, &size) != MPI_SUCCESS) return "unknown error of MPI";
+  if (MPI_Error_string(code, text, &size) != MPI_SUCCESS) return "unknown MPI error";
   text[size] = 0;
   return text;
 }
@@ -39,7 +39,7 @@ const char* start(int* rank, int* size) {
   int level = 0;
   // Only one thread of a program calls MPI; others compute, read and write.
   int code = MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level);
-  if (code == MPI_SUCCESS && level < MPI_THREAD_FUNNELED) return "this MPI takes no program with threads";
+  if (code == MPI_SUCCESS && level < MPI_THREAD_FUNNELED) return "this MPI does not support threads";
   if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   if (code == MPI_SUCCESS) code = MPI_Comm_rank(MPI_COMM_WORLD, rank);
   if (code == MPI_SUCCESS) code = MPI_Comm_size(MPI_COMM_WORLD, size);

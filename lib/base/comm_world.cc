@@ -15,13 +15,13 @@ namespace {
 
 [[noreturn]] void no_mpi(const std::string& why) {
   usage_error("--ranks: " + why,
-              "install an MPI with its headers (libopenmpi-dev or libmpich-dev) and build anew, or leave --ranks out");
+              "install an MPI with its headers (libopenmpi-dev or libmpich-dev) and rebuild, or leave --ranks out");
 }
 
 std::string mpi_library() {
   Dl_info here = {};
   if (::dladdr(reinterpret_cast<const void*>(&no_mpi), &here) == 0 || here.dli_fname == nullptr)
-    throw Error(Exit::kInternal, "the library doesn't know where it is");
+    throw Error(Exit::kInternal, "the library can't find its own path");
   return std::filesystem::path(here.dli_fname).replace_filename("libnudge-mpi.so").string();
 }
 
@@ -32,12 +32,12 @@ const MpiCalls& load_mpi() {
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (library == nullptr) no_mpi(::dlerror());
   const auto* calls = static_cast<const MpiCalls*>(::dlsym(library, kMpiCallsName));
-  if (calls == nullptr || calls->version != kMpiCallsVersion) no_mpi(path + " is of another version");
+  if (calls == nullptr || calls->version != kMpiCallsVersion) no_mpi(path + " has another version");
   return *calls;
 }
 
 void check(const char* failure) {
-  if (failure != nullptr) throw Error(Exit::kIo, std::string("MPI: ") + failure, "look at what the launcher says");
+  if (failure != nullptr) throw Error(Exit::kIo, std::string("MPI: ") + failure, "see the launcher's messages");
 }
 
 class MpiComm : public Comm {

@@ -35,7 +35,7 @@ Shard slurm_shard() {
   if (!regular || id < min || id > max || (id - min) % step != 0) {
     usage_error("'slurm': task " + std::to_string(id) + " of " + std::to_string(count) + ", from " +
                     std::to_string(min) + " to " + std::to_string(max) + " by " + std::to_string(step) +
-                    ", is not of a regular array",
+                    ", is not from a regular array",
                 "--array=0-7 is regular; for any other, give i/n");
   }
   if (count == 1 && id > 1) {  // --array=3, to make a lost shard again
@@ -89,12 +89,11 @@ Option& output_option(Tool& tool, std::string& path) {
 }
 
 Option& compress_option(Tool& tool, bool& compress) {
-  return tool.option("-z,--zstd", compress, "compress what goes to stdout, with marks that prove it complete")
-      .neutral();
+  return tool.option("-z,--zstd", compress, "compress stdout, with marks that prove it complete").neutral();
 }
 
 Option& force_option(Tool& tool, bool& force) {
-  return tool.option("--force", force, "overwrite an output that exists").neutral();
+  return tool.option("--force", force, "overwrite an existing output").neutral();
 }
 
 Option& salvage_option(Tool& tool, bool& salvage) {
@@ -122,7 +121,8 @@ Option& seed_option(Tool& tool, std::uint64_t& seed) {
 
 Option& shard_option(Tool& tool, Shard& shard) {
   return tool
-      .option("--shard", shard, "take only shard i of n, counted from 0; slurm: that of this task in a Slurm job array")
+      .option("--shard", shard,
+              "take only shard i of n, counted from 0; slurm: the shard of this task in a Slurm job array")
       .neutral();
 }
 

@@ -74,20 +74,20 @@ std::string exit_section(const Description& about) {
     if (row.status == Exit::kStopped && !about.stops_saved) continue;
     text += ".TP\n" + std::to_string(static_cast<int>(row.status)) + "\n" + roff_text(row.meaning) + "\n";
   }
-  return text + ".PP\nWhere the reader of standard output leaves, the program ends quietly by SIGPIPE.\n";
+  return text + ".PP\nIf the reader of standard output exits, SIGPIPE ends the program quietly.\n";
 }
 
 std::string environment_section(const Description& about) {
   const std::string text =
       ".SH ENVIRONMENT\n.TP\n\\fBNUDGE_PROFILE\\fR\n"
-      "Where it is set, and not to 0, the shares of the time by part go to standard\n"
+      "If it is set, and not to 0, the time spent in each part is written to standard\n"
       "error at the end, as with \\fB\\-v \\-v\\fR.\n";
   if (!about.kernel_level) return text;
   return text +
          ".TP\n\\fBNUDGE_KERNELS\\fR\n"
-         "The level of the kernels to use instead of the best that the processor has.\n"
+         "The kernel level to use, instead of the best that the processor supports.\n"
          "The results do not depend on it.\n"
-         ".TP\n\\fBOMP_NUM_THREADS\\fR\nThe number of threads where \\fB\\-\\-threads\\fR is 0.\n";
+         ".TP\n\\fBOMP_NUM_THREADS\\fR\nThe number of threads if \\fB\\-\\-threads\\fR is 0.\n";
 }
 
 std::string examples_section(const Description& about) {

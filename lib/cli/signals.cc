@@ -52,7 +52,7 @@ void prepare_process() {
 
 void leave_on_stops(const std::string& program) {
   if (comm().first())
-    last_words = program + ": error: stopped before its work began, with nothing to be saved\n" + program +
+    last_words = program + ": error: stopped before its work began, with nothing to save\n" + program +
                  ": hint: " + exit_meaning(Exit::kStopped).advice + "\n";
   handle_stops(leave);
 }

@@ -95,9 +95,9 @@ void Tool::answer(const Requests& requests) {
 int Tool::run(int argc, const char* const* argv, const std::function<void()>& body) {
   prepare_process();
   group("Messages");
-  option("-q,--quiet", quiet_, "no progress and no tally; errors and warnings stay").neutral();
+  option("-q,--quiet", quiet_, "no progress and no tally; errors and warnings remain").neutral();
   add("-v,--verbose",
-      "report kernels and threads, at the end CPU time and memory; given twice, also where the time went",
+      "report kernels and threads, and CPU time and memory at the end; given twice, also where the time went",
       count_flag(verbose_))
       .neutral();
   return guarded([&] {

@@ -22,10 +22,10 @@ struct Magic {
 };
 
 constexpr const char* kUnpack = "unpack it";
-constexpr const char* kMakeLines = "make JSON Lines of it";
-constexpr const char* kMakeUtf8 = "make UTF-8 of it";
+constexpr const char* kMakeLines = "convert it to JSON Lines";
+constexpr const char* kMakeUtf8 = "convert it to UTF-8";
 constexpr const char* kAskWriter = "write it as JSON Lines with the program that made it";
-constexpr const char* kWrongFile = "no records are in such a file: name another";
+constexpr const char* kWrongFile = "such a file holds no records: name another";
 constexpr const char* kParquetLine =
     "python3 -c 'import json,sys,pyarrow.parquet as p; [print(json.dumps(r,default=str)) for b in "
     "p.ParquetFile(sys.argv[1]).iter_batches() for r in b.to_pylist()]' @";
@@ -50,22 +50,22 @@ constexpr Magic kMagics[] = {
     {0, "\x02\x21\x4C\x18"sv, "is lz4-compressed", kUnpack, "lz4cat @", false},
     {0, "LZIP"sv, "is lzip-compressed", kUnpack, "lzip -dc @", false},
     {0, "\x89LZO\0"sv, "is lzop-compressed", kUnpack, "lzop -dc @", false},
-    {0, "\xFF\x06\0\0sNaPpY"sv, "is snappy-compressed", "unpack it before, into a file of its own", nullptr, false},
+    {0, "\xFF\x06\0\0sNaPpY"sv, "is snappy-compressed", "unpack it to a file first", nullptr, false},
     {0, "7z\xBC\xAF\x27\x1C"sv, "is a 7z archive", kUnpack, "7z x -so @", true},
     {0, "Rar!\x1A\x07"sv, "is a rar archive", kUnpack, "unrar p -inul @", true},
     {257, "ustar"sv, "is a tar archive", kUnpack, "tar -xOf - < @", false},
     {0, "PK\x05\x06"sv, "is an empty zip archive", kWrongFile, nullptr, false},
-    {0, "PAR1"sv, "is Parquet", "docs/data.md shows how to read it by duckdb; by pyarrow", kParquetLine, true},
+    {0, "PAR1"sv, "is Parquet", "docs/data.md shows how to read it with duckdb; with pyarrow", kParquetLine, true},
     {0, "PARE"sv, "is encrypted Parquet", kAskWriter, nullptr, false},
     {0, "ARROW1"sv, "is an Arrow (Feather) file", kMakeLines, kArrowLine, true},
     {0, "FEA1"sv, "is a Feather file of version 1", kAskWriter, nullptr, false},
     {0, "ORC"sv, "is ORC", kAskWriter, nullptr, false},
     {0, "Obj\x01"sv, "is Avro", kAskWriter, nullptr, false},
     {0, "SQLite format 3\0"sv, "is a SQLite database",
-     "let sqlite3 -json print the records of its table, and jq -c '.[]' make lines of them", nullptr, false},
+     "print its table with sqlite3 -json, and split that into lines with jq -c '.[]'", nullptr, false},
     {0, "\x89HDF\r\n\x1A\n"sv, "is HDF5", kAskWriter, nullptr, false},
     {0, "\x93NUMPY"sv, "is a NumPy array", kAskWriter, nullptr, false},
-    {0, "GGUF"sv, "is a model's weights (GGUF)", kModelAdvice, nullptr, false},
+    {0, "GGUF"sv, "holds a model's weights (GGUF)", kModelAdvice, nullptr, false},
     {0, "%PDF-"sv, "is a PDF", kWrongFile, nullptr, false},
     {0, "\x89PNG\r\n\x1A\n"sv, "is a picture (PNG)", kWrongFile, nullptr, false},
     {0, "\xFF\xD8\xFF"sv, "is a picture (JPEG)", kWrongFile, nullptr, false},
@@ -125,7 +125,7 @@ std::optional<Foreign> find_safetensors(std::string_view head) {
   constexpr std::string_view kNone = "\0\0\0\0\0"sv;
   if (head.size() < 10 || head.substr(8, 2) != "{\"" || head.starts_with(kNone)) return {};
   if (head[6] != 0 || head[7] != 0) return {};
-  return Foreign{"is a model's weights (safetensors)", kModelAdvice};
+  return Foreign{"holds a model's weights (safetensors)", kModelAdvice};
 }
 
 // Characters below 128, with which JSON begins, have one byte that is not 0, at position `at`.
@@ -180,8 +180,8 @@ std::optional<Foreign> find_latin(std::string_view head, const InputSource& sour
   constexpr std::size_t kMostForeign = 4;  // one in four
   const auto high = std::count_if(head.begin(), head.end(), [](char c) { return static_cast<signed char>(c) < 0; });
   if (static_cast<std::size_t>(high) * kMostForeign > head.size() || head.starts_with('{')) return {};
-  return with_command("is text, but not in UTF-8", "make UTF-8 of it, here of Latin-1", "iconv -f latin1 -t UTF-8 @",
-                      source);
+  return with_command("is text, but not in UTF-8", "convert it to UTF-8, here from Latin-1",
+                      "iconv -f latin1 -t UTF-8 @", source);
 }
 
 std::string shell_quoted(const std::string& path) {

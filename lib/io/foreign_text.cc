@@ -13,7 +13,7 @@ namespace {
 
 using Lines = std::vector<std::string_view>;
 
-constexpr const char* kMakeRecords = "make records of it";
+constexpr const char* kMakeRecords = "convert it to records";
 
 std::string_view without_blanks(std::string_view line) {
   while (!line.empty() && is_space(line.back())) line.remove_suffix(1);
@@ -54,18 +54,18 @@ std::string record_of(const JsonSketch& value, char kind) {
 }
 
 std::optional<Foreign> json_array(const JsonSketch& array, const InputSource& source) {
-  constexpr const char* kWhat = "is a JSON array, not a record a line";
+  constexpr const char* kWhat = "is a JSON array, not one record per line";
   if (array.element == '{') return with_command(kWhat, kMakeRecords, "jq -c '.[]' @", source);
   if (array.element == 0 && !array.whole) return {};  // truncated after its bracket
-  if (array.element == 0) return Foreign{"is an empty JSON array", "no records are in it: name another file"};
-  return with_command(kWhat, "name what its elements are, such as",
+  if (array.element == 0) return Foreign{"is an empty JSON array", "it holds no records: name another file"};
+  return with_command(kWhat, "give its elements a field name, such as",
                       "jq -c '.[] | " + record_of(array, array.element) + "' @", source);
 }
 
 Foreign array_lines(const JsonSketch& line, const InputSource& source) {
-  constexpr const char* kWhat = "holds a JSON array a line, not an object";
+  constexpr const char* kWhat = "holds a JSON array on each line, not an object";
   if (line.element == '{' && !line.role) return with_command(kWhat, kMakeRecords, "jq -c '.[]' @", source);
-  return with_command(kWhat, "name what they are, such as", "jq -c '" + record_of(line, '[') + "' @", source);
+  return with_command(kWhat, "give them a field name, such as", "jq -c '" + record_of(line, '[') + "' @", source);
 }
 
 bool has_key(const JsonSketch& object, std::string_view key) {
@@ -83,7 +83,7 @@ std::string member_filter(const std::string& quoted_key) {
 }
 
 Foreign pretty_object(const JsonSketch& object, const InputSource& source) {
-  constexpr const char* kWhat = "is JSON over several lines, not a record a line";
+  constexpr const char* kWhat = "is JSON over several lines, not one record per line";
   if (has_key(object, "architectures") || has_key(object, "model_type")) {
     return {"is a model's config.json, not records", kModelAdvice};
   }
@@ -110,7 +110,7 @@ std::optional<Foreign> after_object(std::string_view rest, const Lines& lines, b
   }
   const auto has_comma = [](std::string_view line) { return line.ends_with("},"); };
   if (next.starts_with(',') && std::all_of(lines.begin(), lines.end() - 1, has_comma)) {
-    return with_command("has a comma behind each object", "leave them out", "sed 's/,[[:space:]]*$//' @", source);
+    return with_command("has a comma after each object", "leave them out", "sed 's/,[[:space:]]*$//' @", source);
   }
   return {};
 }
@@ -139,7 +139,7 @@ std::optional<Foreign> find_json(std::string_view text, const Lines& lines, bool
     if (!first.whole || next.empty()) return json_array(first, source);
   } else if (first.kind != 0 && first.good && first.whole && sure && ends_line(rest)) {
     if (!all_scalars(lines)) return {};
-    return with_command("holds JSON texts or numbers, not objects", "name what they are, such as",
+    return with_command("holds JSON texts or numbers, not objects", "give them a field name, such as",
                         "jq -c '" + record_of(first, first.kind) + "' @", source);
   }
   return {};
@@ -153,7 +153,7 @@ std::optional<Foreign> find_python(std::string_view text, const InputSource& sou
   const char* const line =
       list ? "python3 -c 'import ast,json; [print(json.dumps(r)) for r in ast.literal_eval(open(0).read())]' < @"
            : "python3 -c 'import ast,json; [print(json.dumps(ast.literal_eval(r))) for r in open(0) if r.strip()]' < @";
-  return with_command(kWhat, "make JSON of it", line, source);
+  return with_command(kWhat, "convert it to JSON", line, source);
 }
 
 bool begins_with_word(std::string_view text, std::string_view word) {  // of small letters
@@ -164,7 +164,7 @@ bool begins_with_word(std::string_view text, std::string_view word) {  // of sma
 
 std::optional<Foreign> find_page(std::string_view text) {
   if (text.starts_with("version https://git-lfs.github.com/spec/")) {
-    return Foreign{"is a Git LFS pointer, which stands for the file itself",
+    return Foreign{"is a Git LFS pointer, not the file itself",
                    "get the file: git lfs pull in its clone, or hf download"};
   }
   if (begins_with_word(text, "<!doctype html") || begins_with_word(text, "<html")) {
@@ -239,7 +239,7 @@ std::optional<Foreign> find_table(std::string_view text, const InputSource& sour
         "python3 -c 'import csv,json; csv.field_size_limit(1<<30); [print(json.dumps(r)) for r in "
         "csv.DictReader(open(0,newline=\"\",encoding=\"utf-8-sig\")" +
         std::string(kind.delimiter) + ")]' < @";
-    return with_command(kind.what, "make records of it, by the names in its first line", line, source);
+    return with_command(kind.what, "convert it to records, with the field names of its first line", line, source);
   }
   return {};
 }
@@ -264,7 +264,7 @@ std::optional<Foreign> find_foreign_text(std::string_view text, const InputSourc
     return {};
   }
   if (auto found = find_table(text, source)) return found;
-  return with_command("is plain text", "make a record of each line, here with a prompt",
+  return with_command("is plain text", "turn each line into a record, here with a prompt",
                       "jq -Rc 'select(test(\"[^ \\t\\r]\")) | {prompt: .}' @", source);
 }
 

@@ -79,7 +79,7 @@ std::string tree_digest(const std::string& folder, const std::string& except) {
   Digest digest;
   try {
     const auto files = files_below(folder);
-    if (!files) throw Error(Exit::kBadInput, folder + ": holds something else than files and folders");
+    if (!files) throw Error(Exit::kBadInput, folder + ": holds something other than files and folders");
     std::string space(std::size_t{1} << 20, '\0');
     for (const std::string& name : *files) {
       if (name == except) continue;

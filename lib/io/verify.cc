@@ -36,7 +36,7 @@ Verification verify_streams(const std::vector<std::string>& files) {
     if (stream.unmarked > 0) {
       found.faults.push_back(stream.name + ": " + std::to_string(stream.unmarked) +
                              (stream.unmarked == 1 ? " record stands" : " records stand") +
-                             " between no marks, which alone prove that none is missing");
+                             " outside any marks, so it can't be proved that none is missing");
     }
     for (const StreamMark& mark : stream.marks) found.streams += mark.closing;
   }

@@ -106,7 +106,7 @@ ProcessorLevels processor_levels() {
 const Kernels& choose_kernels(const char* wanted, ProcessorLevels has) {
   if (!has.v3)
     throw Error(Exit::kInternal, "this processor lacks AVX2/FMA; nudge needs x86-64-v3",
-                "those of Intel since Haswell and of AMD since Excavator have them");
+                "Intel's processors since Haswell and AMD's since Excavator have them");
   const std::string name = wanted != nullptr ? wanted : "";
   const Level* lacking = nullptr;
   std::string usable;

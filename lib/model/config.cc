@@ -168,7 +168,7 @@ std::optional<bool> all_full(const Keys& keys) {
   for (const element kind : *kinds) {
     const auto name = JsonReader::as<std::string_view>(kind);
     if (name != "full_attention" && name != "sliding_attention")
-      keys.refuse("layer_types", "names another kind than full_attention, which is not supported");
+      keys.refuse("layer_types", "names a kind other than full_attention, which is not supported");
     all = all && name == "full_attention";
   }
   return all;
@@ -183,7 +183,7 @@ void refuse_windows(const Keys& keys, const Family& family, std::int64_t layers,
   if (usual.window_flag) {
     if (const std::optional<bool> full = all_full(keys)) {
       if (*full || keys.size("sliding_window", usual.window) >= context) return;
-      keys.refuse("layer_types", "names another kind than full_attention, which is not supported");
+      keys.refuse("layer_types", "names a kind other than full_attention, which is not supported");
     }
     if (!keys.flag("use_sliding_window", false)) return;
     if (keys.size("max_window_layers", 28) >= layers) return;  // the layers before have no window
@@ -225,7 +225,7 @@ Rotary rotary_of(const Keys& keys, const Family& family, std::int64_t head_dim) 
     if (!keys.find(key, value)) continue;
     const Keys members = keys.members(key);
     for (const char* layers : {"full_attention", "sliding_attention"})
-      if (members.has(layers)) members.refuse(layers, "is not supported: one rotation serves all layers");
+      if (members.has(layers)) members.refuse(layers, "is not supported: all layers share one RoPE");
     r.theta = members.positive("rope_theta", r.theta);
     r.share = members.positive("partial_rotary_factor", r.share);
     read_scaling(members, r);
@@ -233,7 +233,8 @@ Rotary rotary_of(const Keys& keys, const Family& family, std::int64_t head_dim) 
   r.dims = r.share <= 1 ? static_cast<std::int64_t>(static_cast<double>(head_dim) * r.share) : 0;
   const char* blamed = *share_key != 0 ? share_key : "partial_rotary_factor";
   if (*share_key == 0 && r.share != 1) keys.refuse(blamed, "is not supported");
-  if (r.dims < 2 || r.dims % 2 != 0) keys.refuse(blamed, "leaves no even number of a head's channels to rotate");
+  if (r.dims < 2 || r.dims % 2 != 0)
+    keys.refuse(blamed, "does not leave an even number of a head's channels to rotate");
   if (!(r.theta > 1)) keys.refuse(family.keys.theta, "is not above 1");
   return r;
 }

@@ -110,8 +110,8 @@ Model load_stored_score_model(const std::string& folder, ModelConfig config) {
   const StoredWeights stored(folder, family);
   std::vector<std::string> remarks;
   if (stored.has(kScoreBias))
-    remarks.push_back(folder + ": " + std::string(kScoreBias) + " is left out, as Hugging Face's " +
-                      family.architectures.score + " leaves it out: all its scores move by the same number");
+    remarks.push_back(folder + ": " + std::string(kScoreBias) + " is ignored, as Hugging Face's " +
+                      family.architectures.score + " ignores it: all scores shift by the same number");
   Buffer<float> values = stored.read(Layout(config), family, {}, {family.tensors.head, kScoreBias});
   return assemble(folder, std::move(config), std::move(values), std::move(remarks));
 }

@@ -68,8 +68,7 @@ constexpr const char* kMerge =
     if (in.find(in.root(), "base_model_name_or_path", "the file", value))
       base = " of " + std::string(in.text(value, "base_model_name_or_path"));
   }
-  bad_input(folder + ": is an adapter alone (PEFT's)" + base + ", without the model that it adapts",
-            kMerge + folder + " NEW");
+  bad_input(folder + ": is a PEFT adapter" + base + ", without the model that it adapts", kMerge + folder + " NEW");
 }
 
 [[noreturn]] void refuse_file(const std::string& path) {
@@ -79,7 +78,7 @@ constexpr const char* kMerge =
   const fs::path parent = fs::path(path).parent_path();
   std::string advice = "give the folder that holds config.json";
   if (file_exists((parent / "config.json").string())) {
-    advice = "give the folder that it lies in: " + (parent.empty() ? "." : parent.string());
+    advice = "give the folder that contains it: " + (parent.empty() ? "." : parent.string());
   } else if (looks_like_records(path)) {
     advice = "it looks like records, which are given without an option; " + advice;
   }
@@ -97,7 +96,7 @@ void refuse_own_parts(const std::string& folder) {
     refuse_part(folder, policy, "the trainer's state of " + policy);
   if (const std::string policy = policy_of_part(folder, "critic");
       !policy.empty() && fs::exists(folder + "/shared.safetensors", error))
-    refuse_part(folder, policy, "the value head that shares the backbone of " + policy);
+    refuse_part(folder, policy, "the value head on the backbone of " + policy);
   if (folder.find(".checkpoint") != folder.npos && fs::exists(folder + "/state.json", error))
     throw Error(Exit::kNoInput, folder + ": is the checkpoint of an unfinished run",
                 "run its command again, which resumes from there: the model folder appears at the end");
@@ -144,7 +143,7 @@ void refuse_foreign_folder(const std::string& folder) {
   refuse_own_parts(folder);
   const std::string missing = folder + "/config.json: is missing: ";
   if (fs::is_directory(folder + "/snapshots", error))
-    throw Error(Exit::kNoInput, missing + "the folder is one of the hub's cache",
+    throw Error(Exit::kNoInput, missing + "the folder is in the hub's cache",
                 "give the folder of a revision: ls -d " + folder + "/snapshots/*");
   if (const std::string file = file_ending_in(folder, ".gguf"); !file.empty())
     throw Error(Exit::kNoInput, missing + file + " is a GGUF file, which is llama.cpp's format",
@@ -159,21 +158,21 @@ void refuse_foreign_weights(const std::string& folder) {
     if (file_exists(folder + name)) refuse_adapter(folder);
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
     if (file_exists(folder + "/" + name))
-      bad_input(folder + "/" + name + ": the weights are PyTorch's pickles, which are programs and are not read",
-                "write them anew: python3 -c 'import sys; from transformers import AutoModelForCausalLM as M; "
+      bad_input(folder + "/" + name + ": the weights are PyTorch pickles, which can run code and are not read",
+                "convert them: python3 -c 'import sys; from transformers import AutoModelForCausalLM as M; "
                 "M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' " +
                     folder + " (a reward model: AutoModelForSequenceClassification)");
   for (const char* end : {".gguf", ".pth", ".h5", ".msgpack", ".onnx"})
     if (const std::string file = file_ending_in(folder, end); !file.empty())
-      bad_input(folder + "/model.safetensors: is missing, and " + file + " is of another format",
+      bad_input(folder + "/model.safetensors: is missing, and " + file + " has another format",
                 "give the folder with model.safetensors, which the hub has beside it");
 }
 
 std::string advice_on_tensor(std::string_view name) {
   if (name.find("lora_") != name.npos || name.starts_with("base_model.model."))
-    return "it is an adapter's: merge it into its base first, by PEFT's merge_and_unload()";
+    return "it belongs to an adapter: merge that into its base model first, with PEFT's merge_and_unload()";
   if (name.starts_with("value_head."))
-    return "OpenRLHF's older reward models call their head so: rename it to score.weight";
+    return "older OpenRLHF reward models name their head so: rename it to score.weight";
   if (name.starts_with("v_head."))
     return "it is the value head of TRL's AutoModelForCausalLMWithValueHead: save pretrained_model alone";
   return "";
@@ -182,7 +181,7 @@ std::string advice_on_tensor(std::string_view name) {
 std::string advice_on_class(std::string_view name, std::string_view score_class) {
   if (name != "RewardModel" && name != "LLMForSequenceRegression" && name != "CriticModel") return "";
   return "that is OpenRLHF's name for " + std::string(score_class) +
-         " with its score read at the last token; say so in config.json: jq '.architectures = [\"" +
+         " with its score read at the last token; declare it in config.json: jq '.architectures = [\"" +
          std::string(score_class) +
          "\"] | .id2label = {\"0\": \"LABEL_0\"} | .label2id = {\"LABEL_0\": 0} | .pad_token_id = null | "
          "if .normalize_reward then .reward_mean = .mean | .reward_std = .std else . end'";

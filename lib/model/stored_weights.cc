@@ -85,7 +85,7 @@ void StoredWeights::open(const std::string& folder, const Family::Tensors& names
       if (is_ignored(t.name, names)) continue;
       const auto it = shard_of.find(t.name);
       const std::string found = index + ": tensor " + t.name + " is in shard " + shard;
-      if (!seen.insert(t.name).second) bad_input(found + " and in another one");
+      if (!seen.insert(t.name).second) bad_input(found + " and in another shard");
       if (it == shard_of.end()) bad_input(found + ", but not in the index");
       if (it->second != shard) bad_input(found + ", not in " + it->second + " as the index says");
     }
@@ -129,7 +129,7 @@ Buffer<float> StoredWeights::read(const Layout& layout, const Family& family, st
   const Family::Tensors& names = family.tensors;
   for (const auto& [name, stored] : tensors_)
     if (layout.find(name) == nullptr && std::find(spare.begin(), spare.end(), name) == spare.end())
-      bad_input(stored.file->path() + ": tensor " + stored.tensor->name + " has no place in this model",
+      bad_input(stored.file->path() + ": tensor " + stored.tensor->name + " does not belong to this model",
                 advice_on_tensor(stored.tensor->name));
   // All shapes before any memory: the files' sizes then bound what is allocated.
   for (const TensorInfo& t : layout.tensors) {

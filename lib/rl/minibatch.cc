@@ -73,7 +73,7 @@ void GradientParts::run(std::int64_t members, std::span<Gradients* const> gradie
                         const std::function<void(std::int64_t begin, std::int64_t end)>& part) {
   Comm& world = comm();
   const std::int64_t mine = parts_ / world.size(), first = mine * world.rank();
-  if (mine < 1) throw Error(Exit::kInternal, "more ranks than groups");
+  if (mine < 1) throw Error(Exit::kInternal, "more ranks than gradient parts");
   for (std::int64_t i = 0; i < mine; ++i) {
     for (Gradients* g : gradients) g->zero();
     part(run_begin(members, parts_, first + i), run_begin(members, parts_, first + i + 1));

@@ -238,7 +238,7 @@ void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_bet
     }
   }
   if (p.norms.count() == 0)
-    bad_input("approxkl is beyond --target-kl before the first update: the policy would stay as it is",
+    bad_input("approxkl is beyond --target-kl before the first update: the policy would not change",
               "sample with this policy, or raise --target-kl");
   set_means(metrics);
   finished_ = true;

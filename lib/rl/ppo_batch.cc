@@ -122,7 +122,7 @@ void compare_with_recorded(PpoBatch& batch, bool off_policy) {
     for (std::size_t k = batch.begin[i]; k < batch.begin[i + 1]; ++k) {
       if (!off_policy && batch.new_logprobs[k] != batch.old_logprobs[k])
         refuse(i, k, "not the one that this policy gives",
-               "the record was changed after it was sampled; --off-policy takes it as it is");
+               "the record was changed after it was sampled; --off-policy accepts it");
       if (!std::isfinite(ratio[k]))
         refuse(i, k, "so far from this policy's that their ratio is beyond float32", "drop such records");
     }

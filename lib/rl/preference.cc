@@ -11,7 +11,8 @@ namespace {
 std::vector<std::int32_t> stored_ids(const Record& record, const char* key, const Model& model) {
   auto ids = record.ids(key);
   for (std::int32_t id : ids)
-    if (id >= model.config().vocab) record.fail(key, "holds token " + std::to_string(id) + ", beyond the vocabulary");
+    if (id >= model.config().vocab)
+      record.fail(key, "contains token " + std::to_string(id) + ", beyond the vocabulary");
   return ids;
 }
 

@@ -171,16 +171,16 @@ std::string program_before(const Record& record, RecordKind wanted, const std::s
   if (wanted == RecordKind::kPreference && sampled) {
     const std::string scored = record.has("reward") ? "label --by reward" + file
                                                     : "score --reward-model FOLDER" + file + " | label --by reward";
-    return "it is a trajectory; label makes pairs of those of a prompt: " + scored + " | " + reader + " ...";
+    return "it is a trajectory; label makes pairs from a prompt's trajectories: " + scored + " | " + reader + " ...";
   }
   const bool answered =
       record.has("response") || record.has("completion") || record.has("chosen") || record.has("rejected");
   if (wanted == RecordKind::kPreference && prompt && !answered && line_to_record(record, wanted, reader).empty())
-    return "sample answers and let them be compared first: rollout --policy FOLDER -n 2" + file +
+    return "sample answers and have them compared first: rollout --policy FOLDER -n 2" + file +
            " -o T.jsonl; label -o pairs.jsonl T.jsonl; " + reader + " ... pairs.jsonl";
   if (wanted != RecordKind::kTrajectory || sampled) return "";
   if (pair)
-    return "it is a preference, of which rm-train makes a reward model; " + reader +
+    return "it is a preference, from which rm-train trains a reward model; " + reader +
            " reads trajectories: rollout --policy FOLDER prompts.jsonl";
   const std::string scored = reader == "ppo-step" ? " | score --reward-model FOLDER --ref FOLDER" : "";
   if (prompt) return "sample answers first: rollout --policy FOLDER" + file + scored + " | " + reader + " ...";
@@ -221,7 +221,7 @@ std::string advice_on_compared(const Record& record, const std::string& field) {
   std::string names;
   for (const Record::Field& other : record.fields())
     if (parse_double(other.raw)) names += (names.empty() ? "" : ", ") + other.quoted;
-  return names.empty() ? "the record has no number to go by" : "the record's numbers are " + names;
+  return names.empty() ? "the record has no numeric field" : "the record's numbers are " + names;
 }
 
 std::string line_to_record(const Record& record, RecordKind wanted, const std::string& reader) {

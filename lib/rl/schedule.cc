@@ -9,7 +9,8 @@ namespace nudge {
 
 void Schedule::check() const {
   if (!std::isfinite(peak) || peak < 0) usage_error("the learning rate must be a number of 0 or more");
-  if (!(min_fraction >= 0 && min_fraction <= 1)) usage_error("the least learning rate must be 0 to 1 of the peak");
+  if (!(min_fraction >= 0 && min_fraction <= 1))
+    usage_error("the minimum learning rate must be a fraction of the peak, from 0 to 1");
   if (decay != Decay::kConstant && warmup > steps) usage_error("the warm-up is longer than the steps planned");
 }
 

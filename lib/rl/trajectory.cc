@@ -12,8 +12,9 @@ namespace {
 void check_tokens(const Record& record, const char* key, const std::vector<std::int32_t>& ids, std::int64_t vocab) {
   for (std::int32_t id : ids)
     if (id >= vocab)
-      record.fail(key, "holds token " + std::to_string(id) + ", the model's vocabulary has " + std::to_string(vocab),
-                  "its tokens are another tokenizer's: give a model with the tokenizer of the policy that sampled it");
+      record.fail(
+          key, "contains token " + std::to_string(id) + ", the model's vocabulary has " + std::to_string(vocab),
+          "its tokens come from another tokenizer: give a model with the tokenizer of the policy that sampled it");
 }
 
 }  // namespace

@@ -34,10 +34,10 @@ void ChatFlags::add_to(Tool& tool, const char* needs) {
                        .shown_default("the model's own template")
                        .neutral();  // its text counts, not its name
   Option& date =
-      tool.option("--chat-date", date_, "today's date, for chat templates that ask for it").placeholder("YYYY-MM-DD");
-  Option& kwargs =
-      tool.option("--chat-kwargs", kwargs_, "further variables for the chat template, as {\"enable_thinking\":false}")
-          .placeholder("JSON");
+      tool.option("--chat-date", date_, "today's date, for chat templates that use it").placeholder("YYYY-MM-DD");
+  Option& kwargs = tool.option("--chat-kwargs", kwargs_,
+                               "further variables for the chat template, such as {\"enable_thinking\":false}")
+                       .placeholder("JSON");
   for (Option* option : {&format, &date, &kwargs})
     if (needs != nullptr) option->needs(needs);
   date_option_ = &date, kwargs_option_ = &kwargs;
@@ -69,12 +69,12 @@ void ChatFlags::warn_of_unused(Tool& tool, const Dialogues& dialogues, bool form
   if (named() && !format_used && !dialogues.met()) tool.warn("--chat-format " + options_.format + none);
   if (date_option_->given() && !dialogues.dated())
     tool.warn("--chat-date " + date_ +
-              (dialogues.met() ? " did nothing: the chat template doesn't ask for the day; leave it out" : none));
+              (dialogues.met() ? " did nothing: the chat template doesn't use the date; leave it out" : none));
   if (!kwargs_option_->given()) return;
   if (!dialogues.met()) return tool.warn("--chat-kwargs" + none);
   for (const auto& [name, json] : options_.variables)
     if (!dialogues.chat().knows(name))
-      tool.warn("--chat-kwargs: \"" + name + "\" did nothing: the chat template doesn't ask for it; leave it out");
+      tool.warn("--chat-kwargs: \"" + name + "\" did nothing: the chat template doesn't use it; leave it out");
 }
 
 }  // namespace nudge

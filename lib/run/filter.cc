@@ -32,8 +32,8 @@ std::optional<StreamMark> finished_output(const Tool& tool, const StreamOptions&
     while (more) more = there.next(record);
   } catch (const Error& e) {
     if (!is_of_this_work() || e.status() != Exit::kBadInput) return {};
-    throw Error(Exit::kCannotCreate, std::string(e.what()) + "; it was to be the output",
-                "it is from an earlier run of the same work, and damaged: --force makes it again");
+    throw Error(Exit::kCannotCreate, std::string(e.what()) + "; it is the output of this command",
+                "an earlier run of the same command wrote it, and it was damaged since: --force writes it again");
   }
   const bool one_stream = streams[0].marks.size() == 2 && streams[0].unmarked == 0;
   return one_stream ? std::optional(streams[0].marks[1]) : std::nullopt;
@@ -84,7 +84,7 @@ void KeptRecords::end() {
   if (const std::int64_t dropped = out_.resumed() - taken_; dropped > 0) {
     out_.keep_first(taken_);
     tool_.warn(output_ + ": the input no longer gives " + counted(dropped) +
-               " of an unfinished run: they are computed again");
+               " of an unfinished run: they are recomputed");
   }
   if (taken_ > 0) tool_.note(output_ + ": resuming after " + counted(taken_) + " of an unfinished run");
 }
@@ -154,8 +154,7 @@ void FilterInput::finish(Tool& tool, RecordWriter& out, std::int64_t skipped) {
   const Origin origin = origin_of(*in_);
   if (out.records() == 0 && !in_->salvage_report().empty()) bad_input("nothing succeeded: 0 records");
   if (out.records() == 0 && skipped > 0 && origin.shard.count == 1)
-    bad_input("nothing succeeded: all of the input is too long",
-              "give shorter records, or a model of a longer context");
+    bad_input("nothing succeeded: every record is too long", "give shorter records, or a model with a longer context");
   out.set_digest(origin.digest);
   out.set_shard(static_cast<int>(origin.shard.index), static_cast<int>(origin.shard.count));
   out.finish();

@@ -49,7 +49,7 @@ void InputSpool::take_kept(Tool& tool) {
     kept_tag_ = place.tag;
     files_ = {file};
   }
-  if (!kept_tag_.empty()) tool.note("stdin is empty: uses the records that were saved for " + output_);
+  if (!kept_tag_.empty()) tool.note("stdin is empty: using the records saved for " + output_);
 }
 
 ReaderOptions InputSpool::reader_options(bool salvage) {

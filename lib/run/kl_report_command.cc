@@ -48,7 +48,7 @@ void warn_of_bias(Tool& tool, const FileReport& r) {
     if (n == 0) return;
     tool.warn(r.name + ": " + std::to_string(n) + " of " + std::to_string(r.responses) + " responses " + why);
   };
-  warn(r.greedy, "were sampled at temperature 0, taken as 1 here: k1, k2, k3 and the entropy estimate are biased");
+  warn(r.greedy, "were sampled at temperature 0, treated as 1 here: k1, k2, k3 and the entropy estimate are biased");
   warn(r.truncated, "were sampled with top-k or top-p: k1, k2, k3 and the entropy estimate are biased");
   warn(r.foreign, "were sampled by another policy than the old one: k1, k2, k3 are biased");
 }
@@ -81,9 +81,9 @@ void KlReportCommand::add_to(Tool& tool) {
 
 void KlReportCommand::add_output_to(Tool& tool) {
   tool.group("Output");
-  tool.option("--json", json, "JSON on stdout in place of tables");
-  tool.option("--html", page, "write a page with tables and plots as well").placeholder("FILE").neutral();
-  tool.option("--plot", plot, "plots below the tables; without this only on a terminal")
+  tool.option("--json", json, "JSON on stdout instead of tables");
+  tool.option("--html", page, "also write a page with tables and plots").placeholder("FILE").neutral();
+  tool.option("--plot", plot, "plots below the tables; otherwise only on a terminal")
       .excludes("--no-plot")
       .excludes("--json");
   tool.option("--no-plot", no_plot, "no plots below the tables").excludes("--json");
@@ -145,7 +145,8 @@ KlReportCommand::Tally KlReportCommand::report(Tool& tool, const ReportPolicies&
   const bool ratios = std::ranges::any_of(reports, [](const FileReport& r) { return r.old_new.tokens() > 0; });
   if (clip_->given() && !ratios)
     tool.warn(
-        "--clip did nothing: no record tells of a second policy, so there are no ratios; leave it out, or give --new");
+        "--clip did nothing: no record was evaluated by a second policy, so there are no ratios; leave it out, or give "
+        "--new");
   const std::vector<ReportSection> sections = report_sections(reports, clip);
   const bool unicode = !ascii && locale_is_utf8(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"));
   const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);

@@ -50,16 +50,16 @@ bool all_decided(Terminal& terminal, std::size_t total) {
 void LabelCommand::add_to(Tool& tool) {
   input_files(tool, streams.files);
   tool.group("Pairs");
-  tool.option("--by", by, "the number in each record by which the better answer is chosen").placeholder("FIELD");
-  tool.option("--pairs", pairs, "pairs of a group: the best and the worst answer alone, or all")
+  tool.option("--by", by, "the field of each record whose larger value marks the better answer").placeholder("FIELD");
+  tool.option("--pairs", pairs, "pairs per prompt: only the best and the worst answer, or all")
       .one_of({"best-worst", "all"})
-      .shown_default("best-worst; without --by one pair drawn by the seed");
-  tool.option("--min-margin", min_margin, "smallest difference of the two numbers that makes a pair")
+      .shown_default("best-worst; without --by one pair drawn with the seed");
+  tool.option("--min-margin", min_margin, "smallest difference between the two numbers of a pair")
       .at_least(0)
       .needs("--by");
   shard_option(tool, streams.shard).needs("--by");
   tool.group("Asking a human");
-  tool.option("--labeler", labeler, "who decides, for the records").excludes("--by");
+  tool.option("--labeler", labeler, "name of whoever decides, for the records").excludes("--by");
   seed_option(tool, seed).excludes("--by");
   tool.group("Input and output");
   output_option(tool, streams.output);
@@ -73,7 +73,7 @@ void LabelCommand::check() const {
   refuse_same_file(streams.files, output);
   if (!by && (output == "-" || output.empty()))
     usage_error("-o FILE is required to keep a human's decisions", "--by FIELD chooses without a human");
-  if (!by && pairs == "best-worst") usage_error("--pairs best-worst needs --by", "--pairs all asks about every pair");
+  if (!by && pairs == "best-worst") usage_error("--pairs best-worst needs --by", "--pairs all shows every pair");
   if (!by && output.ends_with(".zst"))
     usage_error("a human's decisions are kept as plain lines: no .zst", "name a .jsonl");
   if (!output.empty() && output != "-" && !file_exists(output)) check_folder_of(output);
@@ -138,7 +138,7 @@ LabelCommand::Tally LabelCommand::label_at_terminal(Tool& tool, AnswerGroups& gr
   const bool done = run_label_session(questions, journal, labeler, ask, complete);
   terminal->add("\n");
   terminal.reset();
-  if (journal.repaired()) tool.warn(streams.output + ": the last line was cut off, and its pair was asked again");
+  if (journal.repaired()) tool.warn(streams.output + ": the last line was cut off, and its pair is asked again");
   const std::string so_far = std::to_string(journal.preferences()) + " pairs and " + std::to_string(journal.notes()) +
                              " ties and skips of " + std::to_string(questions.size()) + " are saved";
   if (!done) throw Error(Exit::kStopped, "stopped: " + so_far);

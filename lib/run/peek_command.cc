@@ -18,7 +18,7 @@ std::string counted(std::int64_t n, const std::string& one) {
 
 void refuse_damage(const std::vector<StreamInfo>& streams) {
   for (const StreamInfo& stream : streams) {
-    if (!stream.damage.empty()) bad_input(stream.damage.front(), "other programs take what is whole with --salvage");
+    if (!stream.damage.empty()) bad_input(stream.damage.front(), "other programs keep what is intact with --salvage");
   }
 }
 
@@ -39,10 +39,10 @@ void PeekCommand::add_to(Tool& tool) {
                     .placeholder("FOLDER")
                     .excludes("--json");
   tool.group("Output");
-  tool.option("--json", json, "write one JSON object instead of words");
+  tool.option("--json", json, "write one JSON object instead of text");
   const Option& color =
       tool.choice("--color", colour, {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}},
-                  "show tokens in colour: if stdout is a terminal, always, or never")
+                  "show tokens in colour: only on a terminal, always, or never")
           .excludes("--json");
   Option& only =
       tool.option("--verify", verify, "only report what is damaged, missing or duplicated; nothing if all is well");

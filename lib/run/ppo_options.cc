@@ -34,12 +34,13 @@ std::vector<const Option*> policy_kl_options(Tool& tool, PpoRunOptions& o) {
   const Option& kl = tool.choice("--policy-kl", o.ppo.kl_estimate, {{"exact", false}, {"k3", true}},
                                  "KL(old||new) of --objective kl: over the vocabulary, or from the samples");
   const Option& beta =
-      tool.option("--policy-beta", o.objective_kl.beta, "its weight, or its initial weight if it adapts").at_least(0);
+      tool.option("--policy-beta", o.objective_kl.beta, "weight of that KL, or its initial weight if it adapts")
+          .at_least(0);
   const Option& control = tool.choice("--policy-kl-control", o.objective_kl.kind,
                                       {{"fixed", KlControl::kFixed}, {"halving", KlControl::kHalving}},
                                       "halving: half below target/1.5, double above 1.5 target");
   const Option& target =
-      tool.option("--policy-kl-target", o.objective_kl.target, "its target, nats per token").above(0);
+      tool.option("--policy-kl-target", o.objective_kl.target, "halving: target of that KL, nats per token").above(0);
   return {&kl, &beta, &control, &target};
 }
 
@@ -55,22 +56,23 @@ void objective_options(Tool& tool, PpoRunOptions& o) {
                {"reinforce", Objective::kReinforce}},
               "clipped surrogate, penalty on KL(old||new), plain importance sampling, or the policy gradient "
               "(no critic, one pass)");
-  const Option& clip = tool.option("--clip", p.clip_low, "the ratio is clipped to 1 - this ...").at_least(0).below(1);
-  const Option& clip_high = tool.option("--clip-high", p.clip_high, "... and 1 + this").at_least(0);
+  const Option& clip =
+      tool.option("--clip", p.clip_low, "the ratio is clipped to the range from 1 - this ...").at_least(0).below(1);
+  const Option& clip_high = tool.option("--clip-high", p.clip_high, "... to 1 + this").at_least(0);
   const Option& c1 = tool.option("--c1", p.c1, "weight of the value loss mean (V - R)^2").at_least(0);
   tool.option("--c2", p.c2, "weight of the entropy bonus").at_least(0);
   const Option& value_clip =
-      tool.option("--value-clip", p.value_clip, "largest move of a value from its old one; negative: no limit");
+      tool.option("--value-clip", p.value_clip, "largest change of a value from its old one; negative: no limit");
   tool.option("--kl-loss", p.kl_loss, "weight of the mean of k3(new, ref) in the loss").at_least(0);
   const std::vector<const Option*> kl = policy_kl_options(tool, o);
   const Option& baseline = tool.option("--baseline", p.baseline, "reinforce: subtract the mean return");
   tool.after_parsing([&, kl] {
     const bool reinforce = p.objective == Objective::kReinforce;
     refuse_unread({&clip, &clip_high}, p.objective != Objective::kClip, "only --objective clip clips");
-    refuse_unread(kl, p.objective != Objective::kKl, "is of --objective kl");
-    refuse_unread({kl.back()}, o.objective_kl.kind == KlControl::kFixed, "only --policy-kl-control halving has one");
+    refuse_unread(kl, p.objective != Objective::kKl, "only --objective kl uses it");
+    refuse_unread({kl.back()}, o.objective_kl.kind == KlControl::kFixed, "only --policy-kl-control halving uses it");
     refuse_unread({&c1, &value_clip}, reinforce, "--objective reinforce has no critic");
-    refuse_unread({&baseline}, !reinforce, "is of --objective reinforce");
+    refuse_unread({&baseline}, !reinforce, "only --objective reinforce uses it");
   });
 }
 
@@ -83,17 +85,17 @@ void reward_options(Tool& tool, PpoRunOptions& o) {
   tool.choice("--kl-control", o.reward_kl.kind, {{"fixed", KlControl::kFixed}, {"adaptive", KlControl::kAdaptive}},
               "adaptive: beta (1 + clip(KL/target - 1, 0.2) n/horizon)");
   const Option& target =
-      tool.option("--kl-target", o.reward_kl.target, "adaptive: its target, nats per sequence").above(0);
-  const Option& horizon = tool.option("--kl-horizon", o.reward_kl.horizon, "adaptive: its horizon, sequences").above(0);
+      tool.option("--kl-target", o.reward_kl.target, "adaptive: target of the KL, nats per sequence").above(0);
+  const Option& horizon = tool.option("--kl-horizon", o.reward_kl.horizon, "adaptive: horizon, in sequences").above(0);
   tool.option("--gamma", p.gamma, "discount per token").at_least(0).at_most(1);
   const Option& lambda =
       tool.option("--lambda", p.lambda, "GAE's lambda; 1 is the plain discounted return").at_least(0).at_most(1);
   const Option& no_whiten = tool.option("--no-whiten", p.whiten, "do not whiten the advantages");
   tool.option("--whiten-rewards", p.whiten_rewards, "scale the per-token rewards to unit variance");
   tool.after_parsing([&] {
-    refuse_unread({&target, &horizon}, o.reward_kl.kind == KlControl::kFixed, "only --kl-control adaptive has one");
+    refuse_unread({&target, &horizon}, o.reward_kl.kind == KlControl::kFixed, "only --kl-control adaptive uses it");
     refuse_unread({&lambda, &no_whiten}, p.objective == Objective::kReinforce,
-                  "--objective reinforce weighs each token with the whole return as it is");
+                  "--objective reinforce weighs each token with the whole return");
   });
 }
 

@@ -37,7 +37,7 @@ TrainerState TrainerState::read(const std::string& folder) {
     for (const char* beta : {"reward_kl_beta", "objective_kl_beta"})
       if (!(record.find_number(beta).value_or(1) > 0)) record.fail(beta, "must be above 0");
   } catch (const Error& e) {
-    throw Error(e.status(), e.what(), "remove the folder trainer/ to begin with a fresh optimizer");
+    throw Error(e.status(), e.what(), "remove the folder trainer/ to start with a fresh optimizer");
   }
   return s;
 }
@@ -57,7 +57,7 @@ void load_moments(Adam& adam, const std::string& file, std::int64_t steps) {
   try {
     adam.load(file, steps);
   } catch (const Error& e) {
-    throw Error(e.status(), e.what(), "remove that file to begin with a fresh optimizer");
+    throw Error(e.status(), e.what(), "remove that file to start with a fresh optimizer");
   }
 }
 
@@ -78,7 +78,7 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
   const std::string& critic = options_.critic_init;
   if (!critic.empty() && head_of(options_.policy) == HeadKind::kScore && head_of(critic) == HeadKind::kLanguage)
     bad_input(options_.policy + " is a reward model, not a language model, and " + critic + " is one",
-              "exchange them: --policy " + critic + " --critic-init " + options_.policy);
+              "swap them: --policy " + critic + " --critic-init " + options_.policy);
   policy_ = std::make_unique<Model>(load_model(options_.policy, HeadKind::kLanguage));
   digest_ = model_digest(policy_->transformer);
   folder_digest_ = folder_digest(*policy_);
@@ -92,8 +92,8 @@ namespace {
 
 // A reward model of another tokenizer scores texts; a critic reads the policy's tokens.
 constexpr const char* kOtherCritic =
-    "begin it from a model with the policy's tokenizer and context: --critic-init with the policy itself or what it "
-    "was trained from, or --critic shared; such a reward model still is one for score";
+    "start it from a model with the policy's tokenizer and context: --critic-init with the policy itself or what it "
+    "was trained from, or --critic shared; score can still use such a reward model";
 
 // The model folder beside `folder` that has this digest, or "". Weights are read for it, so many as take seconds.
 std::string folder_beside(const std::string& folder, const std::string& digest) {
@@ -126,7 +126,7 @@ std::string PpoRun::advice_on_policy(const std::string& sampled_by) const {
   if (sampled_by.empty()) return "sample with rollout, which names it" + accept;
   const std::string folder = folder_beside(options_.policy, sampled_by);
   if (!folder.empty()) return "that one is " + folder + ": give --policy " + folder + accept;
-  return "give the policy that sampled it, or sample anew with this one, rollout --policy " + options_.policy + accept;
+  return "give the policy that sampled it, or sample again with this one, rollout --policy " + options_.policy + accept;
 }
 
 std::vector<std::string> PpoRun::remarks() const {
@@ -163,7 +163,7 @@ void PpoRun::load_critic() {
     critic_->transformer.set_reward_scale(0, 1);
   } else {
     bad_input(options_.policy + ": the policy has no critic yet",
-              "give it one with --critic-init FOLDER (the reward model), or take --critic shared");
+              "give it one with --critic-init FOLDER (the reward model), or use --critic shared");
   }
   if (critic_->tokenizer.digest() != policy_->tokenizer.digest())
     bad_input((stored_critic() ? own : options_.critic_init) + ": the critic has another tokenizer than the policy",
@@ -187,7 +187,7 @@ void PpoRun::load_shared_critic() {
   if (file_exists(file)) {
     const SafetensorsFile stored(file);
     if (stored.at("score.weight").shape != layout.find("score.weight")->shape)
-      bad_input(file + ": tensor score.weight has another shape than the model's");
+      bad_input(file + ": tensor score.weight differs in shape from the model's");
     stored.read_f32("score.weight", values.data() + layout.score);
   } else {
     initialise_score(config, layout, options_.ppo.seed, values.data());
@@ -209,7 +209,7 @@ void PpoRun::add(const Record& record) {
   const ProfileScope scope(Part::kReading);
   check_tokenizer(
       record, policy_->tokenizer.digest(), "policy",
-      "give --policy the folder that sampled them, or sample anew with this one: rollout --policy " + options_.policy);
+      "give --policy the folder that sampled them, or sample again with this one: rollout --policy " + options_.policy);
   Trajectory t =
       read_as(RecordKind::kTrajectory, "ppo-step", record, [&] { return read_trajectory(record, policy_->config()); });
   check_fits(t, policy_->config(), "policy", "give --policy the folder that sampled them, or drop such records");
@@ -219,7 +219,7 @@ void PpoRun::add(const Record& record) {
   if (trajectories_.empty()) dtype_ = options_.dtype.value_or(sampled_in);
   if (!options_.dtype && sampled_in != dtype_)
     bad_input(t.where + ": was sampled in dtype " + t.dtype + ", the records before it in " + name_of(dtype_),
-              "sample all in one, or give --dtype with --off-policy");
+              "sample all in one dtype, or give --dtype with --off-policy");
   if (!options_.off_policy && t.policy != digest_) advice = advice_on_policy(t.policy);
   check_sampled_by(t, digest_, dtype_, options_.off_policy, options_.allow_truncated, advice);
   trajectories_.push_back(std::move(t));
@@ -269,7 +269,7 @@ void PpoRun::prepare(Metrics& metrics) {
   if (options_.records && *options_.records != size())
     bad_input("the input has " + std::to_string(size()) + " records, not the " + std::to_string(*options_.records) +
                   " of --records",
-              "look at the programs before this one in the pipeline");
+              "check the programs before this one in the pipeline");
   if (trajectories_.empty()) bad_input("the input has no trajectories");
   for (Model* m : {policy_.get(), critic_.get()}) {
     if (m == nullptr || m->config().dtype == dtype_) continue;

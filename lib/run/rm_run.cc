@@ -59,7 +59,7 @@ void set_step(Metrics& m, const RewardStatistics& f, std::int64_t tokens, float 
 }
 
 constexpr const char* kOfTokenizer =
-    "sample them by a policy that has the tokenizer of --init, or leave --normalize-on out";
+    "sample them from a policy that has the tokenizer of --init, or leave --normalize-on out";
 
 // Sets the mean and standard deviation to store: (0, 1) without normalisation.
 void normalize(Transformer& model, const Moments& scores, bool by_deviation) {
@@ -135,7 +135,7 @@ std::vector<RewardSample> reward_samples(const std::vector<Record>& records, con
     for (const auto& [key, tokens] : {std::pair{"prompt_ids", &s.prompt}, {"response_ids", &s.response}})
       for (std::int32_t t : *tokens)
         if (t >= model.config().vocab)
-          r.fail(key, "holds token " + std::to_string(t) + ", beyond the vocabulary", kOfTokenizer);
+          r.fail(key, "contains token " + std::to_string(t) + ", beyond the vocabulary", kOfTokenizer);
     const auto n = static_cast<std::int64_t>(s.prompt.size() + s.response.size());
     if (n > model.config().context) {
       if (skip_long) continue;

@@ -12,7 +12,7 @@ void RolloutCommand::add_sampling_to(Tool& tool) {
       .at_least(0)
       .at_most(100);
   tool.option("--top-k", g.sampling.top_k, "sample from the k most probable tokens; 0: from all").at_least(0);
-  tool.option("--top-p", g.sampling.top_p, "sample from the most probable tokens that make up this probability")
+  tool.option("--top-p", g.sampling.top_p, "sample from the most probable tokens whose probabilities add up to this")
       .above(0)
       .at_most(1);
   tool.option("--max-tokens", g.max_tokens, "longest response").at_least(1).at_most(1 << 20);

@@ -29,7 +29,7 @@ Scorer::Scorer(const std::string& reward_model, const std::string& reference, Sc
   if (!reward_model.empty() && !reference.empty() && head_of(reward_model) == HeadKind::kLanguage &&
       head_of(reference) == HeadKind::kScore)
     bad_input(reward_model + " is a language model, not a reward model, and " + reference + " is one",
-              "exchange them: --reward-model " + reference + " --ref " + reward_model);
+              "swap them: --reward-model " + reference + " --ref " + reward_model);
   if (!reward_model.empty())
     reward_model_ = std::make_unique<Model>(load_model(reward_model, HeadKind::kScore, options.dtype));
   if (!reference.empty())

@@ -87,21 +87,22 @@ bool power_of_two(std::int64_t n) { return std::has_single_bit(static_cast<std::
 void ranks_option(Tool& tool, const std::int64_t& groups) {
   auto ranks = std::make_shared<std::optional<std::int64_t>>();
   tool.option("--ranks", *ranks,
-              "processes that mpirun or srun started for this run and that share its work; a power of two that divides "
+              "processes that mpirun or srun started to share the work of this run; a power of two that divides "
               "--groups; changes no bit")
       .at_least(1)
       .at_most(1024)
       .neutral();
   tool.first_after_parsing([ranks, &groups] {
     if (!power_of_two(groups))
-      usage_error("--groups " + std::to_string(groups) + " is not a power of two", "sums are a binary tree of groups");
+      usage_error("--groups " + std::to_string(groups) + " is not a power of two",
+                  "gradient parts are summed by a binary tree");
     if (!*ranks) return;
     const std::string n = std::to_string(**ranks);
     if (!power_of_two(**ranks))
-      usage_error("--ranks " + n + " is not a power of two", "sums are a binary tree of ranks");
+      usage_error("--ranks " + n + " is not a power of two", "ranks are summed by a binary tree");
     if (**ranks > groups)
       usage_error("--ranks " + n + " doesn't divide --groups " + std::to_string(groups),
-                  "a rank takes whole groups: give --groups " + n + " or more, which rounds differently");
+                  "a rank takes whole gradient parts: give --groups " + n + " or more, which rounds differently");
     join_world(static_cast<int>(**ranks));
   });
 }
@@ -140,15 +141,15 @@ Schedule EpochPlan::schedule() const {
 
 void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder) {
   if (metrics.path().empty()) return;
-  tool.warn(metrics.path() + ": no metrics were written, because nothing was computed; --force makes " + folder +
-            " again, with them");
+  tool.warn(metrics.path() + ": no metrics were written, because nothing was computed; --force writes " + folder +
+            " again, with metrics");
 }
 
 void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, const std::string& what) {
   if (identical == 0) return;
   tool.warn(what + ": " + std::to_string(identical) + " of " + std::to_string(pairs) +
             (pairs == 1 ? " pair" : " pairs") + (identical == 1 ? " has" : " have") +
-            " the same answer twice; accuracy leaves out such pairs, and so should the input");
+            " the same answer twice; accuracy ignores them; remove them from the input");
 }
 
 OnMetrics StepReport::on_metrics() {

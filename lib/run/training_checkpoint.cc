@@ -35,8 +35,7 @@ void write_weights(const Transformer& model, const std::string& path) {
 void read_weights(Transformer& model, const std::string& path) {
   const SafetensorsFile file(path);
   for (const TensorInfo& t : model.layout().tensors) {
-    if (file.at(t.name).shape != t.shape)
-      bad_input(path + ": tensor " + t.name + " has another shape than the model's");
+    if (file.at(t.name).shape != t.shape) bad_input(path + ": tensor " + t.name + " differs in shape from the model's");
     file.read_f32(t.name, model.change() + t.offset);
   }
   model.pack(false);
@@ -90,10 +89,9 @@ void TrainingCheckpoint::tell_last() {
 
 void TrainingCheckpoint::find_last(const InputSpool& input) {
   if (!input.kept_tag().empty() && input.kept_tag() != store_->tag())
-    bad_input("stdin is empty, and the saved records are of a run with other models", "give the records again");
-  last_ = store_->newest([&](const std::string& path) {
-    tool_->warn(path + ": is damaged and was removed; what it held is computed again");
-  });
+    bad_input("stdin is empty, and the saved records belong to a run with other models", "give the records again");
+  last_ = store_->newest(
+      [&](const std::string& path) { tool_->warn(path + ": is damaged and was removed; its work is recomputed"); });
 }
 
 void TrainingCheckpoint::keep_input() {
@@ -132,8 +130,8 @@ void TrainingCheckpoint::stop() {
   if (comm().first() && step_ > 0 && (!last_ || last_->step != step_)) save();
   comm().barrier();  // a rank that ends would end the one that saves
   if (step_ > 0) throw Error(Exit::kStopped, "stopped after " + progress() + ", which is saved");
-  throw Error(Exit::kStopped, "stopped before the first " + step_name_ +
-                                  (last_ ? "; its records are kept" : ", with nothing to be saved"));
+  throw Error(Exit::kStopped,
+              "stopped before the first " + step_name_ + (last_ ? "; its records are kept" : ", with nothing to save"));
 }
 
 // Before the first step there are only the records, in the folder that they were copied to.
@@ -177,7 +175,7 @@ void TrainingCheckpoint::hand_on_input(const std::string& folder) const {
     std::error_code error;
     if (!fs::is_regular_file(from, error)) continue;
     fs::create_hard_link(from, to, error);
-    if (error && !fs::copy_file(from, to, error)) throw Error(Exit::kIo, to + ": can't be made: " + error.message());
+    if (error && !fs::copy_file(from, to, error)) throw Error(Exit::kIo, to + ": can't be created: " + error.message());
     return;
   }
 }

@@ -3,6 +3,6 @@
 
 namespace nudge {
 
-inline constexpr const char* kModelFileAdvice = "see that the file is whole; README.md lists what models may have";
+inline constexpr const char* kModelFileAdvice = "check that the file is complete; README.md lists the supported models";
 
 }  // namespace nudge

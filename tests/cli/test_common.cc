@@ -149,9 +149,9 @@ TEST_CASE("slurm outside of an array, or of one with gaps, is misuse with a reas
   CHECK(shard_of({"0", "0", "1", ""}) == of + "SLURM_ARRAY_TASK_COUNT is not set");
   for (const char* text : {"x", "-1", "1.5", "1 ", "9999999999999999999999", "1000000001"})
     CHECK(shard_of({"0", "0", "1", text}) == of + "SLURM_ARRAY_TASK_COUNT is '" + text + "', not a task number");
-  const auto irregular = [&](const Task& t) { return contains(shard_of(t), "is not of a regular array"); };
+  const auto irregular = [&](const Task& t) { return contains(shard_of(t), "is not from a regular array"); };
   CHECK(shard_of({"5", "0", "1", "3", "5"}) ==
-        of + "task 5 of 3, from 0 to 5 by 1, is not of a regular array");  // --array=0,2,5
+        of + "task 5 of 3, from 0 to 5 by 1, is not from a regular array");  // --array=0,2,5
   CHECK(irregular({"2", "0", "1", "3", "5"}));
   CHECK(irregular({"3", "4", "1", "4"}));
   CHECK(irregular({"8", "0", "1", "8"}));

@@ -32,7 +32,7 @@ void compare_number(const Record& record, const std::string& key, Element value)
   float single = 0;
   const float expected = std::strtof(token.c_str(), nullptr);
   const bool fits = gives([&] { single = record.real(key); });
-  promise(fits == std::isfinite(expected), "what fits into 32 bits: " + token);
+  promise(fits == std::isfinite(expected), "what fits in 32 bits: " + token);
   if (fits) promise(std::memcmp(&single, &expected, sizeof single) == 0, "a float is rounded once: " + token);
   std::int64_t n = 0, other = 0;
   const bool whole = gives([&] { n = record.integer(key); });

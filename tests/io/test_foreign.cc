@@ -79,13 +79,13 @@ TEST_CASE("one line that is a record makes the others damaged") {
 }
 
 TEST_CASE("JSON that is no records") {
-  CHECK(what("[{\"a\":1},\n{\"a\":2}\n]\n") == "is a JSON array, not a record a line");
-  CHECK(what("[{\"a\":\"cut") == "is a JSON array, not a record a line");
+  CHECK(what("[{\"a\":1},\n{\"a\":2}\n]\n") == "is a JSON array, not one record per line");
+  CHECK(what("[{\"a\":\"cut") == "is a JSON array, not one record per line");
   CHECK(what(" \n[ ]") == "is an empty JSON array");
-  CHECK(what("[1,2]\n[3,4]\n") == "holds a JSON array a line, not an object");
+  CHECK(what("[1,2]\n[3,4]\n") == "holds a JSON array on each line, not an object");
   CHECK(what("\"a\"\n\"b\"") == "holds JSON texts or numbers, not objects");
-  CHECK(what("{\n\"a\": {\"b\": [") == "is JSON over several lines, not a record a line");
-  CHECK(what("{\"a\":1},\n{\"a\":2}\n") == "has a comma behind each object");
+  CHECK(what("{\n\"a\": {\"b\": [") == "is JSON over several lines, not one record per line");
+  CHECK(what("{\"a\":1},\n{\"a\":2}\n") == "has a comma after each object");
   CHECK(what("{\"a\":1} {\"a\":2}\n") == "holds several objects on a line");
   CHECK(what("5 apples\n") == "is plain text");
   CHECK(what("[INFO] starts\n") == "is plain text");
@@ -115,7 +115,7 @@ TEST_CASE("the command names the input as the shell wants it") {
   CHECK(advice(zip, {"f", true}) == "unpack it: zstdcat f > FILE && unzip -p FILE |");
   CHECK(advice("{'a': 1}\n", {"f", false}).ends_with("' < f |"));
   CHECK(advice("{'a': 1}\n", {"", false}).ends_with("' |"));
-  CHECK(advice("{\n\"a@b\": [{}]}", {"x@y", false}) == "make records of it: jq -c '.[\"a@b\"][]' x@y |");
+  CHECK(advice("{\n\"a@b\": [{}]}", {"x@y", false}) == "convert it to records: jq -c '.[\"a@b\"][]' x@y |");
 }
 
 TEST_CASE("a sketch of JSON ends where the value does, or the grammar") {

@@ -156,7 +156,7 @@ TEST_CASE("a reward model in groups is the same bits for any ranks, micro-batch 
   check_groups([](std::int64_t limit, std::int64_t groups) { return reward(limit, false, groups); });
 }
 
-TEST_CASE("more ranks than groups are a fault") {
+TEST_CASE("more ranks than gradient parts are a fault") {
   CHECK_THROWS_AS(in_world(4, [] { return sft(64, false, 2); }), Error);
 }
 

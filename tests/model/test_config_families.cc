@@ -274,7 +274,7 @@ TEST_CASE("rotary scalings that are unknown or depend on the sequence's length a
     }
   }
   CHECK(refusal("llama", {{"rope_parameters", "{\"full_attention\":{\"rope_theta\":1}}"}}) ==
-        "config: \"rope_parameters.full_attention\" is not supported: one rotation serves all layers");
+        "config: \"rope_parameters.full_attention\" is not supported: all layers share one RoPE");
 }
 TEST_CASE("rotary parameters that are missing or of the wrong kind are refused") {
   const auto scaling = [](const std::string& members) { return refusal("llama", {{"rope_scaling", members}}); };
@@ -299,9 +299,9 @@ TEST_CASE("rotary parameters that are missing or of the wrong kind are refused")
     CHECK(refusal(family, {{"partial_rotary_factor", "0.5"}}) == "config: \"partial_rotary_factor\" is not supported");
   for (const char* share : {"0.2", "1.5", "0.01"})  // of 16 channels: 3, too many, none
     CHECK(refusal("gpt_neox", {{"rotary_pct", share}}) ==
-          "config: \"rotary_pct\" leaves no even number of a head's channels to rotate");
+          "config: \"rotary_pct\" does not leave an even number of a head's channels to rotate");
   CHECK(refusal("llama", {{"head_dim", "11"}}) ==
-        "config: \"partial_rotary_factor\" leaves no even number of a head's channels to rotate");
+        "config: \"partial_rotary_factor\" does not leave an even number of a head's channels to rotate");
 }
 TEST_CASE("a sliding window that would hide keys is refused") {
   const std::string why = "config: \"sliding_window\" is shorter than the context, which is not supported";
@@ -337,10 +337,10 @@ TEST_CASE("a sliding window that would hide keys is refused") {
   }
   CHECK(refusal("qwen3", {{"layer_types", "[\"full_attention\",\"full_attention\"]"}}) == "nothing thrown");
   CHECK(refusal("qwen3", {{"layer_types", "[\"full_attention\",\"sliding_attention\"]"}}) ==
-        "config: \"layer_types\" names another kind than full_attention, which is not supported");
+        "config: \"layer_types\" names a kind other than full_attention, which is not supported");
   CHECK(refusal("qwen3", {{"layer_types", "7"}}) == "config: \"layer_types\" is not a list");
   CHECK(refusal("qwen3", {{"layer_types", "[\"linear_attention\"]"}}) ==
-        "config: \"layer_types\" names another kind than full_attention, which is not supported");
+        "config: \"layer_types\" names a kind other than full_attention, which is not supported");
   // The list decides: a window that no layer has is none, one as long as the context hides nothing.
   const Keys full{{"layer_types", "[\"full_attention\",\"full_attention\"]"},
                   {"use_sliding_window", "true"},

@@ -232,7 +232,7 @@ TEST_CASE("a tensor without a place in the model is named") {
     auto tensors = stored(model.transformer);
     tensors.push_back({name, "F32", {1}, float_bytes(std::vector<float>{1})});
     replace_weights(folder, tensors);
-    CHECK(error_of(folder) == folder + "/model.safetensors: tensor " + name + " has no place in this model");
+    CHECK(error_of(folder) == folder + "/model.safetensors: tensor " + name + " does not belong to this model");
   }
 }
 TEST_CASE("a tensor that is there with and without prefix is named") {

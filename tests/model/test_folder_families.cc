@@ -163,7 +163,7 @@ TEST_CASE("tensors that are missing, extra or misshapen are named, in every fami
       auto tensors = whole;
       tensors.push_back({name, "F32", {1}, std::string(4, '\0')});
       replace_weights(folder, tensors);
-      CHECK(error_of(folder) == file + name + " has no place in this model");
+      CHECK(error_of(folder) == file + name + " does not belong to this model");
     }
   }
 }

@@ -60,8 +60,8 @@ TEST_CASE("a score model may store a language model's head and a bias, which say
   CHECK(same_values(again.transformer, score.transformer));
   REQUIRE(again.remarks.size() == 1);
   CHECK(again.remarks[0] == folder +
-                                ": score.bias is left out, as Hugging Face's GPT2ForSequenceClassification leaves "
-                                "it out: all its scores move by the same number");
+                                ": score.bias is ignored, as Hugging Face's GPT2ForSequenceClassification ignores "
+                                "it: all scores shift by the same number");
 }
 TEST_CASE("a reward model names a pad: the configuration's, the tokenizer's, or what ends an answer") {
   CHECK(load_as_score_model(saved(small()), 1).config().pad == 256);

@@ -71,16 +71,16 @@ TEST_CASE("an adapter alone names its base") {
   write_file(folder + "/adapter_model.safetensors", "");
   const Refusal r = refusal(folder);
   CHECK(r.status == Exit::kBadInput);
-  CHECK(r.message == folder + ": is an adapter alone (PEFT's) of Qwen/Qwen2.5-0.5B, without the model that it adapts");
+  CHECK(r.message == folder + ": is a PEFT adapter of Qwen/Qwen2.5-0.5B, without the model that it adapts");
   CHECK(has(r.advice, "merge_and_unload"));
   const std::string beside = without_weights();  // its base's config.json beside it
   write_file(beside + "/adapter_model.safetensors", "");
-  CHECK(refusal(beside).message == beside + ": is an adapter alone (PEFT's), without the model that it adapts");
+  CHECK(refusal(beside).message == beside + ": is a PEFT adapter, without the model that it adapts");
 }
 TEST_CASE("folders in other layouts") {
   const std::string cache = empty_folder();
   std::filesystem::create_directories(cache + "/snapshots/abc");
-  CHECK(refusal(cache).message == cache + "/config.json: is missing: the folder is one of the hub's cache");
+  CHECK(refusal(cache).message == cache + "/config.json: is missing: the folder is in the hub's cache");
   CHECK(refusal(cache).advice == "give the folder of a revision: ls -d " + cache + "/snapshots/*");
   const std::string gguf = empty_folder();
   write_file(gguf + "/model-q4.gguf", "GGUF");
@@ -97,14 +97,13 @@ TEST_CASE("weights of other formats") {
     write_file(folder + "/" + name, "PK");
     const Refusal r = refusal(folder);
     CHECK(r.status == Exit::kBadInput);
-    CHECK(r.message ==
-          folder + "/" + name + ": the weights are PyTorch's pickles, which are programs and are not read");
+    CHECK(r.message == folder + "/" + name + ": the weights are PyTorch pickles, which can run code and are not read");
     CHECK(has(r.advice, "save_pretrained(sys.argv[1])' " + folder));
   }
   for (const std::string name : {"consolidated.00.pth", "tf_model.h5", "flax_model.msgpack"}) {
     const std::string folder = without_weights();
     write_file(folder + "/" + name, "x");
-    CHECK(refusal(folder).message == folder + "/model.safetensors: is missing, and " + name + " is of another format");
+    CHECK(refusal(folder).message == folder + "/model.safetensors: is missing, and " + name + " has another format");
   }
 }
 TEST_CASE("Git LFS pointers stand for files that are not there yet") {

@@ -185,7 +185,7 @@ TEST_CASE("a log-ratio beyond float names the record") {
 TEST_CASE("tokens beyond the vocabulary and responses beyond the context are refused where a policy reads them") {
   const ReportPolicies policies({}, tiny_model(1));
   const Record beyond = trajectory("a", kPrompt, {257}, {-1});
-  CHECK(refusal({beyond}, policies).find("holds token 257") != std::string::npos);
+  CHECK(refusal({beyond}, policies).find("contains token 257") != std::string::npos);
   CHECK(refusal({beyond}) == "accepted");
   const Record longer = trajectory("a", kPrompt, Ids(46, 1), Numbers(46, -1));
   CHECK(refusal({longer}, policies).find("more than the model's context of 48") != std::string::npos);

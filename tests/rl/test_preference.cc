@@ -113,7 +113,7 @@ TEST_CASE("a ranking of fewer than two answers is refused") {
 }
 TEST_CASE("stored tokens beyond the vocabulary are refused") {
   CHECK(refusal(stored(model().tokenizer.digest(), "[7,257]")) ==
-        "file: record 4: field \"chosen_ids\" holds token 257, beyond the vocabulary");
+        "file: record 4: field \"chosen_ids\" contains token 257, beyond the vocabulary");
 }
 TEST_CASE("a pair without any token is refused") {
   Model m = tiny_model(1, 1, {1, 8, 1, 12});

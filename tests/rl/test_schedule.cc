@@ -80,8 +80,10 @@ TEST_CASE("a warm-up as long as the plan never divides by 0") {
 
 TEST_CASE("schedules out of bounds are refused") {
   CHECK(refusal({Decay::kLinear, -1, 4, 0, 0}) == "the learning rate must be a number of 0 or more");
-  CHECK(refusal({Decay::kLinear, 1, 4, 0, 1.5}) == "the least learning rate must be 0 to 1 of the peak");
-  CHECK(refusal({Decay::kLinear, 1, 4, 0, -0.5}) == "the least learning rate must be 0 to 1 of the peak");
+  CHECK(refusal({Decay::kLinear, 1, 4, 0, 1.5}) ==
+        "the minimum learning rate must be a fraction of the peak, from 0 to 1");
+  CHECK(refusal({Decay::kLinear, 1, 4, 0, -0.5}) ==
+        "the minimum learning rate must be a fraction of the peak, from 0 to 1");
   CHECK(refusal({Decay::kLinear, 1, 4, 5, 0}) == "the warm-up is longer than the steps planned");
   CHECK(refusal({Decay::kConstant, 1, 4, 5, 0}) == "");
   CHECK(refusal({Decay::kCosine, 1, 4, 4, 1}) == "");

@@ -155,9 +155,9 @@ TEST_CASE("a response without a token to learn from is refused") {
 }
 TEST_CASE("tokens beyond the vocabulary are refused") {
   CHECK(refusal({{"prompt_ids", "[1,100]"}}) ==
-        "file: record 3: field \"prompt_ids\" holds token 100, the model's vocabulary has 100");
+        "file: record 3: field \"prompt_ids\" contains token 100, the model's vocabulary has 100");
   CHECK(refusal({{"response_ids", "[2147483647,1]"}}) ==
-        "file: record 3: field \"response_ids\" holds token 2147483647, the model's vocabulary has 100");
+        "file: record 3: field \"response_ids\" contains token 2147483647, the model's vocabulary has 100");
 }
 TEST_CASE("a trajectory longer than the context is refused where it has to fit, one as long is not") {
   const Trajectory t = read({{"prompt_ids", "[1,1,1,1,1,1]"}}), longer = read({{"prompt_ids", "[1,1,1,1,1,1,1]"}});

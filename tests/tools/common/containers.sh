@@ -120,12 +120,12 @@ mark() {
   printf '\357\273\277' | cat - r.jsonl > marked
   gives marked 'begins with a byte order mark \(EF BB BF\), which is not JSON' records 'tail -c +4 marked'
   { printf '\357\273\277'; jq -s . r.jsonl; } > marked
-  gives marked 'is a JSON array, not a record a line' records "jq -c '.[]' marked"
+  gives marked 'is a JSON array, not one record per line' records "jq -c '.[]' marked"
 }
 ok "a byte order mark" mark
 
 arrays() {
-  what='is a JSON array, not a record a line'
+  what='is a JSON array, not one record per line'
   jq -s . r.jsonl > a.json
   gives a.json "$what" records "jq -c '.[]' a.json"
   jq -cs . r.jsonl > a.json
@@ -148,17 +148,17 @@ arrays() {
 ok "a JSON array, of whatever" arrays
 long_array() {  # longer than a line may be: it is not read to its end
   { printf '['; yes '{"a":1},' | tr -d '\n' | head -c 80000000; } > long.json
-  named long.json 'is a JSON array, not a record a line'
+  named long.json 'is a JSON array, not one record per line'
 }
 ok "a JSON array longer than a line may be" long_array
 lines_of_others() {
   jq -c '[.prompt, .completion]' r.jsonl > l.jsonl
-  gives l.jsonl 'holds a JSON array a line, not an object' records
+  gives l.jsonl 'holds a JSON array on each line, not an object' records
   jq -c '[{role: "user", content: .prompt}]' r.jsonl > l.jsonl
   jq -c '{messages: .}' l.jsonl > chats
-  gives l.jsonl 'holds a JSON array a line, not an object' chats "jq -c '{messages: .}' l.jsonl"
+  gives l.jsonl 'holds a JSON array on each line, not an object' chats "jq -c '{messages: .}' l.jsonl"
   jq -c '[.]' r.jsonl > l.jsonl
-  gives l.jsonl 'holds a JSON array a line, not an object' records "jq -c '.[]' l.jsonl"
+  gives l.jsonl 'holds a JSON array on each line, not an object' records "jq -c '.[]' l.jsonl"
   jq -c .prompt r.jsonl > l.jsonl
   jq -c '{prompt}' r.jsonl > prompts
   gives l.jsonl 'holds JSON texts or numbers, not objects' prompts "jq -c '{prompt: .}' l.jsonl"
@@ -168,7 +168,7 @@ lines_of_others() {
 }
 ok "lines of JSON that are no objects" lines_of_others
 pretty() {
-  what='is JSON over several lines, not a record a line'
+  what='is JSON over several lines, not one record per line'
   jq . r.jsonl > p.json
   gives p.json "$what" records 'jq -c . p.json'
   head -n 1 r.jsonl | jq . > p.json
@@ -187,7 +187,7 @@ pretty() {
 ok "JSON over several lines" pretty
 on_a_line() {
   sed '$!s/$/,/' r.jsonl > c.json
-  gives c.json 'has a comma behind each object' records
+  gives c.json 'has a comma after each object' records
   tr -d '\n' < r.jsonl > c.json
   gives c.json 'holds several objects on a line' records 'jq -c . c.json'
 }
@@ -239,7 +239,7 @@ prose() {
 ok "plain text" prose
 without_records() {  # named, with advice and no command
   printf 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n' > w
-  named w 'is a Git LFS pointer, which stands for the file itself'
+  named w 'is a Git LFS pointer, not the file itself'
   printf '\n<!DOCTYPE html>\n<html lang="en">\n' > w; named w 'is a web page .HTML.'
   printf '<?xml version="1.0"?>\n<a/>\n' > w; named w 'is XML'
   printf 'SQLite format 3\0\20\0' > w; named w 'is a SQLite database'
@@ -247,8 +247,8 @@ without_records() {  # named, with advice and no command
   printf '\223NUMPY\1\0v\0{' > w; named w 'is a NumPy array'
   printf '\200\4\225\6\0\0\0\0\0\0\0]' > w; named w 'is a Python pickle'
   printf '7z\274\257\047\034\0\4' > w; named w 'is a 7z archive'
-  printf 'GGUF\3\0\0\0' > w; named w "is a model's weights .GGUF."
-  printf '@\0\0\0\0\0\0\0{"w":{"dtype":"F32"' > w; named w "is a model's weights .safetensors."
+  printf 'GGUF\3\0\0\0' > w; named w "holds a model's weights .GGUF."
+  printf '@\0\0\0\0\0\0\0{"w":{"dtype":"F32"' > w; named w "holds a model's weights .safetensors."
   printf '{\n  "architectures": [\n    "GPT2LMHeadModel"\n  ]\n}\n' > w; named w "is a model's config.json, not records"
   expect_stderr "^label: hint|^peek: hint: a model's folder goes to an option such as --policy"
   printf '{\n  "version": "1.0",\n  "added_tokens": []\n}\n' > w; named w "is a tokenizer's JSON, not records"
@@ -294,7 +294,7 @@ damaged() {
   [ $status = 65 ]
   [ "$(jq '.files[0].whole' out)" = false ]
   [ "$(jq .records out)" = "$2" ] || { jq .records out; return 1; }
-  expect_stderr 'hint: other programs take what is whole with --salvage'
+  expect_stderr 'hint: other programs keep what is intact with --salvage'
 }
 ours() {
   { echo 'Loading the model'; cat r.jsonl; } > d; damaged d 2

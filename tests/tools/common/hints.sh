@@ -143,7 +143,7 @@ prompts() {
 ok "prompts given to score, ppo-step, kl-report and rm-train" prompts
 pairs() {
   refused 65 'record 1: field ".*" is missing' ppo-step --policy "$p0" --critic-init "$rm" "$TINY/pairs.jsonl" -o never
-  says 'it is a preference, of which rm-train makes a reward model'
+  says 'it is a preference, from which rm-train trains a reward model'
   refused 65 'record 1: field ".*" is missing' label --by reward "$TINY/pairs.jsonl"
   says 'it is a preference'
 }
@@ -209,11 +209,11 @@ ok "a model of the other kind" language_wanted
 swapped() {
   refused 65 "$base is a language model, not a reward model, and $rm is one" \
     score --reward-model "$base" --ref "$rm" "$TINY/sampled.jsonl"
-  score -q $(hint | sed 's/^exchange them: //') "$TINY/sampled.jsonl" | expect_same - "$TINY/scored.jsonl"
+  score -q $(hint | sed 's/^swap them: //') "$TINY/sampled.jsonl" | expect_same - "$TINY/scored.jsonl"
   refused 65 "$rm is a reward model, not a language model, and $p0 is one" \
     ppo-step --policy "$rm" --critic-init "$p0" "$TINY/scored.jsonl" -o never
   rm -rf new
-  expect_status 0 ppo-step $(hint | sed 's/^exchange them: //') --epochs 1 "$TINY/scored.jsonl" -o new
+  expect_status 0 ppo-step $(hint | sed 's/^swap them: //') --epochs 1 "$TINY/scored.jsonl" -o new
 }
 ok "swapped folders" swapped
 ppo-step -q --policy "$p0" --critic-init "$rm" --epochs 1 "$TINY/scored.jsonl" -o p1
@@ -224,7 +224,7 @@ parts() {
   (cd p1 && refused 65 'critic/config.json' rollout --policy critic "$TINY/prompts.jsonl" && says 'it is the critic of \.:')
   refused 66 "p1/trainer: is the trainer's state of p1" rollout --policy p1/trainer "$TINY/prompts.jsonl"
   says 'give p1$'
-  refused 66 'ps/critic: is the value head that shares the backbone of ps' score --reward-model ps/critic "$TINY/sampled.jsonl"
+  refused 66 'ps/critic: is the value head on the backbone of ps' score --reward-model ps/critic "$TINY/sampled.jsonl"
   says 'give ps$'
   refused 66 '^rollout: error: \.: is not a model folder, but contains some' rollout --policy . "$TINY/prompts.jsonl"
   says 'give one of them, such as \./'
@@ -237,7 +237,7 @@ files_and_folders() {
   refused 66 'prompts.jsonl: is a file, not a model folder' rollout --policy "$TINY/prompts.jsonl" "$base"
   says 'it looks like records, which are given without an option'
   refused 66 'model.safetensors: is a file' rollout --policy "$base/model.safetensors" "$TINY/prompts.jsonl"
-  says "give the folder that it lies in: $base\$"
+  says "give the folder that contains it: $base\$"
   refused 66 'base: is a folder, not a file' rollout --policy "$p0" "$base"
   says 'a model.s folder goes to an option such as --policy'
   mkdir -p data && cp "$TINY/prompts.jsonl" data
@@ -256,7 +256,7 @@ other_policy() {
   says "that one is $PWD/p1: give --policy $PWD/p1"
   jq -c '.policy = "00"' of-p1.jsonl > nobody.jsonl
   refused 65 'was sampled by policy 00' ppo-step --policy p0 --critic-init "$rm" nobody.jsonl -o never
-  says 'give the policy that sampled it, or sample anew with this one, rollout --policy p0, or accept'
+  says 'give the policy that sampled it, or sample again with this one, rollout --policy p0, or accept'
 }
 ok "trajectories of the policy before, and of the one behind" other_policy
 
@@ -264,17 +264,17 @@ ok "trajectories of the policy before, and of the one behind" other_policy
 rm-train -q --init "$TINY/alien" --epochs 0 "$TINY/pairs.jsonl" -o alien-rm
 foreign() {
   refused 65 'than the policy.s' ppo-step --policy "$TINY/alien" --critic shared "$TINY/scored.jsonl" -o never
-  says "give --policy the folder that sampled them, or sample anew with this one: rollout --policy $TINY/alien"
+  says "give --policy the folder that sampled them, or sample again with this one: rollout --policy $TINY/alien"
   refused 65 'than the new policy.s' kl-report --new "$TINY/alien" "$TINY/sampled.jsonl"
   says 'give --old and --new policies with the tokenizer of the one that sampled'
   refused 65 'than the reward model.s' rm-train --init "$TINY/alien" --normalize-on "$TINY/sampled.jsonl" \
     "$TINY/pairs.jsonl" -o never
   says 'a policy that has the tokenizer of --init, or leave --normalize-on out'
   refused 65 'the critic has another tokenizer' ppo-step --policy "$p0" --critic-init alien-rm "$TINY/scored.jsonl" -o never
-  says 'begin it from a model with the policy.s tokenizer'
+  says 'start it from a model with the policy.s tokenizer'
   jq -c '.response_ids[0] = 299 | .tokenizer = null' "$TINY/sampled.jsonl" > large.jsonl
-  refused 65 'holds token 29[0-9], the model.s vocabulary has 290' score --ref "$TINY/alien" large.jsonl
-  says 'another tokenizer.s: give a model with the tokenizer of the policy that sampled it'
+  refused 65 'contains token 29[0-9], the model.s vocabulary has 290' score --ref "$TINY/alien" large.jsonl
+  says 'come from another tokenizer: give a model with the tokenizer of the policy that sampled it'
 }
 ok "another tokenizer" foreign
 arithmetic() {

@@ -91,7 +91,7 @@ tables() {
 vocabulary() {
   jq -c 'if .id == "5" then .response_ids[0] = 999999 else . end' all.jsonl > beyond.jsonl
   expect_status 65 kl-report --new "$G/policy" --old "$G/old" beyond.jsonl
-  expect_stderr '^kl-report: error: beyond.jsonl: record 6: field "response_ids" holds token 999999'
+  expect_stderr '^kl-report: error: beyond.jsonl: record 6: field "response_ids" contains token 999999'
 }
 another_tokenizer() {
   jq -c '.tokenizer = "00"' all.jsonl > other.jsonl

@@ -70,7 +70,7 @@ page() {
 }
 clip_without_ratios() {
   expect_status 0 kl-report --clip 0.1 a.jsonl
-  expect_stderr '^kl-report: warning: --clip did nothing: no record tells of a second policy, .*; leave it out, or give --new$'
+  expect_stderr '^kl-report: warning: --clip did nothing: no record was evaluated by a second policy, .*; leave it out, or give --new$'
   jq -c '. + {new_policy: "b", eval_dtype: "f32", eval_arith: 1, new_logprobs: .logprobs, new_entropies: .logprobs | map(1)}' \
     a.jsonl > evaluated.jsonl
   expect_status 0 kl-report --clip 0.1 evaluated.jsonl

@@ -156,7 +156,7 @@ ok "u takes back the decision that completed the work" undoes_the_last_of_all
 ok "u takes back a decision of an earlier session" undoes_an_earlier_session
 ok "other keys mean nothing" other_keys_mean_nothing
 ok "the end of the terminal stops with the work saved" end_of_terminal_stops
-ok "--pairs all asks about every pair" all_pairs_are_asked
+ok "--pairs all shows every pair" all_pairs_are_asked
 ok "trajectories may come from a pipe" reads_a_pipe
 ok "control-C stops with the work saved" control_c_stops
 ok "control-backslash and control-Z do nothing" other_controls_are_no_keys

@@ -6,7 +6,7 @@ old() { qemu-x86_64 -cpu Nehalem "$BIN/$1" $2; }
 refuses() {
   expect_status 70 old "$1" --version
   expect_stderr "^$1: error: this processor lacks AVX2/FMA; nudge needs x86-64-v3\$"
-  expect_stderr "^$1: hint: those of Intel since Haswell and of AMD since Excavator have them\$"
+  expect_stderr "^$1: hint: Intel's processors since Haswell and AMD's since Excavator have them\$"
 }
 for program in $(programs); do
   case $program in

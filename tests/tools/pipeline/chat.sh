@@ -233,7 +233,7 @@ the_day() {
     refused 64 "chat-date: $day is not a date" rollout --policy "$TINY/p0" --chat-date $day list.jsonl
   done
   expect_status 0 rollout -q --policy "$TINY/p0" --max-tokens 2 --chat-format llama2 --chat-date 2026-11-30 list.jsonl
-  expect_stderr "warning: --chat-date 2026-11-30 did nothing: the chat template doesn't ask for the day"
+  expect_stderr "warning: --chat-date 2026-11-30 did nothing: the chat template doesn't use the date"
 }
 ok "--chat-date is the day that templates are told, and is recorded" the_day
 more() {
@@ -246,7 +246,7 @@ more() {
   refused 64 'chat-kwargs: messages comes from the records' \
     rollout --policy "$TINY/p0" --chat-kwargs '{"messages":1}' list.jsonl
   expect_status 0 rollout -q --policy "$TINY/p0" --max-tokens 2 --chat-format deep.jinja --chat-kwargs '{"dep":1}' list.jsonl
-  expect_stderr 'warning: --chat-kwargs: "dep" did nothing: the chat template doesn.t ask for it'
+  expect_stderr 'warning: --chat-kwargs: "dep" did nothing: the chat template doesn.t use it'
   unused_kwargs=$(rollout -q --policy "$TINY/p0" --max-tokens 2 --chat-kwargs '{"dep":1}' text.jsonl 2>&1 > /dev/null)
   case $unused_kwargs in *"--chat-kwargs did nothing: no record is a dialogue"*) ;; *) return 1 ;; esac
 }

@@ -35,7 +35,7 @@ beyond() {
   jq -c . "$TINY/p0/config.json" | sed 's/}$/,"vocab_size":1e999}/' > python/config.json
   refused 65 'python/config.json: "vocab_size" is not a sensible size' rollout --policy python odd.jsonl
   if grep peek err; then echo "peek can't look into config.json"; return 1; fi
-  expect_stderr '^rollout: hint: see that the file is whole'
+  expect_stderr '^rollout: hint: check that the file is complete'
 }
 ok "a key that is used is refused by name, the last of equal ones" beyond
 more_templates() {

@@ -70,7 +70,7 @@ ok "--force replaces it" forced
 again_for_metrics() {
   before=$(find p1 -type f -exec md5sum {} + | sort)
   expect_status 0 ppo-step -q --policy "$p0" --critic-init "$TINY/rm" --epochs 1 --metrics again.m "$in" -o p1
-  expect_stderr '^ppo-step: warning: again.m: no metrics were written, because nothing was computed; --force makes p1 again'
+  expect_stderr '^ppo-step: warning: again.m: no metrics were written, because nothing was computed; --force writes p1 again'
   [ ! -s again.m ]
   cp -r p1 p1g
   expect_status 0 step --metrics again.m --force "$in" -o p1g

@@ -60,7 +60,7 @@ ok "--kl-loss needs them, too" bad 'field "ref_logprobs" is missing' 'del(.ref_l
 ok "its logprobs are missing" bad 'field "logprobs" is missing' 'del(.logprobs)'
 ok "its ref_logprobs are of another length" bad 'field "ref_logprobs" has 1 numbers for' '.ref_logprobs = [-1]'
 ok "its rewards are of another length" bad 'field "rewards" has 2 numbers for' '.rewards = [0, 1]'
-ok "a token is beyond the vocabulary" bad 'field "response_ids" holds token 300' '.response_ids[0] = 300'
+ok "a token is beyond the vocabulary" bad 'field "response_ids" contains token 300' '.response_ids[0] = 300'
 long() { bad 'prompt and response have .* context of 64' '.prompt_ids = [range(64) | 5]'; hint 'drop such records'; }
 ok "it is longer than the context" long
 ok "its response is empty" bad 'field "response_ids" has no token' '.response_ids = []'

@@ -53,7 +53,7 @@ misuse() {
     refused 64 'error: --groups 2048: ' $program --groups 2048 -o no || refused 64 groups $program --groups 2048 -o no
     refused 64 'error: --ranks 3 is not a power of two$' $program --ranks 3 --groups 4 -o no
     refused 64 "error: --ranks 4 doesn't divide --groups 2\$" $program --ranks 4 --groups 2 -o no
-    expect_stderr 'hint: a rank takes whole groups: give --groups 4 or more'
+    expect_stderr 'hint: a rank takes whole gradient parts: give --groups 4 or more'
     refused 64 groups $program --groups 0 -o no
     refused 64 ranks $program --ranks 0 -o no
     [ ! -e no ]
@@ -89,7 +89,7 @@ END
     ${CXX:-g++} -std=c++20 -I"$ROOT" -shared -fPIC stub.cc -o bad/libnudge-mpi.so
   }
   stub 0 nullptr nullptr
-  refused 64 'error: --ranks: .*libnudge-mpi.so is of another version$' ranks
+  refused 64 'error: --ranks: .*libnudge-mpi.so has another version$' ranks
   stub 1 '"no network"' nullptr
   refused 74 'error: MPI: no network$' ranks
   stub 1 nullptr '"the cable is cut"'

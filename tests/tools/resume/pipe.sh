@@ -21,7 +21,7 @@ ok "the same pipeline goes on" again
 null() {
   stopped b
   train -o b < /dev/null 2> err
-  expect_stderr 'sft-train: stdin is empty: uses the records that were saved for b'
+  expect_stderr 'sft-train: stdin is empty: using the records saved for b'
   the_same b
 }
 ok "so it does without its records" null
@@ -47,7 +47,7 @@ read_alone() {  # killed after its records were read, before any step
   [ "$status" != 0 ]
   [ "$(checkpoint_of g | sed 's/.*-\.//')" = 0.0.part ]
   train -o g 2> err
-  expect_stderr 'stdin is empty: uses the records that were saved for g'
+  expect_stderr 'stdin is empty: using the records saved for g'
   diff -r whole g
   nothing_left g
 }
@@ -116,7 +116,7 @@ ok "rm-train and ppo-step likewise" others
 other_critic() {
   cut TERM renameat2 4 step -o l
   stopped_after "update 2"
-  refused 65 'stdin is empty, and the saved records are of a run with other models' \
+  refused 65 'stdin is empty, and the saved records belong to a run with other models' \
     ppo-step --policy "$TINY/p0" --critic-init "$TINY/base" --minibatch 10 -o l
   ppo-step --policy "$TINY/p0" --critic-init "$TINY/rm" --minibatch 10 -o l -q
   diff -r step l

@@ -49,7 +49,7 @@ before_the_first_step() {  # in the held-out pass, whose figures are on the firs
   only=$PWD/early.m
   cut TERM write 1 train -o early --metrics early.m
   [ "$status" = 75 ]
-  expect_stderr 'error: stopped before the first step, with nothing to be saved$'
+  expect_stderr 'error: stopped before the first step, with nothing to save$'
   nothing_left early
 }
 ok "before the first step there is nothing to be saved" before_the_first_step
@@ -57,7 +57,7 @@ while_it_reads() {
   only=$answers
   cut TERM read 1 train -o early2
   [ "$status" = 75 ]
-  expect_stderr '^sft-train: error: stopped before its work began, with nothing to be saved$'
+  expect_stderr '^sft-train: error: stopped before its work began, with nothing to save$'
   expect_stderr '^sft-train: hint: run the same command again to resume$'
   nothing_left early2
 }
@@ -117,7 +117,7 @@ damaged() {
   cut TERM write 5 train -o x --metrics x.m
   printf X | dd of="$(checkpoint_of x)/$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
   train -o x 2> err
-  expect_stderr '^sft-train: warning: .*/?\.x\.checkpoint.* is damaged and was removed; what it held is computed again$'
+  expect_stderr '^sft-train: warning: .*/?\.x\.checkpoint.* is damaged and was removed; its work is recomputed$'
   expect_stderr 'sequences, 12 steps'
   if grep 'resuming' err; then return 1; fi
   diff -r whole x

@@ -58,7 +58,7 @@ bad_samples() {
   expect_stderr 'bad.jsonl: record 1: field "response_ids" is missing'
   echo '{"prompt_ids":[1],"response_ids":[99999]}' > bad.jsonl
   expect_status 65 rm-train --init base --normalize-on bad.jsonl train.jsonl -o bad
-  expect_stderr 'record 1: field "response_ids" holds token 99999'
+  expect_stderr 'record 1: field "response_ids" contains token 99999'
   absent bad
 }
 no_such_input() { expect_status 66 rm-train --init base none.jsonl -o bad; expect_stderr 'none.jsonl'; absent bad; }

@@ -121,7 +121,7 @@ identical_answers() {
   expect_no_warning
   cp err four.err
   expect_status 0 rm-train --init base $still --metrics seven.m --held-out seven.jsonl seven.jsonl -o seven
-  expect_stderr '^rm-train: warning: the input: 3 of 7 pairs have the same answer twice; accuracy leaves out such pairs'
+  expect_stderr '^rm-train: warning: the input: 3 of 7 pairs have the same answer twice; accuracy ignores them'
   expect_stderr '^rm-train: warning: seven.jsonl: 3 of 7 pairs have the same answer twice'
   expect_stderr '^rm-train: held-out: 7 pairs, 3 of them identical, accuracy '
   accuracy_of() { sed -n 's/.*held-out: .*accuracy \([^,]*\), margin.*/\1/p' "$1"; }

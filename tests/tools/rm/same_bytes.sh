@@ -49,7 +49,7 @@ ok "the same run again has nothing to do, another one is refused" again_is_there
 ok "the samples of --normalize-on count by their content" samples_count_as_input
 again_for_metrics() {
   expect_status 0 rm-train --init base $fast -q --metrics again.m train.jsonl -o one
-  expect_stderr '^rm-train: warning: again.m: no metrics were written, because nothing was computed; --force makes one again'
+  expect_stderr '^rm-train: warning: again.m: no metrics were written, because nothing was computed; --force writes one again'
   [ ! -s again.m ]
   cp -r one remade
   printf X | dd of=remade/model.safetensors bs=1 seek=5000 conv=notrunc 2> /dev/null

@@ -61,7 +61,7 @@ all_of_a_shard() {
 ok "a shard may have nothing else" all_of_a_shard
 all() {
   jq -c 'select(.own % 3 == 1)' prompts.jsonl > long.jsonl
-  refused 65 '^rollout: error: nothing succeeded: all of the input is too long' roll --too-long skip long.jsonl -o no.jsonl
+  refused 65 '^rollout: error: nothing succeeded: every record is too long' roll --too-long skip long.jsonl -o no.jsonl
   [ ! -e no.jsonl ]
 }
 ok "the whole may not: zero successes are a failure" all

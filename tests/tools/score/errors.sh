@@ -7,8 +7,8 @@ bad() {
   refused 65 "^score: error: bad.jsonl: record 3: $1" score --reward-model "$rm" bad.jsonl -o bad.out
   [ ! -e bad.out ]
 }
-ok "a token is beyond the vocabulary" bad 'field "response_ids" holds token 300' '.response_ids[1] = 300'
-ok "a prompt's token is beyond the vocabulary" bad 'field "prompt_ids" holds token 999' '.prompt_ids[0] = 999'
+ok "a token is beyond the vocabulary" bad 'field "response_ids" contains token 300' '.response_ids[1] = 300'
+ok "a prompt's token is beyond the vocabulary" bad 'field "prompt_ids" contains token 999' '.prompt_ids[0] = 999'
 ok "a token is negative" bad 'field "response_ids"' '.response_ids[0] = -1'
 ok "a token is no whole number" bad 'field "response_ids"' '.response_ids[0] = 1.5'
 ok "tokens are text" bad 'field "response_ids"' '.response_ids = "x"'

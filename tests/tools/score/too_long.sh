@@ -69,7 +69,7 @@ shards() {
 ok "shards as a set hold the records of the unsharded file" shards
 all() {
   jq -c 'select(.response_ids | length == 70)' mixed.jsonl > long.only
-  refused 65 '^score: error: nothing succeeded: all of the input is too long' both --too-long skip long.only -o no.jsonl
+  refused 65 '^score: error: nothing succeeded: every record is too long' both --too-long skip long.only -o no.jsonl
   [ ! -e no.jsonl ]
   expect_status 0 both --too-long skip --shard 0/2 long.only -o no-0.jsonl.zst
 }

@@ -61,7 +61,7 @@ ok "the path of the first model changes no byte" path_changes_nothing
 ok "the same run again has nothing to do, another one is refused" again_is_there_already
 again_for_metrics() {
   expect_status 0 sft-train --init new $small --batch 8 --lr 5e-3 -q --metrics again.m named.jsonl -o one
-  expect_stderr '^sft-train: warning: again.m: no metrics were written, because nothing was computed; --force makes one again'
+  expect_stderr '^sft-train: warning: again.m: no metrics were written, because nothing was computed; --force writes one again'
   [ ! -s again.m ]
   cp -r one remade
   printf X | dd of=remade/model.safetensors bs=1 seek=5000 conv=notrunc 2> /dev/null

@@ -65,13 +65,13 @@ damaged() {
   size=$(wc -c < out.zst)
   for length in $((size - 1)) $((size / 2)) 300; do
     head -c "$length" before.zst > out.zst
-    refused 73 "^$1: error: out.zst: .*; it was to be the output$" work "$1"
-    expect_stderr 'from an earlier run of the same work, and damaged: --force makes it again$'
+    refused 73 "^$1: error: out.zst: .*; it is the output of this command$" work "$1"
+    expect_stderr 'an earlier run of the same command wrote it, and it was damaged since: --force writes it again$'
     [ "$(wc -c < out.zst)" = "$length" ]
   done
   cp before.zst out.zst
   printf '\001' | dd of=out.zst bs=1 seek=$((size / 2)) conv=notrunc 2> dd.log
-  refused 73 "it was to be the output$" work "$1"
+  refused 73 "it is the output of this command$" work "$1"
   cat before.zst before.zst > out.zst  # whole, but more than was to be made
   refused 73 '^[a-z-]*: error: out.zst: exists already$' work "$1"
   expect_status 0 work "$1" --force

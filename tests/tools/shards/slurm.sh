@@ -32,7 +32,7 @@ missing() {
 }
 ok "outside of an array it is misuse" missing
 inconsistent() {
-  refused 64 'task 9 of 3, from 0 to 2 by 1, is not of a regular array' \
+  refused 64 'task 9 of 3, from 0 to 2 by 1, is not from a regular array' \
     as_task 9 0 1 3 score --reward-model "$TINY/rm" --shard slurm "$TINY/sampled.jsonl"
   expect_misuse
 }

@@ -74,12 +74,12 @@ damaged() {
 }
 ok "damage is told, and what is missing for it" damaged
 unmarked() {
-  faulty 1 '^plain.jsonl: 6 records stand between no marks' plain.jsonl
+  faulty 1 '^plain.jsonl: 6 records stand outside any marks' plain.jsonl
   zstd -qk plain.jsonl -o foreign.zst
-  faulty 1 '^foreign.zst: 6 records stand between no marks' foreign.zst
+  faulty 1 '^foreign.zst: 6 records stand outside any marks' foreign.zst
   zstdcat 0.zst | head -n 1 | sed 's/"id":"[^"]*"/"id":"other"/' | zstd -q > one.zst
   cat whole.zst one.zst > mixed.zst
-  faulty 1 '^mixed.zst: 1 record stands between no marks' mixed.zst
+  faulty 1 '^mixed.zst: 1 record stands outside any marks' mixed.zst
 }
 ok "what has no marks proves nothing" unmarked
 no_input() { expect_status 66 peek --verify absent.zst; }

@@ -69,7 +69,7 @@ changed() {
   asleep
   stopped TERM 10 changed.out.zst
   expect_status 0 both changed.jsonl -o changed.out.zst
-  expect_stderr "warning: changed.out.zst: the input no longer gives $((10 - $1)) records? of an unfinished run: they are computed again"
+  expect_stderr "warning: changed.out.zst: the input no longer gives $((10 - $1)) records? of an unfinished run: they are recomputed"
   rm -f fresh.zst
   both -q changed.jsonl -o fresh.zst
   cmp changed.out.zst fresh.zst

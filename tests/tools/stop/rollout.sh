@@ -157,7 +157,7 @@ changed() {
     if [ "$1" = 15 ]; then
       if grep 'warning' err; then return 1; fi
     else
-      expect_stderr "^rollout: warning: $name: the input no longer gives $((15 - $1)) records of an unfinished run: they are computed again"
+      expect_stderr "^rollout: warning: $name: the input no longer gives $((15 - $1)) records of an unfinished run: they are recomputed"
     fi
     [ "$1" = 0 ] || expect_stderr "^rollout: $name: resuming after $1 records of an unfinished run\$"
     rm -f fresh.*
