@@ -1,5 +1,7 @@
 #include "lib/run/scoring.h"
 
+#include <utility>
+
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
 #include "lib/rl/record_kind.h"
@@ -23,7 +25,7 @@ Trajectory trajectory_of(const Record& record, const Model& model) {
 }  // namespace
 
 Scorer::Scorer(const std::string& reward_model, const std::string& reference, ScoringOptions options)
-    : options_(options), evaluator_(options.micro_tokens) {
+    : options_(std::move(options)), evaluator_(options_.micro_tokens) {
   if (reward_model.empty() && reference.empty())
     usage_error("nothing to add", "give --reward-model FOLDER, --ref FOLDER or both");
   if (!reward_model.empty() && !reference.empty() && head_of(reward_model) == HeadKind::kLanguage &&
@@ -31,9 +33,9 @@ Scorer::Scorer(const std::string& reward_model, const std::string& reference, Sc
     bad_input(reward_model + " is a language model, not a reward model, and " + reference + " is one",
               "swap them: --reward-model " + reference + " --ref " + reward_model);
   if (!reward_model.empty())
-    reward_model_ = std::make_unique<Model>(load_model(reward_model, HeadKind::kScore, options.dtype));
+    reward_model_ = std::make_unique<Model>(load_model(reward_model, HeadKind::kScore, options_.dtype));
   if (!reference.empty())
-    reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage, options.dtype));
+    reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage, options_.dtype));
   for (auto* m : {&reward_model_, &reference_})
     if (*m) (*m)->transformer.pack();
   if (reward_model_) dialogues_.emplace(*reward_model_, options_.chat);
