@@ -109,7 +109,7 @@ Option& threads_option(Tool& tool) {
     if (n >= 1 && n <= kMaxThreads) set_thread_count(*threads);
     return n;
   };
-  return tool.add("--threads", "threads to use; 0 is all available (OMP_NUM_THREADS, else the processors)", binding)
+  return tool.add("--threads", "threads; 0: OMP_NUM_THREADS if set, else all processors", binding)
       .at_least(0)
       .at_most(kMaxThreads)
       .neutral();

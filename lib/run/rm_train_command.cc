@@ -15,7 +15,7 @@ void RmTrainCommand::add_to(Tool& tool) {
       .placeholder("FILE")
       .neutral();
   tool.option("--margin", training.loss.margin_weight, "weight of the records' margins in the loss").at_least(0);
-  tool.option("--centering", training.loss.centering, "weight of the pairs' squared sums of rewards in the loss")
+  tool.option("--centering", training.loss.centering, "weight of (r_chosen + r_rejected)^2, which centres rewards at 0")
       .at_least(0);
   chat.add_to(tool);
   training_options(tool, training.training, "rankings");

@@ -25,7 +25,7 @@ void SftTrainCommand::add_output_to(Tool& tool) {
   model_output_option(tool, output);
   tool.choice("--store", storage.dtype,
               {{"f32", StoredDtype::kF32}, {"bf16", StoredDtype::kBf16}, {"f16", StoredDtype::kF16}},
-              "format of the weights in the folder; float32 weights are rounded to it");
+              "dtype of the stored weights, rounded from float32");
   tool.option("--shard-size", shard_megabytes, "megabytes per file of weights; 0: all in one file")
       .at_least(0)
       .at_most(1'000'000'000)
