@@ -1,29 +1,33 @@
 #include "lib/run/ppo_options.h"
 
+#include <memory>
+
 #include "lib/cli/common_options.h"
 #include "lib/run/training.h"
 
 namespace nudge {
 
-void model_options(Tool& tool, PpoRunOptions& o) {
+void PpoRunOptions::add_models_to(Tool& tool) {
   tool.group("Models");
-  tool.option("--policy", o.policy, "folder of the policy that sampled the trajectories")
+  tool.option("--policy", policy, "folder of the policy that sampled the trajectories")
       .required()
       .placeholder("FOLDER")
       .neutral();
   const Option& init =
-      tool.option("--critic-init", o.critic_init, "reward model that the critic starts from if the policy has none yet")
+      tool.option("--critic-init", critic_init, "reward model that the critic starts from if the policy has none yet")
           .placeholder("FOLDER")
           .neutral();
-  const Option& critic = tool.choice("--critic", o.critic, {{"own", CriticKind::kOwn}, {"shared", CriticKind::kShared}},
-                                     "a separate network, or a value head on the policy's backbone");
-  tool.option("--off-policy", o.off_policy,
+  const Option& critic_option =
+      tool.choice("--critic", critic, {{"own", CriticKind::kOwn}, {"shared", CriticKind::kShared}},
+                  "a separate network, or a value head on the policy's backbone");
+  tool.option("--off-policy", off_policy,
               "accept another policy's trajectories; the recorded log-probs are the ratio's denominator");
-  tool.option("--allow-truncated", o.allow_truncated, "accept top-k and top-p samples");
-  tool.option("--records", o.records, "number of records that the input must have").at_least(1).neutral();
-  tool.after_parsing([&o, &init, &critic] {
-    refuse_unread({&critic, &init}, o.ppo.objective == Objective::kReinforce, "--objective reinforce has no critic");
-    refuse_unread({&init}, o.critic == CriticKind::kShared, "a shared critic starts from the policy");
+  tool.option("--allow-truncated", allow_truncated, "accept top-k and top-p samples");
+  tool.option("--records", records, "number of records that the input must have").at_least(1).neutral();
+  tool.after_parsing([this, &init, &critic_option] {
+    refuse_unread({&critic_option, &init}, ppo.objective == Objective::kReinforce,
+                  "--objective reinforce has no critic");
+    refuse_unread({&init}, critic == CriticKind::kShared, "a shared critic starts from the policy");
   });
 }
 
@@ -33,21 +37,22 @@ namespace {
 std::vector<const Option*> policy_kl_options(Tool& tool, PpoRunOptions& o) {
   const Option& kl = tool.choice("--policy-kl", o.ppo.kl_estimate, {{"exact", false}, {"k3", true}},
                                  "KL(old||new) of --objective kl: over the vocabulary, or from the samples");
-  const Option& beta =
-      tool.option("--policy-beta", o.objective_kl.beta, "weight of that KL, or its initial weight if it adapts")
-          .at_least(0);
+  const Option& beta = tool.option("--policy-beta", o.objective_kl.beta,
+                                   "weight of KL(old||new) for --objective kl; the initial weight with halving")
+                           .at_least(0);
   const Option& control = tool.choice("--policy-kl-control", o.objective_kl.kind,
                                       {{"fixed", KlControl::kFixed}, {"halving", KlControl::kHalving}},
                                       "halving: half below target/1.5, double above 1.5 target");
-  const Option& target =
-      tool.option("--policy-kl-target", o.objective_kl.target, "halving: target of that KL, nats per token").above(0);
+  const Option& target = tool.option("--policy-kl-target", o.objective_kl.target,
+                                     "target of --policy-kl-control halving, in nats per token")
+                             .above(0);
   return {&kl, &beta, &control, &target};
 }
 
 }  // namespace
 
-void objective_options(Tool& tool, PpoRunOptions& o) {
-  PpoOptions& p = o.ppo;
+void PpoRunOptions::add_objective_to(Tool& tool) {
+  PpoOptions& p = ppo;
   tool.group("Objective");
   tool.choice("--objective", p.objective,
               {{"clip", Objective::kClip},
@@ -55,52 +60,53 @@ void objective_options(Tool& tool, PpoRunOptions& o) {
                {"is", Objective::kIs},
                {"reinforce", Objective::kReinforce}},
               "clipped surrogate, penalty on KL(old||new), plain importance sampling, or the policy gradient "
-              "(no critic, one pass)");
-  const Option& clip =
-      tool.option("--clip", p.clip_low, "the ratio is clipped to the range from 1 - this ...").at_least(0).below(1);
-  const Option& clip_high = tool.option("--clip-high", p.clip_high, "... to 1 + this").at_least(0);
+              "(REINFORCE: no critic, one update)");
+  const Option& clip = tool.option("--clip", p.clip_low, "lower clip bound of the ratio: 1 - X").at_least(0).below(1);
+  const Option& clip_high = tool.option("--clip-high", p.clip_high, "upper clip bound of the ratio: 1 + X").at_least(0);
   const Option& c1 = tool.option("--c1", p.c1, "weight of the value loss mean (V - R)^2").at_least(0);
   tool.option("--c2", p.c2, "weight of the entropy bonus").at_least(0);
   const Option& value_clip =
-      tool.option("--value-clip", p.value_clip, "largest change of a value from its old one; negative: no limit");
+      tool.option("--value-clip", p.value_clip, "clip range of a value around its old value; negative: no clipping");
   tool.option("--kl-loss", p.kl_loss, "weight of the mean of k3(new, ref) in the loss").at_least(0);
-  const std::vector<const Option*> kl = policy_kl_options(tool, o);
+  const std::vector<const Option*> kl = policy_kl_options(tool, *this);
   const Option& baseline = tool.option("--baseline", p.baseline, "reinforce: subtract the mean return");
   tool.after_parsing([&, kl] {
     const bool reinforce = p.objective == Objective::kReinforce;
     refuse_unread({&clip, &clip_high}, p.objective != Objective::kClip, "only --objective clip clips");
     refuse_unread(kl, p.objective != Objective::kKl, "only --objective kl uses it");
-    refuse_unread({kl.back()}, o.objective_kl.kind == KlControl::kFixed, "only --policy-kl-control halving uses it");
+    refuse_unread({kl.back()}, objective_kl.kind == KlControl::kFixed, "only --policy-kl-control halving uses it");
     refuse_unread({&c1, &value_clip}, reinforce, "--objective reinforce has no critic");
     refuse_unread({&baseline}, !reinforce, "only --objective reinforce uses it");
   });
 }
 
-void reward_options(Tool& tool, PpoRunOptions& o) {
-  PpoOptions& p = o.ppo;
+void PpoRunOptions::add_rewards_to(Tool& tool) {
+  PpoOptions& p = ppo;
+  // Apart from p.whiten, which reinforce clears: the provenance says what was given.
+  const auto no_whiten = std::make_shared<bool>(false);
   tool.group("Rewards and advantages");
-  tool.option("--kl-beta", o.reward_kl.beta,
-              "weight of the KL penalty in the reward, or its initial weight if it adapts")
+  tool.option("--kl-beta", reward_kl.beta, "weight of the KL penalty in the reward, or its initial weight if it adapts")
       .at_least(0);
-  tool.choice("--kl-control", o.reward_kl.kind, {{"fixed", KlControl::kFixed}, {"adaptive", KlControl::kAdaptive}},
+  tool.choice("--kl-control", reward_kl.kind, {{"fixed", KlControl::kFixed}, {"adaptive", KlControl::kAdaptive}},
               "adaptive: beta (1 + clip(KL/target - 1, 0.2) n/horizon)");
   const Option& target =
-      tool.option("--kl-target", o.reward_kl.target, "adaptive: target of the KL, nats per sequence").above(0);
-  const Option& horizon = tool.option("--kl-horizon", o.reward_kl.horizon, "adaptive: horizon, in sequences").above(0);
+      tool.option("--kl-target", reward_kl.target, "adaptive: target of the KL, nats per sequence").above(0);
+  const Option& horizon = tool.option("--kl-horizon", reward_kl.horizon, "adaptive: horizon, in sequences").above(0);
   tool.option("--gamma", p.gamma, "discount per token").at_least(0).at_most(1);
   const Option& lambda =
       tool.option("--lambda", p.lambda, "GAE's lambda; 1 is the plain discounted return").at_least(0).at_most(1);
-  const Option& no_whiten = tool.option("--no-whiten", p.whiten, "do not whiten the advantages");
+  const Option& unwhitened = tool.option("--no-whiten", *no_whiten, "do not whiten the advantages");
   tool.option("--whiten-rewards", p.whiten_rewards, "scale the per-token rewards to unit variance");
-  tool.after_parsing([&] {
-    refuse_unread({&target, &horizon}, o.reward_kl.kind == KlControl::kFixed, "only --kl-control adaptive uses it");
-    refuse_unread({&lambda, &no_whiten}, p.objective == Objective::kReinforce,
+  tool.after_parsing([&, no_whiten] {
+    refuse_unread({&target, &horizon}, reward_kl.kind == KlControl::kFixed, "only --kl-control adaptive uses it");
+    refuse_unread({&lambda, &unwhitened}, p.objective == Objective::kReinforce,
                   "--objective reinforce weighs each token with the whole return");
+    p.whiten = !*no_whiten;
   });
 }
 
-void update_options(Tool& tool, PpoRunOptions& o) {
-  PpoOptions& p = o.ppo;
+void PpoRunOptions::add_updates_to(Tool& tool) {
+  PpoOptions& p = ppo;
   tool.group("Training");
   const Option& epochs = tool.option("--epochs", p.epochs,
                                      "passes over the trajectories; not for reinforce, which makes one update of all")
@@ -110,7 +116,7 @@ void update_options(Tool& tool, PpoRunOptions& o) {
   tool.option("--lr", p.rate, "the policy's learning rate").at_least(0).at_most(1e3);
   const Option& critic_rate =
       tool.option("--critic-lr", p.critic_rate, "a separate critic's learning rate").at_least(0).at_most(1e3);
-  adam_options(tool, o.adam);
+  adam_options(tool, adam);
   tool.option("--max-norm", p.max_norm, "norm to which the gradient of policy and critic is clipped; 0: not clipped")
       .at_least(0);
   const Option& target_kl =
@@ -121,10 +127,20 @@ void update_options(Tool& tool, PpoRunOptions& o) {
     const bool reinforce = p.objective == Objective::kReinforce;
     refuse_unread({&epochs, &minibatch}, reinforce, "--objective reinforce makes one update of all trajectories");
     refuse_unread({&critic_rate}, reinforce, "--objective reinforce has no critic");
-    refuse_unread({&critic_rate}, o.critic == CriticKind::kShared, "a shared critic learns at the policy's rate");
+    refuse_unread({&critic_rate}, critic == CriticKind::kShared, "a shared critic learns at the policy's rate");
     // Another policy's samples may have any approxkl.
-    refuse_unread({&target_kl}, reinforce && !o.off_policy,
+    refuse_unread({&target_kl}, reinforce && !off_policy,
                   "before the one update of --objective reinforce approxkl is 0");
+  });
+}
+
+void PpoRunOptions::add_to(Tool& tool) {
+  add_models_to(tool);
+  add_objective_to(tool);
+  add_rewards_to(tool);
+  add_updates_to(tool);
+  tool.after_parsing([this] {
+    if (ppo.objective == Objective::kReinforce) ppo = textbook_reinforce(ppo);
   });
 }
 

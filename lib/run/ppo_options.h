@@ -1,15 +1,38 @@
-// The options of PPO, registered beside the structs that they set (lib/rl/ppo.h, lib/run/ppo_run.h).
+// What an iteration of PPO is asked for, and the options that say it.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string>
+
 #include "lib/cli/tool.h"
-#include "lib/run/ppo_run.h"
+#include "lib/rl/controller.h"
+#include "lib/rl/ppo.h"
 
 namespace nudge {
 
-// Each registers a group of options and, for after parsing, the checks that refuse options which would do nothing.
-void model_options(Tool& tool, PpoRunOptions& options);
-void objective_options(Tool& tool, PpoRunOptions& options);
-void reward_options(Tool& tool, PpoRunOptions& options);
-void update_options(Tool& tool, PpoRunOptions& options);
+enum class CriticKind { kOwn, kShared };
+
+struct PpoRunOptions {
+  std::string policy, critic_init;
+  CriticKind critic = CriticKind::kOwn;
+  bool off_policy = false, allow_truncated = false;
+  std::optional<std::int64_t> records;  // that the input has to have
+  KlController reward_kl;               // beta of the penalty in the reward; nats per sequence
+  KlController objective_kl{KlControl::kFixed, 1.0, 0.01, 10000};  // of the objective `kl`; nats per token
+  AdamOptions adam{0.9, 0.999, 1e-5, 0, 1};
+  PpoOptions ppo;
+  std::optional<Dtype> dtype;  // the records' where not given
+
+  // Registers the groups "Models" to "Training" and, for after parsing, the checks that refuse options which would do
+  // nothing. Then `ppo` also has what --objective reinforce stands for.
+  void add_to(Tool& tool);
+
+ private:
+  void add_models_to(Tool& tool);
+  void add_objective_to(Tool& tool);
+  void add_rewards_to(Tool& tool);
+  void add_updates_to(Tool& tool);
+};
 
 }  // namespace nudge

@@ -74,7 +74,6 @@ void add_file(Digest& d, const std::string& path) {
 }  // namespace
 
 PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
-  if (options_.ppo.objective == Objective::kReinforce) options_.ppo = textbook_reinforce(options_.ppo);
   const std::string& critic = options_.critic_init;
   if (!critic.empty() && head_of(options_.policy) == HeadKind::kScore && head_of(critic) == HeadKind::kLanguage)
     bad_input(options_.policy + " is a reward model, not a language model, and " + critic + " is one",

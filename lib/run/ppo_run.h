@@ -9,26 +9,11 @@
 #include <vector>
 
 #include "lib/io/record.h"
-#include "lib/rl/controller.h"
-#include "lib/rl/ppo.h"
+#include "lib/run/ppo_options.h"
 #include "lib/run/run_folder.h"
 #include "lib/run/training_checkpoint.h"
 
 namespace nudge {
-
-enum class CriticKind { kOwn, kShared };
-
-struct PpoRunOptions {
-  std::string policy, critic_init;
-  CriticKind critic = CriticKind::kOwn;
-  bool off_policy = false, allow_truncated = false;
-  std::optional<std::int64_t> records;  // that the input has to have
-  KlController reward_kl;               // beta of the penalty in the reward; nats per sequence
-  KlController objective_kl{KlControl::kFixed, 1.0, 0.01, 10000};  // of the objective `kl`; nats per token
-  AdamOptions adam{0.9, 0.999, 1e-5, 0, 1};
-  PpoOptions ppo;
-  std::optional<Dtype> dtype;  // the records' where not given
-};
 
 // The counters and controllers that travel from one iteration to the next in trainer/state.json.
 struct TrainerState {

@@ -5,7 +5,6 @@
 
 #include "lib/base/comm.h"
 #include "lib/cli/signals.h"
-#include "lib/run/ppo_options.h"
 #include "lib/run/training.h"
 
 namespace nudge {
@@ -22,10 +21,7 @@ std::string first_ratio_words(const PpoRun& run) {
 
 void PpoStepCommand::add_to(Tool& tool) {
   input_files(tool, streams.files);
-  model_options(tool, ppo);
-  objective_options(tool, ppo);
-  reward_options(tool, ppo);
-  update_options(tool, ppo);
+  ppo.add_to(tool);
   add_output_to(tool);
   tool.group("Running");
   micro_batch_option(tool, ppo.ppo.micro_tokens);
@@ -37,7 +33,11 @@ void PpoStepCommand::add_to(Tool& tool) {
 
 void PpoStepCommand::add_output_to(Tool& tool) {
   tool.group("Output");
-  output_option(tool, streams.output).shown_default("none; stdout with --dry-run");
+  streams.output = std::string("-");  // stdout
+  tool.option("-o,--output", streams.output, "model folder to write; with --dry-run the output file")
+      .placeholder("FILE")
+      .shown_default("none; stdout with --dry-run")
+      .neutral();
   save_option(tool, saving, "updates").excludes("--dry-run");
   force_option(tool, streams.force);
   compress_option(tool, streams.zstd).needs("--dry-run");

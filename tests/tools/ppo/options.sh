@@ -99,6 +99,11 @@ one_update() {
   holds u.jsonl '.[0] | .["ppo/updates"] == 1 and .["val/ratio"] == 1'
 }
 ok "reinforce is one update of all trajectories" one_update
+# The run of one_update: the provenance says what was given, not what the objective stands for.
+recorded() { grep -q 'no-whiten=false' r1/trainer/provenance.json; }
+ok "reinforce leaves --no-whiten as it was given in the provenance" recorded
+says_a_folder() { ppo-step --completion zsh | grep -qF '[model folder to write; with --dry-run the output file]:FILE:'; }
+ok "-o of ppo-step is a model folder, or a file with --dry-run" says_a_folder
 no_critic() { [ ! -e r1/critic ]; }
 ok "reinforce needs no critic and makes none" no_critic
 changes_reinforce() {  # each is read, so none of them is misuse
