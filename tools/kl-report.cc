@@ -32,13 +32,4 @@ Description about() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  Tool tool(about());
-  KlReportCommand command;
-  command.add_to(tool);
-  return tool.run(argc, argv, [&] {
-    const auto t = command.run(tool);
-    if (t && command.writes_records()) tool.tally({{t->responses, "response"}}, {}, true);
-    else if (t) tool.tally({{t->responses, "response"}, {t->files, "file"}});
-  });
-}
+int main(int argc, char** argv) { return run_command<KlReportCommand>(about(), argc, argv); }

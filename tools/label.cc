@@ -30,11 +30,4 @@ Description about() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  Tool tool(about());
-  LabelCommand command;
-  command.add_to(tool);
-  return tool.run(argc, argv, [&] {
-    if (const auto t = command.run(tool)) tool.tally(t->counts, {}, t->may_be_none);
-  });
-}
+int main(int argc, char** argv) { return run_command<LabelCommand>(about(), argc, argv); }

@@ -24,11 +24,4 @@ Description about() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  Tool tool(about());
-  PpoStepCommand command;
-  command.add_to(tool);
-  return tool.run(argc, argv, [&] {
-    if (const auto t = command.run(tool)) tool.tally({{t->trajectories, "trajectory", "trajectories"}}, t->first_ratio);
-  });
-}
+int main(int argc, char** argv) { return run_command<PpoStepCommand>(about(), argc, argv); }

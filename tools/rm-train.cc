@@ -23,13 +23,4 @@ Description about() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  Tool tool(about());
-  RmTrainCommand command;
-  command.add_to(tool);
-  return tool.run(argc, argv, [&] {
-    if (const auto t = command.run(tool))
-      tool.tally({{t->rankings, "ranking"}, {t->steps, "step"}, {t->tokens, "token"}},
-                 "reward mean " + number_text(t->mean) + ", std " + number_text(t->std));
-  });
-}
+int main(int argc, char** argv) { return run_command<RmTrainCommand>(about(), argc, argv); }

@@ -25,15 +25,4 @@ Description about() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  Tool tool(about());
-  RolloutCommand command;
-  command.add_to(tool);
-  return tool.run(argc, argv, [&] {
-    const auto t = command.run(tool);
-    if (!t) return;
-    tool.tally(
-        {{t->trajectories, "trajectory", "trajectories"}, {t->tokens, "token"}, {t->stopped, "stopped", "stopped"}},
-        t->skipped == 0 ? "" : std::to_string(t->skipped) + " too long", true);
-  });
-}
+int main(int argc, char** argv) { return run_command<RolloutCommand>(about(), argc, argv); }

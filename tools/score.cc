@@ -25,11 +25,4 @@ Description about() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  Tool tool(about());
-  ScoreCommand command;
-  command.add_to(tool);
-  return tool.run(argc, argv, [&] {
-    if (const auto report = command.run(tool)) tool.tally({{report->records, "record"}}, report->words, true);
-  });
-}
+int main(int argc, char** argv) { return run_command<ScoreCommand>(about(), argc, argv); }

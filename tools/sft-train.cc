@@ -26,11 +26,4 @@ Description about() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  Tool tool(about());
-  SftTrainCommand command;
-  command.add_to(tool);
-  return tool.run(argc, argv, [&] {
-    if (const auto t = command.run(tool)) tool.tally(t->counts, t->losses);
-  });
-}
+int main(int argc, char** argv) { return run_command<SftTrainCommand>(about(), argc, argv); }

@@ -111,8 +111,13 @@ FilterInput::FilterInput(const StreamOptions& streams, Provenance opening, std::
     : streams_(streams), opening_(std::move(opening)),
       name_(std::move(name)), reading_{.salvage = streams.salvage,
                                        .whole_shards = true,
-                                       .lone_shard = yield == Yield::kOneForOne && streams.shard.count == 1,
-                                       .stop = stop_descriptor()} {}
+                                       .lone_shard = yield == Yield::kOneForOne && streams.shard.count == 1} {}
+
+RecordReader FilterInput::open() const {
+  ReaderOptions reading = reading_;
+  reading.stop = stop_descriptor();
+  return RecordReader(streams_.files, reading);
+}
 
 RecordReader& FilterInput::reader() {
   if (!in_) in_.emplace(open());
@@ -158,6 +163,16 @@ void FilterInput::finish(Tool& tool, RecordWriter& out, std::int64_t skipped) {
   out.set_digest(origin.digest);
   out.set_shard(static_cast<int>(origin.shard.index), static_cast<int>(origin.shard.count));
   out.finish();
+}
+
+bool run_filter(Tool& tool, FilterInput& in,
+                const std::function<std::int64_t(RecordWriter& out, KeptRecords& kept)>& work) {
+  catch_stops();
+  std::int64_t skipped = 0;
+  return run_filter(tool, in.streams(),
+                    {in.opening(), [&] { return in.origin(); },
+                     [&](RecordWriter& out, KeptRecords& kept) { skipped = work(out, kept); },
+                     [&](RecordWriter& out) { in.finish(tool, out, skipped); }});
 }
 
 }  // namespace nudge

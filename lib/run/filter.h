@@ -70,6 +70,8 @@ class FilterInput {
   // `opening`: options and models; `name`: the records' name in the provenance. The input is opened on first use.
   FilterInput(const StreamOptions& streams, Provenance opening, std::string name, Yield yield);
 
+  const StreamOptions& streams() const { return streams_; }
+
   std::string opening() const { return opening_.digest(); }
   Origin origin() const;  // reads the whole input, for its origin alone
 
@@ -82,10 +84,10 @@ class FilterInput {
   // At the input's end: warns of what was lost and of the `skipped` records, and finishes `out` with its origin. Error
   // kBadInput, without an output, where no record was written and salvage lost some, or all were skipped; a shard may
   // skip all it has.
-  void finish(Tool& tool, RecordWriter& out, std::int64_t skipped = 0);
+  void finish(Tool& tool, RecordWriter& out, std::int64_t skipped);
 
  private:
-  RecordReader open() const { return RecordReader(streams_.files, reading_); }
+  RecordReader open() const;  // once stop signals are caught
   RecordReader& reader();
   Origin origin_of(const RecordReader& in) const;
 
@@ -96,5 +98,9 @@ class FilterInput {
   std::optional<RecordReader> in_;
   std::int64_t read_ = 0, taken_ = 0;  // records of the input; of this shard
 };
+
+// Catches stop signals and runs the filter that reads `in`. `work` returns the number of records that it skipped.
+bool run_filter(Tool& tool, FilterInput& in,
+                const std::function<std::int64_t(RecordWriter& out, KeptRecords& kept)>& work);
 
 }  // namespace nudge

@@ -99,7 +99,7 @@ void KlReportCommand::add_output_to(Tool& tool) {
   salvage_option(tool, streams.salvage);
 }
 
-std::optional<KlReportCommand::Tally> KlReportCommand::run(Tool& tool) {
+std::optional<Tally> KlReportCommand::run(Tool& tool) {
   if (page && (page->empty() || *page == "-")) usage_error("--html: stdout holds the table", "name a file");
   refuse_same_file(streams.files, writes_records() ? streams.output : page.value_or("-"));
   std::optional<RecordWriter> page_out;
@@ -107,7 +107,6 @@ std::optional<KlReportCommand::Tally> KlReportCommand::run(Tool& tool) {
     page_out.emplace(WriterOptions{.path = *page, .force = streams.force, .digest = {}, .program = "kl-report"});
   leave_on_stops(tool.about().name);
   const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype);
-  catch_stops();
   tool.warn_all(policies.remarks());
   if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
   if (writes_records()) return evaluate(tool, policies);
@@ -115,12 +114,12 @@ std::optional<KlReportCommand::Tally> KlReportCommand::run(Tool& tool) {
 }
 
 // Writes the records back with what a report needs of them.
-std::optional<KlReportCommand::Tally> KlReportCommand::evaluate(Tool& tool, const ReportPolicies& policies) {
+std::optional<Tally> KlReportCommand::evaluate(Tool& tool, const ReportPolicies& policies) {
   Provenance opening(tool.provenance());
   opening.input("old", policies.old_digest()).input("new", policies.fresh_digest());
   FilterInput in(streams, opening, "records", FilterInput::Yield::kOneForOne);
   Progress progress = tool.progress("responses");
-  Tally tally;
+  std::int64_t responses = 0;
   const auto work = [&](RecordWriter& out, KeptRecords& kept) {
     RecordEvaluator evaluator(policies, [&](const Record& r) { out.write(r), progress.update(out.records()); });
     for (Record record; in.next(record, out, [&] { evaluator.finish(); });) {
@@ -129,17 +128,18 @@ std::optional<KlReportCommand::Tally> KlReportCommand::evaluate(Tool& tool, cons
     }
     kept.end();
     evaluator.finish();
-    tally.responses = out.records();
+    responses = out.records();
+    return 0;
   };
-  const auto finish = [&](RecordWriter& out) { in.finish(tool, out); };
-  if (!run_filter(tool, streams, {in.opening(), [&] { return in.origin(); }, work, finish})) return std::nullopt;
-  return tally;
+  if (!run_filter(tool, in, work)) return std::nullopt;
+  return Tally{{{responses, "response"}}, {}, true};
 }
 
-KlReportCommand::Tally KlReportCommand::report(Tool& tool, const ReportPolicies& policies, RecordWriter* page_out) {
+Tally KlReportCommand::report(Tool& tool, const ReportPolicies& policies, RecordWriter* page_out) {
+  catch_stops();
   if (streams.files.empty()) streams.files = {"-"};
-  Tally tally{0, std::ssize(streams.files)};
-  const std::vector<FileReport> reports = read_reports(tool, streams, policies, tally.responses);
+  std::int64_t responses = 0;
+  const std::vector<FileReport> reports = read_reports(tool, streams, policies, responses);
   check_same_evaluators(reports);
   for (const FileReport& r : reports) warn_of_bias(tool, r);
   const bool ratios = std::ranges::any_of(reports, [](const FileReport& r) { return r.old_new.tokens() > 0; });
@@ -153,7 +153,7 @@ KlReportCommand::Tally KlReportCommand::report(Tool& tool, const ReportPolicies&
   print(json ? report_json(reports, clip) : report_text(sections[0], {.plots = plots, .unicode = unicode}));
   flush_stdout();
   if (page_out != nullptr) write_page(*page_out, report_html(sections));
-  return tally;
+  return {{{responses, "response"}, {std::ssize(streams.files), "file"}}};
 }
 
 }  // namespace nudge

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/report/kl_report.h"
+#include "lib/run/command.h"
 #include "lib/run/streams.h"
 
 namespace nudge {
@@ -17,10 +18,6 @@ struct KlReportCommand {
   StreamOptions streams;
   double clip = 0.2;
   bool json = false, plot = false, no_plot = false, ascii = false;
-
-  struct Tally {
-    std::int64_t responses = 0, files = 0;
-  };
 
   void add_to(Tool& tool);
   bool writes_records() const { return output_->given(); }  // -o, in place of the report

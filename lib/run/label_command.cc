@@ -88,7 +88,7 @@ AnswerGroups LabelCommand::read_groups(Tool& tool, std::string& input_digest) co
   return groups;
 }
 
-std::optional<LabelCommand::Tally> LabelCommand::run(Tool& tool) {
+std::optional<Tally> LabelCommand::run(Tool& tool) {
   catch_stops();  // first: a signal must not end the program while the terminal is without echo
   check();
   std::string input_digest;
@@ -97,8 +97,8 @@ std::optional<LabelCommand::Tally> LabelCommand::run(Tool& tool) {
   return label_at_terminal(tool, groups);
 }
 
-std::optional<LabelCommand::Tally> LabelCommand::label_by_field(Tool& tool, AnswerGroups& groups,
-                                                                const std::string& input_digest) const {
+std::optional<Tally> LabelCommand::label_by_field(Tool& tool, AnswerGroups& groups,
+                                                  const std::string& input_digest) const {
   const std::string digest = Digest().text(tool.provenance()).text(input_digest).hex();
   const ComparedField field{*by, all_pairs() ? Pairing::kAll : Pairing::kBestWorst, min_margin};
   LabelCounts counts;
@@ -125,10 +125,11 @@ std::optional<LabelCommand::Tally> LabelCommand::label_by_field(Tool& tool, Answ
                 {counts.ties, "tie"},
                 {counts.below_margin, "pair below the margin", "pairs below the margin"},
                 {counts.single, "group of one answer", "groups of one answer"}},
+               {},
                may_be_none};
 }
 
-LabelCommand::Tally LabelCommand::label_at_terminal(Tool& tool, AnswerGroups& groups) const {
+Tally LabelCommand::label_at_terminal(Tool& tool, AnswerGroups& groups) const {
   LabelCounts counts;
   const auto questions = make_questions(groups.sorted(), all_pairs(), seed, counts);
   std::optional<Terminal> terminal(std::in_place);  // before the journal: without one, no file appears

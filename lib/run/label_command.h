@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/label/label.h"
+#include "lib/run/command.h"
 #include "lib/run/streams.h"
 
 namespace nudge {
@@ -17,11 +18,6 @@ struct LabelCommand {
   std::string labeler = "human";
   std::uint64_t seed = 0;
   StreamOptions streams;
-
-  struct Tally {
-    std::vector<Count> counts;
-    bool may_be_none = false;  // a shard may have no pair where others have some
-  };
 
   void add_to(Tool& tool);
   // Nothing where the output had been made already. Error kStopped where a human leaves pairs undecided.

@@ -45,27 +45,29 @@ void NewModelOptions::check() const {
                 " would rotate " + std::to_string(config.rotary.dims) + " channels of a head, which must be pairs");
 }
 
-void new_model_options(Tool& tool, NewModelOptions& sizes, const std::string& init) {
+void NewModelOptions::add_to(Tool& tool, const std::string& init) {
   std::vector<std::pair<std::string, std::string>> families;
   for (const std::string& type : family_types()) families.push_back({type, type});
   tool.group("A new model");
   std::vector<const Option*> given = {
-      &tool.choice("--family", sizes.family, families, "architecture, by model_type"),
-      &tool.option("--layers", sizes.layers, "transformer blocks").at_least(1).at_most(1000),
-      &tool.option("--width", sizes.width, "hidden size").at_least(1).at_most(65536),
-      &tool.option("--heads", sizes.heads, "attention heads; must divide the width").at_least(1).at_most(1024),
-      &tool.option("--kv-heads", sizes.kv_heads, "key/value heads, shared by the query heads; 0: as many as --heads")
+      &tool.choice("--family", family, families, "architecture, by model_type"),
+      &tool.option("--layers", layers, "transformer blocks").at_least(1).at_most(1000),
+      &tool.option("--width", width, "hidden size").at_least(1).at_most(65536),
+      &tool.option("--heads", heads, "attention heads; must divide the width").at_least(1).at_most(1024),
+      &tool.option("--kv-heads", kv_heads, "key/value heads, shared by the query heads; 0: as many as --heads")
            .at_least(0)
            .at_most(1024),
-      &tool.option("--inner", sizes.inner, "feed-forward size; 0: 4 widths, if gated 8/3").at_least(0).at_most(1 << 20),
-      &tool.option("--context", sizes.context, "longest sequence, in tokens").at_least(2).at_most(1 << 20),
-      &tool.option("--vocab", sizes.vocab, "largest vocabulary, in tokens").at_least(258).at_most(1 << 20)};
-  tool.after_parsing([given, &sizes, &init] {
+      &tool.option("--inner", inner, "hidden size of the feed-forward block; 0: 4 widths, if gated 8/3")
+           .at_least(0)
+           .at_most(1 << 20),
+      &tool.option("--context", context, "longest sequence, in tokens").at_least(2).at_most(1 << 20),
+      &tool.option("--vocab", vocab, "largest vocabulary, in tokens").at_least(258).at_most(1 << 20)};
+  tool.after_parsing([this, given, &init] {
     for (const Option* o : given)
       if (o->given() && init != "new")
         usage_error(o->shown_name() + " is for a new model; the one in --init has its sizes",
                     "leave it out, or give --init new");
-    sizes.check();
+    check();
   });
 }
 

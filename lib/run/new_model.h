@@ -19,11 +19,10 @@ struct NewModelOptions {
   std::int64_t vocab = 2048;  // at most: texts with few repetitions give fewer tokens
   Dtype dtype = Dtype::kF32;
 
+  // Registers the sizes under "A new model"; they are for `init` "new" alone.
+  void add_to(Tool& tool, const std::string& init);
   void check() const;  // throws kUsage for sizes that are inconsistent or that the family doesn't have
 };
-
-// Registers the sizes under "A new model"; they are for `init` "new" alone.
-void new_model_options(Tool& tool, NewModelOptions& sizes, const std::string& init);
 
 // The family's standard block with tied embeddings, <|endoftext|> as BOS and EOS and <|pad|> for padding. The hidden
 // size of the feed-forward block is four widths; if gated, with three matrices instead of two, 8/3 of the width,

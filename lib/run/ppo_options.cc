@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "lib/cli/common_options.h"
-#include "lib/run/training.h"
+#include "lib/run/options.h"
 
 namespace nudge {
 
@@ -116,7 +116,7 @@ void PpoRunOptions::add_updates_to(Tool& tool) {
   tool.option("--lr", p.rate, "the policy's learning rate").at_least(0).at_most(1e3);
   const Option& critic_rate =
       tool.option("--critic-lr", p.critic_rate, "a separate critic's learning rate").at_least(0).at_most(1e3);
-  adam_options(tool, adam);
+  add_options(tool, adam);
   tool.option("--max-norm", p.max_norm, "norm to which the gradient of policy and critic is clipped; 0: not clipped")
       .at_least(0);
   const Option& target_kl =

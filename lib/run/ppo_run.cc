@@ -12,7 +12,7 @@
 #include "lib/io/safetensors.h"
 #include "lib/rl/minibatch.h"
 #include "lib/rl/record_kind.h"
-#include "lib/run/training.h"
+#include "lib/run/divergence.h"
 
 namespace nudge {
 

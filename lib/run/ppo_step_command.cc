@@ -5,7 +5,8 @@
 
 #include "lib/base/comm.h"
 #include "lib/cli/signals.h"
-#include "lib/run/training.h"
+#include "lib/run/options.h"
+#include "lib/run/step_report.h"
 
 namespace nudge {
 namespace {
@@ -38,12 +39,12 @@ void PpoStepCommand::add_output_to(Tool& tool) {
       .placeholder("FILE")
       .shown_default("none; stdout with --dry-run")
       .neutral();
-  save_option(tool, saving, "updates").excludes("--dry-run");
+  saving.add_to(tool, "updates").excludes("--dry-run");
   force_option(tool, streams.force);
   compress_option(tool, streams.zstd).needs("--dry-run");
   tool.option("--dry-run", dry_run,
               "write the records back with values, advantages, returns, ratio and loss; train nothing");
-  metrics_option(tool, metrics_file);
+  metrics_option(tool, metrics);
   salvage_option(tool, streams.salvage);
 }
 
@@ -54,9 +55,9 @@ void PpoStepCommand::write_annotated(Tool& tool, PpoRun& run, const std::string&
   out.finish();
 }
 
-std::optional<PpoStepCommand::Tally> PpoStepCommand::run(Tool& tool) {
+std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   const auto begin = std::chrono::steady_clock::now();
-  refuse_metrics_in_input(metrics_file, streams.files);
+  refuse_metrics_in_input(metrics, streams.files);
   std::unique_ptr<RunFolder> folder;
   if (dry_run) refuse_same_file(streams.files, streams.output);
   else folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
@@ -70,15 +71,15 @@ std::optional<PpoStepCommand::Tally> PpoStepCommand::run(Tool& tool) {
   provenance.input("records", run.input_digest());
   if (folder && folder->made_already(provenance.text())) {
     tool.note(folder->path() + ": exists already, from the same inputs and options");
-    warn_of_no_metrics(tool, metrics_file, folder->path());
+    warn_of_no_metrics(tool, metrics, folder->path());
     return std::nullopt;
   }
-  Metrics metrics;
+  Metrics measured;
   TrainingCheckpoint checkpoint;
   if (folder) checkpoint = TrainingCheckpoint(tool, *folder, saving, spool, "update");
   checkpoint.guarded([&] {
-    run.prepare(metrics);
-    if (folder) run.train(metrics, checkpoint);
+    run.prepare(measured);
+    if (folder) run.train(measured, checkpoint);
   });
   if (!folder) {
     write_annotated(tool, run, provenance.digest());
@@ -88,9 +89,9 @@ std::optional<PpoStepCommand::Tally> PpoStepCommand::run(Tool& tool) {
   }
   // Episodes per second stand in the metrics alone: no output holds a time.
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  metrics.set("eps", static_cast<double>(run.size()) / elapsed.count());
-  metrics_file.write(metrics.json());
-  return Tally{run.size(), first_ratio_words(run)};
+  measured.set("eps", static_cast<double>(run.size()) / elapsed.count());
+  metrics.write(measured.json());
+  return Tally{{{run.size(), "trajectory", "trajectories"}}, first_ratio_words(run)};
 }
 
 }  // namespace nudge

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "lib/run/command.h"
 #include "lib/run/ppo_run.h"
 #include "lib/run/streams.h"
 
@@ -14,13 +15,8 @@ struct PpoStepCommand {
   PpoRunOptions ppo;
   StreamOptions streams;
   bool dry_run = false;
-  MetricsFile metrics_file;
+  MetricsFile metrics;
   SaveOptions saving;
-
-  struct Tally {
-    std::int64_t trajectories = 0;
-    std::string first_ratio;  // "first ratio min 1 max 1"
-  };
 
   void add_to(Tool& tool);
   // Trains and writes the next policy, or with `dry_run` the records. Nothing where the folder had been made already.

@@ -9,6 +9,9 @@
 #include "lib/rl/minibatch.h"
 #include "lib/rl/record_kind.h"
 #include "lib/rl/trajectory.h"
+#include "lib/run/divergence.h"
+#include "lib/run/epoch_plan.h"
+#include "lib/run/streams.h"
 
 namespace nudge {
 namespace {

@@ -12,8 +12,9 @@
 #include "lib/report/calibration.h"
 #include "lib/rl/preference.h"
 #include "lib/rl/reward_model.h"
-#include "lib/run/training.h"
+#include "lib/run/step_report.h"
 #include "lib/run/training_checkpoint.h"
+#include "lib/run/training_options.h"
 
 namespace nudge {
 

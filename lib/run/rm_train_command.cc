@@ -1,11 +1,12 @@
 #include "lib/run/rm_train_command.h"
 
 #include "lib/cli/signals.h"
+#include "lib/run/options.h"
 
 namespace nudge {
 
 void RmTrainCommand::add_to(Tool& tool) {
-  input_files(tool, files);
+  input_files(tool, streams.files);
   tool.group("Model and data");
   tool.option("--init", init, "language model or reward model to start from")
       .required()
@@ -18,8 +19,7 @@ void RmTrainCommand::add_to(Tool& tool) {
   tool.option("--centering", training.loss.centering, "weight of (r_chosen + r_rejected)^2, which centres rewards at 0")
       .at_least(0);
   chat.add_to(tool);
-  training_options(tool, training.training, "rankings");
-  seed_option(tool, training.training.seed);
+  training.training.add_to(tool, "rankings");
   tool.group("Rewards");
   tool.option("--normalize-on", normalize_on, "trajectories whose rewards get mean 0 and standard deviation 1")
       .placeholder("FILE")
@@ -39,17 +39,17 @@ void RmTrainCommand::add_to(Tool& tool) {
 
 void RmTrainCommand::add_output_to(Tool& tool) {
   tool.group("Output");
-  model_output_option(tool, output);
-  save_option(tool, saving, "steps");
-  force_option(tool, force);
+  model_output_option(tool, streams.output);
+  saving.add_to(tool, "steps");
+  force_option(tool, streams.force);
   metrics_option(tool, metrics);
-  salvage_option(tool, salvage);
+  salvage_option(tool, streams.salvage);
 }
 
 std::optional<std::vector<RewardSample>> RmTrainCommand::load_samples(Tool& tool, const Model& model,
                                                                       Provenance& provenance) const {
   if (normalize_on.empty()) return std::nullopt;
-  const LoadedRecords trajectories = load_records(tool, {normalize_on}, salvage);
+  const LoadedRecords trajectories = load_records(tool, {normalize_on}, streams.salvage);
   auto samples = reward_samples(trajectories.records, model, training.training.skip_long, normalize_on);
   const std::int64_t n = std::ssize(trajectories.records);
   warn_of_skipped(tool, n - std::ssize(samples), n, normalize_on);
@@ -71,17 +71,17 @@ void RmTrainCommand::tell_made_already(Tool& tool, const RunFolder& folder) cons
   warn_of_no_metrics(tool, metrics, folder.path());
 }
 
-std::optional<RmTrainCommand::Tally> RmTrainCommand::run(Tool& tool) {
-  refuse_metrics_in_input(metrics, files, {held_out, normalize_on});
-  RunFolder folder(output, "rm-train", force);
+std::optional<Tally> RmTrainCommand::run(Tool& tool) {
+  refuse_metrics_in_input(metrics, streams.files, {held_out, normalize_on});
+  RunFolder folder(streams.output, "rm-train", streams.force);
   leave_on_stops(tool.about().name);
   Model model = load_as_score_model(init, training.training.seed, dtype);
   tool.warn_all(model.remarks);
   Dialogues dialogues(model, chat.options());
   Provenance provenance(tool.provenance());
   provenance.input("init", folder_digest(model)).input("chat", dialogues.chat().digest());
-  InputSpool spool(tool, files, folder.path(), provenance.text());
-  const LoadedRecords preferences = load_records(tool, spool, salvage);
+  InputSpool spool(tool, streams.files, folder.path(), provenance.text());
+  const LoadedRecords preferences = load_records(tool, spool, streams.salvage);
   provenance.input("preferences", preferences.digest);
   const auto samples = load_samples(tool, model, provenance);
   if (folder.made_already(provenance.text())) {
@@ -95,7 +95,7 @@ std::optional<RmTrainCommand::Tally> RmTrainCommand::run(Tool& tool) {
         "--margin did nothing: no pair has a \"margin\" other than 0; leave it out, or add one as label --by does");
   std::optional<RewardData> unseen;
   if (!held_out.empty())
-    unseen = load(tool, load_records(tool, {held_out}, salvage).records, model, dialogues, held_out);
+    unseen = load(tool, load_records(tool, {held_out}, streams.salvage).records, model, dialogues, held_out);
   chat.warn_of_unused(tool, dialogues);
   if (chat.named() && dialogues.met()) model.tokenizer.set_chat_template(chat.source());
   StepReport steps(tool, metrics, "loss");
@@ -108,7 +108,8 @@ std::optional<RmTrainCommand::Tally> RmTrainCommand::run(Tool& tool) {
   }
   if (report.held_out)
     for (const std::string& line : report_lines(*report.held_out)) tool.note(line);
-  return Tally{std::ssize(data.rankings), report.steps, report.tokens, report.mean, report.std};
+  return Tally{{{std::ssize(data.rankings), "ranking"}, {report.steps, "step"}, {report.tokens, "token"}},
+               "reward mean " + number_text(report.mean) + ", std " + number_text(report.std)};
 }
 
 }  // namespace nudge

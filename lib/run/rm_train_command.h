@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/run/chat_flags.h"
+#include "lib/run/command.h"
 #include "lib/run/rm_run.h"
 #include "lib/run/run_folder.h"
 #include "lib/run/streams.h"
@@ -13,19 +14,13 @@
 namespace nudge {
 
 struct RmTrainCommand {
-  std::string init, output, held_out, normalize_on;
+  std::string init, held_out, normalize_on;
   RewardRunOptions training;
-  std::vector<std::string> files;
+  StreamOptions streams;
   ChatFlags chat;
   Dtype dtype = Dtype::kF32;
-  bool force = false, salvage = false;
   MetricsFile metrics;
   SaveOptions saving;
-
-  struct Tally {
-    std::int64_t rankings = 0, steps = 0, tokens = 0;
-    double mean = 0, std = 1;  // of the rewards, as stored
-  };
 
   RmTrainCommand() { training.training.schedule.peak = 1e-5; }
   void add_to(Tool& tool);

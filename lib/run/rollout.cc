@@ -69,10 +69,10 @@ bool Rollout::next_prompt(const Prompts& prompts) {
   const Record prompt = read_as(RecordKind::kPrompt, "rollout", record, [&] { return as_text(record, text); });
   group_ = prompt.find_name("id").value_or(std::to_string(number));
   if (!groups_.insert(group_).second) bad_input(prompt.where() + ": duplicate id \"" + group_ + "\"");
-  ++tally_.prompts;
+  ++counts_.prompts;
   tokens_ = read_as(RecordKind::kPrompt, "rollout", record, [&] { return encode(prompt, text); });
   if (tokens_.empty()) {
-    ++tally_.skipped;
+    ++counts_.skipped;
     return true;
   }
   prompt_ = std::make_shared<const Record>(prompt);
@@ -110,9 +110,9 @@ bool Rollout::is_kept(const SampleRequest& request, KeptRecords& kept) {
 
 void Rollout::count(const SampledResponse& response) {
   prompts_.pop_front();
-  ++tally_.trajectories;
-  tally_.tokens += std::ssize(response.ids);
-  tally_.stopped += response.stopped;
+  ++counts_.trajectories;
+  counts_.tokens += std::ssize(response.ids);
+  counts_.stopped += response.stopped;
 }
 
 void Rollout::run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, const TokenProgress& progress) {
@@ -120,7 +120,7 @@ void Rollout::run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, 
   bool more = next_request(prompts, first);
   while (more && is_kept(first, kept)) more = next_request(prompts, first);
   kept.end();
-  const std::int64_t before = tally_.tokens;
+  const std::int64_t before = counts_.tokens;
   const auto draw = [&](SampleRequest& request) {
     if (!more) return next_request(prompts, request);
     more = false;

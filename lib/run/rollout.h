@@ -46,10 +46,10 @@ class Rollout {
   // of `prompts` and `progress` end it, with whole trajectories written.
   void run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, const TokenProgress& progress);
 
-  struct Tally {
+  struct Counts {
     std::int64_t trajectories = 0, tokens = 0, stopped = 0, skipped = 0, prompts = 0;  // skipped: of the prompts
   };
-  const Tally& tally() const { return tally_; }
+  const Counts& counts() const { return counts_; }
   const std::string& policy_digest() const { return policy_digest_; }
   const Dialogues& dialogues() const { return dialogues_; }
 
@@ -76,7 +76,7 @@ class Rollout {
   bool ended_ = false;                                 // there are no more prompts
   std::deque<std::shared_ptr<const Record>> prompts_;  // of each request whose trajectory is not yet written
   std::unordered_set<std::string> groups_;
-  Tally tally_;
+  Counts counts_;
 };
 
 }  // namespace nudge

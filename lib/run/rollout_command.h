@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "lib/run/chat_flags.h"
+#include "lib/run/command.h"
 #include "lib/run/rollout.h"
 #include "lib/run/streams.h"
 
@@ -17,10 +18,7 @@ struct RolloutCommand {
 
   void add_to(Tool& tool);
   // Samples all prompts. Nothing where the output had been made already.
-  std::optional<Rollout::Tally> run(Tool& tool);
-
- private:
-  void add_sampling_to(Tool& tool);
+  std::optional<Tally> run(Tool& tool);
 };
 
 }  // namespace nudge

@@ -98,4 +98,13 @@ void RunFolder::publish() {
   clean_up_beside(path_);
 }
 
+std::string folder_digest(const Model& model) {
+  Digest digest;
+  digest.text(model_digest(model.transformer)).text(model.config().json());
+  digest.text(model.tokenizer.json()).text(model.tokenizer.config_json()).text(model.generation_config);
+  for (const auto& [name, text] : model.tokenizer.older_files()) digest.text(name).text(text);
+  for (const auto& [name, text] : model.tokenizer.template_files()) digest.text(name).text(text);
+  return digest.hex();
+}
+
 }  // namespace nudge

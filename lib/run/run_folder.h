@@ -7,6 +7,7 @@
 
 #include "lib/base/digest.h"
 #include "lib/io/files.h"
+#include "lib/model/folder.h"
 
 namespace nudge {
 
@@ -38,6 +39,9 @@ class RunFolder {
   bool force_;
   std::unique_ptr<OutputFolder> output_;
 };
+
+// Digest of all that an output inherits from a model: its weights and config, and the texts of its other files.
+std::string folder_digest(const Model& model);
 
 // Provenance as text: the options (Tool::provenance) and a digest for each input.
 class Provenance {

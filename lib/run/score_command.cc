@@ -4,7 +4,7 @@
 
 #include "lib/cli/signals.h"
 #include "lib/report/calibration.h"
-#include "lib/run/training.h"
+#include "lib/run/options.h"
 
 namespace nudge {
 namespace {
@@ -87,23 +87,22 @@ void ScoreCommand::add_to(Tool& tool) {
   chat.add_to(tool, "--reward-model");  // only pairs may be dialogues
   too_long_option(tool, scoring.skip_long, "records longer than a model's context");
   shard_option(tool, streams.shard);
-  output_options(tool, streams);
+  streams.add_to(tool);
   tool.group("Running");
   micro_batch_option(tool, scoring.micro_tokens, "tokens per micro-batch, between which a signal may stop the run");
   dtype_option(tool, scoring.dtype);
   threads_option(tool);
 }
 
-std::optional<ScoreReport> ScoreCommand::run(Tool& tool) {
-  leave_on_stops(tool.about().name);
+std::optional<Tally> ScoreCommand::run(Tool& tool) {
   refuse_same_file(streams.files, streams.output);
+  leave_on_stops(tool.about().name);
   scoring.chat = chat.options();
   Scorer scorer(reward_model, reference, scoring);
   tool.warn_all(scorer.remarks());
   Provenance opening(tool.provenance());
   opening.input("models", scorer.digest());
   if (scorer.dialogues()) opening.input("chat", scorer.dialogues()->chat().digest());
-  catch_stops();
   FilterInput in(streams, opening, "records", FilterInput::Yield::kOneForOne);
   Progress progress = tool.progress("records");
   std::int64_t records = 0;
@@ -116,13 +115,13 @@ std::optional<ScoreReport> ScoreCommand::run(Tool& tool) {
     kept.end();
     window.flush();
     records = out.records();
+    return scorer.skipped();
   };
-  const auto finish = [&](RecordWriter& out) { in.finish(tool, out, scorer.skipped()); };
-  if (!run_filter(tool, streams, {in.opening(), [&] { return in.origin(); }, work, finish})) return std::nullopt;
+  if (!run_filter(tool, in, work)) return std::nullopt;
   return report(tool, scorer, records);
 }
 
-ScoreReport ScoreCommand::report(Tool& tool, const Scorer& scorer, std::int64_t records) const {
+Tally ScoreCommand::report(Tool& tool, const Scorer& scorer, std::int64_t records) const {
   if (const std::int64_t n = scorer.encoded_again(); n > 0)
     tool.note(std::to_string(n) + (n == 1 ? " trajectory" : " trajectories") +
               " of another tokenizer encoded again from the texts for the reward model");
@@ -143,7 +142,7 @@ ScoreReport ScoreCommand::report(Tool& tool, const Scorer& scorer, std::int64_t 
   }
   if (scorer.skipped() > 0)
     words = std::to_string(scorer.skipped()) + " too long" + (words.empty() ? "" : ", ") + words;
-  return {records, words};
+  return {{{records, "record"}}, words, true};
 }
 
 }  // namespace nudge

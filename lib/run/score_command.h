@@ -6,15 +6,11 @@
 #include <vector>
 
 #include "lib/run/chat_flags.h"
+#include "lib/run/command.h"
 #include "lib/run/filter.h"
 #include "lib/run/scoring.h"
 
 namespace nudge {
-
-struct ScoreReport {
-  std::int64_t records = 0;
-  std::string words;  // "12 too long, accuracy 0.6667 +- 0.1925 on 6 pairs"
-};
 
 struct ScoreCommand {
   std::string reward_model, reference;
@@ -24,11 +20,11 @@ struct ScoreCommand {
 
   void add_to(Tool& tool);
   // Scores all records. Nothing where the output had been made already.
-  std::optional<ScoreReport> run(Tool& tool);
+  std::optional<Tally> run(Tool& tool);
 
  private:
   void add_models_to(Tool& tool);
-  ScoreReport report(Tool& tool, const Scorer& scorer, std::int64_t records) const;
+  Tally report(Tool& tool, const Scorer& scorer, std::int64_t records) const;
 
   std::vector<const Option*> of_trajectories_;  // options that pairs have no use for
 };

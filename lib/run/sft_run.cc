@@ -10,6 +10,9 @@
 #include "lib/base/scalar_math.h"
 #include "lib/rl/minibatch.h"
 #include "lib/rl/record_kind.h"
+#include "lib/run/divergence.h"
+#include "lib/run/epoch_plan.h"
+#include "lib/run/streams.h"
 
 namespace nudge {
 

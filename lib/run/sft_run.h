@@ -9,8 +9,9 @@
 #include "lib/io/record.h"
 #include "lib/model/folder.h"
 #include "lib/rl/sft.h"
-#include "lib/run/training.h"
+#include "lib/run/step_report.h"
 #include "lib/run/training_checkpoint.h"
+#include "lib/run/training_options.h"
 
 namespace nudge {
 

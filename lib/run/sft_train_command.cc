@@ -1,6 +1,7 @@
 #include "lib/run/sft_train_command.h"
 
 #include "lib/cli/signals.h"
+#include "lib/run/options.h"
 
 namespace nudge {
 
@@ -22,7 +23,7 @@ void SftTrainCommand::add_data_to(Tool& tool) {
 
 void SftTrainCommand::add_output_to(Tool& tool) {
   tool.group("Output");
-  model_output_option(tool, output);
+  model_output_option(tool, streams.output);
   tool.choice("--store", storage.dtype,
               {{"f32", StoredDtype::kF32}, {"bf16", StoredDtype::kBf16}, {"f16", StoredDtype::kF16}},
               "dtype of the stored weights, rounded from float32");
@@ -30,18 +31,17 @@ void SftTrainCommand::add_output_to(Tool& tool) {
       .at_least(0)
       .at_most(1'000'000'000)
       .placeholder("MB");
-  save_option(tool, saving, "steps");
-  force_option(tool, force);
+  saving.add_to(tool, "steps");
+  force_option(tool, streams.force);
   metrics_option(tool, metrics);
-  salvage_option(tool, salvage);
+  salvage_option(tool, streams.salvage);
 }
 
 void SftTrainCommand::add_to(Tool& tool) {
-  input_files(tool, files);
+  input_files(tool, streams.files);
   add_data_to(tool);
-  training_options(tool, training.training, "sequences");
-  seed_option(tool, training.training.seed);
-  new_model_options(tool, sizes, init);
+  training.training.add_to(tool, "sequences");
+  sizes.add_to(tool, init);
   add_output_to(tool);
   tool.group("Running");
   dtype_option(tool, dtype);
@@ -76,18 +76,19 @@ void SftTrainCommand::warn_of_unused(Tool& tool, const Dialogues& dialogues, con
         "{\"prompt\",\"completion\"}");
 }
 
-std::optional<SftTrainCommand::Tally> SftTrainCommand::run(Tool& tool) {
-  refuse_metrics_in_input(metrics, files, {held_out});
+std::optional<Tally> SftTrainCommand::run(Tool& tool) {
+  refuse_metrics_in_input(metrics, streams.files, {held_out});
   if (shard_megabytes > 0) storage.shard_bytes = shard_megabytes * 1'000'000;
-  RunFolder folder(output, "sft-train", force);
+  RunFolder folder(streams.output, "sft-train", streams.force);
   leave_on_stops(tool.about().name);
   std::optional<Model> model;
   if (!makes_new_model()) model = load_model(init, HeadKind::kLanguage, dtype);
   if (model) tool.warn_all(model->remarks);
   Provenance provenance(tool.provenance());
   provenance.input("init", model ? folder_digest(*model) : "new").input("chat", chat.digest());
-  InputSpool spool = only_writes() ? InputSpool(files) : InputSpool(tool, files, folder.path(), provenance.text());
-  const LoadedRecords text = only_writes() ? LoadedRecords() : load_records(tool, spool, salvage);
+  InputSpool spool =
+      only_writes() ? InputSpool(streams.files) : InputSpool(tool, streams.files, folder.path(), provenance.text());
+  const LoadedRecords text = only_writes() ? LoadedRecords() : load_records(tool, spool, streams.salvage);
   if (folder.made_already(provenance.input("text", text.digest).text())) {
     tell_made_already(tool, folder);
     return std::nullopt;
@@ -100,7 +101,7 @@ std::optional<SftTrainCommand::Tally> SftTrainCommand::run(Tool& tool) {
   const SftData data = only_writes() ? SftData() : load(tool, text.records, *model, dialogues, "the input");
   std::optional<SftData> unseen;
   if (!held_out.empty())
-    unseen = load(tool, load_records(tool, {held_out}, salvage).records, *model, dialogues, held_out);
+    unseen = load(tool, load_records(tool, {held_out}, streams.salvage).records, *model, dialogues, held_out);
   const SftData* measured = unseen ? &*unseen : nullptr;
   warn_of_unused(tool, dialogues, data, measured);
   StepReport steps(tool, metrics, "loss/train");

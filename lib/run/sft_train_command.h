@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/run/chat_flags.h"
+#include "lib/run/command.h"
 #include "lib/run/new_model.h"
 #include "lib/run/run_folder.h"
 #include "lib/run/sft_run.h"
@@ -14,22 +15,16 @@
 namespace nudge {
 
 struct SftTrainCommand {
-  std::string init, output, held_out;
+  std::string init, held_out;
   SftRunOptions training;
   NewModelOptions sizes;  // with --init new
-  std::vector<std::string> files;
+  StreamOptions streams;
   ChatFlags chat;
   Dtype dtype = Dtype::kF32;
   Storage storage;
   std::int64_t shard_megabytes = 0;
-  bool force = false, salvage = false;
   MetricsFile metrics;
   SaveOptions saving;
-
-  struct Tally {
-    std::vector<Count> counts;
-    std::string losses;
-  };
 
   SftTrainCommand() { training.training.schedule.peak = 1e-4; }
   void add_to(Tool& tool);
@@ -40,7 +35,7 @@ struct SftTrainCommand {
   void add_data_to(Tool& tool);
   void add_output_to(Tool& tool);
   bool makes_new_model() const { return init == "new"; }
-  bool only_writes() const { return training.training.epochs == 0 && files.empty() && !makes_new_model(); }
+  bool only_writes() const { return training.training.epochs == 0 && streams.files.empty() && !makes_new_model(); }
   void tell_made_already(Tool& tool, const RunFolder& folder) const;
   SftData load(Tool& tool, const std::vector<Record>& records, const Model& model, Dialogues& dialogues,
                const std::string& what) const;

@@ -1,5 +1,7 @@
 #include "lib/run/streams.h"
 
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "lib/base/comm.h"
@@ -7,12 +9,12 @@
 
 namespace nudge {
 
-void output_options(Tool& tool, StreamOptions& o) {
+void StreamOptions::add_to(Tool& tool) {
   tool.group("Output");
-  output_option(tool, o.output);
-  compress_option(tool, o.zstd);
-  force_option(tool, o.force);
-  salvage_option(tool, o.salvage);
+  output_option(tool, output);
+  compress_option(tool, zstd);
+  force_option(tool, force);
+  salvage_option(tool, salvage);
 }
 
 void refuse_metrics_in_input(const MetricsFile& metrics, const std::vector<std::string>& files,
@@ -42,6 +44,13 @@ void warn_of_skipped(Tool& tool, std::int64_t skipped, std::int64_t records, con
   if (skipped == 0) return;
   tool.warn(what + ": " + std::to_string(skipped) + " of " + std::to_string(records) +
             " records are too long and were left out");
+}
+
+void warn_of_identical(Tool& tool, std::int64_t identical, std::int64_t pairs, const std::string& what) {
+  if (identical == 0) return;
+  tool.warn(what + ": " + std::to_string(identical) + " of " + std::to_string(pairs) +
+            (pairs == 1 ? " pair" : " pairs") + (identical == 1 ? " has" : " have") +
+            " the same answer twice; accuracy ignores them; remove them from the input");
 }
 
 namespace {
@@ -124,6 +133,18 @@ LoadedRecords load_records(Tool& tool, InputSpool& spool, bool salvage) {
   LoadedRecords loaded;
   loaded.digest = each_record(tool, spool, salvage, [&](Record& r) { loaded.records.push_back(r); });
   return loaded;
+}
+
+std::vector<std::string> unique_ids(const std::vector<Record>& records) {
+  std::vector<std::string> ids;
+  std::set<std::string_view> given;
+  ids.reserve(records.size());
+  for (const Record& r : records) {
+    const auto id = r.find_name("id");
+    ids.push_back(id.value_or(std::to_string(ids.size())));
+    if (id && !given.insert(ids.back()).second) bad_input(r.where() + ": duplicate id \"" + *id + "\"");
+  }
+  return ids;
 }
 
 }  // namespace nudge

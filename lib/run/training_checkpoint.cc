@@ -48,9 +48,9 @@ bool SaveOptions::due(std::int64_t step, double seconds) const {
   return *every > 0 && step % *every == 0;
 }
 
-Option& save_option(Tool& tool, SaveOptions& options, const std::string& steps) {
+Option& SaveOptions::add_to(Tool& tool, const std::string& steps) {
   return tool
-      .option("--save-every", options.every,
+      .option("--save-every", every,
               steps + " between checkpoints, from which the same command resumes; 0: only on a stop signal")
       .at_least(0)
       .at_most(1e9)

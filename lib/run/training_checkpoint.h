@@ -24,12 +24,11 @@ namespace nudge {
 struct SaveOptions {
   std::optional<std::int64_t> every;  // steps; 0: only when stopped; not given: by time
 
+  // --save-every; `steps` is the unit in the help: "steps", "updates".
+  Option& add_to(Tool& tool, const std::string& steps);
   // Whether to save after step `step`, `seconds` after the last time.
   bool due(std::int64_t step, double seconds) const;
 };
-
-// --save-every; `steps` is the unit in the help: "steps", "updates".
-Option& save_option(Tool& tool, SaveOptions& options, const std::string& steps);
 
 // The options that a checkpoint was made with, "" if it can't be read.
 std::string checkpoint_options(const CheckpointPlace& place);

@@ -1,10 +1,13 @@
 // What the trainers share: which examples make a step, ids, digests.
-#include "lib/run/training.h"
+#include "lib/run/epoch_plan.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "lib/base/error.h"
+#include "lib/run/divergence.h"
+#include "lib/run/run_folder.h"
+#include "lib/run/streams.h"
 #include "lib/run/training_checkpoint.h"
 #include "tests/harness/harness.h"
 #include "tests/rl/tiny.h"

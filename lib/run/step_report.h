@@ -1,0 +1,36 @@
+// The metrics of a training run, and its progress.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "lib/cli/metrics.h"
+#include "lib/cli/tool.h"
+#include "lib/rl/step_metrics.h"
+
+namespace nudge {
+
+// Warns if `metrics` were asked for although the run has nothing to do, because its output `folder` exists already.
+void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder);
+
+// Receives the metrics after step `step` of `steps`; step 0 is before the first.
+using OnMetrics = std::function<void(std::int64_t step, std::int64_t steps, const Metrics& metrics)>;
+
+// Writes a run's metrics to the file and shows progress: the step, and the metric called `loss`.
+class StepReport {
+ public:
+  StepReport(Tool& tool, MetricsFile& metrics, std::string loss)
+      : tool_(tool), metrics_(metrics), loss_(std::move(loss)) {}
+  OnMetrics on_metrics();
+
+ private:
+  Tool& tool_;
+  MetricsFile& metrics_;
+  std::string loss_;
+  std::optional<Progress> progress_;
+};
+
+}  // namespace nudge
