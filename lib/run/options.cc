@@ -102,7 +102,8 @@ void ranks_option(Tool& tool, const std::int64_t& groups) {
                   "gradient parts are summed by a binary tree");
     if (!*ranks) return;
     const std::string n = std::to_string(**ranks);
-    if (!power_of_two(**ranks)) usage_error("--ranks " + n + " is not a power of two", "ranks are summed by a binary tree");
+    if (!power_of_two(**ranks))
+      usage_error("--ranks " + n + " is not a power of two", "ranks are summed by a binary tree");
     if (**ranks > groups)
       usage_error("--ranks " + n + " doesn't divide --groups " + std::to_string(groups),
                   "a rank takes whole gradient parts: give --groups " + n + " or more, which rounds differently");
