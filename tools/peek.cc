@@ -15,8 +15,8 @@ Description about() {
           "schemas, statistics of every field (numbers and lists of numbers: least, largest, mean, standard "
           "deviation; texts and lists: length), and samples.\n\n"
           "From damaged input it shows what is intact and exits with 65.\n\n"
-          "--verify says nothing about an input that is complete and intact: every checksum and end mark holds, all "
-          "shards of a work are there, each once, and no id appears twice. Otherwise it writes a line for each "
+          "--verify says nothing about an input that is complete and intact: every checksum and end mark holds, every "
+          "shard of a work is present once, and no id appears twice. Otherwise it writes a line for each "
           "fault and exits with 65. Plain text has no marks that would prove it complete.\n\n"
           "On a terminal the tokens of a sample (response_ids) are coloured: by log-prob, the redder the less "
           "probable; by advantage or by KL (logprobs - ref_logprobs), red below 0 and green above.",
@@ -24,7 +24,7 @@ Description about() {
           {"What a rollout wrote.", "peek trajectories.jsonl.zst"},
           {"Three random samples of a pipeline's records, tokens coloured by advantage.",
            "zstdcat scored.jsonl.zst | peek -n 3 --random --by advantages"},
-          {"Are all shards there?", "peek --verify shard-*.jsonl.zst && cat shard-*.jsonl.zst > all.jsonl.zst"},
+          {"Are all shards present?", "peek --verify shard-*.jsonl.zst && cat shard-*.jsonl.zst > all.jsonl.zst"},
           {"The mean reward, for a script.", "peek --json scored.jsonl.zst | jq .fields.reward.values.mean"}}};
 }
 

@@ -39,7 +39,7 @@ void add_options(Tool& tool, GenerateOptions& g) {
       .above(0)
       .at_most(1);
   tool.option("--max-tokens", g.max_tokens, "longest response").at_least(1).at_most(1 << 20);
-  tool.option("--stop", g.stop, "text that ends a response, which keeps it").placeholder("TEXT");
+  tool.option("--stop", g.stop, "text that ends a response and stays in it").placeholder("TEXT");
   tool.after_parsing([&g] {
     if (const float t = g.sampling.temperature; t > 0 && t < kLeastTemperature)
       usage_error("--temperature: " + number_text(t) + " is below " + number_text(kLeastTemperature) + " and not 0",
