@@ -65,6 +65,8 @@ test_dirs := $(patsubst tests/%/,%,$(sort $(dir $(wildcard tests/*/test_*.cc))))
 test_bins := $(test_dirs:%=$(build)/test-%)
 benches   := $(patsubst tests/bench/%.cc,$(build)/%,$(wildcard tests/bench/*.cc))
 bin       := $(PROGRAMS:%=$(build)/bin/%)
+man_pages := $(PROGRAMS:%=$(build)/man/%.1)
+pages     := $(build)/pages
 
 ifeq ($(V),1)
   Q :=
@@ -129,8 +131,6 @@ $(build)/bin/%: $(build)/tools/%.o | $(library)
 
 # Man pages and completions hold the option tables, whose defaults come from the whole library. So all are written again
 # when that changes, and replace what is there only where they differ.
-man_pages := $(PROGRAMS:%=$(build)/man/%.1)
-pages := $(build)/pages
 $(pages): $(bin) $(library)
 	@mkdir -p $(build)/man $(build)/completions
 	$(Q)set -e; write() { "$(build)/bin/$$1" $$2 > $@.tmp; cmp -s $@.tmp "$(build)/$$3" || mv $@.tmp "$(build)/$$3"; }; \

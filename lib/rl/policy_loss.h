@@ -1,4 +1,5 @@
-// The policy's loss, to be minimised: for each response token its terms and their derivative by log pi(token).
+// The policy's loss, to be minimised: for each response token its terms and their derivative by log pi(token). A is the
+// advantage, r = pi/pi_old the ratio.
 // Formulas and sources: docs/mathematics.md, 1, 2, 7, 11 and 12. No model is needed: log-probs go in, numbers come out.
 #pragma once
 
@@ -8,10 +9,10 @@
 namespace nudge {
 
 enum class Objective {
-  kClip,       // the clipped surrogate
-  kKl,         // E[ratio A] - beta KL(old || new)
-  kIs,         // unclipped importance sampling
-  kReinforce,  // E[A log pi], Williams's policy gradient
+  kClip,       // max(-A r, -A clip(r)), the clipped surrogate
+  kKl,         // -A r + beta KL(old || new)
+  kIs,         // -A r, unclipped importance sampling
+  kReinforce,  // -A log pi, Williams's policy gradient
 };
 
 struct PolicyLossOptions {

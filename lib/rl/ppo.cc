@@ -78,10 +78,18 @@ double Ppo::current_kl(const PpoBatch& batch) {
   return sum / static_cast<double>(now.logprobs.size());
 }
 
+Ppo::LossWeights Ppo::weights(double policy_beta) const {
+  return {.value = options_.c1,
+          .entropy = -options_.c2,
+          .kl_ref = options_.kl_loss,
+          .kl_old = options_.objective == Objective::kKl ? policy_beta : 0};
+}
+
 // From a chunk of rows to the loss's derivatives by log-prob, entropy and exact KL of each.
 LanguageHead::Loss Ppo::row_losses(const MicroBatch& m, LossStatistics& sums) const {
-  const auto scale = static_cast<float>(m.scale), entropy = static_cast<float>(-options_.c2 * m.scale),
-             exact_kl = static_cast<float>(old_ ? m.policy_beta * m.scale : 0);
+  const LossWeights w = weights(m.policy_beta);
+  const auto scale = static_cast<float>(m.scale), entropy = static_cast<float>(w.entropy * m.scale),
+             exact_kl = static_cast<float>(old_ ? w.kl_old * m.scale : 0);
   return [=, this, &m, &sums](std::int64_t begin, std::int64_t end, const RowStats* stats, const float* kl,
                               RowGradient* gradient) {
     std::vector<float> logprobs(static_cast<std::size_t>(end - begin));
@@ -108,7 +116,7 @@ void Ppo::value_pass(const Transformer& model, const MicroBatch& m, const Trace&
   model.scores(trace.final.data(), m.targets.rows, values.data());
   const auto of_tokens = [&](const std::vector<float>& all) { return PpoBatch::part(all, m.first, values.size()); };
   ValueLoss loss = value_loss(values, of_tokens(m.part.values), of_tokens(m.part.returns), options_.value_clip);
-  const auto scale = static_cast<float>(options_.c1 * m.scale);
+  const auto scale = static_cast<float>(weights(m.policy_beta).value * m.scale);
   for (std::size_t i = 0; i < values.size(); ++i) {
     loss.dvalue[i] *= scale;
     sums.value_loss += d(loss.loss[i]);
@@ -168,8 +176,8 @@ LossStatistics Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64
   for (const LossStatistics& part : comm().gather(parts))
     for (const auto mean : kMeans) s.*mean += part.*mean;
   for (const auto mean : kMeans) s.*mean /= n;
-  s.loss = s.policy_loss + options_.c1 * s.value_loss - options_.c2 * s.entropy + options_.kl_loss * s.kl_loss +
-           (options_.objective == Objective::kKl ? policy_beta * s.kl : 0);
+  const LossWeights w = weights(policy_beta);
+  s.loss = s.policy_loss + w.value * s.value_loss + w.entropy * s.entropy + w.kl_ref * s.kl_loss + w.kl_old * s.kl;
   return s;
 }
 

@@ -97,6 +97,12 @@ class Ppo {
     double policy_beta;
   };
 
+  // The terms of the loss beside the policy's own, whose weight is 1: value and gradient read them here. The weights of
+  // kl_ref and, estimated, of kl_old are in the derivative that policy_loss gives.
+  struct LossWeights {
+    double value, entropy, kl_ref, kl_old;
+  };
+  LossWeights weights(double policy_beta) const;
   void set_means(Metrics& metrics) const;
   bool shared_critic() const { return options_.critic && policy_.config().shared_value; }
   bool own_critic() const { return options_.critic && critic_ != nullptr; }

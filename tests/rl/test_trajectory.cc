@@ -94,7 +94,7 @@ TEST_CASE("a group is the record's, else the id's part before the last slash") {
   for (const std::string wrong : {"[1]", "{}", "true", "1.5", "1e2"}) {
     CAPTURE(wrong);
     CHECK(refusal({{"group", wrong}}) ==
-          "file: record 3: field \"group\" has to be a text or an integer, not " + wrong);
+          "file: record 3: field \"group\" must be a string or an integer, not " + wrong);
   }
 }
 TEST_CASE("whether a response ended is told by finish, else by its last token") {

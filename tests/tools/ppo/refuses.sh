@@ -52,7 +52,7 @@ ok "its reward is missing" no_reward
 ok "its reward is null" bad 'field "reward" is null' '.reward = null'
 ok "its logprobs are null" bad 'field "logprobs" is null' '.logprobs = null'
 ok "its ref_logprobs are null" bad 'field "ref_logprobs" is null' '.ref_logprobs = null'
-ok "its group is a list" bad 'field "group" has to be a text or an integer, not \[1\]' '.group = [1]'
+ok "its group is a list" bad 'field "group" must be a string or an integer, not \[1\]' '.group = [1]'
 ok "its reward is text" bad 'field "reward"' '.reward = "1"'
 no_ref() { bad 'field "ref_logprobs" is missing' 'del(.ref_logprobs)'; hint '--kl-beta 0'; }
 ok "its ref_logprobs are missing" no_ref
