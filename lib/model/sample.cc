@@ -46,16 +46,16 @@ double sum_of(const float* w, std::int64_t n) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-constexpr std::int64_t kBlock = 1024;  // weights that are summed before one of them is looked for
+constexpr std::int64_t kSumBlock = 1024;  // weights that are summed before one of them is looked for
 
 std::int64_t draw(const float* logits, std::int64_t V, float top, const SamplingOptions& options, double u,
                   Buffer<float>& weights) {
-  const std::int64_t blocks = (V + kBlock - 1) / kBlock;
+  const std::int64_t blocks = (V + kSumBlock - 1) / kSumBlock;
   weights.reserve(V);
   float* w = weights.data();
   std::vector<double> sums(static_cast<std::size_t>(blocks));
   const auto each_block = [&](const auto& f) {
-    for (std::int64_t b = 0; b < blocks; ++b) f(b, b * kBlock, std::min(V, (b + 1) * kBlock));
+    for (std::int64_t b = 0; b < blocks; ++b) f(b, b * kSumBlock, std::min(V, (b + 1) * kSumBlock));
   };
   const auto add_up = [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
     sums[static_cast<std::size_t>(b)] = sum_of(w + begin, end - begin);
@@ -82,7 +82,7 @@ std::int64_t draw(const float* logits, std::int64_t V, float top, const Sampling
     if (weight > 0) block = b, before = sum, sum += weight;
   }
   sum = before;
-  for (std::int64_t v = block * kBlock; v < std::min(V, (block + 1) * kBlock) && target >= sum; ++v)
+  for (std::int64_t v = block * kSumBlock; v < std::min(V, (block + 1) * kSumBlock) && target >= sum; ++v)
     if (w[v] > 0) token = v, sum += static_cast<double>(w[v]);
   return token;
 }

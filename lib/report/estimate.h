@@ -42,6 +42,7 @@ class SequenceValues {
 };
 
 using TokenFunction = double (*)(double);
+inline double identity(double x) { return x; }
 
 // Per sequence: the mean over sequences of sum f(value), with error sd/sqrt(n), sd with n - 1.
 // Per token: m = sum of all f(value) / number of tokens, a ratio of two sums over sequences, with the

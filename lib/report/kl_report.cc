@@ -10,8 +10,6 @@
 namespace nudge {
 namespace {
 
-double as_is(double x) { return x; }
-
 std::vector<float> log_ratios(std::span<const float> numerator, std::span<const float> denominator) {
   std::vector<float> out;
   for (std::size_t t = 0; t < numerator.size(); ++t) out.push_back(numerator[t] - denominator[t]);
@@ -60,10 +58,10 @@ void reorder(std::vector<double>& numbers, const std::vector<std::size_t>& order
 
 TwoUnits FileReport::entropy_estimate() const { return estimate(logprobs, k1_of_log_ratio); }
 TwoUnits FileReport::exact_reverse_kl() const {
-  return exact_reverse.tokens() > 0 ? estimate(exact_reverse, as_is) : TwoUnits{};
+  return exact_reverse.tokens() > 0 ? estimate(exact_reverse, identity) : TwoUnits{};
 }
 TwoUnits FileReport::entropy_of_old() const {
-  return old_entropy.tokens() > 0 ? estimate(old_entropy, as_is) : TwoUnits{};
+  return old_entropy.tokens() > 0 ? estimate(old_entropy, identity) : TwoUnits{};
 }
 
 std::optional<double> FileReport::distance() const {

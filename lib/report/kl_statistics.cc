@@ -10,8 +10,6 @@
 namespace nudge {
 namespace {
 
-double as_is(double x) { return x; }
-
 double ratio_of(double log_ratio) { return det_exp(log_ratio); }
 
 // (sum w)^2/sum w^2 of w = exp(log_weights), scaled by the largest so that nothing overflows.
@@ -62,10 +60,10 @@ void KlStatistics::reorder(std::span<const std::size_t> order) {
   for (SequenceValues* values : {&log_ratios_, &exact_, &entropy_}) values->reorder(order);
 }
 
-TwoUnits KlStatistics::exact() const { return has_exact_ ? estimate(exact_, as_is) : TwoUnits{}; }
-TwoUnits KlStatistics::entropy() const { return has_entropy_ ? estimate(entropy_, as_is) : TwoUnits{}; }
-std::vector<PositionMean> KlStatistics::exact_by_position() const { return by_position(exact_, as_is); }
-std::vector<PositionMean> KlStatistics::entropy_by_position() const { return by_position(entropy_, as_is); }
+TwoUnits KlStatistics::exact() const { return has_exact_ ? estimate(exact_, identity) : TwoUnits{}; }
+TwoUnits KlStatistics::entropy() const { return has_entropy_ ? estimate(entropy_, identity) : TwoUnits{}; }
+std::vector<PositionMean> KlStatistics::exact_by_position() const { return by_position(exact_, identity); }
+std::vector<PositionMean> KlStatistics::entropy_by_position() const { return by_position(entropy_, identity); }
 
 Estimate KlStatistics::ratio() const { return estimate(log_ratios_, ratio_of).per_token; }
 
@@ -100,7 +98,7 @@ Estimate KlStatistics::outside(double low, double high) const {
     }
     flags.append(flag);
   }
-  return estimate(flags, as_is).per_token;
+  return estimate(flags, identity).per_token;
 }
 
 std::optional<double> KlStatistics::effective_tokens() const {

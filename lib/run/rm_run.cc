@@ -21,15 +21,15 @@ void sort_by_id(std::vector<T>& items) {
   std::stable_sort(items.begin(), items.end(), [](const T& a, const T& b) { return id_less(a.id, b.id); });
 }
 
-std::string formatted(double x, const char* form = "%.4g") {
+std::string shown(double x, const char* form = "%.4g") {
   char text[48];
   std::snprintf(text, sizeof text, form, x);
   return text;
 }
 
-std::string formatted(const Estimate& e) {
+std::string shown(const Estimate& e) {
   if (!e.mean) return "?";
-  return formatted(*e.mean) + (e.standard_error ? " +- " + formatted(*e.standard_error, "%.2g") : "");
+  return shown(*e.mean) + (e.standard_error ? " +- " + shown(*e.standard_error, "%.2g") : "");
 }
 
 void set_held_out(Metrics& m, const Calibration& c) {
@@ -42,7 +42,7 @@ void set_held_out(Metrics& m, const Calibration& c) {
   }
   m.set("held_out/calibration_error", c.expected_error);
   for (const CalibrationBin& b : c.bins) {
-    const std::string name = "held_out/calibration/" + formatted(b.low, "%.1f") + "/";
+    const std::string name = "held_out/calibration/" + shown(b.low, "%.1f") + "/";
     m.set(name + "count", static_cast<double>(b.count));
     m.set(name + "predicted", b.predicted);
     m.set(name + "observed", b.observed);
@@ -237,17 +237,14 @@ std::vector<std::string> report_lines(const Calibration& c) {
   std::vector<std::string> lines = {
       "held-out: " + std::to_string(c.pairs) + (c.pairs == 1 ? " pair" : " pairs") +
           (c.identical > 0 ? ", " + std::to_string(c.identical) + " of them identical" : "") + ", accuracy " +
-          formatted(c.accuracy) + ", margin " + formatted(c.margin) + ", log loss " + formatted(c.log_loss) +
-          ", Brier score " + formatted(c.brier),
-      "expected calibration error " + formatted(c.expected_error.value_or(0)) +
-          "; by bins of the predicted probability:",
+          shown(c.accuracy) + ", margin " + shown(c.margin) + ", log loss " + shown(c.log_loss) + ", Brier score " +
+          shown(c.brier),
+      "expected calibration error " + shown(c.expected_error.value_or(0)) + "; by bins of the predicted probability:",
       "  bin         predicted  observed   count"};
   for (const CalibrationBin& b : c.bins) {
-    const auto cell = [](const std::optional<double>& x) {
-      return x ? formatted(*x, "%9.3f") : std::string("        -");
-    };
-    lines.push_back("  " + formatted(b.low, "%.1f") + " to " + formatted(b.high, "%.1f") + "  " + cell(b.predicted) +
-                    " " + cell(b.observed) + formatted(static_cast<double>(b.count), " %7.0f"));
+    const auto cell = [](const std::optional<double>& x) { return x ? shown(*x, "%9.3f") : std::string("        -"); };
+    lines.push_back("  " + shown(b.low, "%.1f") + " to " + shown(b.high, "%.1f") + "  " + cell(b.predicted) + " " +
+                    cell(b.observed) + shown(static_cast<double>(b.count), " %7.0f"));
   }
   return lines;
 }

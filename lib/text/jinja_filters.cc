@@ -178,12 +178,12 @@ Value f_round(const Value& value, const Arguments& given) {
   return divide(truncated(method == "ceil" ? std::ceil(scaled) : std::floor(scaled)), scale);
 }
 
-constexpr NamedFilter kFilters[] = {{"abs", f_abs},       {"attr", f_attr},       {"count", f_length},
-                                    {"d", f_default},     {"default", f_default}, {"e", f_escape},
-                                    {"escape", f_escape}, {"float", f_float},     {"forceescape", f_forceescape},
-                                    {"format", f_format}, {"int", f_int},         {"length", f_length},
-                                    {"round", f_round},   {"safe", f_safe},       {"string", f_string},
-                                    {"tojson", f_tojson}};
+constexpr NamedFilter kNumberFilters[] = {{"abs", f_abs},       {"attr", f_attr},       {"count", f_length},
+                                          {"d", f_default},     {"default", f_default}, {"e", f_escape},
+                                          {"escape", f_escape}, {"float", f_float},     {"forceescape", f_forceescape},
+                                          {"format", f_format}, {"int", f_int},         {"length", f_length},
+                                          {"round", f_round},   {"safe", f_safe},       {"string", f_string},
+                                          {"tojson", f_tojson}};
 
 // Filters of jinja2 that are refused when they are reached.
 constexpr const char* kRefused[] = {"filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr"};
@@ -202,7 +202,7 @@ const std::unordered_map<std::string_view, Filter>& filters() {
 
 }  // namespace
 
-std::pair<const NamedFilter*, std::size_t> number_filters() { return {kFilters, std::size(kFilters)}; }
+std::pair<const NamedFilter*, std::size_t> number_filters() { return {kNumberFilters, std::size(kNumberFilters)}; }
 
 bool is_filter(const std::string& name) { return filters().contains(name); }
 

@@ -198,13 +198,15 @@ Value f_reverse(const Value& value, const Arguments& given) {
   return generator(list, given, std::move(next), "list_reverseiterator");
 }
 
-constexpr NamedFilter kFilters[] = {{"batch", f_batch},   {"items", f_items},           {"map", f_map},
-                                    {"reject", f_reject}, {"rejectattr", f_rejectattr}, {"reverse", f_reverse},
-                                    {"select", f_select}, {"selectattr", f_selectattr}, {"slice", f_slice},
-                                    {"unique", f_unique}};
+constexpr NamedFilter kChoosingFilters[] = {{"batch", f_batch},   {"items", f_items},           {"map", f_map},
+                                            {"reject", f_reject}, {"rejectattr", f_rejectattr}, {"reverse", f_reverse},
+                                            {"select", f_select}, {"selectattr", f_selectattr}, {"slice", f_slice},
+                                            {"unique", f_unique}};
 
 }  // namespace
 
-std::pair<const NamedFilter*, std::size_t> choosing_filters() { return {kFilters, std::size(kFilters)}; }
+std::pair<const NamedFilter*, std::size_t> choosing_filters() {
+  return {kChoosingFilters, std::size(kChoosingFilters)};
+}
 
 }  // namespace nudge::jinja

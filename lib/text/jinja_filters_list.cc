@@ -176,13 +176,13 @@ Value f_list(const Value& value, const Arguments& given) {
   return Value::of(list_of(value));
 }
 
-constexpr NamedFilter kFilters[] = {
+constexpr NamedFilter kListFilters[] = {
     {"dictsort", f_dictsort}, {"first", f_first}, {"groupby", f_groupby}, {"join", f_join}, {"last", f_last},
     {"list", f_list},         {"max", f_max},     {"min", f_min},         {"sort", f_sort}, {"sum", f_sum}};
 
 }  // namespace
 
-std::pair<const NamedFilter*, std::size_t> list_filters() { return {kFilters, std::size(kFilters)}; }
+std::pair<const NamedFilter*, std::size_t> list_filters() { return {kListFilters, std::size(kListFilters)}; }
 
 Getter::Getter(const Value& attribute, bool ignore_case, Value otherwise)
     : path_(path_of(attribute)), otherwise_(std::move(otherwise)), ignore_case_(ignore_case) {}

@@ -154,13 +154,13 @@ Value f_urlencode(const Value& value, const Arguments& given) {
   return Value::of(std::move(out));
 }
 
-constexpr NamedFilter kFilters[] = {
+constexpr NamedFilter kTextFilters[] = {
     {"capitalize", f_capitalize}, {"center", f_center},       {"indent", f_indent},      {"lower", f_lower},
     {"replace", f_replace},       {"title", f_title},         {"trim", f_trim},          {"truncate", f_truncate},
     {"upper", f_upper},           {"urlencode", f_urlencode}, {"wordcount", f_wordcount}};
 
 }  // namespace
 
-std::pair<const NamedFilter*, std::size_t> text_filters() { return {kFilters, std::size(kFilters)}; }
+std::pair<const NamedFilter*, std::size_t> text_filters() { return {kTextFilters, std::size(kTextFilters)}; }
 
 }  // namespace nudge::jinja

@@ -17,8 +17,6 @@ namespace {
 
 constexpr int kMostDigits = 500;  // after the point
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 std::string digits_of(const Value& number, const NumberFormat& f) {
   if (std::string_view("dxXobn").find(f.type) != std::string_view::npos) {
     const int base = f.type == 'o' ? 8 : f.type == 'b' ? 2 : f.type == 'x' || f.type == 'X' ? 16 : 10;
@@ -139,7 +137,7 @@ class Printf {
       return n;
     }
     std::int64_t n = 0;
-    for (; is_digit(c); c = take()) n = std::min<std::int64_t>(n * 10 + (c - '0'), INT32_MAX);
+    for (; python::is_digit(c); c = take()) n = std::min<std::int64_t>(n * 10 + (c - '0'), INT32_MAX);
     return n;
   }
   void conversion() {
@@ -237,7 +235,7 @@ class Format {
   }
 
   Value argument(const std::string& name) {
-    const bool number = std::all_of(name.begin(), name.end(), is_digit);
+    const bool number = std::all_of(name.begin(), name.end(), python::is_digit);
     if (!number) {
       const Value* const found = given_.find(name);
       if (found == nullptr) fail_wrong(repr_of_text(name));
@@ -267,12 +265,12 @@ class Format {
     if (at < s.size() && std::string_view("+- ").find(s[at]) != std::string_view::npos) f.sign = s[at++];
     if (at < s.size() && s[at] == '#') f.alternative = true, ++at;
     if (at < s.size() && s[at] == '0') f.zeros = true, ++at;
-    for (; at < s.size() && is_digit(s[at]); ++at)
+    for (; at < s.size() && python::is_digit(s[at]); ++at)
       f.width = std::min<std::size_t>(f.width * 10 + static_cast<std::size_t>(s[at] - '0'), INT32_MAX);
     if (at < s.size() && (s[at] == ',' || s[at] == '_')) f.separator = s[at++];
     if (at < s.size() && s[at] == '.') {
       f.precision = 0;
-      for (++at; at < s.size() && is_digit(s[at]); ++at)
+      for (++at; at < s.size() && python::is_digit(s[at]); ++at)
         f.precision = std::min(f.precision * 10 + (s[at] - '0'), 100000);
     }
     if (at < s.size()) f.type = s[at++];

@@ -10,7 +10,7 @@
 namespace nudge::jinja {
 namespace {
 
-using Type = Token::Type;
+using TokenType = Token::Type;
 
 bool starts_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool in_name(char c) { return starts_name(c) || (c >= '0' && c <= '9'); }
@@ -28,7 +28,7 @@ class Lexer {
 
   std::vector<Token> run() {
     while (at_ < source_.size()) root();
-    push(Type::kEnd);
+    push(TokenType::kEnd);
     return std::move(tokens_);
   }
 
@@ -37,7 +37,7 @@ class Lexer {
   char sign_at(std::size_t at) const {
     return at < source_.size() && (source_[at] == '-' || source_[at] == '+') ? source_[at] : '\0';
   }
-  void push(Type type, std::string text = {}, Value number = {}) {
+  void push(TokenType type, std::string text = {}, Value number = {}) {
     tokens_.push_back({type, line_, std::move(text), std::move(number)});
   }
   void move_to(std::size_t end) {
@@ -47,7 +47,7 @@ class Lexer {
     at_ = end;
   }
   void data(std::string_view text) {
-    if (!text.empty()) push(Type::kData, std::string(text));
+    if (!text.empty()) push(TokenType::kData, std::string(text));
   }
 
   // The position of the next tag, or the end.
@@ -81,7 +81,7 @@ class Lexer {
     if (const std::size_t raw = mark == '%' ? raw_begin(inside) : 0) return move_to(raw), raw_block();
     move_to(inside);
     if (mark == '#') return comment();
-    push(mark == '{' ? Type::kOutputBegin : Type::kBlockBegin);
+    push(mark == '{' ? TokenType::kOutputBegin : TokenType::kBlockBegin);
     tag(mark == '{');
   }
 
@@ -136,7 +136,7 @@ class Lexer {
       if (at_ >= source_.size()) return;
       if (open.empty()) {
         if (const std::size_t end = output ? output_end(at_) : block_end(at_)) {
-          push(output ? Type::kOutputEnd : Type::kBlockEnd);
+          push(output ? TokenType::kOutputEnd : TokenType::kBlockEnd);
           return move_to(end);
         }
       }
@@ -149,15 +149,15 @@ class Lexer {
     std::size_t end = at_;
     Value number;
     if (scan_number(source_, end, number)) {
-      push(number.is(Value::Kind::kFloat) ? Type::kFloat : Type::kInteger, std::string(source_.substr(at_, end - at_)),
-           number);
+      push(number.is(Value::Kind::kFloat) ? TokenType::kFloat : TokenType::kInteger,
+           std::string(source_.substr(at_, end - at_)), number);
       return move_to(end);
     }
     const char c = source_[at_];
     if (starts_name(c)) {
       while (end < source_.size() && in_name(source_[end])) ++end;
       if (end < source_.size() && (source_[end] & 0x80) != 0) fail_name();
-      push(Type::kName, std::string(source_.substr(at_, end - at_)));
+      push(TokenType::kName, std::string(source_.substr(at_, end - at_)));
       return move_to(end);
     }
     if (c == '\'' || c == '"') return text(c);
@@ -173,7 +173,7 @@ class Lexer {
     while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
     if (end >= source_.size())
       fail_syntax(std::string("unexpected char ") + repr_of_text(std::string(1, quote)), line_);
-    push(Type::kText, unescaped(source_.substr(at_ + 1, end - at_ - 1), line_));
+    push(TokenType::kText, unescaped(source_.substr(at_ + 1, end - at_ - 1), line_));
     move_to(end + 1);
   }
 
@@ -188,7 +188,7 @@ class Lexer {
     if (size == 0) fail_character();
     const std::string text(source_.substr(at_, size));
     balance(text[0], open);
-    push(Type::kSign, text);
+    push(TokenType::kSign, text);
     move_to(at_ + size);
   }
 

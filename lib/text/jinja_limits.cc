@@ -8,7 +8,7 @@ namespace {
 using Cause = TemplateError::Cause;
 
 thread_local std::size_t steps = 0;
-thread_local std::int64_t held = 0, base = 0;  // bytes; the caller's values are not counted
+thread_local std::int64_t bytes_held = 0, bytes_before = 0;  // the caller's values are not counted
 
 // Truncates long messages: templates may say anything.
 std::string shortened(const std::string& what) {
@@ -35,13 +35,13 @@ void fail_wrong(const std::string& what) { throw TemplateError(Cause::kWrong, wh
 void fail_unsupported(const std::string& what) { throw TemplateError(Cause::kUnsupported, what + " is not supported"); }
 void fail_limit(const std::string& what) { throw TemplateError(Cause::kLimit, what); }
 
-Meter::Meter() : steps_before_(steps), base_before_(base) {
+Meter::Meter() : steps_before_(steps), outer_bytes_(bytes_before) {
   steps = 0;
-  base = held;
+  bytes_before = bytes_held;
 }
 Meter::~Meter() {
   steps = steps_before_;
-  base = base_before_;
+  bytes_before = outer_bytes_;
 }
 
 void charge(std::size_t n) {
@@ -50,12 +50,12 @@ void charge(std::size_t n) {
 }
 
 void hold(std::size_t bytes) {
-  if (held - base + static_cast<std::int64_t>(bytes) > static_cast<std::int64_t>(kMostHeld)) {
+  if (bytes_held - bytes_before + static_cast<std::int64_t>(bytes) > static_cast<std::int64_t>(kMostHeld)) {
     fail_limit("the template's values take too much memory");
   }
-  held += static_cast<std::int64_t>(bytes);
+  bytes_held += static_cast<std::int64_t>(bytes);
 }
-void release(std::size_t bytes) noexcept { held -= static_cast<std::int64_t>(bytes); }
+void release(std::size_t bytes) noexcept { bytes_held -= static_cast<std::int64_t>(bytes); }
 
 void check_text(std::size_t bytes) {
   if (bytes > kMostText) fail_limit("a text is too long");

@@ -54,7 +54,7 @@ class Meter {
 
  private:
   std::size_t steps_before_;
-  std::int64_t base_before_;
+  std::int64_t outer_bytes_;
 };
 
 // Error: TemplateError if the rendering exceeds its steps.

@@ -202,7 +202,6 @@ Value expandtabs(const Value& self, const Arguments& given) {
 
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool all(const std::string& text, bool (*is)(char)) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is);
@@ -227,10 +226,11 @@ Value question(const Value& self, const std::string& name, const Arguments& give
   if (name == "isascii") return Value::boolean(self.ascii());
   if (name == "isspace") return Value::boolean(is_space_only(text));
   if (!self.ascii()) fail_unsupported("the method \"" + name + "\" of other characters than ASCII's");
-  if (name == "isdigit" || name == "isdecimal" || name == "isnumeric") return Value::boolean(all(text, is_digit));
+  if (name == "isdigit" || name == "isdecimal" || name == "isnumeric")
+    return Value::boolean(all(text, python::is_digit));
   if (name == "isalpha") return Value::boolean(all(text, [](char c) { return is_lower(c) || is_upper(c); }));
   if (name == "isalnum")
-    return Value::boolean(all(text, [](char c) { return is_lower(c) || is_upper(c) || is_digit(c); }));
+    return Value::boolean(all(text, [](char c) { return is_lower(c) || is_upper(c) || python::is_digit(c); }));
   if (name == "isprintable")
     return Value::boolean(text.empty() || all(text, [](char c) { return c >= ' ' && c < 0x7F; }));
   if (name == "islower")

@@ -5,19 +5,19 @@
 namespace nudge::jinja {
 namespace {
 
-using Kind = Token::Type;
+using TokenType = Token::Type;
 
 std::string described(const Token& token) {
   switch (token.type) {
-    case Kind::kBlockBegin: return "begin of statement block";
-    case Kind::kBlockEnd: return "end of statement block";
-    case Kind::kOutputBegin: return "begin of print statement";
-    case Kind::kOutputEnd: return "end of print statement";
-    case Kind::kData: return "template data / text";
-    case Kind::kEnd: return "end of template";
-    case Kind::kText: return "string";
-    case Kind::kInteger: return "integer";
-    case Kind::kFloat: return "float";
+    case TokenType::kBlockBegin: return "begin of statement block";
+    case TokenType::kBlockEnd: return "end of statement block";
+    case TokenType::kOutputBegin: return "begin of print statement";
+    case TokenType::kOutputEnd: return "end of print statement";
+    case TokenType::kData: return "template data / text";
+    case TokenType::kEnd: return "end of template";
+    case TokenType::kText: return "string";
+    case TokenType::kInteger: return "integer";
+    case TokenType::kFloat: return "float";
     default: return token.text;
   }
 }
@@ -46,7 +46,7 @@ bool Parser::skip_word(std::string_view word) {
 }
 
 void Parser::fail_expected(std::string_view what) const {
-  if (current().type == Kind::kEnd) fail("unexpected end of template, expected '" + std::string(what) + "'.");
+  if (current().type == TokenType::kEnd) fail("unexpected end of template, expected '" + std::string(what) + "'.");
   fail("expected token '" + std::string(what) + "', got '" + described(current()) + "'");
 }
 
@@ -56,12 +56,12 @@ void Parser::expect_sign(std::string_view sign) {
 void Parser::expect_word(std::string_view word) {
   if (!skip_word(word)) fail_expected(word);
 }
-void Parser::expect(Kind type) {
+void Parser::expect(TokenType type) {
   if (current().type != type) fail_expected(described({type, 0, {}, {}}));
   take();
 }
 std::string Parser::expect_name() {
-  if (current().type != Kind::kName) fail_expected("name");
+  if (current().type != TokenType::kName) fail_expected("name");
   return take().text;
 }
 
@@ -70,31 +70,31 @@ void Parser::run() { sub_parse(tree_.body, {}); }
 // Nodes up to the block whose keyword is one of `ends`, which stays the current token.
 void Parser::sub_parse(Body& body, Words ends) {
   const Level level(*this);
-  while (current().type != Kind::kEnd) {
+  while (current().type != TokenType::kEnd) {
     const Token& token = take();
-    if (token.type == Kind::kData) {
+    if (token.type == TokenType::kData) {
       Node* const node = make(Type::kText, token.line);
       node->constant = Value::of(token.text);
       body.push_back(node);
-    } else if (token.type == Kind::kOutputBegin) {
+    } else if (token.type == TokenType::kOutputBegin) {
       Node* const node = make(Type::kOutput, token.line);
       node->parts = {tuple(false, true, {}, false)};
       body.push_back(node);
-      expect(Kind::kOutputEnd);
+      expect(TokenType::kOutputEnd);
     } else {
       if (is_one_of(ends)) return;
       body.push_back(statement());
-      expect(Kind::kBlockEnd);
+      expect(TokenType::kBlockEnd);
     }
   }
 }
 
 Body Parser::statements(Words ends, bool drop_end) {
   skip_sign(":");
-  expect(Kind::kBlockEnd);
+  expect(TokenType::kBlockEnd);
   Body body;
   sub_parse(body, ends);
-  if (current().type == Kind::kEnd) {
+  if (current().type == TokenType::kEnd) {
     fail("Unexpected end of template. Jinja was looking for the following tags: '" + std::string(*ends.begin()) +
          "'. The innermost block that needs to be closed is '" + (open_tags_.empty() ? "" : open_tags_.back()) + "'.");
   }
@@ -110,7 +110,7 @@ void Parser::fail_unknown_tag(const std::string& word, int line) {
 
 Node* Parser::statement() {
   const Token& token = current();
-  if (token.type != Kind::kName) fail("tag name expected");
+  if (token.type != TokenType::kName) fail("tag name expected");
   const std::string word = token.text;
   using Rule = Node* (Parser::*)();
   constexpr std::pair<std::string_view, Rule> kRules[] = {{"if", &Parser::if_statement},
@@ -141,12 +141,12 @@ Node* Parser::word_statement(Type type) { return make(type, take().line); }
 // An unsupported statement: skips the rest of the tag, and the body if it has one.
 Node* Parser::refused_statement(const std::string& word) {
   Node* const node = unsupported("the statement \"" + word + "\"", take().line);
-  while (current().type != Kind::kBlockEnd && current().type != Kind::kEnd) take();
+  while (current().type != TokenType::kBlockEnd && current().type != TokenType::kEnd) take();
   open_tags_.push_back(word);
   if (word == "block") {
     tree_.has_blocks = true;
     statements({"endblock"}, true);
-    if (current().type == Kind::kName) take();
+    if (current().type == TokenType::kName) take();
   } else if (word == "autoescape") {
     statements({"endautoescape"}, true);
   }
@@ -243,7 +243,7 @@ Node* Parser::generation_statement() {
 
 Node* Parser::with_statement() {
   Node* const node = make(Type::kWith, take().line);
-  while (current().type != Kind::kBlockEnd) {
+  while (current().type != TokenType::kBlockEnd) {
     if (!node->parts.empty()) expect_sign(",");
     Node* const to = target({}, false);
     make_target(to, Node::Access::kParameter);
@@ -257,7 +257,7 @@ Node* Parser::with_statement() {
 
 Node* Parser::print_statement() {
   Node* const node = make(Type::kOutput, take().line);
-  while (current().type != Kind::kBlockEnd) {
+  while (current().type != TokenType::kBlockEnd) {
     if (!node->parts.empty()) expect_sign(",");
     node->parts.push_back(expression());
   }

@@ -10,6 +10,8 @@
 
 namespace nudge::python {
 
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }  // of ASCII
+
 // str.isspace(): Unicode's White_Space and the separators U+001C to U+001F.
 bool is_space(std::uint32_t c);
 

@@ -10,7 +10,6 @@ namespace nudge {
 namespace {
 
 using Texts = std::vector<std::string>;
-using Kind = DecoderStep::Kind;
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -68,23 +67,23 @@ void strip(const DecoderStep& step, std::string& text) {
 
 void apply(const DecoderStep& step, Texts& texts) {
   switch (step.kind) {
-    case Kind::kByteLevel: {
+    case DecoderStep::Kind::kByteLevel: {
       std::string bytes;
       for (const std::string& text : texts) bytes += byte_level_bytes(text);
       texts = {lossy_utf8(bytes)};
       return;
     }
-    case Kind::kMetaspace:
+    case DecoderStep::Kind::kMetaspace:
       for (std::size_t i = 0; i < texts.size(); ++i) {
         texts[i] = replace_all(texts[i], step.from, i == 0 && step.prefix ? "" : " ");
       }
       return;
-    case Kind::kReplace:
+    case DecoderStep::Kind::kReplace:
       for (std::string& text : texts) text = replace_all(text, step.from, step.to);
       return;
-    case Kind::kByteFallback: texts = byte_fallback(texts); return;
-    case Kind::kFuse: texts = {joined(texts, "")}; return;
-    case Kind::kStrip:
+    case DecoderStep::Kind::kByteFallback: texts = byte_fallback(texts); return;
+    case DecoderStep::Kind::kFuse: texts = {joined(texts, "")}; return;
+    case DecoderStep::Kind::kStrip:
       for (std::string& text : texts) strip(step, text);
       return;
   }
@@ -106,8 +105,9 @@ std::string TokenDecoder::decode(std::vector<std::string> texts) const {
 // `before` as it appears in the combined text. Byte tokens at its end form one run with those that follow: if the run
 // is valid, the characters that are whole in `before` count, else one U+FFFD for each of its bytes.
 std::vector<std::string> TokenDecoder::whole_before(const Texts& before, const Texts& texts) const {
-  const bool falls_back = std::any_of(steps_.begin(), steps_.end(),
-                                      [](const DecoderStep& step) { return step.kind == Kind::kByteFallback; });
+  const bool falls_back = std::any_of(steps_.begin(), steps_.end(), [](const DecoderStep& step) {
+    return step.kind == DecoderStep::Kind::kByteFallback;
+  });
   if (!falls_back) return before;
   std::size_t begin = before.size();
   while (begin > 0 && fallback_byte(before[begin - 1]) >= 0) --begin;
@@ -142,10 +142,10 @@ std::string TokenDecoder::decode_continuation(const Texts& before, const Texts& 
 std::string TokenDecoder::bytes_of(const std::string& text) const {
   std::string out = text;
   for (const DecoderStep& step : steps_) {
-    if (step.kind == Kind::kByteLevel) out = byte_level_bytes(out);
-    if (step.kind == Kind::kMetaspace) out = replace_all(out, step.from, " ");
-    if (step.kind == Kind::kReplace) out = replace_all(out, step.from, step.to);
-    if (step.kind == Kind::kByteFallback) {
+    if (step.kind == DecoderStep::Kind::kByteLevel) out = byte_level_bytes(out);
+    if (step.kind == DecoderStep::Kind::kMetaspace) out = replace_all(out, step.from, " ");
+    if (step.kind == DecoderStep::Kind::kReplace) out = replace_all(out, step.from, step.to);
+    if (step.kind == DecoderStep::Kind::kByteFallback) {
       if (const int byte = fallback_byte(out); byte >= 0) return std::string(1, static_cast<char>(byte));
     }
   }

@@ -9,7 +9,6 @@ namespace nudge {
 namespace {
 
 using Value = JsonReader::Value;
-using Kind = TokenizerKind;
 
 constexpr const char* kNames[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                   "pad_token", "cls_token", "mask_token"};
@@ -73,11 +72,11 @@ void read_extra(const JsonReader& in, const char* key, std::string_view file, To
 }
 
 void read_config(const JsonReader& in, TokenizerConfig& config) {
-  static constexpr std::string_view kFile = "tokenizer_config.json";
-  read_names(in, kFile, config);
+  static constexpr std::string_view kSettings = "tokenizer_config.json";
+  read_names(in, kSettings, config);
   const auto root = in.object(in.root(), "the file");
   const bool newer = JsonReader::last(root, "extra_special_tokens").has_value();
-  read_extra(in, newer ? "extra_special_tokens" : "additional_special_tokens", kFile, config);
+  read_extra(in, newer ? "extra_special_tokens" : "additional_special_tokens", kSettings, config);
   Value added;
   config.lists_added = in.find(in.root(), "added_tokens_decoder", "the file", added);
   if (!config.lists_added) return;
@@ -88,7 +87,7 @@ void read_config(const JsonReader& in, TokenizerConfig& config) {
       in.fail("\"" + std::string(key) + "\" of added_tokens_decoder is not a token id");
     }
     AddedToken token = read_added_token(in, entry, "added token " + std::string(key));
-    token.file = kFile;
+    token.file = kSettings;
     config.added.insert_or_assign(id, std::move(token));
   }
 }
@@ -121,12 +120,12 @@ void read_older_files(const TokenizerFiles& files, const std::string& where, Tok
   }
 }
 
-Kind kind_of(std::string_view class_name) {
-  if (class_name == "GPT2Tokenizer") return Kind::kGpt2;
-  if (class_name == "GPTNeoXTokenizer") return Kind::kNeox;
-  if (class_name == "Qwen2Tokenizer") return Kind::kQwen2;
-  if (class_name == "LlamaTokenizer") return Kind::kLlama;
-  return class_name == "CodeLlamaTokenizer" ? Kind::kCodeLlama : Kind::kFile;
+TokenizerKind kind_of(std::string_view class_name) {
+  if (class_name == "GPT2Tokenizer") return TokenizerKind::kGpt2;
+  if (class_name == "GPTNeoXTokenizer") return TokenizerKind::kNeox;
+  if (class_name == "Qwen2Tokenizer") return TokenizerKind::kQwen2;
+  if (class_name == "LlamaTokenizer") return TokenizerKind::kLlama;
+  return class_name == "CodeLlamaTokenizer" ? TokenizerKind::kCodeLlama : TokenizerKind::kFile;
 }
 
 // The class that AutoTokenizer picks: the files' class. The model's class is the default, and overrides the files for
@@ -148,17 +147,19 @@ void name_by_default(TokenizerConfig& config) {
     NamedToken& name = slot(config, key);
     if (!name.said) name.token = special_token(content, "tokenizer_config.json");
   };
-  if (config.kind == Kind::kGpt2 || config.kind == Kind::kNeox || config.kind == Kind::kQwen2) {
+  if (config.kind == TokenizerKind::kGpt2 || config.kind == TokenizerKind::kNeox ||
+      config.kind == TokenizerKind::kQwen2) {
     set("eos_token", "<|endoftext|>");
     set("unk_token", "<|endoftext|>");
-    if (config.kind != Kind::kQwen2) set("bos_token", "<|endoftext|>");
-    if (config.kind != Kind::kGpt2) set("pad_token", config.kind == Kind::kNeox ? "<|padding|>" : "<|endoftext|>");
+    if (config.kind != TokenizerKind::kQwen2) set("bos_token", "<|endoftext|>");
+    if (config.kind != TokenizerKind::kGpt2)
+      set("pad_token", config.kind == TokenizerKind::kNeox ? "<|padding|>" : "<|endoftext|>");
   }
-  if (config.kind != Kind::kLlama && config.kind != Kind::kCodeLlama) return;
+  if (config.kind != TokenizerKind::kLlama && config.kind != TokenizerKind::kCodeLlama) return;
   set("bos_token", "<s>");
   set("eos_token", "</s>");
   set("unk_token", "<unk>");
-  if (config.kind == Kind::kLlama) return;
+  if (config.kind == TokenizerKind::kLlama) return;
   const std::vector<NamedToken> others(config.named.begin() + std::size(kNames), config.named.end());
   config.named.resize(std::size(kNames));
   set("prefix_token", "▁<PRE>");
@@ -207,7 +208,7 @@ TokenizerConfig read_tokenizer_config(const TokenizerFiles& files, const std::st
   }
   if (!config.lists_added) read_older_files(files, where, config);
   config.kind = kind_of(class_of(model_type, name));
-  if (config.kind == Kind::kFile) config.prefix_space.reset();
+  if (config.kind == TokenizerKind::kFile) config.prefix_space.reset();
   name_by_default(config);
   return config;
 }
