@@ -37,15 +37,16 @@ warnings  := -Wall -Wextra -Wshadow
 law       := -ffp-contract=off -fno-fast-math
 all_flags := -std=c++20 -fPIC -I. $(warnings) $(law) -pthread $(CXXFLAGS)
 level_flags := $(LEVELFLAGS) -fno-math-errno
-# Tests are compiled once and run once: less optimised, they are done sooner.
+# Tests are compiled once and run once: less optimised, they are done sooner, and most of all those that compute little.
 test_flags := -O1
+light_tests := base cli fuzz io label law report run
 # Asked once, but not before they are needed: make deps may be what brings pkg-config. Debian has no doctest.pc: its header is where all are.
 package_flags  = $(eval package_flags := $(shell pkg-config --cflags $(packages) CLI11))$(package_flags)
 test_packages  = $(eval test_packages := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags eigen3; pkg-config --cflags doctest 2>/dev/null)))$(test_packages)
 libraries  = $(eval libraries := -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages)) -ldl)$(libraries)
 
 # Objects live in a folder named by what they were built with.
-built_with := $(CXX) $(all_flags) | unity $(UNITY) | $(level_flags) | $(foreach l,$(LEVELS) $(BEYOND_V4),$l: $(march_$l)) | $(test_flags) | $(LDFLAGS)
+built_with := $(CXX) $(all_flags) | unity $(UNITY) | $(level_flags) | $(foreach l,$(LEVELS) $(BEYOND_V4),$l: $(march_$l)) | $(test_flags) $(light_tests) | $(LDFLAGS)
 build     := build/$(shell printf '%s' '$(built_with)' | cksum | cut -d' ' -f1)
 
 beyond    := $(foreach l,$(BEYOND_V4),$(file_$l))
@@ -98,7 +99,7 @@ all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(pages)  ## build the progra
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
-	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS TIME FUZZ UNITY=1 (compile whole folders) V=1 (show the commands); MPI: ompi, mpich, none'
+	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS TIME FUZZ V=1 UNITY=1 (show the commands; a folder as one source; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
 	@sh tests/deps.sh
@@ -177,6 +178,7 @@ $(build)/test-$(1): $(call tests_of,$(1)) \
 endef
 $(foreach d,$(test_dirs),$(eval $(call test_rule,$d)))
 $(build)/tests/%.o: all_flags += $(test_packages) $(test_flags)
+$(foreach d,$(light_tests),$(build)/tests/$d/%.o $(build)/unity/tests-$d.o): all_flags += -O0
 # Their definitions in plain loops are FMAs, which the library's least level has.
 $(build)/tests/kernels/%.o $(build)/unity/tests-kernels.o: all_flags += $(march_v3)
 

@@ -23,6 +23,16 @@ ok() {
   fi
 }
 
+# ok_with PROGRAM NAME COMMAND...: ok, or a skipped case where the program is missing.
+ok_with() {
+  if command -v "$1" > /dev/null; then
+    shift
+    ok "$@"
+  else
+    echo "skipped: no $1: $2" >> "$CASES"
+  fi
+}
+
 # status_of COMMAND...: runs it with stdout in the file out and stderr in the file err, and sets $status.
 status_of() {
   status=0

@@ -38,12 +38,14 @@ fi
 [ $status != 124 ] || echo "it ran longer than $limit s" >> "$out/faults"
 same_as_file "${path%.sh}.out" "$out/stdout" stdout
 same_as_file "${path%.sh}.err" "$out/stderr" stderr
-passed=$(grep -c passed "$CASES")
-failed=$(grep -c failed "$CASES")
+passed=$(grep -c '^passed' "$CASES")
+failed=$(grep -c '^failed' "$CASES")
+skipped=$(grep -c '^skipped' "$CASES")
 [ ! -s "$out/faults" ] || failed=$((failed + 1))
-[ $((passed + failed)) != 0 ] || passed=1
+[ $((passed + failed + skipped)) != 0 ] || passed=1
 if [ "$failed" != 0 ]; then
   echo "FAILED: $name" | tee "$out.report"
   sed 's/^/  /' "$out/faults" "$out/stdout" "$out/stderr" >> "$out.report"
 fi
-finish "$passed" "$failed" 0
+[ "$skipped" = 0 ] || sed -n "s|^skipped|$name: &|p" "$CASES" >> "$out.report"
+finish "$passed" "$failed" "$skipped"

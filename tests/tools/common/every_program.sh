@@ -109,6 +109,6 @@ for p in $(programs); do
   ok "$p: an option without its value is misuse" missing_value_is_misuse "$p"
   ok "$p: bounds are enforced" bounds_hold "$p"
   [ ! -e /dev/full ] || ok "$p: a full disk behind --help is noticed" full_disk_is_noticed "$p"
-  ! command -v man > /dev/null || ok "$p: man renders the page without a warning" man_renders "$p"
-  ! command -v mandoc > /dev/null || ok "$p: mandoc finds nothing in the page" mandoc_is_content "$p"
+  ok_with man "$p: man renders the page without a warning" man_renders "$p"
+  ok_with mandoc "$p: mandoc finds nothing in the page" mandoc_is_content "$p"
 done

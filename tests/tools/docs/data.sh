@@ -48,10 +48,10 @@ line_runs() {  # NAME SECTION BLOCK PATH PACKING OUTPUT EXPECTED READER
   [ "$8" = - ] || read_by "$8" "$6" ../base
 }
 while IFS=$tab read -r name section block path packing output expected reader; do
-  case $name in '#'*) continue ;; csv) command -v python3 > /dev/null || continue ;;
-    surrogates) command -v perl > /dev/null || continue ;; esac
-  ok "$section, block $block, for $reader" line_runs "$name" "$section" "$block" "$path" "$packing" "$output" \
-    "$expected" "$reader"
+  program=jq
+  case $name in '#'*) continue ;; csv) program=python3 ;; surrogates) program=perl ;; esac
+  ok_with $program "$section, block $block, for $reader" line_runs "$name" "$section" "$block" "$path" "$packing" \
+    "$output" "$expected" "$reader"
 done < "$samples/list"
 
 all_are_run() {  # but for the script that is pyarrow's, and hh-rlhf's first, which are below
@@ -127,11 +127,10 @@ of_table() {  # LINE KIND: it stands in the table, where a | is \|
   container "$1" "$2"
 }
 for kind in gzip:zcat xz:xzcat bzip2:bzcat; do
-  command -v "${kind%:*}" > /dev/null || continue
-  ok "table: ${kind%:*}" of_table "${kind#*:} F" "${kind%:*}"
+  ok_with "${kind%:*}" "table: ${kind%:*}" of_table "${kind#*:} F" "${kind%:*}"
 done
 ok "table: tar" of_table "tar -xOf F" tar
-if command -v zip > /dev/null && command -v unzip > /dev/null; then ok "table: zip" of_table "unzip -p F" zip; fi
+ok_with unzip "table: zip" of_table "unzip -p F" zip
 ok "table: an array" of_table "jq -c '.[]' F" array
 ok "table: an array, in a stream" of_table "jq -cn --stream 'fromstream(1 | truncate_stream(inputs))' F" array
 ok "table: several lines" of_table "jq -c . F" pretty

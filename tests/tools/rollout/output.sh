@@ -70,7 +70,7 @@ terminal() {
   expect_status 64 on_terminal rollout -q --policy "$TINY/p0" -z "$in"
   expect_stdout 'terminal'
 }
-! command -v script > /dev/null || ok "compressed data is not written to a terminal" terminal
+ok_with script "compressed data is not written to a terminal" terminal
 tally() {
   expect_status 0 rollout --policy "$TINY/p0" -n 2 "$in"
   tokens=$(jq -s 'map(.response_ids | length) | add' out)
