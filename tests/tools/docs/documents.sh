@@ -37,7 +37,7 @@ make         # programs, library, man pages, in build/HASH: one folder for each 
 make help    # all targets	tests/tools/make/help.sh
 make -s $(make -s print-build)/test-rl && $(make -s print-build)/test-rl -tc='*whiten*'	builds
 make && sh tests/tools/run.sh $(make -s print-build) 'ppo/*'	builds
-make check   # everything; what CI runs, with `make check-clang` before it	runs this test
+make check   # everything; CI runs `make check-clang`, then this with UNITY=1	runs this test
 make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
 make check-layers	make check runs it
 curl -O https://openaipublic.blob.core.windows.net/summarize-from-feedback/datasets/tldr_3_filtered/train.jsonl	fetches
