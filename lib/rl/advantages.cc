@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
+#include <string>
+
+#include "lib/base/error.h"
 
 namespace nudge {
 namespace {
@@ -25,13 +30,60 @@ void add_gae(PpoBatch& batch, double gamma, double lambda) {
         batch.part(batch.returns, i));
 }
 
-void add_returns(PpoBatch& batch, double gamma, bool baseline) {
-  std::vector<double> of_trajectories;
+std::vector<double> returns_of(const PpoBatch& batch, double gamma) {
+  std::vector<double> all;
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i)
-    of_trajectories.push_back(trajectory_return(batch.part(batch.rewards, i), gamma));
-  const std::vector<float> weights = return_weights(of_trajectories, baseline);
+    all.push_back(trajectory_return(batch.part(batch.rewards, i), gamma));
+  return all;
+}
+
+void add_returns(PpoBatch& batch, double gamma, bool baseline) {
+  const std::vector<float> weights = return_weights(returns_of(batch, gamma), baseline);
   for (std::size_t i = 0; i < weights.size(); ++i) std::ranges::fill(batch.part(batch.advantages, i), weights[i]);
-  batch.returns = batch.advantages;
+}
+
+// The members of each group, in the batch's order.
+std::map<std::string, std::vector<std::size_t>> groups_of(const PpoBatch& batch) {
+  std::map<std::string, std::vector<std::size_t>> groups;
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i) groups[batch.trajectories[i]->group].push_back(i);
+  for (const auto& [name, members] : groups)
+    if (members.size() == 1)
+      bad_input(batch.trajectories[members[0]]->where + ": is the only answer of its group \"" + name +
+                    "\", and there is none to compare its return with",
+                "sample several answers a prompt, rollout -n 4, or take --advantage gae or return");
+  return groups;
+}
+
+void add_of_groups(PpoBatch& batch, const AdvantageOptions& options) {
+  const std::vector<double> all = returns_of(batch, options.gamma);
+  for (const auto& [name, members] : groups_of(batch)) {
+    std::vector<double> own;
+    for (const std::size_t i : members) own.push_back(all[i]);
+    const std::vector<float> weights = group_weights(own, options.advantage, options.group_deviation);
+    for (std::size_t k = 0; k < own.size(); ++k)
+      std::ranges::fill(batch.part(batch.advantages, members[k]), weights[k]);
+    ++batch.groups;
+    if (std::ranges::any_of(own, [&](double r) { return r != own[0]; })) continue;
+    ++batch.equal_groups;
+    if (options.drop_equal_groups)
+      for (const std::size_t i : members) std::erase(batch.learnt, static_cast<std::int64_t>(i));
+  }
+  if (batch.learnt.empty())
+    bad_input("the returns of every group are equal: --drop-equal-groups leaves nothing to learn from",
+              "sample more answers a prompt, or look at the rewards with peek");
+}
+
+// The advantages of what is learnt, as one list and back.
+void whiten_learnt(PpoBatch& batch) {
+  std::vector<float> some;
+  for (const std::int64_t i : batch.learnt) {
+    const auto part = batch.part(batch.advantages, static_cast<std::size_t>(i));
+    some.insert(some.end(), part.begin(), part.end());
+  }
+  whiten(some, true);
+  auto next = some.begin();
+  for (const std::int64_t i : batch.learnt)
+    for (float& x : batch.part(batch.advantages, static_cast<std::size_t>(i))) x = *next++;
 }
 
 }  // namespace
@@ -40,11 +92,17 @@ void add_advantages(PpoBatch& batch, double kl_beta, const AdvantageOptions& opt
   add_rewards(batch, kl_beta);
   if (options.whiten_rewards) whiten(batch.rewards, false);
   batch.advantages.resize(batch.rewards.size()), batch.returns.resize(batch.rewards.size());
+  batch.learnt.resize(batch.trajectories.size());
+  std::iota(batch.learnt.begin(), batch.learnt.end(), std::int64_t{0});
   switch (options.advantage) {
     case Advantage::kGae: add_gae(batch, options.gamma, options.lambda); break;
     case Advantage::kReturn: add_returns(batch, options.gamma, options.baseline); break;
+    case Advantage::kRloo:
+    case Advantage::kGroup: add_of_groups(batch, options); break;
+    case Advantage::kField: break;  // gather_recorded copied them
   }
-  if (options.whiten) whiten(batch.advantages, true);
+  if (options.advantage != Advantage::kGae) batch.returns = batch.advantages;
+  if (options.whiten) whiten_learnt(batch);
 }
 
 void token_rewards(std::span<const float> logprobs, std::span<const float> ref_logprobs, double kl_beta, double score,
@@ -103,6 +161,25 @@ std::vector<float> return_weights(std::span<const double> trajectory_returns, bo
   }
   std::vector<float> weights;
   for (const double r : trajectory_returns) weights.push_back(static_cast<float>(r - baseline));
+  return weights;
+}
+
+// Sums are of differences to the first return: those of equal returns are exactly 0.
+std::vector<float> group_weights(std::span<const double> group_returns, Advantage advantage, bool deviation) {
+  const auto n = static_cast<double>(group_returns.size());
+  double mean = 0, squares = 0;
+  for (const double r : group_returns) mean += r - group_returns[0];
+  mean /= n;
+  std::vector<double> above;
+  for (const double r : group_returns) {
+    above.push_back(r - group_returns[0] - mean);
+    squares += above.back() * above.back();
+  }
+  // R less the mean of the others is n/(n - 1) times R less the mean of all.
+  const double scale =
+      (advantage == Advantage::kRloo ? n / (n - 1) : 1.0) / (deviation ? std::sqrt(squares / (n - 1)) + 1e-4 : 1.0);
+  std::vector<float> weights;
+  for (const double a : above) weights.push_back(static_cast<float>(a * scale));
   return weights;
 }
 

@@ -10,22 +10,32 @@
 
 namespace nudge {
 
+// What weighs a token's log-prob. All but kGae need no critic, and all but kGae and kField give one number to all tokens
+// of a trajectory, from its return.
 enum class Advantage {
   kGae,     // generalised advantage estimation (Schulman et al. 2015), from a critic's values
-  kReturn,  // each token's is its trajectory's whole discounted return, no critic needed
+  kReturn,  // the trajectory's whole discounted return
+  kRloo,    // less the mean return of the other answers to its prompt (Kool et al. 2019)
+  kGroup,   // less the mean return of all answers to its prompt (Shao et al. 2024)
+  kField,   // the record's "advantages"
 };
+
+inline bool of_group(Advantage a) { return a == Advantage::kRloo || a == Advantage::kGroup; }
 
 struct AdvantageOptions {
   Advantage advantage = Advantage::kGae;
-  double gamma = 1.0;           // discount per token, 0 to 1
-  double lambda = 0.95;         // kGae: 0 to 1; 1 is the plain discounted return less V
-  bool baseline = false;        // kReturn: less the batch's mean return
-  bool whiten = true;           // the advantages, over the batch
-  bool whiten_rewards = false;  // the rewards, over the batch, without shifting their mean
+  double gamma = 1.0;              // discount per token, 0 to 1
+  double lambda = 0.95;            // kGae: 0 to 1; 1 is the plain discounted return less V
+  bool baseline = false;           // kReturn: less the batch's mean return
+  bool group_deviation = false;    // kRloo, kGroup: divided by the deviation of the group's returns
+  bool drop_equal_groups = false;  // kRloo, kGroup: nothing is learnt from groups whose returns are all equal
+  bool whiten = true;              // the advantages, over what is learnt
+  bool whiten_rewards = false;     // the rewards, over the batch, without shifting their mean
 };
 
-// Fills the batch's rewards, totals, advantages and returns. Reads recorded log-probs, scores, and for kGae values.
-// With kReturn the returns are the advantages before whitening. Sums run in the batch's order.
+// Fills the batch's rewards, totals, advantages, returns and what is learnt of it. Reads recorded log-probs, scores,
+// and for kGae values. Without kGae the returns are the advantages before whitening. Sums run in the batch's order.
+// Errors: kBadInput where a group has one answer, or nothing is left to be learnt.
 void add_advantages(PpoBatch& batch, double kl_beta, const AdvantageOptions& options);
 
 // r_t = -kl_beta (logprobs_t - ref_logprobs_t) + [t = T-1] score, into out (T). With kl_beta 0 the reference
@@ -48,5 +58,9 @@ double trajectory_return(std::span<const float> rewards, double gamma);
 // The weight of each sequence's tokens under kReturn: its return, with the baseline less the mean of all (lower
 // variance; biased by 1/n, as each sequence is part of its own baseline).
 std::vector<float> return_weights(std::span<const double> trajectory_returns, bool mean_baseline);
+
+// The weights of a group's n > 1 answers under kGroup, R - mean, and under kRloo, R - mean of the others; with
+// `deviation` over s + 1e-4, s the deviation of the n returns with n - 1. Equal returns weigh exactly 0.
+std::vector<float> group_weights(std::span<const double> group_returns, Advantage advantage, bool deviation);
 
 }  // namespace nudge

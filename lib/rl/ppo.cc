@@ -62,7 +62,8 @@ Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions
 }
 
 PpoBatch Ppo::prepare(std::span<const Trajectory> trajectories, double beta, bool off_policy) {
-  PpoBatch batch = gather_recorded(trajectories, beta > 0 || options_.kl_loss > 0);
+  PpoBatch batch =
+      gather_recorded(trajectories, beta > 0 || options_.kl_loss > 0, options_.advantage == Advantage::kField);
   const Transformer* critic = shared_critic() ? &policy_.transformer : own_critic() ? &critic_->transformer : nullptr;
   evaluate(batch, policy_.transformer, critic, options_.micro_tokens);
   compare_with_recorded(batch, off_policy);

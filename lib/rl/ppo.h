@@ -38,8 +38,9 @@ struct PpoOptions : PolicyLossOptions, AdvantageOptions {
   std::uint64_t seed = 0;
 };
 
-// What --objective reinforce stands for (docs/mathematics.md, 1): Williams's loss, each trajectory's return as it is
-// for advantage, no critic, and one update, since the policy gradient holds for samples of the policy that it changes.
+// The textbook's REINFORCE (docs/mathematics.md, 1), which --objective reinforce is without --advantage: Williams's loss,
+// each trajectory's return as it is for advantage, no critic, and one update, since the policy gradient holds for
+// samples of the policy that it changes.
 PpoOptions textbook_reinforce(PpoOptions options);
 
 // Means over a minibatch's tokens.

@@ -75,14 +75,20 @@ void append(const Trajectory& t, const char* what, const std::vector<float>& num
 
 }  // namespace
 
-PpoBatch gather_recorded(std::span<const Trajectory> trajectories, bool needs_ref) {
+PpoBatch gather_recorded(std::span<const Trajectory> trajectories, bool needs_ref, bool given_advantages) {
   PpoBatch batch;
   order_by_id(trajectories, batch);
   const bool all_have_ref = std::ranges::none_of(trajectories, [](const auto& t) { return t.ref_logprobs.empty(); });
   for (const Trajectory* t : batch.trajectories) {
     if (t->logprobs.empty()) refuse_absent(*t, "logprobs", "", "rollout writes it");
-    if (!t->reward && t->token_rewards.empty())
+    if (given_advantages) {
+      if (t->advantages.empty())
+        refuse_absent(*t, "advantages", ", which --advantage field takes",
+                      "add a number, or a list of one for each response token");
+      append(*t, "advantage", t->advantages, batch.advantages);
+    } else if (!t->reward && t->token_rewards.empty()) {
       refuse_absent(*t, "reward", "", "add it with score --reward-model or a program of yours");
+    }
     append(*t, "log-prob", t->logprobs, batch.old_logprobs);
     if (!t->token_rewards.empty()) expect_sound(*t, "reward", t->token_rewards);
     if (t->reward && !std::isfinite(*t->reward)) bad_input(t->where + ": the score is not finite");

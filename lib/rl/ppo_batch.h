@@ -24,6 +24,8 @@ struct PpoBatch {
   std::vector<float> rewards;                     // KL penalty and scores, whitened if asked for
   std::vector<float> advantages, returns;         // returns: what the critic learns
   std::vector<double> totals;                     // (B) sum of a trajectory's rewards, neither discounted nor whitened
+  std::vector<std::int64_t> learnt;               // the trajectories that the updates are made of, ascending
+  std::int64_t groups = 0, equal_groups = 0;      // where groups are compared: theirs, and those of equal returns
   float first_ratio_min = 1, first_ratio_max = 1;
 
   std::size_t size(std::size_t i) const { return begin[i + 1] - begin[i]; }
@@ -47,9 +49,10 @@ struct PpoBatch {
   PpoBatch select(std::span<const std::int64_t> members) const;
 };
 
-// Orders trajectories by id, sets the offsets, and copies what was recorded. Errors: kBadInput naming the record for an
-// id that occurs twice, an absent or non-finite number, a list of another length than the response.
-PpoBatch gather_recorded(std::span<const Trajectory> trajectories, bool needs_ref);
+// Orders trajectories by id, sets the offsets, and copies what was recorded; with `given_advantages` those too, and a
+// reward may be absent. Errors: kBadInput naming the record for an id that occurs twice, an absent or non-finite number,
+// a list of another length than the response.
+PpoBatch gather_recorded(std::span<const Trajectory> trajectories, bool needs_ref, bool given_advantages = false);
 
 // Forwards the policy, and `critic` where it is not null (it may be the policy with its value head): new_logprobs,
 // entropies, values. Errors: kBadInput where a value is not finite.

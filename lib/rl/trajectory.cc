@@ -27,6 +27,11 @@ std::vector<float> per_token(const Record& record, const char* key, std::int64_t
   return values;
 }
 
+std::vector<float> read_advantages(const Record& record, std::int64_t n) {
+  if (!record.has("advantages") || record.is_array("advantages")) return per_token(record, "advantages", n);
+  return std::vector<float>(static_cast<std::size_t>(n), record.real("advantages"));
+}
+
 bool ended_by_itself(const Record& record) {
   const std::string finish = record.find_text("finish").value_or("stop");
   if (finish != "stop" && finish != "length") record.fail("finish", "is neither \"stop\" nor \"length\"");

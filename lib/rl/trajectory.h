@@ -22,6 +22,7 @@ struct Trajectory {
   std::vector<float> logprobs;       // of each predicted token, nats
   std::vector<float> ref_logprobs;   // empty where the record has none
   std::vector<float> token_rewards;  // "rewards": added to the per-token rewards; empty where the record has none
+  std::vector<float> advantages;     // as given by the record, for --advantage field alone (read_advantages)
   std::optional<float> reward;
   float temperature = 1;
   bool truncated_sampling = false;  // by top-k or top-p
@@ -49,6 +50,9 @@ void check_fits(const Trajectory& t, const ModelConfig& config, const std::strin
 
 // A list of n numbers; empty where the record has none. Error kBadInput for another length.
 std::vector<float> per_token(const Record& record, const char* key, std::int64_t n);
+
+// "advantages": a list of n numbers, or one number, n times. Empty where the record has none.
+std::vector<float> read_advantages(const Record& record, std::int64_t n);
 
 // Whether "finish" is "stop"; true where the record has none. Error kBadInput for a word but "stop" and "length".
 bool ended_by_itself(const Record& record);

@@ -7,6 +7,17 @@
 
 namespace nudge {
 
+namespace {
+
+constexpr const char* kNoCritic =
+    "only --advantage gae has a critic, and --objective reinforce takes return by default";
+
+}  // namespace
+
+Advantage PpoRunOptions::chosen_advantage() const {
+  return advantage.value_or(ppo.objective == Objective::kReinforce ? Advantage::kReturn : Advantage::kGae);
+}
+
 void PpoRunOptions::add_models_to(Tool& tool) {
   tool.group("Models");
   tool.option("--policy", policy, "folder of the policy that sampled the trajectories")
@@ -25,8 +36,7 @@ void PpoRunOptions::add_models_to(Tool& tool) {
   tool.option("--allow-truncated", allow_truncated, "accept top-k and top-p samples");
   tool.option("--records", records, "number of records that the input must have").at_least(1).neutral();
   tool.after_parsing([this, &init, &critic_option] {
-    refuse_unread({&critic_option, &init}, ppo.objective == Objective::kReinforce,
-                  "--objective reinforce has no critic");
+    refuse_unread({&critic_option, &init}, chosen_advantage() != Advantage::kGae, kNoCritic);
     refuse_unread({&init}, critic == CriticKind::kShared, "a shared critic starts from the policy");
   });
 }
@@ -60,7 +70,7 @@ void PpoRunOptions::add_objective_to(Tool& tool) {
                {"is", Objective::kIs},
                {"reinforce", Objective::kReinforce}},
               "clipped surrogate, penalty on KL(old||new), plain importance sampling, or the policy gradient "
-              "(REINFORCE: no critic, one update)");
+              "(REINFORCE: one update, and --advantage return by default)");
   const Option& clip = tool.option("--clip", p.clip_low, "lower clip bound of the ratio: 1 - X").at_least(0).below(1);
   const Option& clip_high = tool.option("--clip-high", p.clip_high, "upper clip bound of the ratio: 1 + X").at_least(0);
   const Option& c1 = tool.option("--c1", p.c1, "weight of the value loss mean (V - R)^2").at_least(0);
@@ -69,39 +79,67 @@ void PpoRunOptions::add_objective_to(Tool& tool) {
       tool.option("--value-clip", p.value_clip, "clip range of a value around its old value; negative: no clipping");
   tool.option("--kl-loss", p.kl_loss, "weight of the mean of k3(new, ref) in the loss").at_least(0);
   const std::vector<const Option*> kl = policy_kl_options(tool, *this);
-  const Option& baseline = tool.option("--baseline", p.baseline, "reinforce: subtract the mean return");
   tool.after_parsing([&, kl] {
-    const bool reinforce = p.objective == Objective::kReinforce;
     refuse_unread({&clip, &clip_high}, p.objective != Objective::kClip, "only --objective clip clips");
     refuse_unread(kl, p.objective != Objective::kKl, "only --objective kl uses it");
     refuse_unread({kl.back()}, objective_kl.kind == KlControl::kFixed, "only --policy-kl-control halving uses it");
-    refuse_unread({&c1, &value_clip}, reinforce, "--objective reinforce has no critic");
-    refuse_unread({&baseline}, !reinforce, "only --objective reinforce uses it");
+    refuse_unread({&c1, &value_clip}, chosen_advantage() != Advantage::kGae, kNoCritic);
   });
 }
 
 void PpoRunOptions::add_rewards_to(Tool& tool) {
-  PpoOptions& p = ppo;
-  // Apart from p.whiten, which reinforce clears: the provenance says what was given.
-  const auto no_whiten = std::make_shared<bool>(false);
   tool.group("Rewards and advantages");
-  tool.option("--kl-beta", reward_kl.beta, "weight of the KL penalty in the reward, or its initial weight if it adapts")
-      .at_least(0);
-  tool.choice("--kl-control", reward_kl.kind, {{"fixed", KlControl::kFixed}, {"adaptive", KlControl::kAdaptive}},
-              "adaptive: beta (1 + clip(KL/target - 1, 0.2) n/horizon)");
+  const Option& beta = tool.option("--kl-beta", reward_kl.beta,
+                                   "weight of the KL penalty in the reward, or its initial weight if it adapts")
+                           .at_least(0);
+  const Option& control =
+      tool.choice("--kl-control", reward_kl.kind, {{"fixed", KlControl::kFixed}, {"adaptive", KlControl::kAdaptive}},
+                  "adaptive: beta (1 + clip(KL/target - 1, 0.2) n/horizon)");
   const Option& target =
       tool.option("--kl-target", reward_kl.target, "adaptive: target of the KL, nats per sequence").above(0);
   const Option& horizon = tool.option("--kl-horizon", reward_kl.horizon, "adaptive: horizon, in sequences").above(0);
-  tool.option("--gamma", p.gamma, "discount per token").at_least(0).at_most(1);
+  const Option& whiten =
+      tool.option("--whiten-rewards", ppo.whiten_rewards, "scale the per-token rewards to unit variance");
+  tool.after_parsing([&] {
+    refuse_unread({&beta, &control, &whiten}, chosen_advantage() == Advantage::kField,
+                  "--advantage field reads no rewards");
+    refuse_unread({&target, &horizon}, reward_kl.kind == KlControl::kFixed, "only --kl-control adaptive uses it");
+  });
+}
+
+void PpoRunOptions::add_advantages_to(Tool& tool) {
+  PpoOptions& p = ppo;
+  // Apart from p.whiten, whose default depends on --advantage: the provenance says what was given.
+  const auto whiten = std::make_shared<bool>(false), no_whiten = std::make_shared<bool>(false);
+  tool.choice("--advantage", advantage,
+              {{"gae", Advantage::kGae},
+               {"return", Advantage::kReturn},
+               {"rloo", Advantage::kRloo},
+               {"group", Advantage::kGroup},
+               {"field", Advantage::kField}},
+              "from a critic (GAE), the whole return, the return less the mean of the prompt's other answers or of all "
+              "of them, or the record's advantages")
+      .shown_default("gae; return with --objective reinforce");
+  const Option& scale = tool.choice("--advantage-scale", p.group_deviation, {{"none", false}, {"std", true}},
+                                    "rloo, group: divide by the deviation of the prompt's returns");
+  const Option& drop = tool.option("--drop-equal-groups", p.drop_equal_groups,
+                                   "rloo, group: learn nothing from prompts whose returns are all equal");
+  const Option& baseline = tool.option("--baseline", p.baseline, "return: subtract the mean return of the batch");
+  const Option& gamma = tool.option("--gamma", p.gamma, "discount per token").at_least(0).at_most(1);
   const Option& lambda =
       tool.option("--lambda", p.lambda, "GAE's lambda; 1 is the plain discounted return").at_least(0).at_most(1);
-  const Option& unwhitened = tool.option("--no-whiten", *no_whiten, "do not whiten the advantages");
-  tool.option("--whiten-rewards", p.whiten_rewards, "scale the per-token rewards to unit variance");
-  tool.after_parsing([&, no_whiten] {
-    refuse_unread({&target, &horizon}, reward_kl.kind == KlControl::kFixed, "only --kl-control adaptive uses it");
-    refuse_unread({&lambda, &unwhitened}, p.objective == Objective::kReinforce,
-                  "--objective reinforce weighs each token with the whole return");
-    p.whiten = !*no_whiten;
+  const Option& whitened = tool.option("--whiten", *whiten, "whiten the advantages; the default for gae");
+  const Option& unwhitened = tool.option("--no-whiten", *no_whiten, "do not whiten the advantages of gae");
+  tool.after_parsing([&, whiten, no_whiten] {
+    const Advantage chosen = chosen_advantage();
+    const bool is_gae = chosen == Advantage::kGae;
+    refuse_unread({&scale, &drop}, !of_group(chosen), "only --advantage rloo and group compare groups");
+    refuse_unread({&baseline}, chosen != Advantage::kReturn, "only --advantage return uses it");
+    refuse_unread({&gamma}, chosen == Advantage::kField, "--advantage field reads no rewards");
+    refuse_unread({&lambda}, !is_gae, "only --advantage gae uses it");
+    refuse_unread({&whitened}, is_gae, "the advantages of gae are whitened by default");
+    refuse_unread({&unwhitened}, !is_gae, "only the advantages of gae are whitened by default");
+    p.whiten = is_gae ? !*no_whiten : *whiten;
   });
 }
 
@@ -126,7 +164,7 @@ void PpoRunOptions::add_updates_to(Tool& tool) {
   tool.after_parsing([&] {
     const bool reinforce = p.objective == Objective::kReinforce;
     refuse_unread({&epochs, &minibatch}, reinforce, "--objective reinforce makes one update of all trajectories");
-    refuse_unread({&critic_rate}, reinforce, "--objective reinforce has no critic");
+    refuse_unread({&critic_rate}, chosen_advantage() != Advantage::kGae, kNoCritic);
     refuse_unread({&critic_rate}, critic == CriticKind::kShared, "a shared critic learns at the policy's rate");
     // Another policy's samples may have any approxkl.
     refuse_unread({&target_kl}, reinforce && !off_policy,
@@ -138,9 +176,12 @@ void PpoRunOptions::add_to(Tool& tool) {
   add_models_to(tool);
   add_objective_to(tool);
   add_rewards_to(tool);
+  add_advantages_to(tool);
   add_updates_to(tool);
   tool.after_parsing([this] {
-    if (ppo.objective == Objective::kReinforce) ppo = textbook_reinforce(ppo);
+    ppo.one_update = ppo.objective == Objective::kReinforce;
+    ppo.advantage = chosen_advantage();
+    ppo.critic = ppo.advantage == Advantage::kGae;
   });
 }
 

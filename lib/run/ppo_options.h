@@ -21,17 +21,20 @@ struct PpoRunOptions {
   KlController reward_kl;               // beta of the penalty in the reward; nats per sequence
   KlController objective_kl{KlControl::kFixed, 1.0, 0.01, 10000};  // of the objective `kl`; nats per token
   AdamOptions adam{0.9, 0.999, 1e-5, 0, 1};
-  PpoOptions ppo;
-  std::optional<Dtype> dtype;  // the records' where not given
+  PpoOptions ppo;                      // after parsing with the choice of `advantage`
+  std::optional<Advantage> advantage;  // not given: gae, with --objective reinforce return
+  std::optional<Dtype> dtype;          // the records' where not given
 
   // Registers the groups "Models" to "Training" and, for after parsing, the checks that refuse options which would do
-  // nothing. Then `ppo` also has what --objective reinforce stands for.
+  // nothing. Then `ppo` also has what --objective reinforce and --advantage stand for.
   void add_to(Tool& tool);
+  Advantage chosen_advantage() const;
 
  private:
   void add_models_to(Tool& tool);
   void add_objective_to(Tool& tool);
   void add_rewards_to(Tool& tool);
+  void add_advantages_to(Tool& tool);
   void add_updates_to(Tool& tool);
 };
 

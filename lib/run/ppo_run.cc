@@ -79,6 +79,7 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
     bad_input(options_.policy + " is a reward model, not a language model, and " + critic + " is one",
               "swap them: --policy " + critic + " --critic-init " + options_.policy);
   policy_ = std::make_unique<Model>(load_model(options_.policy, HeadKind::kLanguage));
+  if (options_.ppo.advantage == Advantage::kField) options_.reward_kl.beta = 0;  // no reward is read
   digest_ = model_digest(policy_->transformer);
   folder_digest_ = folder_digest(*policy_);
   state_ = TrainerState::read(options_.policy);
@@ -213,6 +214,7 @@ void PpoRun::add(const Record& record) {
       read_as(RecordKind::kTrajectory, "ppo-step", record, [&] { return read_trajectory(record, policy_->config()); });
   check_fits(t, policy_->config(), "policy", "give --policy the folder that sampled them, or drop such records");
   t.stopped = ended_by_itself(record, *policy_);
+  if (options_.ppo.advantage == Advantage::kField) t.advantages = read_advantages(record, t.view().predicted());
   std::string advice;
   const Dtype sampled_in = t.dtype == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;
   if (trajectories_.empty()) dtype_ = options_.dtype.value_or(sampled_in);
@@ -309,17 +311,22 @@ void PpoRun::prepare(Metrics& metrics) {
   metrics.set("response_length/mean", length.mean());
   metrics.set("response_length/clip_ratio", cut.mean());
   if (uses_critic()) metrics.set("critic/vf_explained_var", explained_variance(batch_.values, batch_.returns));
+  if (!of_group(options_.ppo.advantage)) return;
+  metrics.set("groups/number", static_cast<double>(batch_.groups));
+  metrics.set("groups/equal", static_cast<double>(batch_.equal_groups));
+  metrics.set("groups/left_out", static_cast<double>(size() - std::ssize(batch_.learnt)));
 }
 
 // What prepare() made is a function of the policy as it was, whose weights are still in place: only now they become
 // those of the checkpoint. Controllers take their step after the last update, so that none is to be kept.
 void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint) {
-  checkpoint.steps(ppo_->planned_updates(size()));
+  const PpoBatch learnt = batch_.select(batch_.learnt);
+  checkpoint.steps(ppo_->planned_updates(std::ssize(learnt.trajectories)));
   checkpoint.learner("policy", policy_->transformer, *adam_);
   if (critic_) checkpoint.learner("critic", critic_->transformer, *critic_adam_);
   checkpoint.fields([this](StateFields& fields) { ppo_->visit_progress(fields); });
   checkpoint.resume();
-  ppo_->train(batch_, state_.iteration, options_.objective_kl.beta, metrics,
+  ppo_->train(learnt, state_.iteration, options_.objective_kl.beta, metrics,
               [&](std::int64_t updates) { checkpoint.after(updates); });
   check_finite(policy_->transformer);
   if (critic_) check_finite(critic_->transformer);

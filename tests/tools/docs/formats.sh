@@ -15,6 +15,7 @@ keys() { jq -r 'keys_unsorted[]' "$1" | sort -u; }
 ppo() { ppo-step -q --policy "$TINY/p0" --critic-init "$TINY/rm" --epochs 1 "$@" "$TINY/scored.jsonl"; }
 ppo --dry-run > dry.jsonl
 ppo --metrics ppo.metrics --objective kl --policy-kl-control halving -o p1
+ppo-step -q --policy "$TINY/p0" --advantage group --dry-run --metrics ppo.metrics "$TINY/scored.jsonl" > /dev/null
 label -q --by reward "$TINY/scored.jsonl" -o pairs.jsonl
 score -q --reward-model "$TINY/rm" pairs.jsonl -o pairs-scored.jsonl
 sft-train -q --init "$TINY/base" --held-out "$TINY/texts.jsonl" --metrics sft.metrics "$TINY/texts.jsonl" -o sft
