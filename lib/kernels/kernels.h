@@ -32,9 +32,17 @@ struct AdamStep {
 
 // The derivatives of a loss L that make its gradient by one row of logits; see row_backward.
 struct RowGradient {
-  float logprob;  // dL/d log p[chosen]
-  float entropy;  // dL/d entropy
-  float kl_old;   // dL/d KL(old || new), exact over the row; 0 without old logits
+  float logprob;     // dL/d log p[chosen]
+  float entropy;     // dL/d entropy
+  float kl_old;      // dL/d KL(old || p), exact over the row; 0 without old logits
+  float kl_ref = 0;  // dL/d KL(p || ref), exact over the row; 0 without reference logits
+};
+
+// The same row of logits by another model.
+struct OtherRow {
+  const float* logits = nullptr;
+  const RowStats* stats = nullptr;
+  float kl = 0;  // KL(p || this), where a gradient needs it
 };
 
 // Cached keys and values of one head of one sequence. Token j is in block j / kKvBlock, which starts `offset` bytes after
@@ -115,11 +123,11 @@ struct Kernels {
   // One read of the row. temperature > 0. chosen in [0, V) or -1. Infinite logits: -inf has
   // probability 0 and adds nothing to the entropy; +inf or NaN make all results NaN.
   void (*row_stats)(const float* logits, int64_t V, float temperature, int32_t chosen, RowStats* out);
-  // dlogits (may be logits): the gradient of g.logprob log p[chosen] + g.entropy H(p) + g.kl_old KL(old || p).
-  // `stats` are those of `logits`; `old_logits` and `old_stats` may be null when g.kl_old is 0.
-  // chosen may be -1 when g.logprob is 0.
+  // dlogits (may be logits): the gradient of g.logprob log p[chosen] + g.entropy H(p) + g.kl_old KL(old || p) +
+  // g.kl_ref KL(p || ref). `stats` are those of `logits`; `old` and `ref` may be empty where their derivative is 0, and
+  // `ref` holds KL(p || ref). chosen may be -1 when g.logprob is 0.
   void (*row_backward)(const float* logits, int64_t V, float temperature, const RowStats* stats, int32_t chosen,
-                       RowGradient g, const float* old_logits, const RowStats* old_stats, float* dlogits);
+                       RowGradient g, OtherRow old, OtherRow ref, float* dlogits);
   // KL(p || q) = sum p (log p - log q) of two rows of logits with their stats; exactly 0 for equal rows.
   float (*row_kl)(const float* p_logits, const RowStats* p, const float* q_logits, const RowStats* q, int64_t V,
                   float temperature);

@@ -37,7 +37,7 @@ void add_rows(const float* x, int64_t ld, int64_t T, int64_t C, float* acc);
 // softmax.cc
 void row_stats(const float* logits, int64_t V, float temperature, int32_t chosen, RowStats* out);
 void row_backward(const float* logits, int64_t V, float temperature, const RowStats* stats, int32_t chosen,
-                  RowGradient g, const float* old_logits, const RowStats* old_stats, float* dlogits);
+                  RowGradient g, OtherRow old, OtherRow ref, float* dlogits);
 float row_kl(const float* p_logits, const RowStats* p, const float* q_logits, const RowStats* q, int64_t V,
              float temperature);
 

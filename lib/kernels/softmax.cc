@@ -142,20 +142,25 @@ void row_stats(const float* logits, int64_t V, float temperature, int32_t chosen
 }
 
 void row_backward(const float* logits, int64_t V, float temperature, const RowStats* stats, int32_t chosen,
-                  RowGradient g, const float* old_logits, const RowStats* old_stats, float* dlogits) {
-  const Row row = {logits, temperature}, old = {old_logits, temperature};
+                  RowGradient g, OtherRow old, OtherRow ref, float* dlogits) {
+  const Row row = {logits, temperature}, old_row = {old.logits, temperature}, ref_row = {ref.logits, temperature};
   const RowStats s = *stats;
   const float inverse = 1.0f / temperature;
-  const bool with_old = g.kl_old != 0.0f;
+  const bool with_old = g.kl_old != 0.0f, with_ref = g.kl_ref != 0.0f;
   // dlogits may overwrite the logits: this is read first.
   const bool possible = chosen >= 0 && logits[chosen] > -kInfinity;
   const auto gradient = [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
     fetch(logits + i + kBlock);
     const f32x16 z = z_at(row, i, lanes), log_p = log_probability(z, s), p = exp_within(log_p);
-    // d log p[chosen] / dz = 1[chosen] - p, dH/dz = -p (log p + H), dKL/dz = p - p_old.
+    // d log p[chosen] / dz = 1[chosen] - p, dH/dz = -p (log p + H), dKL(old || p)/dz = p - p_old,
+    // dKL(p || ref)/dz = p (log p - log p_ref - KL).
     f32x16 weight = fma(broadcast(g.entropy), log_p + broadcast(s.entropy), broadcast(g.logprob));
     f32x16 d = negate(p * weight);
-    if (with_old) d = fma(broadcast(g.kl_old), p - exp_within(log_probability(z_at(old, i, lanes), *old_stats)), d);
+    if (with_old) d = fma(broadcast(g.kl_old), p - exp_within(log_probability(z_at(old_row, i, lanes), *old.stats)), d);
+    if (with_ref) {
+      const f32x16 log_ref = log_probability(z_at(ref_row, i, lanes), *ref.stats);
+      d = fma(broadcast(g.kl_ref) * p, log_p - log_ref - broadcast(ref.kl), d);
+    }
     return select(z == broadcast(-kInfinity), broadcast(0.0f), d * broadcast(inverse));
   };
   int64_t i = 0;

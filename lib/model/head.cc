@@ -71,6 +71,21 @@ void LanguageHead::stats_of(const HeadInput& input, std::int64_t begin, std::int
   });
 }
 
+void LanguageHead::reference_of(const HeadInput& input, std::int64_t begin, std::int64_t n, const RowStats* stats) {
+  const Targets& targets = input.targets;
+  const std::int64_t V = input.model.config().vocab;
+  logits_of(*input.reference.model, input.reference.final, targets.rows.data() + begin, n, ref_states_, ref_logits_);
+  ref_stats_.resize(kChunk);
+  parallel_for(n, [&](std::int64_t i) {
+    const Kernels& k = kernels();
+    const float* ref_row = ref_logits_.data() + i * V;
+    const float temperature = targets.temperatures[static_cast<std::size_t>(begin + i)];
+    RowStats& ref = ref_stats_[static_cast<std::size_t>(i)];
+    k.row_stats(ref_row, V, temperature, -1, &ref);
+    input.reference.kl[begin + i] = k.row_kl(logits_.data() + i * V, &stats[i], ref_row, &ref, V, temperature);
+  });
+}
+
 void LanguageHead::evaluate(const HeadInput& input, RowStats* stats, float* kl, Exchanged exchanged) {
   const ProfileScope scope(Part::kHead);
   for (std::int64_t begin = 0, end; begin < input.targets.size(); begin = end) {
@@ -86,7 +101,7 @@ void LanguageHead::train(const HeadInput& input, const Batch& batch, const Loss&
   const ProfileScope scope(Part::kHead);
   const Targets& targets = input.targets;
   const std::int64_t C = input.model.config().width, V = input.model.config().vocab;
-  const bool both = input.old.model != nullptr;
+  const bool with_old = input.old.model != nullptr, with_ref = input.reference.model != nullptr;
   dstates_.reserve(kChunk * C);
   std::vector<RowStats> stats(kChunk);
   std::vector<RowGradient> gradient(kChunk);
@@ -95,13 +110,17 @@ void LanguageHead::train(const HeadInput& input, const Batch& batch, const Loss&
     const std::vector<std::int64_t> parts = chunk_of(batch, targets, begin);
     n = parts.back();
     stats_of(input, begin, n, stats.data(), kl.data(), {});
-    loss(begin, begin + n, stats.data(), both ? kl.data() : nullptr, gradient.data());
+    if (with_ref) reference_of(input, begin, n, stats.data());
+    loss(begin, begin + n, stats.data(), with_old ? kl.data() : nullptr, gradient.data());
     parallel_for(n, [&](std::int64_t i) {
       const auto u = static_cast<std::size_t>(i);
       float* row = logits_.data() + i * V;
       const auto target = static_cast<std::size_t>(begin + i);
-      kernels().row_backward(row, V, targets.temperatures[target], &stats[u], targets.tokens[target], gradient[u],
-                             both ? old_logits_.data() + i * V : nullptr, both ? &old_stats_[u] : nullptr, row);
+      OtherRow old, ref;
+      if (with_old) old = {old_logits_.data() + i * V, &old_stats_[u]};
+      if (with_ref) ref = {ref_logits_.data() + i * V, &ref_stats_[u], input.reference.kl[target]};
+      kernels().row_backward(row, V, targets.temperatures[target], &stats[u], targets.tokens[target], gradient[u], old,
+                             ref, row);
     });
     input.model.logits_backward(logits_.data(), states_.data(), parts, dstates_.data(), gradients, scratch_);
     scatter_rows(dstates_.data(), targets.rows.data() + begin, n, C, dfinal);

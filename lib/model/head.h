@@ -31,12 +31,20 @@ struct OldPolicy {
   const float* final = nullptr;  // its final states of the batch
 };
 
+// The reference over the same batch, for the exact KL(model || reference) of each row in training.
+struct ReferencePolicy {
+  const Transformer* model = nullptr;
+  const float* final = nullptr;  // its final states of the batch
+  float* kl = nullptr;           // one number a target: written before the loss of its chunk is called
+};
+
 // What the head reads of a forward pass over a batch of T tokens.
 struct HeadInput {
   const Transformer& model;
   const float* final;  // [T, C] its final states
   const Targets& targets;
   OldPolicy old = {};
+  ReferencePolicy reference = {};  // read by train()
 };
 
 // The same pair of logits with the roles exchanged, one entry per target: the old policy's stats and KL(model || old).
@@ -64,9 +72,11 @@ class LanguageHead {
   // Of targets begin .. begin + n - 1, at most a chunk.
   void stats_of(const HeadInput& input, std::int64_t begin, std::int64_t n, RowStats* stats, float* kl,
                 Exchanged exchanged);
+  // The reference's logits and stats of the same targets, and KL(model || reference).
+  void reference_of(const HeadInput& input, std::int64_t begin, std::int64_t n, const RowStats* stats);
 
-  Buffer<float> states_, logits_, old_states_, old_logits_, dstates_;
-  std::vector<RowStats> old_stats_;
+  Buffer<float> states_, logits_, old_states_, old_logits_, ref_states_, ref_logits_, dstates_;
+  std::vector<RowStats> old_stats_, ref_stats_;
   ProductScratch scratch_;
 };
 

@@ -75,7 +75,7 @@ void Bench::rows() {
   const auto backward = [&] {
     parallel_for(T, [&](int64_t t) {
       k.row_backward(x.data() + t * V, V, 1, &stats[static_cast<std::size_t>(t)], static_cast<int32_t>(t), {-1, 0, 0},
-                     nullptr, nullptr, g.data() + t * V);
+                     {}, {}, g.data() + t * V);
     });
   };
   forward(), backward();

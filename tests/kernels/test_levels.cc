@@ -86,14 +86,16 @@ TEST_CASE("v3 and v4: the softmax of a row, its gradient, and the divergence of 
   for (float temperature : {1.0f, 0.7f}) {
     same_at_both([temperature](const Kernels& k, std::int64_t n) {
       const std::int64_t V = n + 1;
-      Floats p = normals(V, std::uint64_t(n), 6), q = normals(V, std::uint64_t(n + 1), 6), d = zeros(V);
+      Floats p = normals(V, std::uint64_t(n), 6), q = normals(V, std::uint64_t(n + 1), 6), d = zeros(V), dref = d;
       if (V > 5) p[3] = q[3] = p[4] = -kInf;
       RowStats a, b;
       k.row_stats(p.data(), V, temperature, int(V / 2), &a);
       k.row_stats(q.data(), V, temperature, -1, &b);
-      k.row_backward(p.data(), V, temperature, &a, int(V / 2), {0.7f, -0.2f, 1.1f}, q.data(), &b, d.data());
       const float kl = k.row_kl(p.data(), &a, q.data(), &b, V, temperature);
-      return joined({{a.max, a.log_sum, a.logprob, a.entropy, b.max, b.log_sum, b.logprob, b.entropy, kl}, d});
+      const OtherRow other = {q.data(), &b, kl};
+      k.row_backward(p.data(), V, temperature, &a, int(V / 2), {0.7f, -0.2f, 1.1f}, other, {}, d.data());
+      k.row_backward(p.data(), V, temperature, &a, int(V / 2), {0.7f, -0.2f, 1.1f, 0.4f}, other, other, dref.data());
+      return joined({{a.max, a.log_sum, a.logprob, a.entropy, b.max, b.log_sum, b.logprob, b.entropy, kl}, d, dref});
     });
   }
 }
@@ -111,7 +113,8 @@ TEST_CASE("v3 and v4: layer norm and its gradients") {
   same_at_both([](const Kernels& k, std::int64_t n) {
     const std::int64_t C = n + 1, T = 3;
     const Floats x = normals(T * C, 9, 3), weight = normals(C, 10), bias = normals(C, 11), dy = normals(T * C, 12);
-    Floats y = zeros(T * C), mean = zeros(T), rstd = zeros(T), dx = normals(T * C, 13), dweight = zeros(C), dbias = zeros(C);
+    Floats y = zeros(T * C), mean = zeros(T), rstd = zeros(T), dx = normals(T * C, 13), dweight = zeros(C),
+           dbias = zeros(C);
     k.layer_norm(x.data(), weight.data(), bias.data(), T, C, 1e-5f, y.data(), mean.data(), rstd.data());
     k.layer_norm_backward(dy.data(), x.data(), weight.data(), mean.data(), rstd.data(), T, C, dx.data());
     k.layer_norm_parameters(dy.data(), x.data(), mean.data(), rstd.data(), T, C, 0, C, dweight.data(), dbias.data());

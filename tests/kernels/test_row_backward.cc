@@ -11,6 +11,7 @@ struct Case {
   float temperature;
   int chosen;
   RowGradient g;
+  Floats ref_logits = {};
 };
 
 double loss_of(const Case& c, const Doubles& logits) {
@@ -20,6 +21,9 @@ double loss_of(const Case& c, const Doubles& logits) {
   if (!c.old_logits.empty()) {
     loss += double(c.g.kl_old) * divergence(log_softmax(doubles(c.old_logits), c.temperature), log_p);
   }
+  if (!c.ref_logits.empty()) {
+    loss += double(c.g.kl_ref) * divergence(log_p, log_softmax(doubles(c.ref_logits), c.temperature));
+  }
   return loss;
 }
 
@@ -27,12 +31,18 @@ Floats gradient_of(const Kernels& k, const Case& c, int shift = 0) {
   FlushDenormals flush;
   const std::int64_t V = std::int64_t(c.logits.size());
   const RowStats s = stats_of(k, c.logits, c.temperature, c.chosen);
-  RowStats old = {};
-  const bool with_old = !c.old_logits.empty();
-  if (with_old) old = stats_of(k, c.old_logits, c.temperature);
+  RowStats old = {}, ref = {};
+  OtherRow old_row, ref_row;
+  if (!c.old_logits.empty()) {
+    old = stats_of(k, c.old_logits, c.temperature);
+    old_row = {c.old_logits.data(), &old};
+  }
+  if (!c.ref_logits.empty()) {
+    ref = stats_of(k, c.ref_logits, c.temperature);
+    ref_row = {c.ref_logits.data(), &ref, k.row_kl(c.logits.data(), &s, c.ref_logits.data(), &ref, V, c.temperature)};
+  }
   Guarded out(V, shift);
-  k.row_backward(c.logits.data(), V, c.temperature, &s, c.chosen, c.g, with_old ? c.old_logits.data() : nullptr,
-                 with_old ? &old : nullptr, out.data());
+  k.row_backward(c.logits.data(), V, c.temperature, &s, c.chosen, c.g, old_row, ref_row, out.data());
   CHECK(out.intact());
   return out.values();
 }
@@ -64,6 +74,31 @@ TEST_CASE("the gradient of the entropy agrees with central differences") {
 
 TEST_CASE("the gradient of the divergence from the old row agrees with central differences") {
   for (int V : {1, 2, 15, 16, 17, 33}) check_gradient(make(V, 1.0f, {0, 0, 1.3f}, true));
+}
+
+TEST_CASE("the gradient of the divergence from the row to the reference's agrees with central differences") {
+  for (float temperature : {1.0f, 0.6f, 3.0f}) {
+    for (int V : {1, 2, 15, 16, 17, 33}) {
+      Case c = make(V, temperature, {0, 0, 0, 1.3f}, false);
+      c.ref_logits = normals(V, 43, 2);
+      check_gradient(c);
+      c = make(V, temperature, {0.7f, -0.4f, 1.1f, 0.6f}, true);
+      c.ref_logits = normals(V, 43, 2);
+      check_gradient(c);
+    }
+  }
+}
+
+TEST_CASE("a reference that is the row itself has no gradient, and one that excludes a token has none that is finite") {
+  for (const Kernels* k : levels()) {
+    Case c = make(20, 1.0f, {0, 0, 0, 2}, false);
+    c.ref_logits = c.logits;
+    for (float d : gradient_of(*k, c)) CHECK(d == 0.0f);
+    c.ref_logits[3] = -kInf;
+    for (float d : gradient_of(*k, c)) CHECK_FALSE(std::isfinite(d));
+    c.logits[3] = -kInf;  // impossible for both
+    CHECK(gradient_of(*k, c)[3] == 0.0f);
+  }
 }
 
 TEST_CASE("the three terms add up, at any temperature") {
@@ -105,7 +140,7 @@ TEST_CASE("the gradient may be written over the logits, wherever they lie") {
       for (int shift : {0, 1, 7, 13}) {
         FlushDenormals flush;
         Guarded row(c.logits, shift);
-        k->row_backward(row.data(), V, c.temperature, &s, c.chosen, c.g, c.old_logits.data(), &old, row.data());
+        k->row_backward(row.data(), V, c.temperature, &s, c.chosen, c.g, {c.old_logits.data(), &old}, {}, row.data());
         CHECK(same_bits(row.values(), apart));
         CHECK(row.intact());
       }
