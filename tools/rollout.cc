@@ -14,6 +14,8 @@ Description about() {
               "trajectory for each sample: prompt and response as text and tokens, and the log-prob of each "
               "response token over the whole vocabulary at the sampling temperature. A sample is a function of the "
               "policy, the prompt, the seed and its id alone: batch, threads and shard change nothing.\n\n"
+              "--continue reads trajectories. Where another program has added \"continuation\", a tool's answer, "
+              "it goes on behind this text as if in one go; the other records pass through.\n\n"
               "After a stop signal (status 75) or a crash, with -o the same command resumes after the records that "
               "were saved.",
           .examples = {{"One iteration of PPO.",

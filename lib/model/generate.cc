@@ -41,10 +41,17 @@ bool Generator::meets_stop_text(const SampleRequest& request, const SampledRespo
       16;  // tokens that keep the tail's first one amid others: alone it might lose its space
   const std::span ids(response.ids);
   const std::span before = tail < ids.size() ? ids.first(ids.size() - tail) : std::span(request.prompt);
-  const std::string text =
-      model_.tokenizer.decode_continuation(before.last(std::min(kBefore, before.size())), ids.last(tail));
-  return std::any_of(options_.stop.begin(), options_.stop.end(),
-                     [&](const std::string& s) { return text.find(s) != std::string::npos; });
+  const auto decoded = [&](std::size_t n) {
+    return model_.tokenizer.decode_continuation(before.last(std::min(kBefore, before.size())), ids.last(tail).first(n));
+  };
+  const std::string text = decoded(tail);
+  // A stop text in what the response began with ended it before: it has to end in what was sampled since.
+  const std::size_t sampled = ids.size() - request.begun.ids.size();
+  const std::string begun = tail > sampled ? decoded(tail - sampled) : std::string();
+  const auto old = static_cast<std::size_t>(std::ranges::mismatch(text, begun).in1 - text.begin());
+  return std::any_of(options_.stop.begin(), options_.stop.end(), [&](const std::string& s) {
+    return text.find(s, old < s.size() ? 0 : old - s.size() + 1) != std::string::npos;
+  });
 }
 
 bool Generator::draw(const float* logits, const SampleRequest& request, SampledResponse& response) const {
@@ -94,9 +101,11 @@ bool Generator::draw_request(const Source& source, const Ready& ready) {
   Drawn fresh;
   exhausted_ = !source(fresh.request);
   if (exhausted_) return false;
-  const auto prompt = std::ssize(fresh.request.prompt);
-  if (prompt < 1 || prompt >= model_.config().context || !fits(prompt))
+  const auto prompt = std::ssize(fresh.request.prompt), begun = std::ssize(fresh.request.begun.ids);
+  const std::int64_t room = std::min(options_.max_tokens, model_.config().context - prompt);
+  if (prompt < 1 || begun >= room || !fits(prompt))
     throw Error(Exit::kInternal, "a prompt without tokens or without room for an answer reached the generator");
+  fresh.response = fresh.request.begun;
   if (fresh.request.prompt != prompt_) {
     prompt_ = fresh.request.prompt;
     group_ = first_ + std::ssize(drawn_);

@@ -35,15 +35,17 @@ struct GenerateOptions {
   std::string model;                  // its folder, for messages
 };
 
-struct SampleRequest {
-  std::string id;                    // the random numbers' stream
-  std::vector<std::int32_t> prompt;  // 1 .. context - 1 tokens
-};
-
 struct SampledResponse {
   std::vector<std::int32_t> ids;  // the ending token included
   std::vector<float> logprobs;    // over the whole vocabulary at the temperature (at 1 for temperature 0)
   bool stopped = false;           // by an ending token or a stop text, not by a length
+};
+
+struct SampleRequest {
+  std::string id;                    // the random numbers' stream
+  std::vector<std::int32_t> prompt;  // 1 .. context - 1 tokens
+  SampledResponse begun = {};        // what the response begins with, with a log-prob for each token; sampling goes on
+                                     // with the random number of the next position
 };
 
 class Generator {
@@ -69,7 +71,7 @@ class Generator {
   // While the source isn't `ready`, running sequences go on; the run waits for it only when none is left. Calls
   // `progress` with the number of tokens after each step. An exception from any of these functions ends the run and
   // loses the responses in progress. Errors: sample_token's, naming the request; kInternal for a prompt that is empty,
-  // fills the context or doesn't fit.
+  // fills the context or doesn't fit, and for a response that is begun and has no room for a token more.
   void run(const Source& source, const Sink& sink, const TokenCount& progress = {}, const Ready& ready = {});
   std::vector<SampledResponse> run(std::span<const SampleRequest> requests, const TokenCount& progress = {});
 

@@ -9,17 +9,30 @@
 
 namespace nudge {
 
-namespace {
-
-RolloutOptions with_name(RolloutOptions options) {
+RolloutOptions named_model(RolloutOptions options) {
   options.generate.model = options.policy;
   return options;
 }
 
-}  // namespace
+bool is_of_a_response(std::string_view key) {
+  constexpr std::string_view kKeys[] = {"reward",      "rewards",   "ref_logprobs", "values",
+                                        "advantages",  "returns",   "ratio",        "token_rewards",
+                                        "policy_loss", "loss_mask", "continuation"};
+  return std::ranges::find(kKeys, key) != std::end(kKeys);
+}
+
+// Such a record is never left out: --max-tokens-in-flight changes no bit.
+void check_in_flight(const Generator& generator, const GenerateOptions& options, const Record& record,
+                     std::int64_t prompt) {
+  if (generator.fits(prompt)) return;
+  bad_input(record.where() + ": prompt and response may come to " + std::to_string(generator.most_tokens(prompt)) +
+                " tokens in flight, in blocks of " + std::to_string(kKvBlock) + ", and only " +
+                std::to_string(options.tokens_in_flight) + " are allowed",
+            "raise --max-tokens-in-flight or lower --max-tokens");
+}
 
 Rollout::Rollout(Model& model, RolloutOptions options)
-    : model_(model), options_(with_name(std::move(options))), generator_(model, options_.generate),
+    : model_(model), options_(named_model(std::move(options))), generator_(model, options_.generate),
       dialogues_(model, options_.chat), policy_digest_(model_digest(model.transformer)) {
   model_.transformer.pack();
 }
@@ -49,11 +62,7 @@ std::vector<std::int32_t> Rollout::encode(const Record& prompt, const PromptText
                   " tokens, which leaves no room in the context of " + std::to_string(model_.config().context),
               "drop such records with --too-long skip");
   }
-  if (!generator_.fits(tokens))  // never left out: --max-tokens-in-flight changes no bit
-    bad_input(prompt.where() + ": prompt and response may come to " + std::to_string(generator_.most_tokens(tokens)) +
-                  " tokens in flight, in blocks of " + std::to_string(kKvBlock) + ", and only " +
-                  std::to_string(options_.generate.tokens_in_flight) + " are allowed",
-              "raise --max-tokens-in-flight or lower --max-tokens");
+  check_in_flight(generator_, options_.generate, prompt, tokens);
   return ids;
 }
 
@@ -161,10 +170,8 @@ Record Rollout::trajectory(const SampleRequest& request, const SampledResponse& 
   r.set_real("top_p", g.sampling.top_p);
   r.set_reals("logprobs", response.logprobs);
   // Fields that later programs add describe another response, if the prompt's record had one.
-  constexpr std::string_view kOfResponses[] = {"reward",  "rewards", "ref_logprobs",  "values",     "advantages",
-                                               "returns", "ratio",   "token_rewards", "policy_loss"};
   for (const Record::Field& f : prompt.fields())
-    if (!r.has(f.key) && std::ranges::find(kOfResponses, f.key) == std::end(kOfResponses)) r.set_raw(f.key, f.raw);
+    if (!r.has(f.key) && !is_of_a_response(f.key)) r.set_raw(f.key, f.raw);
   return r;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -25,6 +26,16 @@ struct RolloutOptions {
   ChatOptions chat;          // of prompts that are dialogues
   bool skip_long = false;    // leave out prompts that fill the context, instead of failing
 };
+
+// With the policy's folder as the model that messages of sampling name.
+RolloutOptions named_model(RolloutOptions options);
+
+// Whether the field describes one response, and so says nothing of another to the same prompt.
+bool is_of_a_response(std::string_view key);
+
+// Error kBadInput naming the record where a prompt of so many tokens may come to more than --max-tokens-in-flight.
+void check_in_flight(const Generator& generator, const GenerateOptions& options, const Record& record,
+                     std::int64_t prompt);
 
 using TokenProgress = std::function<void(std::int64_t tokens)>;
 

@@ -1,6 +1,7 @@
 #include "lib/run/rollout_command.h"
 
 #include "lib/cli/signals.h"
+#include "lib/run/continuation.h"
 #include "lib/run/filter.h"
 #include "lib/run/options.h"
 
@@ -12,6 +13,16 @@ void RolloutCommand::add_to(Tool& tool) {
   tool.group("Sampling");
   tool.option("--policy", rollout.policy, "model folder to sample from").required().placeholder("FOLDER").neutral();
   tool.option("-n,--samples", rollout.samples, "samples per prompt").at_least(1).at_most(1 << 20);
+  // Neutral, for without it the provenance is what it was; run() adds it.
+  tool.option("--continue", continues,
+              "read trajectories: append the text \"continuation\" that another program added, with loss_mask 0, and "
+              "sample on behind it; --max-tokens counts the whole response")
+      .neutral()
+      .excludes("--samples")
+      .excludes("--too-long")
+      .excludes("--chat-format")
+      .excludes("--chat-date")
+      .excludes("--chat-kwargs");
   add_options(tool, g);
   chat.add_to(tool);
   too_long_option(tool, rollout.skip_long, "prompts that fill the model's context");
@@ -29,33 +40,47 @@ void RolloutCommand::add_to(Tool& tool) {
   threads_option(tool);
 }
 
+namespace {
+
+// The records that a sampler reads, and the work on its tokens.
+template <class Sampler>
+void sample(Sampler& sampler, FilterInput& in, Progress& progress, RecordWriter& out, KeptRecords& kept) {
+  const auto next = [&](Record& record, std::int64_t& number) {
+    const bool more = in.next(record, out);
+    number = in.number();
+    return more;
+  };
+  sampler.run({next, [&] { return in.ready(); }}, kept, out, [&](std::int64_t tokens) {
+    heed_stop();
+    out.keep_up();
+    progress.update(tokens);
+  });
+}
+
+}  // namespace
+
 std::optional<Tally> RolloutCommand::run(Tool& tool) {
   refuse_same_file(streams.files, streams.output);
   leave_on_stops(tool.about().name);
   Model model = load_model(rollout.policy, HeadKind::kLanguage, dtype);
   tool.warn_all(model.remarks);
   rollout.chat = chat.options();
-  Rollout sampler(model, rollout);
   const SamplingOptions& sampling = rollout.generate.sampling;
   if (sampling.temperature == 0 && (sampling.top_k > 0 || sampling.top_p < 1))
     tool.warn(
         "--top-k and --top-p do nothing at temperature 0, which takes the most probable token; leave them out, "
         "or raise --temperature");
+  return continues ? go_on(tool, model) : answer(tool, model);
+}
+
+std::optional<Tally> RolloutCommand::answer(Tool& tool, Model& model) {
+  Rollout sampler(model, rollout);
   Provenance opening(tool.provenance());
   opening.input("policy", sampler.policy_digest()).input("chat", sampler.dialogues().chat().digest());
   FilterInput in(streams, opening, "prompts", FilterInput::Yield::kManyForOne);
   Progress progress = tool.progress("tokens");
   const auto work = [&](RecordWriter& out, KeptRecords& kept) {
-    const auto next = [&](Record& prompt, std::int64_t& number) {
-      const bool more = in.next(prompt, out);
-      number = in.number();
-      return more;
-    };
-    sampler.run({next, [&] { return in.ready(); }}, kept, out, [&](std::int64_t tokens) {
-      heed_stop();
-      out.keep_up();
-      progress.update(tokens);
-    });
+    sample(sampler, in, progress, out, kept);
     return sampler.counts().skipped;
   };
   if (!run_filter(tool, in, work)) return std::nullopt;
@@ -63,6 +88,23 @@ std::optional<Tally> RolloutCommand::run(Tool& tool) {
   if (n.trajectories > 0) chat.warn_of_unused(tool, sampler.dialogues());
   return Tally{{{n.trajectories, "trajectory", "trajectories"}, {n.tokens, "token"}, {n.stopped, "stopped", "stopped"}},
                n.skipped == 0 ? "" : std::to_string(n.skipped) + " too long",
+               true};
+}
+
+std::optional<Tally> RolloutCommand::go_on(Tool& tool, Model& model) {
+  Continuation sampler(model, rollout);
+  Provenance opening(tool.provenance());
+  opening.input("policy", sampler.policy_digest()).input("continue", "");
+  FilterInput in(streams, opening, "trajectories", FilterInput::Yield::kOneForOne);
+  Progress progress = tool.progress("tokens");
+  const auto work = [&](RecordWriter& out, KeptRecords& kept) {
+    sample(sampler, in, progress, out, kept);
+    return std::int64_t{0};
+  };
+  if (!run_filter(tool, in, work)) return std::nullopt;
+  const Continuation::Counts& n = sampler.counts();
+  return Tally{{{n.trajectories, "trajectory", "trajectories"}, {n.tokens, "token"}, {n.stopped, "stopped", "stopped"}},
+               n.done == 0 ? "" : std::to_string(n.done) + " done before",
                true};
 }
 

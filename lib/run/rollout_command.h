@@ -15,10 +15,15 @@ struct RolloutCommand {
   StreamOptions streams;
   ChatFlags chat;
   Dtype dtype = Dtype::kF32;
+  bool continues = false;  // trajectories are read, not prompts
 
   void add_to(Tool& tool);
-  // Samples all prompts. Nothing where the output had been made already.
+  // Samples all prompts, or goes on with all trajectories. Nothing where the output had been made already.
   std::optional<Tally> run(Tool& tool);
+
+ private:
+  std::optional<Tally> answer(Tool& tool, Model& model);
+  std::optional<Tally> go_on(Tool& tool, Model& model);
 };
 
 }  // namespace nudge

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "lib/base/error.h"
+#include "lib/base/rng.h"
 
 using namespace nudge;
 using namespace nudge::test;
@@ -58,11 +59,13 @@ Extremes extremes(const Model& model, const GenerateOptions& options) {
   return e;
 }
 
-Exit status_of(const Model& model, std::int64_t prompt) {
+Exit status_of(const Model& model, std::int64_t prompt, std::size_t begun = 0) {
   SampleRequest r;
   r.prompt.assign(static_cast<std::size_t>(prompt), 65);
+  r.begun.ids.assign(begun, 65);
+  r.begun.logprobs.assign(begun, 0);
   try {
-    Generator(model, options_with(1, 1)).run({&r, 1});
+    Generator(model, options_with(1, 1, 8)).run({&r, 1});
   } catch (const Error& e) {
     return e.status();
   }
@@ -267,6 +270,72 @@ TEST_CASE("another seed and another id draw other responses, the same ones the s
   CHECK_FALSE(Generator(model, o).run(asked)[0].ids == first[0].ids);
 }
 
+TEST_CASE("a response that is begun goes on to what one go gives, whatever it shares the steps with") {
+  const Model model = sampler();
+  const auto whole = Generator(model, options_with(1, 4)).run(requests());
+  for (std::size_t held : {1, 2, 5, 13}) {
+    auto asked = requests();
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      if (i % 3 == 2 || whole[i].ids.size() <= held) continue;  // some begin at the prompt
+      const auto n = static_cast<std::ptrdiff_t>(held);
+      asked[i].begun.ids.assign(whole[i].ids.begin(), whole[i].ids.begin() + n);
+      asked[i].begun.logprobs.assign(whole[i].logprobs.begin(), whole[i].logprobs.begin() + n);
+    }
+    for (std::int64_t slots : {1, 3, 20})
+      for (std::int64_t in_flight : {0, 96}) {
+        GenerateOptions o = options_with(1, slots);
+        o.tokens_in_flight = in_flight;
+        const auto sampled = Generator(model, o).run(asked);
+        for (std::size_t i = 0; i < asked.size(); ++i) CHECK(same_response(sampled[i], whole[i]));
+      }
+  }
+}
+
+TEST_CASE("behind other tokens the log-probs are those of a whole forward, and the random numbers the positions'") {
+  const Model model = endless();
+  auto asked = requests();
+  for (SampleRequest& r : asked) r.begun = {{70, 71, 256, 72}, {0, 0, 0, 0}, true};
+  const auto sampled = Generator(model, options_with(1, 3, 12)).run(asked);
+  Buffer<float> weights;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    REQUIRE(sampled[i].ids.size() == 12);
+    CHECK_FALSE(sampled[i].stopped);
+    for (std::size_t k = 0; k < 4; ++k) CHECK(sampled[i].ids[k] == asked[i].begun.ids[k]);
+    for (std::size_t k = 4; k < 12; ++k) {
+      const Floats logits = logits_after(model, asked[i], sampled[i], k);
+      float logprob = 0;
+      CHECK(sample_token(logits.data(), model.config().vocab, {}, uniform(3, stream_of(asked[i].id), k), weights,
+                         &logprob) == sampled[i].ids[k]);
+      CHECK(logprob == sampled[i].logprobs[k]);
+    }
+  }
+}
+
+TEST_CASE("a stop text counts where its end is sampled, not within what the response began with") {
+  const Model model = endless();
+  const auto on = Generator(model, options_with(1, 4)).run(requests());
+  std::size_t met = 0;
+  for (std::size_t i = 0; i < on.size(); ++i)
+    for (std::size_t k = 1; k + 1 < on[i].ids.size(); ++k) {
+      const std::string two = model.tokenizer.decode(std::span(on[i].ids).subspan(k - 1, 2), true);
+      if (two.size() != 2 || two[0] < 32 || two[1] < 32) continue;
+      GenerateOptions o = options_with(1, 4);
+      o.stop = {two};
+      const auto from = [&](std::size_t held) {
+        SampleRequest r = requests()[i];
+        const auto n = static_cast<std::ptrdiff_t>(held);
+        r.begun.ids.assign(on[i].ids.begin(), on[i].ids.begin() + n);
+        r.begun.logprobs.assign(on[i].logprobs.begin(), on[i].logprobs.begin() + n);
+        return Generator(model, o).run({&r, 1})[0];
+      };
+      CHECK(from(k).ids.size() == k + 1);     // its first letter was there
+      CHECK(from(k + 1).ids.size() > k + 2);  // all of it was
+      ++met;
+      break;
+    }
+  CHECK(met > 3);
+}
+
 TEST_CASE("progress counts the tokens so far") {
   const Model model = endless();
   std::int64_t last = 0, calls = 0;
@@ -286,6 +355,10 @@ TEST_CASE("a prompt without tokens or without room for an answer is the caller's
   CHECK(status_of(model, 0) == Exit::kInternal);
   CHECK(status_of(model, model.config().context) == Exit::kInternal);
   CHECK(status_of(model, model.config().context - 1) == Exit::kDone);
+  CHECK(status_of(model, 3, 7) == Exit::kDone);
+  CHECK(status_of(model, 3, 8) == Exit::kInternal);
+  CHECK(status_of(model, model.config().context - 2, 1) == Exit::kDone);
+  CHECK(status_of(model, model.config().context - 2, 2) == Exit::kInternal);
 }
 
 TEST_CASE("a response may be as long as the context allows, whatever max_tokens is") {
