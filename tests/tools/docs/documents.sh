@@ -11,9 +11,9 @@ extract() {
 }
 ok "every block of commands is marked sh or console" extract
 [ -n "$(find blocks -name 'README-*.sh')" ]
-# docs/data.md's are run by data.sh, on samples.
+# docs/data.md's are run by data.sh, on samples, docs/recipes.md's by recipes.sh and sandbox.sh, in their order.
 for block in blocks/*.sh; do
-  case $block in blocks/data-*) continue ;; esac
+  case $block in blocks/data-* | blocks/recipes-*) continue ;; esac
   ok "${block#blocks/} (its line) runs" in_set "$PWD/$block"
 done
 
