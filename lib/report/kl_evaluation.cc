@@ -148,7 +148,7 @@ void WindowEvaluator::finish(const Take& take) {
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     const std::ptrdiff_t n = views[i].predicted();
     const auto part = [&](const std::vector<float>& all) {
-      return all.empty() ? all : std::vector<float>(all.begin() + at, all.begin() + at + n);
+      return all.empty() ? all : spread(views[i], {all.begin() + at, all.begin() + at + n});
     };
     take(pending_[i], {part(now.logprobs), part(now.entropies), part(then.logprobs), part(then.entropies), part(now.kl),
                        part(then.kl)});

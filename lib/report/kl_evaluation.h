@@ -55,7 +55,7 @@ class ReportPolicies {
   Evaluators evaluators_;
 };
 
-// One response under the policies: a value per predicted token.
+// One response under the policies: a value per listed token, 0 where it doesn't count.
 struct Evaluation {
   std::vector<float> new_logprobs, new_entropies;
   // Empty without an old policy. KL(old || new) and KL(new || old) are exact over the vocabulary.

@@ -107,7 +107,7 @@ void FileReporter::take_recorded(const Record& record, const Trajectory& t) {
   if (by != report_.by) refuse_other(t.where, by, "the records before it", report_.by);
   if (t.logprobs.empty() && by.old_policy.empty()) record.fail_absent("logprobs");
   count(t);
-  if (!by.new_policy.empty()) take(t, read_evaluation(record, by, t.view().predicted()));
+  if (!by.new_policy.empty()) take(t, read_evaluation(record, by, t.view().listed()));
 }
 
 void FileReporter::count(const Trajectory& t) {
@@ -123,19 +123,21 @@ void FileReporter::count(const Trajectory& t) {
   }
   if (t.logprobs.empty()) return;
   with_logprobs_.push_back(number);
-  report_.logprobs.append(t.logprobs);
+  report_.logprobs.append(counted(t.view(), t.logprobs));
   if (t.ref_logprobs.empty()) return;
   with_ref_.push_back(number);
-  add_named(t, report_.to_ref, log_ratios(t.ref_logprobs, t.logprobs));
+  add_named(t, report_.to_ref, counted(t.view(), log_ratios(t.ref_logprobs, t.logprobs)));
 }
 
 void FileReporter::take(const Trajectory& t, const Evaluation& found) {
   const bool two = !report_.by.old_policy.empty();
+  const auto some = [view = t.view()](const std::vector<float>& all) { return counted(view, all); };
   const std::vector<float>& denominator = two ? found.old_logprobs : t.logprobs;
-  add_named(t, report_.old_new, log_ratios(found.new_logprobs, denominator), found.kl_old_new, found.new_entropies);
+  add_named(t, report_.old_new, some(log_ratios(found.new_logprobs, denominator)), some(found.kl_old_new),
+            some(found.new_entropies));
   if (!two) return;
-  report_.exact_reverse.append(found.kl_new_old);
-  report_.old_entropy.append(found.old_entropies);
+  report_.exact_reverse.append(some(found.kl_new_old));
+  report_.old_entropy.append(some(found.old_entropies));
 }
 
 // By id, so that shards in any order give the unsharded result to the last digit.

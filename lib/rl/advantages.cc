@@ -19,7 +19,8 @@ void add_rewards(PpoBatch& batch, double kl_beta) {
     const auto rewards = batch.part(batch.rewards, i);
     token_rewards(batch.part(batch.old_logprobs, i), batch.part(batch.ref_logprobs, i), kl_beta,
                   static_cast<double>(t.reward.value_or(0.0f)), rewards);
-    for (std::size_t k = 0; k < t.token_rewards.size(); ++k) rewards[k] += t.token_rewards[k];
+    const std::vector<float> added = counted(t.view(), t.token_rewards);
+    for (std::size_t k = 0; k < added.size(); ++k) rewards[k] += added[k];
     batch.totals.push_back(trajectory_return(rewards, 1));
   }
 }

@@ -60,17 +60,18 @@ void expect_finite(const Trajectory& t, const char* what, std::span<const float>
       bad_input(t.where + ": " + what + " of token " + std::to_string(k) + " is not finite");
 }
 
-// One finite number a predicted token.
+// One finite number a listed token.
 void expect_sound(const Trajectory& t, const char* what, const std::vector<float>& numbers) {
-  if (std::ssize(numbers) != t.view().predicted())
+  if (std::ssize(numbers) != t.view().listed())
     bad_input(t.where + ": " + std::to_string(numbers.size()) + " " + what + "s for " +
-              std::to_string(t.view().predicted()) + " response tokens");
+              std::to_string(t.view().listed()) + " response tokens");
   expect_finite(t, what, numbers);
 }
 
 void append(const Trajectory& t, const char* what, const std::vector<float>& numbers, std::vector<float>& to) {
   expect_sound(t, what, numbers);
-  to.insert(to.end(), numbers.begin(), numbers.end());
+  const std::vector<float> some = counted(t.view(), numbers);
+  to.insert(to.end(), some.begin(), some.end());
 }
 
 }  // namespace
@@ -109,7 +110,7 @@ void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* cri
   if (critic == nullptr) return;
   batch.values = evaluator.token_scores(*critic, views);
   for (std::size_t i = 0; i < views.size(); ++i)
-    expect_finite(*batch.trajectories[i], "value", batch.part(std::as_const(batch.values), i));
+    expect_finite(*batch.trajectories[i], "value", spread(views[i], batch.part(std::as_const(batch.values), i)));
 }
 
 void compare_with_recorded(PpoBatch& batch, bool off_policy) {
@@ -120,9 +121,9 @@ void compare_with_recorded(PpoBatch& batch, bool off_policy) {
   batch.first_ratio_min = *std::ranges::min_element(ratio);
   batch.first_ratio_max = *std::ranges::max_element(ratio);
   const auto refuse = [&](std::size_t i, std::size_t k, const char* why, const char* advice) {
-    bad_input(batch.trajectories[i]->where + ": the log-prob of response token " + std::to_string(k - batch.begin[i]) +
-                  " is " + why,
-              advice);
+    const Trajectory& t = *batch.trajectories[i];
+    const std::size_t token = place_of(t.view(), k - batch.begin[i]);
+    bad_input(t.where + ": the log-prob of response token " + std::to_string(token) + " is " + why, advice);
   };
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i)
     for (std::size_t k = batch.begin[i]; k < batch.begin[i + 1]; ++k) {

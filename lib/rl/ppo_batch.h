@@ -13,7 +13,7 @@
 
 namespace nudge {
 
-// B trajectories, borrowed, and their N predicted response tokens back to back. Arrays are (N) unless marked, and empty
+// B trajectories, borrowed, and those N of their predicted response tokens that count (loss_mask), back to back. Arrays are (N) unless marked, and empty
 // until something fills them.
 struct PpoBatch {
   std::vector<const Trajectory*> trajectories;    // (B) ordered by id, which every sum over the batch follows

@@ -18,12 +18,35 @@ std::vector<std::int32_t> joined(const ResponseView& r) {
 
 }  // namespace
 
+std::vector<float> counted(const ResponseView& r, std::span<const float> listed) {
+  std::vector<float> some;
+  for (std::size_t i = 0; i < listed.size(); ++i)
+    if (r.counts(i)) some.push_back(listed[i]);
+  return some;
+}
+
+std::vector<float> spread(const ResponseView& r, std::span<const float> counted) {
+  std::vector<float> all;
+  if (counted.empty()) return all;
+  auto next = counted.begin();
+  for (std::size_t i = 0; next != counted.end() || i < r.mask.size(); ++i) all.push_back(r.counts(i) ? *next++ : 0.0f);
+  return all;
+}
+
+std::size_t place_of(const ResponseView& r, std::size_t k) {
+  std::size_t i = 0;
+  while (!r.counts(i) || k-- > 0) ++i;
+  return i;
+}
+
 void lay_out(const ResponseView& r, Batch& batch, Targets& targets) {
   const std::int64_t begin = batch.size();
   std::vector<std::int32_t> tokens = joined(r);
   const auto prompt = static_cast<std::int64_t>(r.prompt.size());
-  for (auto t = static_cast<std::size_t>(prompt == 0); t < r.response.size(); ++t)
-    targets.add(begin + prompt + static_cast<std::int64_t>(t) - 1, r.response[t], r.temperature);
+  const auto first = static_cast<std::size_t>(prompt == 0);
+  for (std::size_t t = first; t < r.response.size(); ++t)
+    if (r.counts(t - first))
+      targets.add(begin + prompt + static_cast<std::int64_t>(t) - 1, r.response[t], r.temperature);
   if (tokens.size() > 1) tokens.pop_back();
   batch.add(tokens);
 }

@@ -1,7 +1,10 @@
 // Responses evaluated by a model: log-probs, entropies and exact KL of their tokens, scores of responses.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -16,15 +19,26 @@ namespace nudge {
 struct ResponseView {
   std::span<const std::int32_t> prompt, response;
   float temperature = 1;
+  std::span<const std::uint8_t> mask = {};  // of each listed token whether it counts; empty: all do
 
-  std::int64_t predicted() const {
+  // The tokens that something predicts: so long are per-token lists in records.
+  std::int64_t listed() const {
     return static_cast<std::int64_t>(response.size()) - (prompt.empty() && !response.empty() ? 1 : 0);
   }
+  bool counts(std::size_t token) const { return mask.empty() || mask[token] != 0; }
+  // Those of them that count: so many rows, log-probs and values there are. The others are context.
+  std::int64_t predicted() const { return mask.empty() ? listed() : std::ranges::count_if(mask, std::identity{}); }
   std::int64_t tokens() const { return static_cast<std::int64_t>(prompt.size() + response.size()); }
 };
 
+// Of a number for each listed token those of the tokens that count; from these back to a list, with 0 for the others; and
+// where the k-th token that counts stands in it.
+std::vector<float> counted(const ResponseView& r, std::span<const float> listed);
+std::vector<float> spread(const ResponseView& r, std::span<const float> counted);
+std::size_t place_of(const ResponseView& r, std::size_t k);
+
 // Appends prompt and response to the batch, less the last token, whose prediction nobody needs, and to the targets the
-// rows that predict response tokens.
+// rows that predict the response's tokens that count.
 void lay_out(const ResponseView& r, Batch& batch, Targets& targets);
 
 // Appends prompt and response up to the token at which the score is read, and returns its row: the last token that
@@ -35,7 +49,7 @@ std::int64_t lay_out_scored(const ResponseView& r, std::int32_t pad, Batch& batc
 std::vector<std::pair<std::int64_t, std::int64_t>> micro_batches(std::span<const ResponseView> responses,
                                                                  std::int64_t limit);
 
-// The N predicted tokens of some responses, back to back.
+// The N predicted tokens of some responses that count, back to back.
 struct TokenStats {
   std::vector<float> logprobs, entropies;  // (N) in nats
   std::vector<float> kl;                   // (N) KL(old || model), exact over the vocabulary; empty without `old`

@@ -17,6 +17,18 @@ void check_tokens(const Record& record, const char* key, const std::vector<std::
           "its tokens come from another tokenizer: give a model with the tokenizer of the policy that sampled it");
 }
 
+std::vector<std::uint8_t> read_mask(const Record& record, std::int64_t n) {
+  if (!record.has("loss_mask")) return {};
+  const std::vector<std::int32_t> numbers = record.ids("loss_mask");
+  if (std::ssize(numbers) != n)
+    record.fail("loss_mask", "has " + std::to_string(numbers.size()) + " numbers for " + std::to_string(n) + " tokens");
+  for (const std::int32_t x : numbers)
+    if (x > 1) record.fail("loss_mask", "contains " + std::to_string(x) + ", which is neither 0 nor 1");
+  if (std::ranges::count(numbers, 1) == 0)
+    record.fail("loss_mask", "is 0 for every token: there is none to learn from", "drop such records");
+  return {numbers.begin(), numbers.end()};
+}
+
 }  // namespace
 
 std::vector<float> per_token(const Record& record, const char* key, std::int64_t n) {
@@ -53,11 +65,12 @@ Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   t.response_ids = record.ids("response_ids");
   check_tokens(record, "prompt_ids", t.prompt_ids, config.vocab);
   check_tokens(record, "response_ids", t.response_ids, config.vocab);
-  const ResponseView view = t.view();
-  if (view.predicted() < 1) record.fail("response_ids", "has no token to learn from");
-  t.logprobs = per_token(record, "logprobs", view.predicted());
-  t.ref_logprobs = per_token(record, "ref_logprobs", view.predicted());
-  t.token_rewards = per_token(record, "rewards", view.predicted());
+  const std::int64_t listed = t.view().listed();
+  if (listed < 1) record.fail("response_ids", "has no token to learn from");
+  t.mask = read_mask(record, listed);
+  t.logprobs = per_token(record, "logprobs", listed);
+  t.ref_logprobs = per_token(record, "ref_logprobs", listed);
+  t.token_rewards = per_token(record, "rewards", listed);
   t.reward = record.find_real("reward");
   t.temperature = record.find_real("temperature").value_or(1.0f);
   if (t.temperature < 0) record.fail("temperature", "is negative");

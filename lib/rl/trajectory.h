@@ -19,7 +19,9 @@ inline constexpr int kArithmetic = 1;
 struct Trajectory {
   std::string id, group, policy, where;  // group: the same for all answers to one prompt
   std::vector<std::int32_t> prompt_ids, response_ids;
-  std::vector<float> logprobs;       // of each predicted token, nats
+  // Lists of a number for each response token that something predicts, as in the record, whether it counts or not.
+  std::vector<std::uint8_t> mask;    // "loss_mask": which of them count; empty where the record has none
+  std::vector<float> logprobs;       // nats
   std::vector<float> ref_logprobs;   // empty where the record has none
   std::vector<float> token_rewards;  // "rewards": added to the per-token rewards; empty where the record has none
   std::vector<float> advantages;     // as given by the record, for --advantage field alone (read_advantages)
@@ -31,12 +33,12 @@ struct Trajectory {
   std::int64_t arithmetic = 0;
   std::vector<std::string> nulls;  // names of fields that are null, for messages
 
-  ResponseView view() const { return {prompt_ids, response_ids, temperature}; }
+  ResponseView view() const { return {prompt_ids, response_ids, temperature, mask}; }
 };
 
 // Reads a record and checks it against a model's vocabulary. An absent group is the id up to its last "/". Errors:
-// kBadInput naming the record for no response tokens, tokens beyond the vocabulary, lists of different lengths, or a
-// temperature that is negative or between 0 and kLeastTemperature.
+// kBadInput naming the record for no response tokens, tokens beyond the vocabulary, lists of different lengths, a mask of
+// other numbers than 0 and 1 or of zeros alone, or a temperature that is negative or between 0 and kLeastTemperature.
 Trajectory read_trajectory(const Record& record, const ModelConfig& config);
 
 // Whether prompt and response fit the context of `what` ("reward model"). check_fits: Error kBadInput with `advice`

@@ -214,7 +214,7 @@ void PpoRun::add(const Record& record) {
       read_as(RecordKind::kTrajectory, "ppo-step", record, [&] { return read_trajectory(record, policy_->config()); });
   check_fits(t, policy_->config(), "policy", "give --policy the folder that sampled them, or drop such records");
   t.stopped = ended_by_itself(record, *policy_);
-  if (options_.ppo.advantage == Advantage::kField) t.advantages = read_advantages(record, t.view().predicted());
+  if (options_.ppo.advantage == Advantage::kField) t.advantages = read_advantages(record, t.view().listed());
   std::string advice;
   const Dtype sampled_in = t.dtype == name_of(Dtype::kBf16) ? Dtype::kBf16 : Dtype::kF32;
   if (trajectories_.empty()) dtype_ = options_.dtype.value_or(sampled_in);
@@ -374,7 +374,8 @@ std::vector<Record> PpoRun::annotated() {
   std::vector<Record> records = records_;
   for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
     Record& r = records[static_cast<std::size_t>(batch_.trajectories[i] - trajectories_.data())];
-    const auto part = [&](const std::vector<float>& all) { return batch_.part(all, i); };
+    const ResponseView view = batch_.trajectories[i]->view();
+    const auto part = [&](const std::vector<float>& all) { return spread(view, batch_.part(all, i)); };
     if (!batch_.values.empty()) r.set_reals("values", part(batch_.values));
     r.set_reals("token_rewards", part(batch_.rewards));
     r.set_reals("advantages", part(batch_.advantages));

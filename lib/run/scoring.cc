@@ -222,8 +222,9 @@ void Scorer::score_trajectories(std::span<Record* const> records) {
     const TokenStats stats = evaluator_.stats(reference_->transformer, views(compared));
     std::span<const float> rest = stats.logprobs;
     for (std::size_t i = 0; i < records.size(); ++i) {
-      const auto n = static_cast<std::size_t>(compared[i].view().predicted());
-      records[i]->set_reals("ref_logprobs", rest.first(n));
+      const ResponseView view = compared[i].view();
+      const auto n = static_cast<std::size_t>(view.predicted());
+      records[i]->set_reals("ref_logprobs", spread(view, rest.first(n)));
       rest = rest.subspan(n);
     }
   }

@@ -22,6 +22,8 @@ struct Setup {
   bool shared = false, wide_critic = false, kl_estimate = false;
   double c2 = 0.01, kl_loss = 0;
   float temperature = 1;
+  Advantage advantage = Advantage::kGae;
+  bool masked = false;
 };
 
 Model policy_of(const Setup& s) {
@@ -66,6 +68,18 @@ std::vector<Trajectory> sample(const Setup& s) {
   return all;
 }
 
+// In groups of two, with a third of the tokens masked, whose log-probs are not compared.
+void mask_some(std::vector<Trajectory>& all) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].group = std::to_string(i / 2);
+    const std::size_t n = all[i].response_ids.size();
+    for (std::size_t k = 0; k < n; ++k) {
+      all[i].mask.push_back(n == 1 || (i + k) % 3 != 1);
+      if (all[i].mask[k] == 0) all[i].logprobs[k] = -7;
+    }
+  }
+}
+
 // Those of a setup, sampled once: how is test_sampling's matter.
 std::vector<Trajectory> trajectories(const Setup& s) {
   static std::map<std::pair<bool, float>, std::vector<Trajectory>> known;
@@ -87,6 +101,7 @@ PpoOptions options_of(const Setup& s, std::int64_t micro, std::int64_t groups = 
   o.epochs = 2;
   o.minibatch = 4;
   o.rate = o.critic_rate = 1e-3;
+  if (s.advantage != Advantage::kGae) o.advantage = s.advantage, o.critic = false, o.group_deviation = true;
   return s.objective == Objective::kReinforce ? textbook_reinforce(o) : o;
 }
 
@@ -96,9 +111,10 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
                  std::int64_t groups = 1) {
   Model policy = policy_of(s), critic = critic_of(s);
   auto records = trajectories(s);
+  if (s.masked) mask_some(records);
   if (order) order(records);
   Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
-  const bool own = !s.shared && s.objective != Objective::kReinforce;
+  const bool own = !s.shared && options_of(s, micro).critic;
   Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr, options_of(s, micro, groups));
   const PpoBatch batch = ppo.prepare(records, 0.1, false);
   CHECK(batch.first_ratio_min == 1.0f);
@@ -146,6 +162,16 @@ TEST_CASE("the clipped objective with a critic of another shape obeys the law") 
 }
 TEST_CASE("the clipped objective with a KL term in the loss obeys the law, at temperature 0.7") {
   check({Objective::kClip, false, false, false, 0.01, 0.3, 0.7f});
+}
+TEST_CASE("the clipped objective of masked responses obeys the law") {
+  Setup s;
+  s.masked = true;
+  check(s);
+}
+TEST_CASE("the clipped objective with the advantages of masked groups obeys the law") {
+  Setup s;
+  s.masked = true, s.advantage = Advantage::kGroup;
+  check(s);
 }
 TEST_CASE("the objective with the exact KL obeys the law") { check({Objective::kKl}); }
 TEST_CASE("the objective with the exact KL and a shared critic obeys the law") { check({Objective::kKl, true}); }

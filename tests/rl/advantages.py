@@ -118,6 +118,9 @@ CASES = [
     {"advantage": "group"}, {"advantage": "group", "std": True, "gamma": 1},
     {"advantage": "group", "whiten_rewards": True, "whiten": True}, {"advantage": "group", "drop": True},
     {"advantage": "field"}, {"advantage": "field", "whiten": True},
+    {"mask": True}, {"mask": True, "whiten": True, "whiten_rewards": True}, {"mask": True, "advantage": "return"},
+    {"mask": True, "advantage": "rloo", "whiten": True}, {"mask": True, "advantage": "group", "std": True},
+    {"mask": True, "advantage": "group", "drop": True}, {"mask": True, "advantage": "field", "whiten": True},
 ]
 
 if __name__ == "__main__":

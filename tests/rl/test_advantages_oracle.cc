@@ -26,13 +26,14 @@ struct Known {
   std::vector<float> values;
 };
 
-Known known(Element r, std::int32_t number) {
+Known known(Element r, bool masked, std::size_t number) {
   Known k;
   Trajectory& t = k.trajectory;
   t.id = word(r["id"]), t.group = word(r["group"]), t.where = "record " + std::to_string(number);
   t.prompt_ids = {1};
   t.logprobs = numbers<float>(r["logprobs"]), t.ref_logprobs = numbers<float>(r["ref_logprobs"]);
   t.response_ids.assign(t.logprobs.size(), 2);
+  if (masked) t.mask = numbers<std::uint8_t>(r["mask"]);
   t.token_rewards = numbers<float>(r["rewards"]), t.advantages = numbers<float>(r["advantages"]);
   t.reward = static_cast<float>(double(r["reward"]));
   t.stopped = bool(r["stopped"]);
@@ -74,12 +75,12 @@ void check_case(Element records, Element solved) {
   std::vector<Trajectory> trajectories;
   std::vector<std::vector<float>> values;
   for (const Element r : simdjson::dom::array(records)) {
-    Known k = known(r, static_cast<std::int32_t>(trajectories.size()));
+    Known k = known(r, bool(o["mask"]), trajectories.size());
     trajectories.push_back(std::move(k.trajectory)), values.push_back(std::move(k.values));
   }
   PpoBatch batch = gather_recorded(trajectories, true, options.advantage == Advantage::kField);
   for (const Trajectory* t : batch.trajectories) {
-    const auto& of_tokens = values[static_cast<std::size_t>(t - trajectories.data())];
+    const auto of_tokens = counted(t->view(), values[static_cast<std::size_t>(t - trajectories.data())]);
     batch.values.insert(batch.values.end(), of_tokens.begin(), of_tokens.end());
   }
   add_advantages(batch, double(o["kl_beta"]), options);
