@@ -6,23 +6,12 @@
 
 #include "lib/base/error.h"
 #include "lib/base/scalar_math.h"
+#include "lib/rl/importance.h"
 
 namespace nudge {
 namespace {
 
 double ratio_of(double log_ratio) { return det_exp(log_ratio); }
-
-// (sum w)^2/sum w^2 of w = exp(log_weights), scaled by the largest so that nothing overflows.
-std::optional<double> effective_size(std::span<const double> log_weights) {
-  if (log_weights.empty()) return std::nullopt;
-  const double largest = *std::max_element(log_weights.begin(), log_weights.end());
-  double sum = 0, squares = 0;
-  for (const double x : log_weights) {
-    const double w = det_exp(x - largest);
-    sum += w, squares += w * w;
-  }
-  return sum * sum / squares;
-}
 
 void expect_finite(const char* what, std::span<const float> numbers) {
   for (std::size_t t = 0; t < numbers.size(); ++t)
