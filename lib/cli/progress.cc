@@ -1,5 +1,6 @@
 #include "lib/cli/progress.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <utility>
@@ -34,17 +35,23 @@ std::string duration_text(double seconds) {
   return text;
 }
 
+std::string rate_text(std::int64_t done, double seconds) {
+  const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
+  char text[48];
+  std::snprintf(text, sizeof text, rate < 100 ? "%.1f" : "%.0f", rate);
+  return text;
+}
+
 std::string progress_text(std::int64_t done, std::int64_t total, const std::string& unit, double seconds,
                           const std::string& metric) {
+  if (done > total) total = 0;
   std::string text = grouped_digits(done);
   if (total > 0) text += " of " + grouped_digits(total);
   text += " " + unit;
   if (total > 0) text += " (" + std::to_string(100 * done / total) + "%)";
   if (seconds > 0 && done > 0) {
     const double rate = static_cast<double>(done) / seconds;
-    char words[48];
-    std::snprintf(words, sizeof words, rate < 100 ? ", %.1f/s" : ", %.0f/s", rate);
-    text += words;
+    text += ", " + rate_text(done, seconds) + "/s";
     if (total > done) text += ", ETA " + duration_text(static_cast<double>(total - done) / rate);
   }
   if (!metric.empty()) text += ", " + metric;

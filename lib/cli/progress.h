@@ -15,7 +15,11 @@ std::string grouped_digits(std::int64_t n);
 // "3.2 s", "4 min 05 s", "2 h 07 min"
 std::string duration_text(double seconds);
 
-// "120 of 256 records (47%), 12.5/s, ETA 11 s, loss 0.31". `total` 0 is unknown: no percentage and no ETA.
+// "12.5", "3858": a second, without the unit. `seconds` 0 counts as a nanosecond.
+std::string rate_text(std::int64_t done, double seconds);
+
+// "120 of 256 records (47%), 12.5/s, ETA 11 s, loss 0.31". `total` is unknown where it
+// is 0 or less than `done`: no percentage and no ETA.
 std::string progress_text(std::int64_t done, std::int64_t total, const std::string& unit, double seconds,
                           const std::string& metric);
 

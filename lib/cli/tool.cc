@@ -182,7 +182,7 @@ std::string Tool::provenance() const {
   return text;
 }
 
-void Tool::tally(const std::vector<Count>& counts, const std::string& more, bool may_be_none) {
+void Tool::tally(const std::vector<Count>& counts, const std::string& more, bool may_be_none, std::int64_t tokens) {
   std::string text;
   for (const Count& c : counts) {
     const std::string many = c.many.empty() ? c.one + "s" : c.many;
@@ -190,7 +190,9 @@ void Tool::tally(const std::vector<Count>& counts, const std::string& more, bool
   }
   if (!more.empty()) text += ", " + more;
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin_;
-  console_.note(text + ", " + duration_text(elapsed.count()));
+  text += ", " + duration_text(elapsed.count());
+  if (tokens > 0) text += " (" + rate_text(tokens, elapsed.count()) + " tokens/s)";
+  console_.note(text);
   if (!counts.empty() && counts[0].n == 0 && !may_be_none) {
     const std::string many = counts[0].many.empty() ? counts[0].one + "s" : counts[0].many;
     bad_input("nothing succeeded: 0 " + many);

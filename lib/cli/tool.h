@@ -88,9 +88,11 @@ class Tool {
   // themselves (lib/run/run_folder.h).
   std::string provenance() const;
 
-  // The line that ends a finished run: "rollout: 256 trajectories, 12,345 tokens, 3.2 s". The first count is what
-  // succeeded; 0 throws kBadInput, unless `may_be_none`.
-  void tally(const std::vector<Count>& counts, const std::string& more = {}, bool may_be_none = false);
+  // The line that ends a finished run: "rollout: 256 trajectories, 12,345 tokens, 3.2 s (3858 tokens/s)". The first
+  // count is what succeeded; 0 throws kBadInput, unless `may_be_none`. `tokens`: that the run worked on, for the rate; 0:
+  // without one.
+  void tally(const std::vector<Count>& counts, const std::string& more = {}, bool may_be_none = false,
+             std::int64_t tokens = 0);
 
   Progress progress(const std::string& unit, std::int64_t total = 0) { return {console_, unit, total}; }
   void warn(std::string_view message) { console_.warning(message); }

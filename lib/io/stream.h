@@ -76,6 +76,10 @@ class RecordReader {
   std::unique_ptr<State> state_;
 };
 
+// About how many records these files have, for a progress: what the mark at the end of a compressed one says, or the
+// lines of a plain one. 0 where a file is none that can be read twice, or has no such mark.
+std::int64_t expected_records(const std::vector<std::string>& paths);
+
 struct WriterOptions {
   std::string path;     // "" or "-" is stdout
   bool zstd = false;    // -z; implied by a name in .zst, even of a redirected stdout

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "lib/base/error.h"
@@ -37,6 +39,37 @@ Estimate estimate(std::span<const double> samples) {
   for (const double x : samples) squares += (x - mean) * (x - mean);
   out.standard_error = std::sqrt(squares / (n - 1) / n);
   return out;
+}
+
+Estimate estimate(const Moments& samples) {
+  Estimate out;
+  out.mean = samples.mean();
+  // variance() divides by n.
+  if (samples.count() >= 2)
+    out.standard_error = std::sqrt(*samples.variance() / static_cast<double>(samples.count() - 1));
+  return out;
+}
+
+namespace {
+std::string printed(const char* form, int digits, double x) {
+  char text[400];  // a double has up to 309 digits before the point
+  std::snprintf(text, sizeof text, form, digits, x);
+  return text;
+}
+}  // namespace
+
+std::string figure_text(double without_error, int digits) { return printed("%.*g", digits, without_error); }
+
+std::string figure_text(const Estimate& e) {
+  if (!e.mean) return "?";
+  if (!e.standard_error) return figure_text(*e.mean);
+  const double error = *e.standard_error;
+  if (!(error > 0) || !std::isfinite(error)) return figure_text(*e.mean) + " +- " + figure_text(error);
+  // The exponent after rounding to two digits: 0.0996 is written 0.10.
+  const std::string rounded = printed("%.*e", 1, error);
+  const int exponent = std::atoi(rounded.c_str() + rounded.find('e') + 1);
+  const int decimals = std::max(0, 1 - exponent);
+  return printed("%.*f", decimals, *e.mean) + " +- " + printed("%.*f", decimals, error);
 }
 
 TwoUnits estimate(const SequenceValues& values, TokenFunction f) {

@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
+
+#include "lib/rl/step_metrics.h"
 
 namespace nudge {
 
@@ -52,6 +55,12 @@ TwoUnits estimate(const SequenceValues& values, TokenFunction f);
 
 // The mean of independent samples, error sd/sqrt(n), sd with n - 1.
 Estimate estimate(std::span<const double> samples);
+Estimate estimate(const Moments& samples);
+
+// "2.57 +- 0.13": the mean with the digits that its error allows, those down to the second significant one of the error.
+// Four significant digits of a mean whose error is unknown or 0; "?" for no data. Every figure of a tally is written so.
+std::string figure_text(const Estimate& e);
+std::string figure_text(double without_error, int digits = 4);
 
 // For each position t of the response: one sample per sequence longer than t.
 struct PositionMean {

@@ -22,6 +22,8 @@ class EpochPlan {
   std::int64_t steps() const { return steps_; }
   // The examples of step s. Ask for steps 0, 1, ... in this order.
   const std::vector<std::int64_t>& step(std::int64_t s);
+  // Whether step s is the first of an epoch.
+  bool begins_epoch(std::int64_t s) const { return s % per_epoch_ == 0; }
   // Epochs done after step s; 0.5 is half of the first.
   double epochs_after(std::int64_t s) const;
   // The schedule over all steps. Error kUsage: a warm-up longer than they are.

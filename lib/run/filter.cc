@@ -119,6 +119,12 @@ RecordReader FilterInput::open() const {
   return RecordReader(streams_.files, reading);
 }
 
+std::int64_t FilterInput::expected(Tool& tool) const {
+  if (!tool.console().shows_progress()) return 0;
+  const std::int64_t all = expected_records(streams_.files), n = streams_.shard.count;
+  return (all + n - 1 - streams_.shard.index) / n;
+}
+
 RecordReader& FilterInput::reader() {
   if (!in_) in_.emplace(open());
   return *in_;

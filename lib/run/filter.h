@@ -75,6 +75,9 @@ class FilterInput {
   std::string opening() const { return opening_.digest(); }
   Origin origin() const;  // reads the whole input, for its origin alone
 
+  // How many records this shard will have, for the progress; 0 where that is unknown, or no progress is shown.
+  std::int64_t expected(Tool& tool) const;
+
   // Reads this shard's next record; false at the end. Before it waits for input it calls `before_waiting` and passes on
   // what was written to `out`. Stop signals are heeded.
   bool next(Record& record, RecordWriter& out, const std::function<void()>& before_waiting = nullptr);

@@ -15,12 +15,17 @@
 namespace nudge {
 namespace {
 
+std::int64_t response_tokens(const Record& record) {
+  return record.has("response_ids") ? record.list_shape("response_ids").size : 0;
+}
+
 FileReport read_report(Tool& tool, const std::string& file, const ReportPolicies& policies, bool salvage,
-                       Progress& progress, std::int64_t& responses) {
+                       Progress& progress, std::int64_t& responses, std::int64_t& tokens) {
   RecordReader in({file}, {.salvage = salvage, .whole_shards = true, .stop = stop_descriptor()});
   FileReporter reporter(file == "-" ? "stdin" : file, policies);
   for (Record record; in.next(record); progress.update(++responses)) {
     heed_stop();
+    tokens += response_tokens(record);
     reporter.add(record);
   }
   warn_of_losses(tool, in);
@@ -29,12 +34,13 @@ FileReport read_report(Tool& tool, const std::string& file, const ReportPolicies
 
 // All files, in their order.
 std::vector<FileReport> read_reports(Tool& tool, const StreamOptions& streams, const ReportPolicies& policies,
-                                     std::int64_t& responses) {
+                                     std::int64_t& responses, std::int64_t& tokens) {
   std::vector<FileReport> reports;
-  Progress progress = tool.progress("responses");
+  const bool shown = tool.console().shows_progress();
+  Progress progress = tool.progress("responses", shown ? expected_records(streams.files) : 0);
   try {
     for (const std::string& file : streams.files)
-      reports.push_back(read_report(tool, file, policies, streams.salvage, progress, responses));
+      reports.push_back(read_report(tool, file, policies, streams.salvage, progress, responses, tokens));
   } catch (const Error& e) {
     if (e.status() != Exit::kStopped) throw;
     throw Error(Exit::kStopped, "stopped after " + std::to_string(responses) + " responses: there is no report",
@@ -118,13 +124,13 @@ std::optional<Tally> KlReportCommand::evaluate(Tool& tool, const ReportPolicies&
   Provenance opening(tool.provenance());
   opening.input("old", policies.old_digest()).input("new", policies.fresh_digest());
   FilterInput in(streams, opening, "records", FilterInput::Yield::kOneForOne);
-  Progress progress = tool.progress("responses");
-  std::int64_t responses = 0;
+  Progress progress = tool.progress("responses", in.expected(tool));
+  std::int64_t responses = 0, tokens = 0;
   const auto work = [&](RecordWriter& out, KeptRecords& kept) {
     RecordEvaluator evaluator(policies, [&](const Record& r) { out.write(r), progress.update(out.records()); });
     for (Record record; in.next(record, out, [&] { evaluator.finish(); });) {
       if (kept.take([&](const Record& there) { return evaluator.remade(record, there); })) evaluator.skip(record);
-      else evaluator.add(std::move(record));
+      else tokens += response_tokens(record), evaluator.add(std::move(record));
     }
     kept.end();
     evaluator.finish();
@@ -132,14 +138,14 @@ std::optional<Tally> KlReportCommand::evaluate(Tool& tool, const ReportPolicies&
     return 0;
   };
   if (!run_filter(tool, in, work)) return std::nullopt;
-  return Tally{{{responses, "response"}}, {}, true};
+  return Tally{{{responses, "response"}}, {}, true, tokens};
 }
 
 Tally KlReportCommand::report(Tool& tool, const ReportPolicies& policies, RecordWriter* page_out) {
   catch_stops();
   if (streams.files.empty()) streams.files = {"-"};
-  std::int64_t responses = 0;
-  const std::vector<FileReport> reports = read_reports(tool, streams, policies, responses);
+  std::int64_t responses = 0, tokens = 0;
+  const std::vector<FileReport> reports = read_reports(tool, streams, policies, responses, tokens);
   check_same_evaluators(reports);
   for (const FileReport& r : reports) warn_of_bias(tool, r);
   const bool ratios = std::ranges::any_of(reports, [](const FileReport& r) { return r.old_new.tokens() > 0; });
@@ -153,7 +159,7 @@ Tally KlReportCommand::report(Tool& tool, const ReportPolicies& policies, Record
   print(json ? report_json(reports, clip) : report_text(sections[0], {.plots = plots, .unicode = unicode}));
   flush_stdout();
   if (page_out != nullptr) write_page(*page_out, report_html(sections));
-  return {{{responses, "response"}, {std::ssize(streams.files), "file"}}};
+  return {{{responses, "response"}, {std::ssize(streams.files), "file"}}, {}, false, tokens};
 }
 
 }  // namespace nudge

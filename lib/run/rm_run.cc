@@ -27,10 +27,7 @@ std::string shown(double x, const char* form = "%.4g") {
   return text;
 }
 
-std::string shown(const Estimate& e) {
-  if (!e.mean) return "?";
-  return shown(*e.mean) + (e.standard_error ? " +- " + shown(*e.standard_error, "%.2g") : "");
-}
+std::string shown(const Estimate& e) { return figure_text(e); }
 
 void set_held_out(Metrics& m, const Calibration& c) {
   m.set("held_out/pairs", static_cast<double>(c.pairs));
@@ -81,9 +78,10 @@ void count_pairs(const Ranking& r, RewardData& data) {
     }
 }
 
-void store_normalization(Model& model, RewardTrainer& trainer, const RewardData& data,
-                         const std::vector<RewardSample>* samples, const RewardRunOptions& options) {
-  if (!options.normalize) return;
+// Returns the error of the mean that it stores.
+std::optional<double> store_normalization(Model& model, RewardTrainer& trainer, const RewardData& data,
+                                          const std::vector<RewardSample>* samples, const RewardRunOptions& options) {
+  if (!options.normalize) return std::nullopt;
   Moments moments;
   if (samples) {
     std::vector<ResponseView> views;
@@ -94,6 +92,7 @@ void store_normalization(Model& model, RewardTrainer& trainer, const RewardData&
       for (float score : scores) moments.add(static_cast<double>(score));
   }
   normalize(model.transformer, moments, samples != nullptr || options.normalize_std);
+  return estimate(moments).standard_error;
 }
 
 }  // namespace
@@ -164,10 +163,12 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
                         options.training.recompute, options.training.groups);
   RewardReport report;
   report.steps = plan.steps();
+  Moments losses, accuracies;  // of the epoch's steps
   checkpoint.steps(plan.steps());
   checkpoint.learner("model", model.transformer, trainer.adam());
   checkpoint.fields([&](StateFields& f) {
     f("tokens", report.tokens), f("first_loss", report.first_loss), f("last_loss", report.last_loss);
+    f("epoch_loss", losses), f("epoch_accuracy", accuracies);
   });
   const auto take_step = [&](std::int64_t s) {
     std::vector<const Ranking*> minibatch;
@@ -178,6 +179,9 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
     report.tokens += done.tokens;
     if (s == 0) report.first_loss = done.loss;
     report.last_loss = done.loss;
+    if (plan.begins_epoch(s)) losses = {}, accuracies = {};
+    losses.add(done.loss, static_cast<double>(minibatch.size()));
+    if (done.accuracy) accuracies.add(*done.accuracy, static_cast<double>(minibatch.size()));
     Metrics metrics;
     metrics.set("step", static_cast<double>(s + 1));
     metrics.set("epoch", plan.epochs_after(s));
@@ -187,10 +191,12 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
   };
   checkpoint.guarded([&] {
     checkpoint.resume();
+    report.earlier_tokens = report.tokens;
     for (std::int64_t s = checkpoint.taken(); s < plan.steps(); ++s) take_step(s);
     check_finite(model.transformer);
-    store_normalization(model, trainer, data, samples, options);
-    report.mean = model.config().reward_mean;
+    report.loss = estimate(losses), report.accuracy = estimate(accuracies);
+    report.mean.standard_error = store_normalization(model, trainer, data, samples, options);
+    report.mean.mean = model.config().reward_mean;
     report.std = model.config().reward_std;
     if (held_out) report.held_out = judge(trainer.scores(held_out->rankings), held_out->rankings);
   });

@@ -51,7 +51,10 @@ struct RewardReport {
   std::int64_t steps = 0, tokens = 0;
   std::optional<double> first_loss, last_loss;  // of steps
   std::optional<Calibration> held_out;
-  double mean = 0, std = 1;  // as stored
+  std::int64_t earlier_tokens = 0;  // of `tokens`, those of the run that this one resumed
+  Estimate loss, accuracy;          // means over the rankings of the last epoch's steps, each before its update
+  Estimate mean;                    // of the rewards, as stored, with its error over the answers
+  double std = 1;                   // as stored
 };
 
 // Trains the model, resuming from `checkpoint` if that holds a state, and stores the normalisation in its config.

@@ -108,8 +108,13 @@ std::optional<Tally> RmTrainCommand::run(Tool& tool) {
   }
   if (report.held_out)
     for (const std::string& line : report_lines(*report.held_out)) tool.note(line);
+  std::string last_epoch;
+  if (report.loss.mean)
+    last_epoch = ", last epoch's loss " + figure_text(report.loss) + " and accuracy " + figure_text(report.accuracy);
   return Tally{{{std::ssize(data.rankings), "ranking"}, {report.steps, "step"}, {report.tokens, "token"}},
-               "reward mean " + number_text(report.mean) + ", std " + number_text(report.std)};
+               "reward mean " + figure_text(report.mean) + ", std " + figure_text(report.std) + last_epoch,
+               false,
+               report.tokens - report.earlier_tokens};
 }
 
 }  // namespace nudge

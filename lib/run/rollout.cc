@@ -129,7 +129,7 @@ void Rollout::run(const Prompts& prompts, KeptRecords& kept, RecordWriter& out, 
   bool more = next_request(prompts, first);
   while (more && is_kept(first, kept)) more = next_request(prompts, first);
   kept.end();
-  const std::int64_t before = counts_.tokens;
+  const std::int64_t before = counts_.kept_tokens = counts_.tokens;
   const auto draw = [&](SampleRequest& request) {
     if (!more) return next_request(prompts, request);
     more = false;

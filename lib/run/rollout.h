@@ -59,6 +59,7 @@ class Rollout {
 
   struct Counts {
     std::int64_t trajectories = 0, tokens = 0, stopped = 0, skipped = 0, prompts = 0;  // skipped: of the prompts
+    std::int64_t kept_tokens = 0;  // of `tokens`, those of an earlier run
   };
   const Counts& counts() const { return counts_; }
   const std::string& policy_digest() const { return policy_digest_; }

@@ -53,7 +53,7 @@ void sample(Sampler& sampler, FilterInput& in, Progress& progress, RecordWriter&
   sampler.run({next, [&] { return in.ready(); }}, kept, out, [&](std::int64_t tokens) {
     heed_stop();
     out.keep_up();
-    progress.update(tokens);
+    progress.update(sampler.counts().trajectories, grouped_digits(tokens) + " tokens");
   });
 }
 
@@ -78,7 +78,7 @@ std::optional<Tally> RolloutCommand::answer(Tool& tool, Model& model) {
   Provenance opening(tool.provenance());
   opening.input("policy", sampler.policy_digest()).input("chat", sampler.dialogues().chat().digest());
   FilterInput in(streams, opening, "prompts", FilterInput::Yield::kManyForOne);
-  Progress progress = tool.progress("tokens");
+  Progress progress = tool.progress("trajectories", in.expected(tool) * rollout.samples);
   const auto work = [&](RecordWriter& out, KeptRecords& kept) {
     sample(sampler, in, progress, out, kept);
     return sampler.counts().skipped;
@@ -88,7 +88,8 @@ std::optional<Tally> RolloutCommand::answer(Tool& tool, Model& model) {
   if (n.trajectories > 0) chat.warn_of_unused(tool, sampler.dialogues());
   return Tally{{{n.trajectories, "trajectory", "trajectories"}, {n.tokens, "token"}, {n.stopped, "stopped", "stopped"}},
                n.skipped == 0 ? "" : std::to_string(n.skipped) + " too long",
-               true};
+               true,
+               n.tokens - n.kept_tokens};
 }
 
 std::optional<Tally> RolloutCommand::go_on(Tool& tool, Model& model) {
@@ -96,7 +97,7 @@ std::optional<Tally> RolloutCommand::go_on(Tool& tool, Model& model) {
   Provenance opening(tool.provenance());
   opening.input("policy", sampler.policy_digest()).input("continue", "");
   FilterInput in(streams, opening, "trajectories", FilterInput::Yield::kOneForOne);
-  Progress progress = tool.progress("tokens");
+  Progress progress = tool.progress("trajectories", in.expected(tool));
   const auto work = [&](RecordWriter& out, KeptRecords& kept) {
     sample(sampler, in, progress, out, kept);
     return std::int64_t{0};
@@ -105,7 +106,8 @@ std::optional<Tally> RolloutCommand::go_on(Tool& tool, Model& model) {
   const Continuation::Counts& n = sampler.counts();
   return Tally{{{n.trajectories, "trajectory", "trajectories"}, {n.tokens, "token"}, {n.stopped, "stopped", "stopped"}},
                n.done == 0 ? "" : std::to_string(n.done) + " done before",
-               true};
+               true,
+               n.tokens};
 }
 
 }  // namespace nudge

@@ -1,7 +1,5 @@
 #include "lib/run/score_command.h"
 
-#include <cstdio>
-
 #include "lib/cli/signals.h"
 #include "lib/report/calibration.h"
 #include "lib/run/options.h"
@@ -10,11 +8,8 @@ namespace nudge {
 namespace {
 
 std::string accuracy_words(const Calibration& c) {
-  char text[96] = "accuracy ?";
-  if (c.accuracy.mean)
-    std::snprintf(text, sizeof text, "accuracy %.4f +- %.4f", *c.accuracy.mean, c.accuracy.standard_error.value_or(0));
   const std::size_t judged = c.pairs - c.identical;
-  return text + (" on " + std::to_string(judged)) + (judged == 1 ? " pair" : " pairs");
+  return "accuracy " + figure_text(c.accuracy) + " on " + std::to_string(judged) + (judged == 1 ? " pair" : " pairs");
 }
 
 // Records that wait until they fill a micro-batch.
@@ -104,7 +99,7 @@ std::optional<Tally> ScoreCommand::run(Tool& tool) {
   opening.input("models", scorer.digest());
   if (scorer.dialogues()) opening.input("chat", scorer.dialogues()->chat().digest());
   FilterInput in(streams, opening, "records", FilterInput::Yield::kOneForOne);
-  Progress progress = tool.progress("records");
+  Progress progress = tool.progress("records", in.expected(tool));
   std::int64_t records = 0;
   const auto work = [&](RecordWriter& out, KeptRecords& kept) {
     ScoreWindow window(scorer, out, progress);
@@ -136,13 +131,11 @@ Tally ScoreCommand::report(Tool& tool, const Scorer& scorer, std::int64_t record
   if (c.pairs > 0) {
     words = accuracy_words(c);
   } else if (!reward_model.empty() && records > 0) {
-    char text[64];
-    std::snprintf(text, sizeof text, "mean reward %.4f", scorer.mean_reward());
-    words = text;
+    words = "mean reward " + figure_text(scorer.mean_reward());
   }
   if (scorer.skipped() > 0)
     words = std::to_string(scorer.skipped()) + " too long" + (words.empty() ? "" : ", ") + words;
-  return {{{records, "record"}}, words, true};
+  return {{{records, "record"}}, words, true, scorer.tokens()};
 }
 
 }  // namespace nudge

@@ -16,6 +16,12 @@ Trajectory trajectory_of(const Record& record, const Model& model) {
   return read_as(RecordKind::kTrajectory, kReader, record, [&] { return read_trajectory(record, model.config()); });
 }
 
+std::int64_t tokens_of(const std::vector<ResponseView>& views) {
+  std::int64_t n = 0;
+  for (const ResponseView& v : views) n += std::ssize(v.prompt) + std::ssize(v.response);
+  return n;
+}
+
 [[noreturn]] void refuse_kind(const Record& record) {
   const std::string line = line_to_record(record, RecordKind::kPreference, kReader);
   bad_input(record.where() + ": is neither a trajectory (\"response_ids\") nor a preference pair (\"chosen\")",
@@ -165,7 +171,7 @@ bool Scorer::is_kept(const Record& record, std::int64_t number, KeptRecords& kep
     return true;
   }
   ++trajectories_;
-  reward_sum_ += static_cast<double>(reward);
+  rewards_.add(static_cast<double>(reward));
   if (reward_model_ && of_other_tokenizer(record)) ++encoded_again_;
   return true;
 }
@@ -203,9 +209,10 @@ void Scorer::score_trajectories(std::span<Record* const> records) {
     check_dtype(compared.back(), options_.dtype);
     if (compared.back().temperature == 0) compared.back().temperature = 1;  // as in rollout's log-probs
   }
-  const auto views = [](const std::vector<Trajectory>& trajectories) {
+  const auto views = [this](const std::vector<Trajectory>& trajectories) {
     std::vector<ResponseView> out;
     for (const Trajectory& t : trajectories) out.push_back(t.view());
+    tokens_ += tokens_of(out);
     return out;
   };
   if (reward_model_) {
@@ -215,7 +222,7 @@ void Scorer::score_trajectories(std::span<Record* const> records) {
       if (!rewarded[i].stopped && options_.missing_end == MissingEnd::kReplace) reward = options_.missing_end_value;
       if (!rewarded[i].stopped && options_.missing_end == MissingEnd::kSubtract) reward -= options_.missing_end_value;
       records[i]->set_real("reward", reward);
-      reward_sum_ += static_cast<double>(reward);
+      rewards_.add(static_cast<double>(reward));
     }
   }
   if (reference_) {
@@ -247,6 +254,7 @@ void Scorer::score_pairs(std::span<Record* const> records, std::span<const std::
   }
   std::vector<ResponseView> views;
   for (const Ranking& r : rankings) views.push_back(r.view(0)), views.push_back(r.view(1));
+  tokens_ += tokens_of(views);
   const auto scores = evaluator_.end_scores(reward_model_->transformer, views);
   for (std::size_t i = 0; i < records.size(); ++i) {
     count_pair(rankings[i], reward_of(scores[2 * i]), reward_of(scores[2 * i + 1]));

@@ -11,6 +11,7 @@
 
 #include "lib/io/record.h"
 #include "lib/model/folder.h"
+#include "lib/report/estimate.h"
 #include "lib/rl/preference.h"
 #include "lib/rl/trajectory.h"
 #include "lib/run/filter.h"
@@ -58,9 +59,10 @@ class Scorer {
   std::int64_t trajectories() const { return trajectories_; }
   std::int64_t skipped() const { return skipped_; }
   std::int64_t encoded_again() const { return encoded_again_; }  // trajectories of another tokenizer, for the reward
-  double mean_reward() const { return trajectories_ == 0 ? 0 : reward_sum_ / static_cast<double>(trajectories_); }
-  std::string digest() const;                // of both models
-  std::vector<std::string> remarks() const;  // Model's, of both
+  Estimate mean_reward() const { return estimate(rewards_); }
+  std::int64_t tokens() const { return tokens_; }  // that the models read, those of kept records left out
+  std::string digest() const;                      // of both models
+  std::vector<std::string> remarks() const;        // Model's, of both
 
  private:
   void check_id(const Record& record);
@@ -83,7 +85,8 @@ class Scorer {
   std::vector<float> chosen_, rejected_;
   std::vector<bool> identical_;
   std::int64_t trajectories_ = 0, encoded_again_ = 0, skipped_ = 0;
-  double reward_sum_ = 0;
+  std::int64_t tokens_ = 0;
+  Moments rewards_;
 };
 
 }  // namespace nudge

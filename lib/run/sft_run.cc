@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/base/scalar_math.h"
+#include "lib/report/estimate.h"
 #include "lib/rl/minibatch.h"
 #include "lib/rl/record_kind.h"
 #include "lib/run/divergence.h"
@@ -114,6 +115,7 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
     const auto before = known ? std::nullopt : measure(0);
     const std::string now = measured;
     checkpoint.resume();
+    report.earlier_tokens = report.tokens;
     if (!known) measured = now, report.held_out_before = before;
     for (std::int64_t s = checkpoint.taken(); s < plan.steps(); ++s) take_step(s);
     check_finite(model.transformer);
@@ -123,11 +125,7 @@ SftReport run_sft(Model& model, const SftData& data, const SftData* held_out, co
 }
 
 std::string summary(const SftReport& r) {
-  const auto formatted = [](double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.4g", x);
-    return std::string(text);
-  };
+  const auto formatted = [](double x) { return figure_text(x); };
   const auto change = [&](const std::string& name, std::optional<double> from, std::optional<double> to) {
     if (!from) return std::string();
     return name + " " + formatted(*from) + (to ? " to " + formatted(*to) : "");

@@ -32,6 +32,7 @@ SftData sft_data(const std::vector<Record>& records, const Model& model, Dialogu
 
 struct SftReport {
   std::int64_t steps = 0, tokens = 0;           // tokens that counted, over all steps
+  std::int64_t earlier_tokens = 0;              // of these, those of the run that this one resumed
   std::optional<double> first_loss, last_loss;  // of steps
   std::optional<double> held_out_before, held_out_after;
 };

@@ -113,7 +113,9 @@ std::optional<Tally> SftTrainCommand::run(Tool& tool) {
   }
   if (only_writes()) return Tally{{{1, "model"}}, summary(report)};
   return Tally{{{std::ssize(data.examples), "sequence"}, {report.steps, "step"}, {report.tokens, "token"}},
-               summary(report)};
+               summary(report),
+               false,
+               report.tokens - report.earlier_tokens};
 }
 
 }  // namespace nudge

@@ -132,6 +132,23 @@ TEST_CASE("the tally counts in words, and ends with the time") {
   CHECK(result.err.find("rollout: 256 trajectories, 12,345 tokens, 1 skip, mean reward 0.5, 0.0 s\n") == 0);
 }
 
+TEST_CASE("the tally tells the rate of the tokens that a run worked on") {
+  const auto result = run([](Tool& tool) { tool.tally({{2, "record"}}, "", false, 12345); });
+  CHECK(result.status == 0);
+  const std::size_t at = result.err.find(", 0.0 s (");
+  CHECK(result.err.find("rollout: 2 records, 0.0 s (") == 0);
+  CHECK(result.err.ends_with(" tokens/s)\n"));
+  CHECK(result.err.find(',', at + 1) == std::string::npos);
+}
+
+TEST_CASE("a rate has one digit after the point below 100") {
+  CHECK(rate_text(125, 10) == "12.5");
+  CHECK(rate_text(12345, 1) == "12345");
+  CHECK(progress_text(120, 256, "records", 9.6, "loss 0.31") ==
+        "120 of 256 records (46%), 12.5/s, ETA 10.9 s, loss 0.31");
+  CHECK(progress_text(300, 256, "records", 3, "") == "300 records, 100/s");
+}
+
 TEST_CASE("a run without a success is a failure, with -q too") {
   for (const auto& words : std::vector<std::vector<std::string>>{{}, {"-q"}}) {
     const auto result = run([](Tool& tool) { tool.tally({{0, "pair"}, {7, "tie"}}); }, words);

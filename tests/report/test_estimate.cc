@@ -180,3 +180,31 @@ TEST_CASE("a quantile outside 0 to 1 is refused") {
   CHECK_THROWS_AS(quantile(x, 1.1), Error);
   CHECK_THROWS_AS(quantile(x, std::nan("")), Error);
 }
+
+TEST_CASE("a figure has the digits that its error allows") {
+  const auto text = [](double mean, double error) { return figure_text(Estimate{mean, error}); };
+  CHECK(text(2.571737648144365, 0.1312) == "2.57 +- 0.13");
+  CHECK(text(2.571737648144365, 0.0996) == "2.57 +- 0.10");
+  CHECK(text(2.571737648144365, 0.00994) == "2.5717 +- 0.0099");
+  CHECK(text(-0.04, 3.14159) == "-0.0 +- 3.1");
+  CHECK(text(1234.5, 17.2) == "1234 +- 17");
+  CHECK(text(1234.5, 171.9) == "1234 +- 172");
+  CHECK(text(1, 0) == "1 +- 0");
+  CHECK(figure_text(Estimate{2.571737648144365, {}}) == "2.572");
+  CHECK(figure_text(2.571737648144365, 2) == "2.6");
+  CHECK(figure_text(0.000123456) == "0.0001235");
+  CHECK(figure_text(Estimate{}) == "?");
+}
+
+TEST_CASE("running moments give the estimate of their numbers") {
+  const std::vector<double> numbers = {3, -1, 4, 1.5, 9};
+  Moments moments;
+  CHECK(!estimate(moments).mean);
+  for (const double x : numbers) {
+    moments.add(x);
+    if (moments.count() == 1) CHECK(!estimate(moments).standard_error);
+  }
+  const Estimate of_numbers = estimate(std::span<const double>(numbers)), running = estimate(moments);
+  CHECK(near(*running.mean, *of_numbers.mean, 1e-14));
+  CHECK(near(*running.standard_error, *of_numbers.standard_error, 1e-14));
+}

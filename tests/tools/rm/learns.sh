@@ -19,7 +19,7 @@ report_is_on_stderr() {
   grep -Eq '^rm-train: held-out: 24 pairs, accuracy [0-9.]+ \+- [0-9.e-]+, margin [0-9.]+ \+- [0-9.]+, log loss [0-9.e-]+ \+- [0-9.e-]+, Brier' err
   grep -Eq 'expected calibration error [0-9.]+' err
   [ "$(grep -Ec '^rm-train:   0\.[0-9] to [01]\.[0-9] ' err)" = 10 ]
-  grep -Eq '^rm-train: 48 rankings, 24 steps, [0-9,]+ tokens, reward mean -?[0-9.e-]+, std 1, ' err
+  grep -Eq '^rm-train: 48 rankings, 24 steps, [0-9,]+ tokens, reward mean -?[0-9.]+ \+- [0-9.]+, std 1, last epoch.s loss [0-9.]+ \+- [0-9.]+ and accuracy [01][0-9.]* \+- [0-9.]+, ' err
   [ ! -s out ]
 }
 quiet_is_quiet() { rm-train -q --init base $fast --held-out unseen.jsonl train.jsonl -o hushed > hush 2>&1; [ ! -s hush ]; }

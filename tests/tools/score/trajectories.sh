@@ -141,9 +141,13 @@ ok "a value without use and a penalty that rewards are misuse" value_misuse
 tally() {
   expect_status 0 score --reward-model rm "$s"
   mean=$(jq -s 'map(.reward) | add / length | . * 1e4 | round / 1e4' raw.jsonl)
-  shown=$(sed -n 's/^score: 24 records, mean reward \([-0-9.]*\), .*/\1/p' err)
+  shown=$(sed -n 's/^score: 24 records, mean reward \([-0-9.]*\) +- .*/\1/p' err)
+  error=$(sed -n 's/^score: .* +- \([0-9.]*\), .* tokens.s)$/\1/p' err)
   [ -n "$shown" ]
-  jq -en "($shown - $mean | fabs) < 1e-9" > /dev/null
+  jq -en "($shown - $mean | fabs) <= $error / 19" > /dev/null
+  # Two significant digits of sd/sqrt(n).
+  jq -es "map(.reward) | length as \$n | (add / \$n) as \$m | map(. - \$m | . * .) | add / (\$n - 1) / \$n | sqrt
+    | ($error / . - 1 | fabs) < 0.05" raw.jsonl > /dev/null
 }
 ok "the tally tells the mean reward" tally
 any_reward() {
