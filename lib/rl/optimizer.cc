@@ -38,10 +38,22 @@ float clip_coefficient(double norm, double max_norm) {
 }
 
 Adam::Adam(const Layout& layout, AdamOptions options)
-    : layout_(layout), options_(options), m_(layout.size), v_(layout.size) {}
+    : tensors_(layout.tensors), options_(options), m_(layout.size), v_(layout.size) {}
+
+Adam::Adam(AdamOptions options, const TensorInfo& tensor)
+    : tensors_{tensor}, first_(tensor.offset), options_(options), m_(tensor.size), v_(tensor.size) {}
+
+double Adam::norm(const Buffer<float>& gradient) const {
+  const Buffer<float>* whole = &gradient;
+  if (m_.size() == gradient.size()) return gradient_norm({&whole, 1});
+  Buffer<float> part(m_.size());
+  std::copy_n(gradient.data() + first_, part.size(), part.data());
+  const Buffer<float>* moved = &part;
+  return gradient_norm({&moved, 1});
+}
 
 void Adam::step(Transformer& model, const Buffer<float>& gradient, float rate, float gradient_scale) {
-  const ProfileScope scope(Part::kOptimizer, 0, 28.0 * gradient.size());  // 4 arrays read, 3 of them written
+  const ProfileScope scope(Part::kOptimizer, 0, 28.0 * m_.size());  // 4 arrays read, 3 of them written
   ++steps_;
   AdamStep s;
   s.lr = rate;
@@ -52,9 +64,10 @@ void Adam::step(Transformer& model, const Buffer<float>& gradient, float rate, f
   s.correction1 = static_cast<float>(1.0 - det_powi(static_cast<double>(s.beta1), static_cast<long>(steps_)));
   s.correction2 = static_cast<float>(1.0 - det_powi(static_cast<double>(s.beta2), static_cast<long>(steps_)));
   s.gradient_scale = gradient_scale;
-  float* p = model.change();
-  parallel_ranges(gradient.size(), 65536, [&](std::int64_t begin, std::int64_t end) {
-    kernels().adamw(p + begin, gradient.data() + begin, m_.data() + begin, v_.data() + begin, end - begin, &s);
+  float* p = model.change() + first_;
+  const float* g = gradient.data() + first_;
+  parallel_ranges(m_.size(), 65536, [&](std::int64_t begin, std::int64_t end) {
+    kernels().adamw(p + begin, g + begin, m_.data() + begin, v_.data() + begin, end - begin, &s);
   });
   model.pack(false);
 }
@@ -69,9 +82,9 @@ std::string Adam::digest() const {
 void Adam::save(const std::string& path) const {
   const ProfileScope scope(Part::kSaving, 0, 8.0 * m_.size());
   std::vector<TensorView> views;
-  for (const TensorInfo& t : layout_.tensors) {
-    views.push_back({"m." + t.name, t.shape, m_.data() + t.offset});
-    views.push_back({"v." + t.name, t.shape, v_.data() + t.offset});
+  for (const TensorInfo& t : tensors_) {
+    views.push_back({"m." + t.name, t.shape, m_.data() + t.offset - first_});
+    views.push_back({"v." + t.name, t.shape, v_.data() + t.offset - first_});
   }
   write_safetensors(path, views);
 }
@@ -79,13 +92,13 @@ void Adam::save(const std::string& path) const {
 void Adam::load(const std::string& path, std::int64_t steps) {
   const ProfileScope scope(Part::kLoading, 0, 8.0 * m_.size());
   const SafetensorsFile file(path);
-  for (const TensorInfo& t : layout_.tensors) {
+  for (const TensorInfo& t : tensors_) {
     for (const auto& [prefix, moments] : {std::pair{"m.", &m_}, std::pair{"v.", &v_}}) {
       // A value head that was not trained the last time (reinforce has no critic) begins anew.
       if (t.name == "score.weight" && file.find(prefix + t.name) == nullptr) continue;
       if (file.at(prefix + t.name).shape != t.shape)
         bad_input(path + ": tensor " + prefix + t.name + " differs in shape from the model's");
-      file.read_f32(prefix + t.name, moments->data() + t.offset);
+      file.read_f32(prefix + t.name, moments->data() + t.offset - first_);
     }
   }
   steps_ = steps;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "lib/base/buffer.h"
 #include "lib/model/parameters.h"
@@ -28,7 +29,11 @@ float clip_coefficient(double norm, double max_norm);
 class Adam {
  public:
   Adam(const Layout& layout, AdamOptions options);
+  // Of one tensor of a model; the others stay as they are.
+  Adam(AdamOptions options, const TensorInfo& tensor);
 
+  // The norm of the part of `gradient`, that of the whole model, by which a step goes.
+  double norm(const Buffer<float>& gradient) const;
   // One step: updates the model's parameters and packs the head again.
   void step(Transformer& model, const Buffer<float>& gradient, float rate, float gradient_scale);
   std::int64_t steps() const { return steps_; }
@@ -40,7 +45,8 @@ class Adam {
   void load(const std::string& path, std::int64_t steps);
 
  private:
-  const Layout& layout_;
+  std::vector<TensorInfo> tensors_;
+  std::int64_t first_ = 0;  // where they begin among the model's parameters
   AdamOptions options_;
   Buffer<float> m_, v_;
   std::int64_t steps_ = 0;

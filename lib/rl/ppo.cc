@@ -79,6 +79,14 @@ double Ppo::current_kl(const PpoBatch& batch) {
   return sum / static_cast<double>(now.logprobs.size());
 }
 
+double Ppo::moved(const PpoBatch& batch) const {
+  const TokenStats now = ResponseEvaluator(options_.micro_tokens).stats(policy_.transformer, batch.views());
+  double sum = 0;
+  for (std::size_t k = 0; k < now.logprobs.size(); ++k)
+    sum += k3_of_log_ratio(d(now.logprobs[k]) - d(batch.new_logprobs[k]));
+  return sum / static_cast<double>(now.logprobs.size());
+}
+
 Ppo::LossWeights Ppo::weights(double policy_beta) const {
   return {.value = options_.c1,
           .entropy = -options_.c2,
@@ -137,6 +145,7 @@ void Ppo::policy_pass(const MicroBatch& m, LossStatistics& sums) {
   zero(dfinal_, m.packed.size() * policy_.config().width);
   head_.train(input, m.packed, row_losses(m, sums), dfinal_.data(), gradients_);
   if (shared_critic()) value_pass(model, m, trace_, gradients_, sums);
+  if (options_.critic_only) return;  // only the statistics are wanted, and the gradient of a shared value head
   model.backward(m.packed, trace_, dfinal_.data(), gradients_);
 }
 
@@ -196,6 +205,18 @@ double Ppo::step() {
   return norm;
 }
 
+// The step of an iteration in which the policy stays.
+double Ppo::critic_step() {
+  Transformer& model = own_critic() ? critic_->transformer : policy_.transformer;
+  const Buffer<float>& gradient = own_critic() ? critic_gradients_->values() : gradients_.values();
+  const double norm = critic_adam_->norm(gradient);
+  if (!std::isfinite(norm))
+    bad_input("the critic's gradient is not finite", "lower its rate, or look at the rewards' range with peek");
+  const double rate = own_critic() ? options_.critic_rate : options_.rate;
+  critic_adam_->step(model, gradient, static_cast<float>(rate), clip_coefficient(norm, options_.max_norm));
+  return norm;
+}
+
 std::int64_t Ppo::planned_updates(std::int64_t n) const {
   return options_.one_update ? 1 : options_.epochs * ((n + options_.minibatch - 1) / options_.minibatch);
 }
@@ -225,7 +246,7 @@ void Ppo::visit_progress(StateFields& fields) {
 }
 
 void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics,
-                const std::function<void(std::int64_t updates)>& after) {
+                const AfterUpdate& after) {
   const auto n = static_cast<std::int64_t>(batch.trajectories.size());
   const bool once = options_.one_update;
   const std::int64_t epochs = once ? 1 : options_.epochs, size = once ? n : options_.minibatch;
@@ -241,9 +262,10 @@ void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_bet
       p.approxkl.add(s.approxkl);
       p.stopped = options_.target_kl > 0 && s.approxkl > options_.target_kl;
       if (p.stopped) break;
-      p.add(s, step());
+      const double norm = options_.critic_only ? critic_step() : step();
+      p.add(s, norm);
       p.begin += size;
-      if (after) after(static_cast<std::int64_t>(p.norms.count()));
+      if (after) after(static_cast<std::int64_t>(p.norms.count()), s, norm);
     }
   }
   if (p.norms.count() == 0)

@@ -22,8 +22,9 @@
 namespace nudge {
 
 struct PpoOptions : PolicyLossOptions, AdvantageOptions {
-  bool critic = true;       // a critic learns; kGae needs one
-  bool one_update = false;  // of all trajectories, in place of epochs of minibatches
+  bool critic = true;        // a critic learns; kGae needs one
+  bool critic_only = false;  // the policy and its optimizer stay: a critic's warm-up
+  bool one_update = false;   // of all trajectories, in place of epochs of minibatches
   std::int64_t epochs = 4;
   std::int64_t minibatch = 64;       // sequences
   std::int64_t micro_tokens = 2048;  // tokens that go through the model together; changes no bit
@@ -54,7 +55,8 @@ struct LossStatistics {
 class Ppo {
  public:
   // `critic` may be null: where options.critic is off, or the policy carries a shared value head. Error kInternal where
-  // there is no critic to learn, or kGae has none to read.
+  // there is no critic to learn, or kGae has none to read. With options.critic_only a shared value head learns by
+  // `critic_adam`, which is of that tensor alone.
   Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options);
 
   // The iteration's batch with rewards and advantages. `beta` weighs the KL penalty in the reward. With `off_policy`
@@ -62,10 +64,12 @@ class Ppo {
   // Errors: those of ppo_batch.h.
   PpoBatch prepare(std::span<const Trajectory> trajectories, double beta, bool off_policy);
 
+  // Receives the number of updates so far, and the last one's statistics and gradient norm.
+  using AfterUpdate = std::function<void(std::int64_t updates, const LossStatistics& s, double norm)>;
   // All epochs. `policy_beta`: of kKl's penalty. Sets the policy/, loss/, val/ ... metrics, means over updates. Calls
-  // `after` with the number of updates after each.
+  // `after` after each.
   void train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics,
-             const std::function<void(std::int64_t updates)>& after = nullptr);
+             const AfterUpdate& after = nullptr);
   // Updates of n trajectories, where --target-kl ends none of them.
   std::int64_t planned_updates(std::int64_t n) const;
   // The position within train(): saved after an update, read back before train(), which then goes on there.
@@ -73,6 +77,8 @@ class Ppo {
 
   // KL(old || policy) in nats per token as the policy stands now: exact, or k3 with kl_estimate.
   double current_kl(const PpoBatch& batch);
+  // How far the policy has gone since prepare(): the mean of k3 over the samples' tokens, nats.
+  double moved(const PpoBatch& batch) const;
 
   // Leaves the gradients of one minibatch: indices into batch.trajectories.
   LossStatistics accumulate(const PpoBatch& batch, std::span<const std::int64_t> minibatch, double policy_beta);
@@ -117,6 +123,7 @@ class Ppo {
   LossStatistics accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double scale,
                                  double policy_beta);
   double step();
+  double critic_step();
 
   Model& policy_;
   Model* critic_;

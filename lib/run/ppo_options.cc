@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "lib/base/error.h"
 #include "lib/cli/common_options.h"
 #include "lib/run/options.h"
 
@@ -143,6 +144,38 @@ void PpoRunOptions::add_advantages_to(Tool& tool) {
   });
 }
 
+double PpoRunOptions::rate(double peak, std::int64_t iteration) const {
+  if (decay == Decay::kConstant && warmup == 0) return peak;
+  const Schedule schedule{
+      .decay = decay, .peak = peak, .steps = static_cast<std::uint64_t>(iterations.value_or(1)), .warmup = warmup};
+  return static_cast<double>(schedule.rate(static_cast<std::uint64_t>(iteration)));
+}
+
+// The place in the run is the iteration that the policy's folder names, so that each call is the same command.
+void PpoRunOptions::add_schedule_to(Tool& tool) {
+  tool.choice("--schedule", decay,
+              {{"constant", Decay::kConstant}, {"linear", Decay::kLinear}, {"cosine", Decay::kCosine}},
+              "how the learning rates decay over the run's iterations, to 0 after the last");
+  const Option& n = tool.option("--iterations", iterations, "iterations of the whole run, for --schedule and --warmup")
+                        .at_least(1)
+                        .at_most(1e9);
+  tool.option("--warmup", warmup, "iterations over which the learning rates rise").at_most(1e9);
+  const Option& of_critic =
+      tool.option("--critic-warmup", critic_warmup, "first iterations, in which only the critic learns")
+          .at_least(0)
+          .at_most(1e9);
+  tool.after_parsing([&] {
+    const bool constant = decay == Decay::kConstant;
+    refuse_unread({&n}, constant && warmup == 0, "without --warmup a constant rate has no place in the run");
+    refuse_unread({&of_critic}, ppo.objective == Objective::kReinforce, "--objective reinforce has no critic");
+    if (!constant && !iterations)
+      usage_error("--schedule needs --iterations",
+                  "the rates decay over the whole run: say how many iterations it has");
+    if (iterations && warmup > static_cast<std::uint64_t>(*iterations))
+      usage_error("--warmup " + std::to_string(warmup) + " is longer than --iterations " + std::to_string(*iterations));
+  });
+}
+
 void PpoRunOptions::add_updates_to(Tool& tool) {
   PpoOptions& p = ppo;
   tool.group("Training");
@@ -154,6 +187,7 @@ void PpoRunOptions::add_updates_to(Tool& tool) {
   tool.option("--lr", p.rate, "the policy's learning rate").at_least(0).at_most(1e3);
   const Option& critic_rate =
       tool.option("--critic-lr", p.critic_rate, "a separate critic's learning rate").at_least(0).at_most(1e3);
+  add_schedule_to(tool);
   add_options(tool, adam);
   tool.option("--max-norm", p.max_norm, "norm to which the gradient of policy and critic is clipped; 0: not clipped")
       .at_least(0);

@@ -8,6 +8,7 @@
 #include "lib/cli/tool.h"
 #include "lib/rl/controller.h"
 #include "lib/rl/ppo.h"
+#include "lib/rl/schedule.h"
 
 namespace nudge {
 
@@ -21,9 +22,16 @@ struct PpoRunOptions {
   KlController reward_kl;               // beta of the penalty in the reward; nats per sequence
   KlController objective_kl{KlControl::kFixed, 1.0, 0.01, 10000};  // of the objective `kl`; nats per token
   AdamOptions adam{0.9, 0.999, 1e-5, 0, 1};
-  PpoOptions ppo;                      // after parsing with the choice of `advantage`
+  PpoOptions ppo;                      // after parsing with the choice of `advantage`; its rates: the peaks
   std::optional<Advantage> advantage;  // not given: gae, with --objective reinforce return
-  std::optional<Dtype> dtype;          // the records' where not given
+  Decay decay = Decay::kConstant;
+  std::optional<std::int64_t> iterations;  // of the whole run, over which the rates decay
+  std::uint64_t warmup = 0;                // iterations over which the rates rise
+  std::int64_t critic_warmup = 0;          // iterations in which only the critic learns
+  std::optional<Dtype> dtype;              // the records' where not given
+
+  // The rate of an iteration, from 0, where the highest is `peak` (docs/mathematics.md, 13).
+  double rate(double peak, std::int64_t iteration) const;
 
   // Registers the groups "Models" to "Training" and, for after parsing, the checks that refuse options which would do
   // nothing. Then `ppo` also has what --objective reinforce and --advantage stand for.
@@ -36,6 +44,7 @@ struct PpoRunOptions {
   void add_rewards_to(Tool& tool);
   void add_advantages_to(Tool& tool);
   void add_updates_to(Tool& tool);
+  void add_schedule_to(Tool& tool);
 };
 
 }  // namespace nudge

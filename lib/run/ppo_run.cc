@@ -83,6 +83,7 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
   digest_ = model_digest(policy_->transformer);
   folder_digest_ = folder_digest(*policy_);
   state_ = TrainerState::read(options_.policy);
+  take_place_in_run();
   take_over_controllers();
   if (uses_critic()) options_.critic == CriticKind::kShared ? load_shared_critic() : load_critic();
   load_trainer();
@@ -133,6 +134,19 @@ std::vector<std::string> PpoRun::remarks() const {
   std::vector<std::string> all = policy_->remarks;
   if (critic_) all.insert(all.end(), critic_->remarks.begin(), critic_->remarks.end());
   return all;
+}
+
+// The iteration's rates, and who learns in it.
+void PpoRun::take_place_in_run() {
+  const std::int64_t n = options_.iterations.value_or(state_.iteration + 1);
+  if (state_.iteration >= n)
+    bad_input(options_.policy + ": its next iteration would be " + std::to_string(state_.iteration + 1) + " of " +
+                  std::to_string(n) + ": the run is done",
+              "give more --iterations, and the rates are those of the longer run");
+  PpoOptions& p = options_.ppo;
+  p.rate = options_.rate(p.rate, state_.iteration);
+  p.critic_rate = options_.rate(p.critic_rate, state_.iteration);
+  p.critic_only = state_.iteration < options_.critic_warmup;
 }
 
 // An adapted beta goes on from where the last iteration left it.
@@ -199,7 +213,13 @@ void PpoRun::load_trainer() {
   const std::string trainer = options_.policy + "/trainer/";
   adam_ = std::make_unique<Adam>(policy_->transformer.layout(), options_.adam);
   load_moments(*adam_, trainer + "optimizer.safetensors", state_.steps);
-  if (!critic_) return;
+  if (!critic_) {
+    // While the policy stays, a shared value head has an optimizer of its own, so that the policy's stays as well.
+    if (!uses_critic() || !options_.ppo.critic_only) return;
+    critic_adam_ = std::make_unique<Adam>(options_.adam, *policy_->transformer.layout().find("score.weight"));
+    if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
+    return;
+  }
   critic_adam_ = std::make_unique<Adam>(critic_->transformer.layout(), options_.adam);
   // Moments belong to the critic they were made with.
   if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
@@ -255,6 +275,7 @@ std::string PpoRun::input_digest() const {
   if (policy_->config().shared_value)  // the policy's digest is without the value head
     d.bytes(policy.values() + policy.layout().score, static_cast<std::size_t>(policy_->config().width) * sizeof(float));
   d.text(adam_->digest());
+  if (critic_adam_ && !critic_) d.text(critic_adam_->digest());
   d.text(state_.json());
   return d.hex();
 }
@@ -317,29 +338,62 @@ void PpoRun::prepare(Metrics& metrics) {
   metrics.set("groups/left_out", static_cast<double>(size() - std::ssize(batch_.learnt)));
 }
 
+namespace {
+
+Metrics update_metrics(std::int64_t iteration, std::int64_t update, const LossStatistics& s, double norm) {
+  Metrics m;
+  at_step(update, [&] {
+    m.set("iteration", static_cast<double>(iteration));
+    m.set("update", static_cast<double>(update));
+    m.set("loss/total", s.loss);
+    m.set("loss/policy", s.policy_loss);
+    m.set("loss/value", s.value_loss);
+    m.set("policy/approxkl", s.approxkl);
+    m.set("policy/clipfrac", s.clipfrac);
+    m.set("policy/entropy", s.entropy);
+    m.set("val/clipfrac", s.value_clipfrac);
+    m.set("val/ratio", s.ratio);
+    m.set("actor/grad_norm", norm);
+  });
+  return m;
+}
+
+}  // namespace
+
 // What prepare() made is a function of the policy as it was, whose weights are still in place: only now they become
 // those of the checkpoint. Controllers take their step after the last update, so that none is to be kept.
-void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint) {
-  const PpoBatch learnt = batch_.select(batch_.learnt);
-  checkpoint.steps(ppo_->planned_updates(std::ssize(learnt.trajectories)));
+void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpdate& on_update) {
+  checkpoint.steps(planned_updates());
   checkpoint.learner("policy", policy_->transformer, *adam_);
-  if (critic_) checkpoint.learner("critic", critic_->transformer, *critic_adam_);
+  if (critic_adam_) checkpoint.learner("critic", (critic_ ? critic_ : policy_)->transformer, *critic_adam_);
   checkpoint.fields([this](StateFields& fields) { ppo_->visit_progress(fields); });
   checkpoint.resume();
-  ppo_->train(learnt, state_.iteration, options_.objective_kl.beta, metrics,
-              [&](std::int64_t updates) { checkpoint.after(updates); });
+  const auto after = [&](std::int64_t updates, const LossStatistics& s, double norm) {
+    on_update(updates, update_metrics(state_.iteration, updates, s, norm));
+    checkpoint.after(updates);
+  };
+  ppo_->train(batch_.select(batch_.learnt), state_.iteration, options_.objective_kl.beta, metrics, after);
   check_finite(policy_->transformer);
   if (critic_) check_finite(critic_->transformer);
-  if (!batch_.ref_logprobs.empty()) options_.reward_kl.update(mean_kl(), static_cast<std::uint64_t>(size()));
+  finish_iteration(metrics);
+}
+
+// A policy that stays is no answer to a controller, which stays then as well.
+void PpoRun::finish_iteration(Metrics& metrics) {
+  const bool stays = options_.ppo.critic_only;
+  if (!batch_.ref_logprobs.empty() && !stays) options_.reward_kl.update(mean_kl(), static_cast<std::uint64_t>(size()));
+  std::optional<double> kl;
   if (options_.ppo.objective == Objective::kKl) {
     metrics.set("policy/kl_beta", options_.objective_kl.beta);
-    const double kl = ppo_->current_kl(batch_);
-    metrics.set("policy/kl_old_new", kl);
-    options_.objective_kl.update(kl, static_cast<std::uint64_t>(size()));
+    kl = ppo_->current_kl(batch_);
+    metrics.set("policy/kl_old_new", *kl);
+    if (!stays) options_.objective_kl.update(*kl, static_cast<std::uint64_t>(size()));
     if (options_.objective_kl.kind != KlControl::kFixed) state_.objective_beta = options_.objective_kl.beta;
   }
   if (options_.reward_kl.kind != KlControl::kFixed) state_.reward_beta = options_.reward_kl.beta;
+  metrics.set("policy/kl_step", stays ? 0 : kl ? *kl : ppo_->moved(batch_));
   metrics.set("lr", options_.ppo.rate);
+  if (critic_) metrics.set("critic/lr", options_.ppo.critic_rate);
   ++state_.iteration;
   state_.episodes += size();
   state_.steps = adam_->steps();
@@ -356,6 +410,7 @@ void PpoRun::save(RunFolder& folder) const {
     save_model(*critic_, critic);
     critic_adam_->save(folder.trainer() + "/critic-optimizer.safetensors");
   } else if (policy_->config().shared_value) {
+    if (critic_adam_) critic_adam_->save(folder.trainer() + "/critic-optimizer.safetensors");
     fs::create_directory(critic);
     const TensorInfo& t = *policy_->transformer.layout().find("score.weight");
     const TensorView head{t.name, t.shape, policy_->transformer.values() + t.offset};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +29,7 @@ struct TrainerState {
 
 class PpoRun {
  public:
+  // Errors: kBadInput, naming the folder, where the run's iterations are done.
   explicit PpoRun(PpoRunOptions options);
 
   // Takes a record of the input. Errors: kBadInput naming it: not a trajectory of this policy's, fields missing.
@@ -44,9 +46,13 @@ class PpoRun {
   void prepare(Metrics& metrics);
   float first_ratio_min() const { return batch_.first_ratio_min; }
   float first_ratio_max() const { return batch_.first_ratio_max; }
+  std::int64_t planned_updates() const { return ppo_->planned_updates(std::ssize(batch_.learnt)); }
+  std::int64_t iteration() const { return state_.iteration; }  // from 0; train() ends it
+  // Receives an update's metrics: iteration, update (from 1), loss/..., policy/..., val/..., actor/grad_norm.
+  using OnUpdate = std::function<void(std::int64_t update, const Metrics& metrics)>;
   // All updates, from `checkpoint` on where that has some, and the controllers' step. Errors: kBadInput where training
   // diverges.
-  void train(Metrics& metrics, TrainingCheckpoint& checkpoint);
+  void train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpdate& on_update);
   // Writes policy, critic and trainer's state.
   void save(RunFolder& folder) const;
   // The input's records, in its order, with "values", "advantages", "returns", "token_rewards", "ratio" and
@@ -57,6 +63,8 @@ class PpoRun {
   void load_critic();
   void load_shared_critic();
   void load_trainer();
+  void take_place_in_run();
+  void finish_iteration(Metrics& metrics);
   std::string critic_digest() const;
   std::string advice_on_policy(const std::string& sampled_by) const;
   bool stored_critic() const;  // whether the policy's folder has one

@@ -45,6 +45,11 @@ void PpoStepCommand::add_output_to(Tool& tool) {
   tool.option("--dry-run", dry_run,
               "write the records back with values, advantages, returns, ratio and loss; train nothing");
   metrics_option(tool, metrics);
+  tool.choice("--metrics-every", each_update, {{"iteration", false}, {"update", true}},
+              "what has a line of metrics: each iteration, or each update as well")
+      .needs("--metrics")
+      .excludes("--dry-run")
+      .neutral();
   salvage_option(tool, streams.salvage);
 }
 
@@ -53,6 +58,16 @@ void PpoStepCommand::write_annotated(Tool& tool, PpoRun& run, const std::string&
   RecordWriter out = open_output(tool, streams, digest);
   for (const Record& r : run.annotated()) out.write(r);
   out.finish();
+}
+
+void PpoStepCommand::train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint) {
+  // A run that was killed may have written lines of updates that its checkpoint doesn't know.
+  const std::int64_t told = checkpoint.taken() > 0 ? last_update_told(metrics, run.iteration()) : 0;
+  Progress progress = tool.progress("updates", run.planned_updates());
+  run.train(measured, checkpoint, [&](std::int64_t update, const Metrics& m) {
+    if (each_update && update > told) metrics.write(m.json());
+    progress.update(update, "loss " + number_text(static_cast<float>(m.get("loss/total").value_or(0))));
+  });
 }
 
 std::optional<Tally> PpoStepCommand::run(Tool& tool) {
@@ -67,7 +82,11 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   Provenance provenance = Provenance(tool.provenance()).input("policy", run.policy_digest());
   InputSpool spool =
       folder ? InputSpool(tool, streams.files, folder->path(), provenance.text()) : InputSpool(streams.files);
-  each_record(tool, spool, streams.salvage, [&](const Record& record) { run.add(record); });
+  {
+    Progress reading = tool.progress("trajectories", ppo.records.value_or(0));
+    each_record(tool, spool, streams.salvage,
+                [&](const Record& record) { run.add(record), reading.update(run.size()); });
+  }
   provenance.input("records", run.input_digest());
   if (folder && folder->made_already(provenance.text())) {
     tool.note(folder->path() + ": exists already, from the same inputs and options");
@@ -79,7 +98,7 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   if (folder) checkpoint = TrainingCheckpoint(tool, *folder, saving, spool, "update");
   checkpoint.guarded([&] {
     run.prepare(measured);
-    if (folder) run.train(measured, checkpoint);
+    if (folder) train(tool, run, measured, checkpoint);
   });
   if (!folder) {
     write_annotated(tool, run, provenance.digest());

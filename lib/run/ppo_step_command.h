@@ -16,6 +16,7 @@ struct PpoStepCommand {
   StreamOptions streams;
   bool dry_run = false;
   MetricsFile metrics;
+  bool each_update = false;  // has a line of metrics
   SaveOptions saving;
 
   void add_to(Tool& tool);
@@ -24,6 +25,7 @@ struct PpoStepCommand {
 
  private:
   void add_output_to(Tool& tool);
+  void train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint);
   void write_annotated(Tool& tool, PpoRun& run, const std::string& digest) const;
 };
 

@@ -1,11 +1,30 @@
 #include "lib/run/step_report.h"
 
+#include <filesystem>
+#include <system_error>
+
+#include "lib/base/error.h"
+#include "lib/io/files.h"
+#include "lib/io/record.h"
+
 namespace nudge {
 
 void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder) {
   if (metrics.path().empty()) return;
   tool.warn(metrics.path() + ": no metrics were written, because nothing was computed; --force writes " + folder +
             " again, with metrics");
+}
+
+std::int64_t last_update_told(const MetricsFile& metrics, std::int64_t iteration) {
+  if (std::error_code error; !std::filesystem::is_regular_file(metrics.path(), error)) return 0;
+  std::string text = read_file(metrics.path());
+  while (text.ends_with('\n')) text.pop_back();
+  try {
+    const Record last = Record::parse(text.substr(text.rfind('\n') + 1), metrics.path());
+    return last.find_integer("iteration") == iteration ? last.find_integer("update").value_or(0) : 0;
+  } catch (const Error&) {
+    return 0;  // another program's line
+  }
 }
 
 OnMetrics StepReport::on_metrics() {

@@ -16,6 +16,9 @@ namespace nudge {
 // Warns if `metrics` were asked for although the run has nothing to do, because its output `folder` exists already.
 void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder);
 
+// The last update of this iteration that the end of the metrics' file tells of, 0 where it tells of none.
+std::int64_t last_update_told(const MetricsFile& metrics, std::int64_t iteration);
+
 // Receives the metrics after step `step` of `steps`; step 0 is before the first.
 using OnMetrics = std::function<void(std::int64_t step, std::int64_t steps, const Metrics& metrics)>;
 

@@ -74,6 +74,26 @@ appends() {
   [ "$(wc -l < m2.jsonl)" = 2 ]
 }
 ok "a line is appended a run" appends
+each_update() {
+  step --metrics every.m --metrics-every update "$in" -o every
+  cmp every/model.safetensors p1/model.safetensors
+  holds every.m 'length == 7 and (map(.update) | .[:6]) == [1, 2, 3, 4, 5, 6] and (.[6] | has("update") | not)
+    and all(.iteration == 0)'
+  jq -c 'select(has("eps")) | del(.eps)' every.m > x
+  jq -c 'del(.eps)' m.jsonl | cmp - x
+  # The iteration's figures are the means of these.
+  holds every.m '.[6] as $all | .[:6] | length as $n | [["loss/policy", "loss/policy_avg"],
+    ["loss/value", "loss/value_avg"], ["loss/total", "loss/total_avg"], ["policy/approxkl", "policy/approxkl_avg"],
+    ["policy/clipfrac", "policy/clipfrac_avg"], ["policy/entropy", "policy/entropy_avg"],
+    ["val/clipfrac", "val/clipfrac_avg"], ["val/ratio", "val/ratio"], ["actor/grad_norm", "actor/grad_norm"]] as $names
+    | . as $updates | all($names[]; . as [$one, $mean]
+      | ($updates | map(.[$one]) | add / $n) - $all[$mean] | fabs < 1e-9)'
+  step --metrics only.m --metrics-every iteration "$in" -o only
+  holds only.m 'length == 1'
+}
+ok "--metrics-every update tells each update as well" each_update
+every_what() { expect_status 64 step --metrics-every update "$in" -o b0; expect_misuse; expect_stderr '--metrics'; }
+ok "--metrics-every without --metrics is misuse" every_what
 no_place() { refused 73 'no/m.jsonl' step --metrics no/m.jsonl "$in" -o b1; [ ! -e b1 ]; }
 ok "a file that cannot be written is 73, before any work" no_place
 full() { refused 74 'full' step --metrics /dev/full "$in" -o b2; }

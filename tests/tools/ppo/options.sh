@@ -74,6 +74,11 @@ critic none --weight-decay 0.1
 policy none --max-norm 0.01
 policy none --max-norm 0
 policy none --target-kl 1e-9
+policy none --schedule linear --iterations 4 --warmup 1
+policy none --warmup 1
+critic none --warmup 1
+policy --warmup_1 --warmup 2
+policy none --critic-warmup 1
 policy none --seed 1
 EOF
 first=$(ls -d base.* | head -n 1)
@@ -191,6 +196,9 @@ done <<'EOF'
 --no-whiten --objective reinforce --no-whiten
 --target-kl --objective reinforce --target-kl 0.1
 --clip --objective reinforce --clip 0.1
+--iterations --iterations 4
+--iterations --schedule constant --iterations 4
+--critic-warmup --objective reinforce --critic-warmup 1
 EOF
 shared_beats_own() {
   expect_status 64 ppo-step --policy "$TINY/p0" --objective trpo "$in" -o x

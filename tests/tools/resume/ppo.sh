@@ -11,7 +11,7 @@ without_critic() { $under ppo-step --policy "$TINY/p0" --objective reinforce --s
 metrics_but_time() { jq -c 'del(.eps)' "$1"; }
 
 # same_again NAME COMMAND [OPTION...]: stopped while its second update is saved, and so on until it is done. (A signal
-# while the last one is saved stops it only where a pass over the data follows.)
+# while the last one is saved stops it where a pass over the data follows, as it does unless the policy stays.)
 same_again() {
   name=$1
   shift
@@ -25,7 +25,7 @@ same_again() {
     stops=$((stops + 1))
     [ $stops -lt 9 ]
   done
-  [ "$stops" = "${wanted:-2}" ] || { echo "$stops stops"; return 1; }
+  [ "$stops" = "${wanted:-3}" ] || { echo "$stops stops"; return 1; }
   expect_stderr '^ppo-step: resuming after update '
   diff -r "$name" "$name-cut"
   metrics_but_time "$name.m" > one
@@ -33,12 +33,29 @@ same_again() {
   [ "$(without_time whole.err)" = "$(without_time err)" ]
   nothing_left "$name-cut"
 }
-penalty() { wanted=3 && same_again "$@"; }
+policy_stays() { wanted=2 && same_again "$@"; }
 ok "the clipped objective" same_again clip own
-ok "the exact KL penalty" penalty kl own --objective kl --policy-kl-control halving
-ok "the estimated one" penalty k3 own --objective kl --policy-kl k3
+ok "the exact KL penalty" same_again kl own --objective kl --policy-kl-control halving
+ok "the estimated one" same_again k3 own --objective kl --policy-kl k3
 ok "importance sampling" same_again is own --objective is --kl-loss 0.1 --kl-control adaptive
 ok "a shared critic" same_again shared shared
+ok "a schedule" same_again schedule own --schedule cosine --iterations 3 --warmup 1
+ok "the critic's warm-up" policy_stays warmup own --critic-warmup 1
+ok "a shared critic's warm-up" policy_stays shared-warmup shared --critic-warmup 1
+ok "a line of metrics an update" same_again lines own --metrics-every update
+killed() {  # after two updates since its checkpoint, whose lines are there
+  k() { own --save-every 2 --metrics-every update "$@"; }
+  k -q -o k1 --metrics k1.m
+  cut KILL renameat2 2 k -o k2 --metrics k2.m
+  [ "$status" != 0 ]
+  [ "$(wc -l < k2.m)" = 4 ]
+  k -o k2 --metrics k2.m 2> err
+  expect_stderr 'resuming after update 2 of 6'
+  diff -r k1 k2
+  metrics_but_time k1.m > one
+  metrics_but_time k2.m | diff one -
+}
+ok "no line twice after a kill" killed
 ok "bf16" same_again bf16 own --dtype bf16 --off-policy
 ok "other options of the optimizer" same_again adam own --weight-decay 0.1 --beta2 0.99 --c2 0.01 --recompute
 own -q -o first
