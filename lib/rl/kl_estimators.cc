@@ -15,4 +15,9 @@ double k3_of_log_ratio(double x) {
   return 0.5 * x * x * sum;
 }
 
+double best_of_kl_bound(std::int64_t n) {
+  const double of = static_cast<double>(n);
+  return det_log(of) - (of - 1) / of;
+}
+
 }  // namespace nudge

@@ -4,9 +4,8 @@
 #include <limits>
 
 #include "lib/base/comm.h"
-#include "lib/base/parallel.h"
 #include "lib/base/stop.h"
-#include "lib/kernels/kernels.h"
+#include "lib/rl/pair_loss.h"
 
 namespace nudge {
 namespace {
@@ -37,30 +36,24 @@ RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions a
 
 void RewardTrainer::ranking_loss(const Ranking& r, std::span<const float> score, float weight, std::span<float> dscore,
                                  Sums& sums) const {
-  std::vector<float> better, worse, margin;
+  PairLosses pairs(loss_.smoothing);
   std::vector<std::pair<std::size_t, std::size_t>> who;
   for (std::size_t i = 0; i < score.size(); ++i)
     for (std::size_t j = i + 1; j < score.size(); ++j) {
-      better.push_back(score[i]);
-      worse.push_back(score[j]);
-      margin.push_back(loss_.margin_weight * r.margin);
+      pairs.add(score[i], score[j], loss_.margin_weight * r.margin);
       who.emplace_back(i, j);
     }
+  pairs.evaluate();
   const std::size_t n = who.size();
-  std::vector<float> loss(n), dbetter(n);
-  parallel_for(1, [&](std::int64_t) {
-    kernels().bradley_terry(better.data(), worse.data(), margin.data(), static_cast<std::int64_t>(n), loss.data(),
-                            dbetter.data());
-  });
   const float each = weight / static_cast<float>(n);
   double sum = 0;
   for (std::size_t p = 0; p < n; ++p) {
-    const float both = better[p] + worse[p], pull = 2 * loss_.centering * both;
-    sum += static_cast<double>(loss[p]) +
-           static_cast<double>(loss_.centering) * static_cast<double>(both) * static_cast<double>(both);
-    dscore[who[p].first] += each * (dbetter[p] + pull);
-    dscore[who[p].second] += each * (pull - dbetter[p]);
-    const float difference = better[p] - worse[p];
+    const float both = pairs.better()[p] + pairs.worse()[p], pull = 2 * loss_.centering * both;
+    sum +=
+        pairs.loss()[p] + static_cast<double>(loss_.centering) * static_cast<double>(both) * static_cast<double>(both);
+    dscore[who[p].first] += each * (pairs.slope()[p] + pull);
+    dscore[who[p].second] += each * (pull - pairs.slope()[p]);
+    const float difference = pairs.better()[p] - pairs.worse()[p];
     if (r.answers[who[p].first] != r.answers[who[p].second]) {
       sums.accuracy += difference > 0 ? 1.0 : difference == 0 ? 0.5 : 0.0;
       ++sums.judged;

@@ -17,6 +17,7 @@ namespace nudge {
 struct RewardLossOptions {
   float margin_weight = 0;  // of the records' margins
   float centering = 0;      // weight of the mean of (r_better + r_worse)^2
+  float smoothing = 0;      // probability, below 1/2, that a pair's order is wrong
 };
 
 struct RewardStatistics {

@@ -29,6 +29,12 @@ std::string shown(double x, const char* form = "%.4g") {
 
 std::string shown(const Estimate& e) { return figure_text(e); }
 
+void set_group(Metrics& m, const std::string& name, const AccuracyGroup& g) {
+  m.set(name + "/count", static_cast<double>(g.count));
+  m.set(name + "/accuracy", g.accuracy.mean);
+  m.set(name + "/accuracy_error", g.accuracy.standard_error);
+}
+
 void set_held_out(Metrics& m, const Calibration& c) {
   m.set("held_out/pairs", static_cast<double>(c.pairs));
   m.set("held_out/identical", static_cast<double>(c.identical));
@@ -37,6 +43,15 @@ void set_held_out(Metrics& m, const Calibration& c) {
     m.set(std::string("held_out/") + name, estimate->mean);
     m.set(std::string("held_out/") + name + "_error", estimate->standard_error);
   }
+  set_group(m, "held_out/chosen_longer", c.chosen_longer);
+  set_group(m, "held_out/same_length", c.same_length);
+  set_group(m, "held_out/chosen_shorter", c.chosen_shorter);
+  for (std::size_t q = 0; q < c.by_margin.size(); ++q) {
+    const std::string name = "held_out/margin_quarter/" + std::to_string(q + 1);
+    set_group(m, name, c.by_margin[q]);
+    m.set(name + "/greatest", c.by_margin[q].greatest);
+  }
+  m.set("held_out/length_correlation", c.length_correlation);
   m.set("held_out/calibration_error", c.expected_error);
   for (const CalibrationBin& b : c.bins) {
     const std::string name = "held_out/calibration/" + shown(b.low, "%.1f") + "/";
@@ -210,33 +225,17 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
 }
 
 Calibration judge(const std::vector<std::vector<float>>& scores, std::span<const Ranking> rankings) {
-  std::vector<float> better, worse;
-  std::vector<bool> identical;
-  SequenceValues margins, judged;  // by ranking; judged: those of different answers
-  for (std::size_t r = 0; r < scores.size(); ++r) {
-    const std::vector<float>& answers = scores[r];
-    std::vector<float> margin, different;
-    for (std::size_t i = 0; i < answers.size(); ++i)
-      for (std::size_t j = i + 1; j < answers.size(); ++j) {
-        better.push_back(answers[i]), worse.push_back(answers[j]);
-        identical.push_back(!rankings.empty() && rankings[r].answers[i] == rankings[r].answers[j]);
-        margin.push_back(answers[i] - answers[j]);
-        if (!identical.back()) different.push_back(margin.back());
+  std::vector<JudgedPair> pairs;
+  for (std::size_t r = 0; r < scores.size(); ++r)
+    for (std::size_t i = 0; i < scores[r].size(); ++i)
+      for (std::size_t j = i + 1; j < scores[r].size(); ++j) {
+        pairs.push_back({.chosen = scores[r][i], .rejected = scores[r][j], .set = r});
+        if (rankings.empty()) continue;
+        const auto &better = rankings[r].answers[i], &worse = rankings[r].answers[j];
+        pairs.back().chosen_tokens = std::ssize(better), pairs.back().rejected_tokens = std::ssize(worse);
+        pairs.back().identical = better == worse;
       }
-    margins.append(margin);
-    if (!different.empty()) judged.append(different);
-  }
-  Calibration c = calibrate(better, worse, kCalibrationBins, identical);
-  if (margins.tokens() == margins.sequences()) return c;
-  const auto error = [&](TokenFunction f) { return estimate(margins, f).per_token.standard_error; };
-  if (judged.sequences() > 0)
-    c.accuracy.standard_error = estimate(judged, [](double m) {
-                                  return m > 0 ? 1.0 : m < 0 ? 0.0 : 0.5;
-                                }).per_token.standard_error;
-  c.margin.standard_error = error([](double m) { return m; });
-  c.log_loss.standard_error = error([](double m) { return softplus(-m); });
-  c.brier.standard_error = error([](double m) { return sigmoid(-m) * sigmoid(-m); });
-  return c;
+  return calibrate(pairs);
 }
 
 std::vector<std::string> report_lines(const Calibration& c) {
@@ -252,6 +251,7 @@ std::vector<std::string> report_lines(const Calibration& c) {
     lines.push_back("  " + shown(b.low, "%.1f") + " to " + shown(b.high, "%.1f") + "  " + cell(b.predicted) + " " +
                     cell(b.observed) + shown(static_cast<double>(b.count), " %7.0f"));
   }
+  for (const std::string& line : accuracy_table(c)) lines.push_back(line);
   return lines;
 }
 

@@ -65,8 +65,8 @@ RewardReport run_rm(Model& model, const RewardData& data, const RewardData* held
                     const std::vector<RewardSample>* samples, const RewardRunOptions& options,
                     const OnMetrics& on_metrics, TrainingCheckpoint& checkpoint);
 
-// Calibration over all pairs of each ranking's scores, best first. Standard errors count rankings, not pairs, because
-// the pairs of one ranking share answers. `rankings` tell which answers are identical; without them none is.
+// Calibration over all pairs of each ranking's scores, best first; errors count rankings. `rankings` tell the answers'
+// lengths and which are identical; without them all are of one length, and none is.
 Calibration judge(const std::vector<std::vector<float>>& scores, std::span<const Ranking> rankings = {});
 
 // The held-out results in words and a table, a line each.

@@ -18,6 +18,9 @@ void RmTrainCommand::add_to(Tool& tool) {
   tool.option("--margin", training.loss.margin_weight, "weight of the records' margins in the loss").at_least(0);
   tool.option("--centering", training.loss.centering, "weight of (r_chosen + r_rejected)^2, which centres rewards at 0")
       .at_least(0);
+  tool.option("--label-smoothing", training.loss.smoothing, "probability that a pair's answers are the wrong way round")
+      .at_least(0)
+      .below(0.5);
   chat.add_to(tool);
   training.training.add_to(tool, "rankings");
   tool.group("Rewards");

@@ -1,5 +1,7 @@
 #include "lib/report/calibration.h"
 
+#include <simdjson.h>
+
 #include <cmath>
 #include <limits>
 #include <random>
@@ -162,6 +164,63 @@ TEST_CASE("pairs that don't fit together, rewards that are not finite and no bin
   CHECK_THROWS_WITH_AS(calibrate(two, bad), "pair 1: a reward is not finite", Error);
   CHECK_THROWS_WITH_AS(calibrate(bad, two), "pair 1: a reward is not finite", Error);
   CHECK_THROWS_WITH_AS(calibrate(two, two, 0), "a calibration needs at least one bin", Error);
+}
+
+namespace {
+void check_group(const AccuracyGroup& group, simdjson::dom::element wanted) {
+  CHECK(static_cast<std::int64_t>(group.count) == std::int64_t(wanted["count"]));
+  CHECK(near(*group.accuracy.mean, double(wanted["accuracy"]), 1e-12));
+  CHECK(near(*group.accuracy.standard_error, double(wanted["error"]), 1e-12));
+}
+}  // namespace
+
+// reward_models.py computes them by sorting, and the correlation over answers less the mean of their pair.
+TEST_CASE("accuracy by length and margin and the correlation with length are those of an independent script") {
+  simdjson::dom::parser parser;
+  const simdjson::dom::element wanted = parser.load("tests/rl/reward_models.json").value()["lengths"];
+  std::vector<JudgedPair> pairs;
+  for (auto row : wanted["pairs"])
+    pairs.push_back({.chosen = static_cast<float>(double(row["chosen"])),
+                     .rejected = static_cast<float>(double(row["rejected"])),
+                     .chosen_tokens = std::int64_t(row["tokens"].at(0)),
+                     .rejected_tokens = std::int64_t(row["tokens"].at(1)),
+                     .set = pairs.size()});
+  const Calibration c = calibrate(pairs);
+  CHECK(c.pairs == 61);
+  check_group(c.chosen_longer, wanted["longer"]);
+  check_group(c.same_length, wanted["same"]);
+  check_group(c.chosen_shorter, wanted["shorter"]);
+  CHECK(near(*c.length_correlation, double(wanted["correlation"]), 1e-12));
+  for (std::size_t q = 0; q < 4; ++q) {
+    check_group(c.by_margin[q], wanted["quarters"].at(q));
+    CHECK(near(*c.by_margin[q].greatest, double(wanted["quarters"].at(q)["greatest"]), 1e-12));
+  }
+  // Turned round, a pair correlates as before.
+  std::vector<JudgedPair> turned = pairs;
+  for (JudgedPair& p : turned) std::swap(p.chosen, p.rejected), std::swap(p.chosen_tokens, p.rejected_tokens);
+  CHECK(near(*calibrate(turned).length_correlation, *c.length_correlation, 1e-12));
+  const std::vector<std::string> table = accuracy_table(c);
+  CHECK(table.size() == 9);
+  CHECK(table[0] == "correlation of reward with length within pairs 0.73; accuracy by length and margin:");
+  CHECK(table[2] == "  chosen answer longer        0.882 +- 0.055      34");
+}
+
+TEST_CASE("identical answers are in no group, equal lengths have no correlation, and sets share an error") {
+  const std::vector<JudgedPair> same = {{.chosen = 1, .rejected = 0, .set = 0},
+                                        {.chosen = 1, .rejected = 1, .identical = true, .set = 1}};
+  const Calibration c = calibrate(same);
+  CHECK(c.same_length.count == 1);
+  CHECK_FALSE(c.length_correlation.has_value());
+  CHECK(c.by_margin[0].count == 1);
+  CHECK(c.by_margin[3].count == 0);
+  CHECK(accuracy_table(calibrate(std::span<const JudgedPair>())).empty());
+  // A set of 3 pairs, 2 of them right, and one of 1, wrong: m = 1/2, residuals 1/2 and -1/2, error sqrt(2/1 (1/4 + 1/4))/4.
+  std::vector<JudgedPair> sets(4);
+  sets[0].chosen = sets[1].chosen = 1, sets[2].chosen = sets[3].chosen = -1;
+  for (JudgedPair& p : sets) p.chosen_tokens = 1;
+  sets[3].set = 1;
+  CHECK(near(*calibrate(sets).chosen_longer.accuracy.mean, 0.5, 1e-15));
+  CHECK(near(*calibrate(sets).chosen_longer.accuracy.standard_error, 0.25, 1e-12));
 }
 
 TEST_CASE("sigmoid and softplus agree with libm in long double over the whole range") {

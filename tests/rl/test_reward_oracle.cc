@@ -38,7 +38,9 @@ double loss_of(const std::vector<std::vector<double>>& scores, const std::vector
       for (std::size_t j = i + 1; j < scores[n].size(); ++j, ++pairs) {
         const double delta = scores[n][i] - scores[n][j] - double(options.margin_weight) * double(margins[n]);
         const double both = scores[n][i] + scores[n][j];
-        sum += std::log1p(std::exp(-delta)) + double(options.centering) * both * both;
+        const double e = double(options.smoothing);
+        sum += (1 - e) * std::log1p(std::exp(-delta)) + e * std::log1p(std::exp(delta)) +
+               double(options.centering) * both * both;
       }
     total += sum / pairs;
   }
@@ -161,6 +163,17 @@ TEST_CASE("margins are weighted and subtracted inside the sigmoid") {
   RewardLossOptions options;
   options.margin_weight = 0.75f;
   check_score_gradient(rankings, options);
+}
+
+TEST_CASE("smoothed labels weigh the loss of the pairs turned round, inside the margin") {
+  auto rankings = tiny_rankings({2, 3, 2});
+  rankings[0].margin = 1.5f;
+  for (const float smoothing : {0.1f, 0.45f}) {
+    RewardLossOptions options;
+    options.smoothing = smoothing;
+    options.margin_weight = 0.75f;
+    check_score_gradient(rankings, options);
+  }
 }
 
 TEST_CASE("centering adds the mean square of the pairs' summed scores") {

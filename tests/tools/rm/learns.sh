@@ -22,6 +22,20 @@ report_is_on_stderr() {
   grep -Eq '^rm-train: 48 rankings, 24 steps, [0-9,]+ tokens, reward mean -?[0-9.]+ \+- [0-9.]+, std 1, last epoch.s loss [0-9.]+ \+- [0-9.]+ and accuracy [01][0-9.]* \+- [0-9.]+, ' err
   [ ! -s out ]
 }
+lengths_are_told() {
+  jq -es '.[-1] | . as $m
+    | (["chosen_longer", "same_length", "chosen_shorter"] | map("held_out/" + .)) as $lengths
+    | ([range(1; 5) | tostring] | map("held_out/margin_quarter/" + .)) as $quarters
+    | all($lengths, $quarters; (map($m[. + "/count"]) | add) == 24
+        and ((map($m[. + "/count"] * ($m[. + "/accuracy"] // 0)) | add / 24) - $m["held_out/accuracy"] | fabs) < 1e-9)
+    and ($quarters | map($m[. + "/greatest"]) | . == sort)
+    and $m["held_out/length_correlation"] >= -1 and $m["held_out/length_correlation"] <= 1' m.jsonl
+  grep -Eq '^rm-train: correlation of reward with length within pairs -?[0-9.]+; accuracy by length and margin:$' err
+  grep -E '^rm-train:   (chosen|of the|.margin)' err | sed 's/^rm-train: //' > told
+  score --reward-model rm unseen.jsonl 2>&1 > x | grep -E '^score:   (chosen|of the|.margin)' | sed 's/^score: //' > scored
+  [ "$(wc -l < told)" -ge 5 ]
+  expect_same told scored
+}
 quiet_is_quiet() { rm-train -q --init base $fast --held-out unseen.jsonl train.jsonl -o hushed > hush 2>&1; [ ! -s hush ]; }
 folder_is_whole() {
   for f in config.json model.safetensors tokenizer.json tokenizer_config.json generation_config.json trainer/provenance.json; do
@@ -46,6 +60,7 @@ ok "it is right on unseen pairs" it_is_right_on_unseen_pairs
 ok "the held-out figures agree with each other" figures_agree
 ok "each step has its figures" steps_have_their_figures
 ok "the report is on stderr, stdout is empty" report_is_on_stderr
+ok "accuracy by length and margin is told, in metrics and words, as score tells it" lengths_are_told
 ok "-q silences the report" quiet_is_quiet
 ok "the folder is whole" folder_is_whole
 ok "training goes on from a reward model" goes_on_from_a_reward_model

@@ -6,7 +6,7 @@ tune plain train.jsonl
 
 changes() { n=$(echo "$*" | tr -dc a-z0-9); tune "$n" "$@" train.jsonl; differ plain "$n"; }
 for option in "--epochs 2" "--batch 9" "--lr 1e-3" "--schedule linear" "--schedule cosine" "--warmup 3" "--beta1 0.8" \
-              "--beta2 0.9" "--eps 1e-3" "--weight-decay 0.3" "--max-norm 0.01" "--seed 1" "--centering 0.1"; do
+              "--beta2 0.9" "--eps 1e-3" "--weight-decay 0.3" "--max-norm 0.01" "--seed 1" "--centering 0.1" "--label-smoothing 0.1"; do
   ok "$option makes other weights" changes $option
 done
 
@@ -27,7 +27,7 @@ margins_count_by_their_weight() {
 defaults_are_as_told() {
   rm-train -q --init base train.jsonl -o bare
   rm-train -q --init base --epochs 1 --batch 32 --lr 1e-5 --schedule constant --warmup 0 --min-lr 0 --beta1 0.9 --beta2 0.999 \
-    --eps 1e-8 --weight-decay 0 --max-norm 1 --margin 0 --centering 0 --seed 0 --too-long fail --dtype f32 train.jsonl -o told
+    --eps 1e-8 --weight-decay 0 --max-norm 1 --margin 0 --centering 0 --label-smoothing 0 --seed 0 --too-long fail --dtype f32 train.jsonl -o told
   weights bare told
   cmp bare/config.json told/config.json
 }
@@ -96,6 +96,23 @@ least_rate_without_a_fall() {
   expect_stderr "^rm-train: error: --min-lr: --schedule constant doesn't decay"
   absent bad
 }
+smoothing_below_a_half() {
+  for e in 0.5 -0.1; do
+    expect_status 64 rm-train --init base --label-smoothing $e train.jsonl -o bad
+    expect_misuse
+    expect_stderr '^rm-train: error: --label-smoothing: .* is out of bounds: 0 <= X < 0.5$'
+    absent bad
+  done
+}
+# Before the first step d is what it is, so the loss of a step at a rate of 0 is the formula's of the held-out pairs' d.
+smoothed_loss_is_the_formulas() {
+  one="--epochs 1 --batch 48 --lr 0 --no-normalize"
+  rm-train -q --init base $one train.jsonl -o still0
+  score -q --reward-model still0 train.jsonl > still0.jsonl
+  rm-train -q --init still0 $one --label-smoothing 0.2 --metrics smooth.m train.jsonl -o still1
+  want=$(jq -s 'map(.chosen_reward - .rejected_reward | (1 + (-. | exp) | log) * 0.8 + (1 + exp | log) * 0.2) | add / length' still0.jsonl)
+  jq -es "(.[0].loss - $want | fabs) < 1e-5" smooth.m
+}
 margins_that_are_not_there() {
   said='^rm-train: warning: --margin did nothing: no pair has a "margin" other than 0; leave it out, or add one'
   expect_status 0 rm-train -q --init base $fast --margin 1 train.jsonl -o m0
@@ -141,6 +158,8 @@ identical_answers() {
 }
 
 ok "--min-lr without a schedule that falls is misuse" least_rate_without_a_fall
+ok "--label-smoothing is below a half" smoothing_below_a_half
+ok "the loss with --label-smoothing is the formula's" smoothed_loss_is_the_formulas
 ok "--margin without a margin says that it did nothing" margins_that_are_not_there
 ok "identical answers are told, and count in no accuracy" identical_answers
 ok "--min-lr is the fraction that the rate falls to" least_rate_is_kept
