@@ -21,8 +21,8 @@ std::vector<std::int32_t> mask_of(const Record& record, std::size_t tokens) {
   if (mask.size() != tokens)
     record.fail("loss_mask",
                 "has " + std::to_string(mask.size()) + " numbers for " + std::to_string(tokens) + " tokens");
-  if (std::ranges::any_of(mask, [](std::int32_t m) { return m > 1; }))
-    record.fail("loss_mask", "has a number other than 0 and 1");
+  for (const std::int32_t x : mask)
+    if (x > 1) record.fail("loss_mask", "contains " + std::to_string(x) + ", which is neither 0 nor 1");
   return mask;
 }
 

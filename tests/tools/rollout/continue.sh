@@ -209,7 +209,7 @@ ok "no log-probs" bad 'field "logprobs" is missing' 'del(.logprobs)'
 ok "no prompt" bad 'field "(prompt_ids|logprobs)"' '.prompt_ids = [] | .response_ids += [5]'
 ok "a continuation that is no text" bad 'field "continuation" .*string' '.continuation = 5'
 ok "a mask of another length" bad 'field "loss_mask" has 1 numbers for [0-9]+ tokens' '.loss_mask = [1] | .response_ids += [5] | .logprobs += [-1]'
-ok "a mask with a 2" bad 'field "loss_mask" has a number other than 0 and 1' '.loss_mask = [.response_ids[] | 2]'
+ok "a mask with a 2" bad 'field "loss_mask" contains 2, which is neither 0 nor 1' '.loss_mask = [.response_ids[] | 2]'
 ok "an id twice" bad 'duplicate id' '.id = "film/1"'
 ok "a response that is longer than the context" bad 'prompt and response have [0-9]+ tokens, more than the policy.s context of 64' \
   '.response_ids = [range(64) | 40] | .logprobs = [range(64) | -1]'
