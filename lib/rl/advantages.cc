@@ -11,14 +11,22 @@
 namespace nudge {
 namespace {
 
+// A trajectory's score as it enters the rewards.
+double entering_score(const Trajectory& t, const AdvantageOptions& options) {
+  if (options.bootstrap && options.advantage == Advantage::kGae && !t.stopped) return 0;
+  const double score = static_cast<double>(t.reward.value_or(0.0f)) / options.score_scale, clip = options.score_clip;
+  return clip > 0 ? std::clamp(score, -clip, clip) : score;
+}
+
 // Rewards of each token, and their sum for each trajectory.
-void add_rewards(PpoBatch& batch, double kl_beta) {
+void add_rewards(PpoBatch& batch, double kl_beta, const AdvantageOptions& options) {
   batch.rewards.resize(batch.begin.back());
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
     const Trajectory& t = *batch.trajectories[i];
     const auto rewards = batch.part(batch.rewards, i);
-    token_rewards(batch.part(batch.old_logprobs, i), batch.part(batch.ref_logprobs, i), kl_beta,
-                  static_cast<double>(t.reward.value_or(0.0f)), rewards);
+    batch.scores.push_back(entering_score(t, options));
+    token_rewards(batch.part(batch.old_logprobs, i), batch.part(batch.ref_logprobs, i), kl_beta, batch.scores.back(),
+                  rewards);
     const std::vector<float> added = counted(t.view(), t.token_rewards);
     for (std::size_t k = 0; k < added.size(); ++k) rewards[k] += added[k];
     batch.totals.push_back(trajectory_return(rewards, 1));
@@ -28,7 +36,7 @@ void add_rewards(PpoBatch& batch, double kl_beta) {
 void add_gae(PpoBatch& batch, double gamma, double lambda) {
   for (std::size_t i = 0; i < batch.trajectories.size(); ++i)
     gae(batch.part(batch.rewards, i), batch.part(batch.values, i), gamma, lambda, batch.part(batch.advantages, i),
-        batch.part(batch.returns, i));
+        batch.part(batch.returns, i), batch.after.empty() ? 0.0 : static_cast<double>(batch.after[i]));
 }
 
 std::vector<double> returns_of(const PpoBatch& batch, double gamma) {
@@ -90,7 +98,7 @@ void whiten_learnt(PpoBatch& batch) {
 }  // namespace
 
 void add_advantages(PpoBatch& batch, double kl_beta, const AdvantageOptions& options) {
-  add_rewards(batch, kl_beta);
+  add_rewards(batch, kl_beta, options);
   if (options.whiten_rewards) whiten(batch.rewards, false);
   batch.advantages.resize(batch.rewards.size()), batch.returns.resize(batch.rewards.size());
   batch.learnt.resize(batch.trajectories.size());
@@ -106,6 +114,12 @@ void add_advantages(PpoBatch& batch, double kl_beta, const AdvantageOptions& opt
   if (options.whiten) whiten_learnt(batch);
 }
 
+double score_scale(const Moments& scores) {
+  const auto n = static_cast<double>(scores.count());
+  const double deviation = n < 2 ? 0 : std::sqrt(*scores.variance() * n / (n - 1));
+  return deviation > 0 ? deviation : 1;
+}
+
 void token_rewards(std::span<const float> logprobs, std::span<const float> ref_logprobs, double kl_beta, double score,
                    std::span<float> out) {
   const std::size_t T = out.size();
@@ -119,8 +133,8 @@ void token_rewards(std::span<const float> logprobs, std::span<const float> ref_l
 }
 
 void gae(std::span<const float> rewards, std::span<const float> values, double gamma, double lambda,
-         std::span<float> advantages, std::span<float> returns) {
-  double next_value = 0, advantage = 0;
+         std::span<float> advantages, std::span<float> returns, double after) {
+  double next_value = after, advantage = 0;
   for (std::size_t t = rewards.size(); t-- > 0;) {
     const double value = static_cast<double>(values[t]);
     const double delta = static_cast<double>(rewards[t]) + gamma * next_value - value;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/rl/ppo_batch.h"
+#include "lib/rl/step_metrics.h"
 
 namespace nudge {
 
@@ -24,6 +25,9 @@ inline bool of_group(Advantage a) { return a == Advantage::kRloo || a == Advanta
 
 struct AdvantageOptions {
   Advantage advantage = Advantage::kGae;
+  double score_scale = 1;          // what scores are divided by: 1, or score_scale() of all so far
+  double score_clip = 0;           // then clipped to [-X, X]; 0: not
+  bool bootstrap = false;          // kGae: V after a cut response takes the place of its score
   double gamma = 1.0;              // discount per token, 0 to 1
   double lambda = 0.95;            // kGae: 0 to 1; 1 is the plain discounted return less V
   bool baseline = false;           // kReturn: less the batch's mean return
@@ -33,20 +37,23 @@ struct AdvantageOptions {
   bool whiten_rewards = false;     // the rewards, over the batch, without shifting their mean
 };
 
-// Fills the batch's rewards, totals, advantages, returns and what is learnt of it. Reads recorded log-probs, scores,
-// and for kGae values. Without kGae the returns are the advantages before whitening. Sums run in the batch's order.
+// Fills the batch's scores, rewards, totals, advantages, returns and what is learnt of it. Reads recorded log-probs,
+// scores, and for kGae values. Without kGae the returns are the advantages before whitening. Sums run in the batch's order.
 // Errors: kBadInput where a group has one answer, or nothing is left to be learnt.
 void add_advantages(PpoBatch& batch, double kl_beta, const AdvantageOptions& options);
+
+// The deviation of all scores so far, with n - 1; 1 where they are fewer than two, or equal: these have no scale.
+double score_scale(const Moments& scores);
 
 // r_t = -kl_beta (logprobs_t - ref_logprobs_t) + [t = T-1] score, into out (T). With kl_beta 0 the reference
 // is not read. T = 0 writes nothing: there is no token to carry the score.
 void token_rewards(std::span<const float> logprobs, std::span<const float> ref_logprobs, double kl_beta, double score,
                    std::span<float> out);
 
-// delta_t = r_t + gamma V_{t+1} - V_t with V_T = 0; A_t = delta_t + gamma lambda A_{t+1}; return_t = A_t + V_t.
+// delta_t = r_t + gamma V_{t+1} - V_t with V_T = after; A_t = delta_t + gamma lambda A_{t+1}; return_t = A_t + V_t.
 // rewards, values, advantages and returns are (T).
 void gae(std::span<const float> rewards, std::span<const float> values, double gamma, double lambda,
-         std::span<float> advantages, std::span<float> returns);
+         std::span<float> advantages, std::span<float> returns, double after = 0);
 
 // x <- (x - mean)/sqrt(var + 1e-8) in place, over the (N) tokens of a batch, with the biased variance (Ziegler et al.
 // 2019). Without shift_mean the mean is added back, as their code does for rewards.

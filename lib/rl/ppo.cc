@@ -65,7 +65,7 @@ PpoBatch Ppo::prepare(std::span<const Trajectory> trajectories, double beta, boo
   PpoBatch batch =
       gather_recorded(trajectories, beta > 0 || options_.kl_loss > 0, options_.advantage == Advantage::kField);
   const Transformer* critic = shared_critic() ? &policy_.transformer : own_critic() ? &critic_->transformer : nullptr;
-  evaluate(batch, policy_.transformer, critic, options_.micro_tokens);
+  evaluate(batch, policy_.transformer, critic, options_.micro_tokens, options_.bootstrap && critic != nullptr);
   compare_with_recorded(batch, off_policy);
   add_advantages(batch, beta, options_);
   return batch;

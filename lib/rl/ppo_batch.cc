@@ -102,7 +102,25 @@ PpoBatch gather_recorded(std::span<const Trajectory> trajectories, bool needs_re
   return batch;
 }
 
-void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* critic, std::int64_t micro_tokens) {
+namespace {
+
+// V after the last token of each response that was cut, where the next one would be predicted.
+void add_after(PpoBatch& batch, ResponseEvaluator& evaluator, const Transformer& critic) {
+  std::vector<ResponseView> cut;
+  for (const Trajectory* t : batch.trajectories)
+    if (!t->stopped) cut.push_back(t->view());
+  const std::vector<float> values = cut.empty() ? std::vector<float>() : evaluator.last_scores(critic, cut);
+  auto next = values.begin();
+  for (const Trajectory* t : batch.trajectories) {
+    batch.after.push_back(t->stopped ? 0.0f : *next++);
+    if (!std::isfinite(batch.after.back())) bad_input(t->where + ": the value after its last token is not finite");
+  }
+}
+
+}  // namespace
+
+void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* critic, std::int64_t micro_tokens,
+              bool bootstrap) {
   ResponseEvaluator evaluator(micro_tokens);
   const auto views = batch.views();
   TokenStats stats = evaluator.stats(policy, views);
@@ -111,6 +129,7 @@ void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* cri
   batch.values = evaluator.token_scores(*critic, views);
   for (std::size_t i = 0; i < views.size(); ++i)
     expect_finite(*batch.trajectories[i], "value", spread(views[i], batch.part(std::as_const(batch.values), i)));
+  if (bootstrap) add_after(batch, evaluator, *critic);
 }
 
 void compare_with_recorded(PpoBatch& batch, bool off_policy) {

@@ -21,6 +21,8 @@ struct PpoBatch {
   std::vector<float> old_logprobs, ref_logprobs;  // recorded; ref: empty where it is not needed and a record has none
   std::vector<float> new_logprobs, entropies;     // of the policy before any update, recomputed
   std::vector<float> values;                      // V of the critic before any update; empty without one
+  std::vector<float> after;                       // (B) V behind a cut response, 0 behind others; empty: 0 everywhere
+  std::vector<double> scores;                     // (B) as they enter the rewards: scaled, clipped, or left out
   std::vector<float> rewards;                     // KL penalty and scores, whitened if asked for
   std::vector<float> advantages, returns;         // returns: what the critic learns
   std::vector<double> totals;                     // (B) sum of a trajectory's rewards, neither discounted nor whitened
@@ -55,8 +57,9 @@ struct PpoBatch {
 PpoBatch gather_recorded(std::span<const Trajectory> trajectories, bool needs_ref, bool given_advantages = false);
 
 // Forwards the policy, and `critic` where it is not null (it may be the policy with its value head): new_logprobs,
-// entropies, values. Errors: kBadInput where a value is not finite.
-void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* critic, std::int64_t micro_tokens);
+// entropies, values; with `bootstrap` also `after`. Errors: kBadInput where a value is not finite.
+void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* critic, std::int64_t micro_tokens,
+              bool bootstrap = false);
 
 // Sets the range of the first ratio. Errors: kBadInput naming the record: new log-probs differ from the recorded ones
 // by a bit, unless `off_policy`; a ratio is beyond float32.

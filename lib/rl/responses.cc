@@ -135,12 +135,11 @@ TokenStats ResponseEvaluator::stats(const Transformer& model, std::span<const Re
   return all;
 }
 
-std::vector<float> ResponseEvaluator::end_scores(const Transformer& model, std::span<const ResponseView> responses) {
+std::vector<float> ResponseEvaluator::scores_before(std::int32_t pad, const Transformer& model,
+                                                    std::span<const ResponseView> responses) {
   std::vector<float> all;
   std::vector<std::int64_t> last;
-  const auto lay = [&](const ResponseView& r, Batch& batch) {
-    last.push_back(lay_out_scored(r, model.config().pad, batch));
-  };
+  const auto lay = [&](const ResponseView& r, Batch& batch) { last.push_back(lay_out_scored(r, pad, batch)); };
   forward_share(model, responses, lay, [&](const Batch&) { append_scores(model, last, all); });
   return comm().gather(all);
 }

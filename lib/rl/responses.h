@@ -64,9 +64,14 @@ class ResponseEvaluator {
   // With an old policy, `exchanged` may get the old policy's stats, with KL(model || old).
   TokenStats stats(const Transformer& model, std::span<const ResponseView> responses, const Transformer* old = nullptr,
                    TokenStats* exchanged = nullptr);
-  // Raw scores w . h: one of each response (lay_out_scored), or one of each of the N predicted tokens, at the position
-  // that predicts it.
-  std::vector<float> end_scores(const Transformer& model, std::span<const ResponseView> responses);
+  // Raw scores w . h: one of each response, at lay_out_scored's position or at its last token whatever that is, or one of
+  // each of the N predicted tokens, at the position that predicts it.
+  std::vector<float> end_scores(const Transformer& model, std::span<const ResponseView> responses) {
+    return scores_before(model.config().pad, model, responses);
+  }
+  std::vector<float> last_scores(const Transformer& model, std::span<const ResponseView> responses) {
+    return scores_before(-1, model, responses);
+  }
   std::vector<float> token_scores(const Transformer& model, std::span<const ResponseView> responses);
 
  private:
@@ -74,6 +79,7 @@ class ResponseEvaluator {
   // its final states in trace_.
   template <class LayOut, class Use>
   void forward_share(const Transformer& model, std::span<const ResponseView> responses, LayOut lay_out, Use use);
+  std::vector<float> scores_before(std::int32_t pad, const Transformer& model, std::span<const ResponseView> responses);
   void append_scores(const Transformer& model, std::vector<std::int64_t>& rows, std::vector<float>& to) const;
 
   std::int64_t micro_tokens_;

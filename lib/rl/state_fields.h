@@ -44,6 +44,10 @@ class StateFields {
   void operator()(const std::string& name, Moments& moments) {
     moments.visit([&](const char* part, auto& x) { (*this)(name + "/" + part, x); });
   }
+  // Those to which nothing was added are left out.
+  void optional(const std::string& name, Moments& moments) {
+    if (reads_ ? record_.has(name + "/count") : moments.count() > 0) (*this)(name, moments);
+  }
 
  private:
   Record& record_;

@@ -99,10 +99,18 @@ void PpoRunOptions::add_rewards_to(Tool& tool) {
   const Option& target =
       tool.option("--kl-target", reward_kl.target, "adaptive: target of the KL, nats per sequence").above(0);
   const Option& horizon = tool.option("--kl-horizon", reward_kl.horizon, "adaptive: horizon, in sequences").above(0);
+  const Option& scale = tool.choice("--reward-scale", running_scale, {{"none", false}, {"running", true}},
+                                    "running: divide scores by the deviation of all scores so far");
+  const Option& clip = tool.option("--reward-clip", ppo.score_clip, "clip scores, after the scale, to -X .. X")
+                           .above(0)
+                           .shown_default("not clipped");
+  const Option& cut = tool.choice("--cut", ppo.bootstrap, {{"end", false}, {"bootstrap", true}},
+                                  "a cut response: is over, or goes on with the critic's value in place of its score");
   const Option& whiten =
       tool.option("--whiten-rewards", ppo.whiten_rewards, "scale the per-token rewards to unit variance");
   tool.after_parsing([&] {
-    refuse_unread({&beta, &control, &whiten}, chosen_advantage() == Advantage::kField,
+    refuse_unread({&cut}, chosen_advantage() != Advantage::kGae, kNoCritic);
+    refuse_unread({&beta, &control, &scale, &clip, &whiten}, chosen_advantage() == Advantage::kField,
                   "--advantage field reads no rewards");
     refuse_unread({&target, &horizon}, reward_kl.kind == KlControl::kFixed, "only --kl-control adaptive uses it");
   });

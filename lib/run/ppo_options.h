@@ -19,6 +19,7 @@ struct PpoRunOptions {
   CriticKind critic = CriticKind::kOwn;
   bool off_policy = false, allow_truncated = false;
   std::optional<std::int64_t> records;  // that the input has to have
+  bool running_scale = false;           // scores over the deviation of all so far
   KlController reward_kl;               // beta of the penalty in the reward; nats per sequence
   KlController objective_kl{KlControl::kFixed, 1.0, 0.01, 10000};  // of the objective `kl`; nats per token
   AdamOptions adam{0.9, 0.999, 1e-5, 0, 1};

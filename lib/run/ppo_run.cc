@@ -22,6 +22,7 @@ void TrainerState::visit(StateFields& fields) {
   fields("iteration", iteration), fields("episodes", episodes);
   fields("steps", steps), fields("critic_steps", critic_steps);
   fields("reward_kl_beta", reward_beta), fields("objective_kl_beta", objective_beta);
+  fields.optional("scores", scores);
 }
 
 TrainerState TrainerState::read(const std::string& folder) {
@@ -34,6 +35,8 @@ TrainerState TrainerState::read(const std::string& folder) {
     s.visit(reading);
     for (const char* counter : {"iteration", "episodes", "steps", "critic_steps"})
       if (record.integer(counter) < 0) record.fail(counter, "must be 0 or more");
+    for (const char* part : {"scores/count", "scores/weight", "scores/squares"})
+      if (record.find_number(part).value_or(0) < 0) record.fail(part, "must be 0 or more");
     for (const char* beta : {"reward_kl_beta", "objective_kl_beta"})
       if (!(record.find_number(beta).value_or(1) > 0)) record.fail(beta, "must be above 0");
   } catch (const Error& e) {
@@ -287,6 +290,32 @@ double PpoRun::mean_kl() const {
   return sum / static_cast<double>(batch_.trajectories.size());
 }
 
+// By the deviation of all scores so far, these included, in the order of ids.
+void PpoRun::scale_scores() {
+  if (!options_.running_scale) return;
+  std::vector<const Trajectory*> ordered;
+  for (const Trajectory& t : trajectories_) ordered.push_back(&t);
+  std::ranges::sort(ordered, id_less, [](const Trajectory* t) { return std::string_view(t->id); });
+  for (const Trajectory* t : ordered)
+    if (t->reward) state_.scores.add(static_cast<double>(*t->reward));
+  options_.ppo.score_scale = score_scale(state_.scores);
+}
+
+void PpoRun::describe_rewards(Metrics& metrics) const {
+  const PpoOptions& o = options_.ppo;
+  Moments score, entering, total;
+  for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
+    score.add(static_cast<double>(batch_.trajectories[i]->reward.value_or(0.0f)));
+    entering.add(batch_.scores[i]);
+    total.add(batch_.totals[i]);
+  }
+  metrics.set("objective/scores", score.mean());
+  if (options_.running_scale) metrics.set("objective/score_scale", o.score_scale);
+  if (options_.running_scale || o.score_clip > 0 || o.bootstrap) metrics.set("objective/scores_used", entering.mean());
+  metrics.set("objective/non_score_reward", *total.mean() - *entering.mean());
+  metrics.set("objective/rlhf_reward", total.mean());
+}
+
 void PpoRun::prepare(Metrics& metrics) {
   if (options_.records && *options_.records != size())
     bad_input("the input has " + std::to_string(size()) + " records, not the " + std::to_string(*options_.records) +
@@ -299,18 +328,17 @@ void PpoRun::prepare(Metrics& metrics) {
     config.dtype = dtype_;
     m->transformer = std::move(m->transformer).with(std::move(config));
   }
+  scale_scores();
   ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo);
   batch_ = ppo_->prepare(trajectories_, options_.reward_kl.beta, options_.off_policy);
   // What the controller refuses, it refuses before any training.
   if (!batch_.ref_logprobs.empty())
     KlController(options_.reward_kl).update(mean_kl(), static_cast<std::uint64_t>(size()));
 
-  Moments score, total, length, entropy, cut;
+  Moments length, entropy, cut;
   double ended = 0;
   for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
     const Trajectory& t = *batch_.trajectories[i];
-    score.add(static_cast<double>(t.reward.value_or(0.0f)));
-    total.add(batch_.totals[i]);
     length.add(static_cast<double>(batch_.size(i)));
     cut.add(t.stopped ? 0 : 1);
     ended += t.stopped;
@@ -323,9 +351,7 @@ void PpoRun::prepare(Metrics& metrics) {
   if (!batch_.ref_logprobs.empty()) metrics.set("objective/kl", mean_kl());
   metrics.set("objective/kl_beta", options_.reward_kl.beta);
   metrics.set("objective/entropy", entropy.mean());
-  metrics.set("objective/scores", score.mean());
-  metrics.set("objective/non_score_reward", *total.mean() - *score.mean());
-  metrics.set("objective/rlhf_reward", total.mean());
+  describe_rewards(metrics);
   metrics.set("val/first_ratio_min", static_cast<double>(batch_.first_ratio_min));
   metrics.set("val/first_ratio_max", static_cast<double>(batch_.first_ratio_max));
   metrics.set("val/num_eos_tokens", ended);

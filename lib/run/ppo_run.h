@@ -20,6 +20,7 @@ namespace nudge {
 struct TrainerState {
   std::int64_t iteration = 0, episodes = 0, steps = 0, critic_steps = 0;
   std::optional<double> reward_beta, objective_beta;
+  Moments scores;  // of all iterations with --reward-scale running
 
   // A fresh one where the folder has none. Error kBadInput names file and field.
   static TrainerState read(const std::string& folder);
@@ -70,6 +71,8 @@ class PpoRun {
   bool stored_critic() const;  // whether the policy's folder has one
   void take_over_controllers();
   bool uses_critic() const { return options_.ppo.critic; }
+  void scale_scores();
+  void describe_rewards(Metrics& metrics) const;
   double mean_kl() const;  // sum of log pi - log ref over a sequence, mean over sequences
 
   PpoRunOptions options_;

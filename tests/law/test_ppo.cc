@@ -23,7 +23,7 @@ struct Setup {
   double c2 = 0.01, kl_loss = 0;
   float temperature = 1;
   Advantage advantage = Advantage::kGae;
-  bool masked = false;
+  bool masked = false, bootstrap = false;  // bootstrap: every other response was cut
 };
 
 Model policy_of(const Setup& s) {
@@ -97,6 +97,7 @@ PpoOptions options_of(const Setup& s, std::int64_t micro, std::int64_t groups = 
   o.kl_estimate = s.kl_estimate;
   o.c2 = s.c2;
   o.kl_loss = s.kl_loss;
+  o.bootstrap = s.bootstrap;
   o.micro_tokens = micro;
   o.epochs = 2;
   o.minibatch = 4;
@@ -112,6 +113,7 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
   Model policy = policy_of(s), critic = critic_of(s);
   auto records = trajectories(s);
   if (s.masked) mask_some(records);
+  for (std::size_t i = 0; i < records.size(); ++i) records[i].stopped = !s.bootstrap || i % 2 == 0;
   if (order) order(records);
   Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
   const bool own = !s.shared && options_of(s, micro).critic;
@@ -120,8 +122,8 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
   CHECK(batch.first_ratio_min == 1.0f);
   CHECK(batch.first_ratio_max == 1.0f);
   Floats numbers;
-  for (const Floats* v :
-       {&batch.new_logprobs, &batch.entropies, &batch.values, &batch.rewards, &batch.advantages, &batch.returns})
+  for (const Floats* v : {&batch.new_logprobs, &batch.entropies, &batch.values, &batch.after, &batch.rewards,
+                          &batch.advantages, &batch.returns})
     append(numbers, *v);
   Metrics metrics;
   ppo.train(batch, 0, 0.2, metrics);
@@ -171,6 +173,11 @@ TEST_CASE("the clipped objective of masked responses obeys the law") {
 TEST_CASE("the clipped objective with the advantages of masked groups obeys the law") {
   Setup s;
   s.masked = true, s.advantage = Advantage::kGroup;
+  check(s);
+}
+TEST_CASE("the clipped objective with values after cut and masked responses obeys the law") {
+  Setup s;
+  s.wide_critic = s.masked = s.bootstrap = true;
   check(s);
 }
 TEST_CASE("the objective with the exact KL obeys the law") { check({Objective::kKl}); }

@@ -111,6 +111,7 @@ def solve(records, o):
 DEFAULTS = {"advantage": "gae", "gamma": 0.9, "lambda": 0.8, "kl_beta": 0.3, "baseline": False, "std": False,
             "whiten": False, "whiten_rewards": False, "drop": False, "mask": False, "bootstrap": False,
             "reward_clip": 0, "earlier": []}
+EARLIER = [3.5, -0.25, 1.0, 7.75, -6.5]
 CASES = [
     {}, {"whiten": True}, {"whiten_rewards": True}, {"gamma": 1, "lambda": 1},
     {"advantage": "return"}, {"advantage": "return", "baseline": True, "whiten": True},
@@ -120,6 +121,8 @@ CASES = [
     {"advantage": "field"}, {"advantage": "field", "whiten": True},
     {"mask": True}, {"mask": True, "whiten": True, "whiten_rewards": True}, {"mask": True, "advantage": "return"},
     {"mask": True, "advantage": "rloo", "whiten": True}, {"mask": True, "advantage": "group", "std": True},
+    {"bootstrap": True}, {"bootstrap": True, "mask": True, "whiten": True}, {"reward_clip": 1.25},
+    {"earlier": EARLIER}, {"earlier": EARLIER, "reward_clip": 0.5, "advantage": "group", "std": True},
     {"mask": True, "advantage": "group", "drop": True}, {"mask": True, "advantage": "field", "whiten": True},
 ]
 

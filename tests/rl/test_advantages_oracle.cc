@@ -20,10 +20,11 @@ std::vector<T> numbers(Element list) {
 
 std::string word(Element e) { return std::string(std::string_view(e)); }
 
-// Critic's values beside the trajectory that they are of.
+// A critic's values beside the trajectory that they are of.
 struct Known {
   Trajectory trajectory;
   std::vector<float> values;
+  float after;
 };
 
 Known known(Element r, bool masked, std::size_t number) {
@@ -38,6 +39,7 @@ Known known(Element r, bool masked, std::size_t number) {
   t.reward = static_cast<float>(double(r["reward"]));
   t.stopped = bool(r["stopped"]);
   k.values = numbers<float>(r["values"]);
+  k.after = static_cast<float>(double(r["after"]));
   return k;
 }
 
@@ -53,6 +55,7 @@ AdvantageOptions options_of(Element o) {
     if (name == wanted) a.advantage = advantage;
   a.gamma = double(o["gamma"]), a.lambda = double(o["lambda"]);
   a.baseline = bool(o["baseline"]), a.group_deviation = bool(o["std"]), a.drop_equal_groups = bool(o["drop"]);
+  a.bootstrap = bool(o["bootstrap"]), a.score_clip = double(o["reward_clip"]);
   a.whiten = bool(o["whiten"]), a.whiten_rewards = bool(o["whiten_rewards"]);
   return a;
 }
@@ -68,21 +71,35 @@ void check_lists(const PpoBatch& batch, const std::vector<float>& found, Element
   CHECK(i == batch.trajectories.size());
 }
 
+// The scale of the scores where some came before these; else 1.
+double scale_of(Element earlier, const PpoBatch& batch) {
+  Moments scores;
+  for (const double x : numbers<double>(earlier)) scores.add(x);
+  if (scores.count() == 0) return 1;
+  for (const Trajectory* t : batch.trajectories) scores.add(static_cast<double>(*t->reward));
+  return score_scale(scores);
+}
+
 void check_case(Element records, Element solved) {
   const Element o = solved["options"];
-  const AdvantageOptions options = options_of(o);
+  AdvantageOptions options = options_of(o);
   CAPTURE(simdjson::minify(o));
   std::vector<Trajectory> trajectories;
   std::vector<std::vector<float>> values;
+  std::vector<float> after;
   for (const Element r : simdjson::dom::array(records)) {
     Known k = known(r, bool(o["mask"]), trajectories.size());
-    trajectories.push_back(std::move(k.trajectory)), values.push_back(std::move(k.values));
+    trajectories.push_back(std::move(k.trajectory)), values.push_back(std::move(k.values)), after.push_back(k.after);
   }
   PpoBatch batch = gather_recorded(trajectories, true, options.advantage == Advantage::kField);
   for (const Trajectory* t : batch.trajectories) {
-    const auto of_tokens = counted(t->view(), values[static_cast<std::size_t>(t - trajectories.data())]);
+    const auto i = static_cast<std::size_t>(t - trajectories.data());
+    const auto of_tokens = counted(t->view(), values[i]);
+    if (options.bootstrap) batch.after.push_back(t->stopped ? 0 : after[i]);
     batch.values.insert(batch.values.end(), of_tokens.begin(), of_tokens.end());
   }
+  options.score_scale = scale_of(o["earlier"], batch);
+  CHECK(near(options.score_scale, double(solved["scale"]), 1e-9));
   add_advantages(batch, double(o["kl_beta"]), options);
   check_lists(batch, batch.rewards, solved["rewards"]);
   check_lists(batch, batch.advantages, solved["advantages"]);
@@ -105,6 +122,17 @@ TEST_CASE("equal returns weigh exactly nothing, also where their mean is not exa
   for (const Advantage advantage : {Advantage::kRloo, Advantage::kGroup})
     for (const bool deviation : {false, true})
       CHECK(group_weights(same, advantage, deviation) == std::vector<float>{0, 0, 0});
+}
+
+TEST_CASE("scores that are one or equal have no scale") {
+  Moments scores;
+  CHECK(score_scale(scores) == 1.0);
+  scores.add(5);
+  CHECK(score_scale(scores) == 1.0);
+  scores.add(5);
+  CHECK(score_scale(scores) == 1.0);
+  scores.add(8);
+  CHECK(near(score_scale(scores), std::sqrt(3.0), 1e-15));
 }
 
 TEST_CASE("a group of one, and nothing left to learn from, are refused by name") {

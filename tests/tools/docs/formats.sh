@@ -15,7 +15,8 @@ keys() { jq -r 'keys_unsorted[]' "$1" | sort -u; }
 ppo() { ppo-step -q --policy "$TINY/p0" --critic-init "$TINY/rm" --epochs 1 "$@" "$TINY/scored.jsonl"; }
 ppo --dry-run > dry.jsonl
 ppo --metrics ppo.metrics --objective kl --policy-kl-control halving -o p1
-ppo-step -q --policy "$TINY/p0" --advantage group --dry-run --metrics ppo.metrics "$TINY/scored.jsonl" > /dev/null
+ppo-step -q --policy "$TINY/p0" --advantage group --reward-scale running --epochs 1 --metrics ppo.metrics \
+  "$TINY/scored.jsonl" -o scaled
 label -q --by reward "$TINY/scored.jsonl" -o pairs.jsonl
 score -q --reward-model "$TINY/rm" pairs.jsonl -o pairs-scored.jsonl
 sft-train -q --init "$TINY/base" --held-out "$TINY/texts.jsonl" --metrics sft.metrics "$TINY/texts.jsonl" -o sft
@@ -57,7 +58,7 @@ files() {
   (cd shared && find . -type f) >> found
   sed 's,.*/,,' found | sort -u > names
   while read -r name; do grep -q "[\`/]$name\`" "$page" || { echo "not told: $name"; return 1; }; done < names
-  jq -r 'keys[]' p1/trainer/state.json p1/trainer/provenance.json > names
+  jq -r 'keys[]' p1/trainer/state.json scaled/trainer/state.json p1/trainer/provenance.json > names
   all_told names
 }
 ok "every file of a policy's folder, and the keys of trainer/" files
