@@ -15,10 +15,10 @@ def single(x):
     return struct.unpack("f", struct.pack("f", x))[0]
 
 
-def make_records():
+def make_records(groups):
     draw = random.Random(21)
     records = []
-    for group, answers in GROUPS.items():
+    for group, answers in groups.items():
         for k in range(answers):
             n = 4 if group == "d" else draw.randint(2, 6)
             numbers = lambda low, high: [single(draw.uniform(low, high)) for _ in range(n)]
@@ -126,11 +126,18 @@ CASES = [
     {"mask": True, "advantage": "group", "drop": True}, {"mask": True, "advantage": "field", "whiten": True},
 ]
 
+def rounded(x):
+    if isinstance(x, list):
+        return [rounded(y) for y in x]
+    return float(f"{x:.10g}") if isinstance(x, float) else x
+
+
+def write(records, solved):
+    """`solved`: of each case the options and what is known of its outcome."""
+    lines = [json.dumps({"options": o, **{key: rounded(x) for key, x in known.items()}}) for o, known in solved]
+    print('{"records": [\n' + ",\n".join(map(json.dumps, records)) + '\n],\n"cases": [\n' + ",\n".join(lines) + "\n]}")
+
+
 if __name__ == "__main__":
-    records = make_records()
-    cases = [DEFAULTS | case for case in CASES]
-    rounded = lambda x: float(f"{x:.10g}") if isinstance(x, float) else [rounded(y) for y in x] \
-        if isinstance(x, list) else x
-    solved = [{"options": o, **{key: rounded(x) for key, x in solve(records, o).items()}} for o in cases]
-    print('{"records": [\n' + ",\n".join(map(json.dumps, records)) + '\n],\n"cases": [\n' +
-          ",\n".join(map(json.dumps, solved)) + "\n]}")
+    records = make_records(GROUPS)
+    write(records, [(o, solve(records, o)) for o in (DEFAULTS | case for case in CASES)])
