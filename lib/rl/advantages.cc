@@ -65,6 +65,7 @@ std::map<std::string, std::vector<std::size_t>> groups_of(const PpoBatch& batch)
 
 void add_of_groups(PpoBatch& batch, const AdvantageOptions& options) {
   const std::vector<double> all = returns_of(batch, options.gamma);
+  std::vector<bool> dropped(all.size());
   for (const auto& [name, members] : groups_of(batch)) {
     std::vector<double> own;
     for (const std::size_t i : members) own.push_back(all[i]);
@@ -74,9 +75,9 @@ void add_of_groups(PpoBatch& batch, const AdvantageOptions& options) {
     ++batch.groups;
     if (std::ranges::any_of(own, [&](double r) { return r != own[0]; })) continue;
     ++batch.equal_groups;
-    if (options.drop_equal_groups)
-      for (const std::size_t i : members) std::erase(batch.learnt, static_cast<std::int64_t>(i));
+    for (const std::size_t i : members) dropped[i] = options.drop_equal_groups;
   }
+  std::erase_if(batch.learnt, [&](std::int64_t i) { return dropped[static_cast<std::size_t>(i)]; });
   if (batch.learnt.empty())
     bad_input("the returns of every group are equal: --drop-equal-groups leaves nothing to learn from",
               "sample more answers a prompt, or look at the rewards with peek");

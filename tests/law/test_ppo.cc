@@ -210,6 +210,16 @@ TEST_CASE("with a shared critic, too") { check_groups({Objective::kClip, true});
 TEST_CASE("with a critic of another shape and a KL term, too") {
   check_groups({Objective::kClip, false, true, false, 0.01, 0.3});
 }
+TEST_CASE("with masks and values after cut responses, too") {
+  Setup s;
+  s.masked = s.bootstrap = true;
+  check_groups(s);
+}
+TEST_CASE("with advantages of groups, too") {
+  Setup s;
+  s.advantage = Advantage::kRloo, s.masked = true;
+  check_groups(s);
+}
 TEST_CASE("the exact KL in groups obeys the law, for any ranks") { check_groups({Objective::kKl}); }
 TEST_CASE("the estimated KL in groups obeys the law, for any ranks") {
   check_groups({Objective::kKl, false, false, true});
