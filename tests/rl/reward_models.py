@@ -18,7 +18,7 @@ def float32(x):
 
 
 def smoothed(d, e):
-    """cDPO's loss of a difference (Mitchell 2023, equation 3), as in DPOLoss of OpenRLHF and DPOTrainer of TRL."""
+    """cDPO's loss of a difference (Mitchell 2023, equation 3)."""
     return (1 - e) * minus_log_sigmoid(d) + e * minus_log_sigmoid(-d)
 
 
