@@ -56,11 +56,17 @@ bool ended_by_itself(const Record& record, const Model& model) {
   return !ids.empty() && model.ends(ids.back());
 }
 
+std::string group_of(const Record& record) {
+  if (const auto group = record.find_name("group")) return *group;
+  const std::string id = record.name("id");
+  return id.substr(0, id.rfind('/'));
+}
+
 Trajectory read_trajectory(const Record& record, const ModelConfig& config) {
   Trajectory t;
   t.where = record.where();
   t.id = record.name("id");
-  t.group = record.find_name("group").value_or(t.id.substr(0, t.id.rfind('/')));
+  t.group = group_of(record);
   t.prompt_ids = record.ids("prompt_ids");
   t.response_ids = record.ids("response_ids");
   check_tokens(record, "prompt_ids", t.prompt_ids, config.vocab);

@@ -41,6 +41,9 @@ struct Trajectory {
 // other numbers than 0 and 1 or of zeros alone, or a temperature that is negative or between 0 and kLeastTemperature.
 Trajectory read_trajectory(const Record& record, const ModelConfig& config);
 
+// The group of a record: where it has none, the id up to its last "/". Error kBadInput for an absent id.
+std::string group_of(const Record& record);
+
 // Whether prompt and response fit the context of `what` ("reward model"). check_fits: Error kBadInput with `advice`
 // where they don't.
 bool fits(const Trajectory& t, const ModelConfig& config);

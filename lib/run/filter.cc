@@ -146,6 +146,7 @@ Origin FilterInput::origin() const {
 
 bool FilterInput::next(Record& record, RecordWriter& out, const std::function<void()>& before_waiting) {
   RecordReader& in = reader();
+  std::int64_t unit = 0;
   do {
     if (!in.ready()) {
       if (before_waiting) before_waiting();
@@ -154,7 +155,9 @@ bool FilterInput::next(Record& record, RecordWriter& out, const std::function<vo
     if (!in.next(record)) return false;
     heed_stop();
     out.keep_up();
-  } while (!streams_.shard.takes(read_++));
+    unit = unit_ ? unit_(record) : read_;
+    ++read_;
+  } while (!streams_.shard.takes(unit));
   ++taken_;
   return true;
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "lib/cli/tool.h"
 #include "lib/io/stream.h"
@@ -77,6 +78,9 @@ class FilterInput {
 
   // How many records this shard will have, for the progress; 0 where that is unknown, or no progress is shown.
   std::int64_t expected(Tool& tool) const;
+  // Shards take whole units of records, such as groups, instead of records: `of` gives a record's unit, numbered from 0,
+  // and sees every record of the input in order.
+  void shard_by(std::function<std::int64_t(const Record&)> of) { unit_ = std::move(of); }
 
   // Reads this shard's next record; false at the end. Before it waits for input it calls `before_waiting` and passes on
   // what was written to `out`. Stop signals are heeded.
@@ -99,6 +103,7 @@ class FilterInput {
   std::string name_;
   ReaderOptions reading_;
   std::optional<RecordReader> in_;
+  std::function<std::int64_t(const Record&)> unit_;
   std::int64_t read_ = 0, taken_ = 0;  // records of the input; of this shard
 };
 

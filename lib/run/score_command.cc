@@ -1,7 +1,11 @@
 #include "lib/run/score_command.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "lib/cli/signals.h"
 #include "lib/report/calibration.h"
+#include "lib/run/best_of.h"
 #include "lib/run/options.h"
 
 namespace nudge {
@@ -48,9 +52,30 @@ class ScoreWindow {
 
 }  // namespace
 
+// What only several reward models have.
+void ScoreCommand::add_ensemble_to(Tool& tool) {
+  tool.option("--reward-model", reward_models,
+              "folder of the reward model; of several, each given so, NAME=FOLDER names the field reward_NAME")
+      .placeholder("FOLDER")
+      .neutral();
+  const Option& how =
+      tool.choice("--combine", scoring.combine.how,
+                  {{"mean", Combine::kMean}, {"least", Combine::kLeast}, {"uncertainty", Combine::kUncertainty}},
+                  "reward of several reward models: their mean, the least, or the mean less "
+                  "--uncertainty-weight times their variance")
+          .needs("--reward-model");
+  const Option& weight = tool.option("--uncertainty-weight", scoring.combine.uncertainty_weight,
+                                     "of the variance of several reward models")
+                             .at_least(0);
+  tool.after_parsing([this, &how, &weight] {
+    refuse_unread({&how}, reward_models.size() < 2, "there is one reward model, and nothing to combine");
+    refuse_unread({&weight}, scoring.combine.how != Combine::kUncertainty, "only --combine uncertainty uses it");
+  });
+}
+
 void ScoreCommand::add_models_to(Tool& tool) {
   tool.group("Models");
-  tool.option("--reward-model", reward_model, "folder of the reward model").placeholder("FOLDER").neutral();
+  add_ensemble_to(tool);
   const Option& ref = tool.option("--ref", reference, "folder of the reference policy, for ref_logprobs")
                           .placeholder("FOLDER")
                           .neutral();
@@ -81,6 +106,10 @@ void ScoreCommand::add_to(Tool& tool) {
   add_models_to(tool);
   chat.add_to(tool, "--reward-model");  // only pairs may be dialogues
   too_long_option(tool, scoring.skip_long, "records longer than a model's context");
+  tool.option("--best", best, "keep of each prompt's responses the N with the highest rewards")
+      .placeholder("N")
+      .at_least(1)
+      .needs("--reward-model");
   shard_option(tool, streams.shard);
   streams.add_to(tool);
   tool.group("Running");
@@ -93,36 +122,67 @@ std::optional<Tally> ScoreCommand::run(Tool& tool) {
   refuse_same_file(streams.files, streams.output);
   leave_on_stops(tool.about().name);
   scoring.chat = chat.options();
-  Scorer scorer(reward_model, reference, scoring);
+  Scorer scorer(named_folders(reward_models), reference, scoring);
   tool.warn_all(scorer.remarks());
   Provenance opening(tool.provenance());
   opening.input("models", scorer.digest());
-  if (scorer.dialogues()) opening.input("chat", scorer.dialogues()->chat().digest());
-  FilterInput in(streams, opening, "records", FilterInput::Yield::kOneForOne);
-  Progress progress = tool.progress("records", in.expected(tool));
+  for (const auto& m : scorer.reward_models())
+    opening.input(m->name().empty() ? "chat" : "chat of " + m->name(), m->dialogues().chat().digest());
+  // A shard of records may hold some of the responses to a prompt: all shards must be there for a choice.
+  FilterInput in(streams, opening, "records", best ? FilterInput::Yield::kManyForOne : FilterInput::Yield::kOneForOne);
+  Progress progress = tool.progress("records", best ? 0 : in.expected(tool));
   std::int64_t records = 0;
+  std::string choice;
   const auto work = [&](RecordWriter& out, KeptRecords& kept) {
-    ScoreWindow window(scorer, out, progress);
-    for (Record record; in.next(record, out, [&] { window.flush(); });) {
-      if (scorer.skips(record, in.number()) || scorer.is_kept(record, in.number(), kept)) continue;
-      window.add(std::move(record), in.number());
-    }
-    kept.end();
-    window.flush();
+    if (best) choice = choose(in, scorer, out, kept, progress);
+    else score_all(in, scorer, out, kept, progress);
     records = out.records();
     return scorer.skipped();
   };
   if (!run_filter(tool, in, work)) return std::nullopt;
-  return report(tool, scorer, records);
+  Tally tally = report(tool, scorer, records);
+  if (!choice.empty()) tally.more = choice + ", " + tally.more;
+  return tally;
+}
+
+void ScoreCommand::score_all(FilterInput& in, Scorer& scorer, RecordWriter& out, KeptRecords& kept,
+                             Progress& progress) const {
+  ScoreWindow window(scorer, out, progress);
+  for (Record record; in.next(record, out, [&] { window.flush(); });) {
+    if (scorer.skips(record, in.number()) || scorer.is_kept(record, in.number(), kept)) continue;
+    window.add(std::move(record), in.number());
+  }
+  kept.end();
+  window.flush();
+}
+
+std::string ScoreCommand::choose(FilterInput& in, Scorer& scorer, RecordWriter& out, KeptRecords& kept,
+                                 Progress& progress) const {
+  GroupNumbers groups;
+  in.shard_by([&](const Record& record) { return groups.of(record); });
+  BestOf choice(scorer, out, kept, progress, *best);
+  for (Record record; in.next(record, out, [&] { choice.flush(); });)
+    if (!scorer.skips(record, in.number())) choice.add(std::move(record));
+  choice.finish();
+  return choice.words();
+}
+
+// A setting of chat templates did something if it did for one of the models.
+void ScoreCommand::warn_of_unused_chat(Tool& tool, const Scorer& scorer) const {
+  const auto models = scorer.reward_models();
+  if (models.empty()) return;
+  const auto met = std::ranges::find_if(models, [](const auto& m) { return m->dialogues().met(); });
+  chat.warn_of_unused(tool, (met == models.end() ? models[0] : *met)->dialogues());
 }
 
 Tally ScoreCommand::report(Tool& tool, const Scorer& scorer, std::int64_t records) const {
   if (const std::int64_t n = scorer.encoded_again(); n > 0)
     tool.note(std::to_string(n) + (n == 1 ? " trajectory" : " trajectories") +
               " of another tokenizer encoded again from the texts for the reward model");
-  const Calibration c = calibrate(scorer.chosen(), scorer.rejected(), kCalibrationBins, scorer.identical());
+  const Calibration c = calibrate(scorer.pairs());
   warn_of_identical(tool, static_cast<std::int64_t>(c.identical), static_cast<std::int64_t>(c.pairs), "the input");
-  if (records > 0 && scorer.dialogues()) chat.warn_of_unused(tool, *scorer.dialogues());
+  if (records > 0) warn_of_unused_chat(tool, scorer);
+  for (const std::string& line : accuracy_table(c)) tool.note(line);
   if (c.pairs > 0 && scorer.trajectories() == 0)
     for (const Option* option : of_trajectories_)
       if (option->given())
@@ -130,7 +190,7 @@ Tally ScoreCommand::report(Tool& tool, const Scorer& scorer, std::int64_t record
   std::string words;
   if (c.pairs > 0) {
     words = accuracy_words(c);
-  } else if (!reward_model.empty() && records > 0) {
+  } else if (!reward_models.empty() && records > 0) {
     words = "mean reward " + figure_text(scorer.mean_reward());
   }
   if (scorer.skipped() > 0)

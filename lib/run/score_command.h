@@ -1,6 +1,7 @@
 // What score does between its command line and its tally.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,7 +14,9 @@
 namespace nudge {
 
 struct ScoreCommand {
-  std::string reward_model, reference;
+  std::vector<std::string> reward_models;  // FOLDER or NAME=FOLDER
+  std::string reference;
+  std::optional<std::int64_t> best;
   ScoringOptions scoring;
   StreamOptions streams;
   ChatFlags chat;
@@ -23,7 +26,12 @@ struct ScoreCommand {
   std::optional<Tally> run(Tool& tool);
 
  private:
+  void add_ensemble_to(Tool& tool);
   void add_models_to(Tool& tool);
+  void score_all(FilterInput& in, Scorer& scorer, RecordWriter& out, KeptRecords& kept, Progress& progress) const;
+  // Returns what was chosen, in words.
+  std::string choose(FilterInput& in, Scorer& scorer, RecordWriter& out, KeptRecords& kept, Progress& progress) const;
+  void warn_of_unused_chat(Tool& tool, const Scorer& scorer) const;
   Tally report(Tool& tool, const Scorer& scorer, std::int64_t records) const;
 
   std::vector<const Option*> of_trajectories_;  // options that pairs have no use for

@@ -1,5 +1,6 @@
 #include "lib/run/scoring.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/digest.h"
@@ -9,101 +10,48 @@
 namespace nudge {
 namespace {
 
-constexpr const char* kReader = "score";
 constexpr const char* kLeaveOut = "drop such records with --too-long skip";
 
-Trajectory trajectory_of(const Record& record, const Model& model) {
-  return read_as(RecordKind::kTrajectory, kReader, record, [&] { return read_trajectory(record, model.config()); });
-}
-
-std::int64_t tokens_of(const std::vector<ResponseView>& views) {
-  std::int64_t n = 0;
-  for (const ResponseView& v : views) n += std::ssize(v.prompt) + std::ssize(v.response);
-  return n;
-}
-
 [[noreturn]] void refuse_kind(const Record& record) {
-  const std::string line = line_to_record(record, RecordKind::kPreference, kReader);
+  const std::string line = line_to_record(record, RecordKind::kPreference, kScoreReader);
   bad_input(record.where() + ": is neither a trajectory (\"response_ids\") nor a preference pair (\"chosen\")",
-            line.empty() ? advice_on_record(record, RecordKind::kTrajectory, kReader) : line);
+            line.empty() ? advice_on_record(record, RecordKind::kTrajectory, kScoreReader) : line);
 }
 
 }  // namespace
 
-Scorer::Scorer(const std::string& reward_model, const std::string& reference, ScoringOptions options)
+Scorer::Scorer(const std::vector<NamedFolder>& reward_models, const std::string& reference, ScoringOptions options)
     : options_(std::move(options)), evaluator_(options_.micro_tokens) {
-  if (reward_model.empty() && reference.empty())
+  if (reward_models.empty() && reference.empty())
     usage_error("nothing to add", "give --reward-model FOLDER, --ref FOLDER or both");
-  if (!reward_model.empty() && !reference.empty() && head_of(reward_model) == HeadKind::kLanguage &&
+  if (reward_models.size() == 1 && !reference.empty() && head_of(reward_models[0].folder) == HeadKind::kLanguage &&
       head_of(reference) == HeadKind::kScore)
-    bad_input(reward_model + " is a language model, not a reward model, and " + reference + " is one",
-              "swap them: --reward-model " + reference + " --ref " + reward_model);
-  if (!reward_model.empty())
-    reward_model_ = std::make_unique<Model>(load_model(reward_model, HeadKind::kScore, options_.dtype));
-  if (!reference.empty())
+    bad_input(reward_models[0].folder + " is a language model, not a reward model, and " + reference + " is one",
+              "swap them: --reward-model " + reference + " --ref " + reward_models[0].folder);
+  for (const NamedFolder& f : reward_models)
+    reward_models_.push_back(std::make_unique<RewardScorer>(f, options_.dtype, options_.chat));
+  if (!reference.empty()) {
     reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage, options_.dtype));
-  for (auto* m : {&reward_model_, &reference_})
-    if (*m) (*m)->transformer.pack();
-  if (reward_model_) dialogues_.emplace(*reward_model_, options_.chat);
+    reference_->transformer.pack();
+  }
 }
 
 std::string Scorer::digest() const {
   Digest d;
-  for (const auto* m : {&reward_model_, &reference_}) d.text(*m ? model_digest((*m)->transformer) : "");
+  for (const auto& m : reward_models_) {
+    if (!m->name().empty()) d.text(m->name());
+    d.text(model_digest(m->model().transformer));
+  }
+  if (reward_models_.empty()) d.text("");
+  d.text(reference_ ? model_digest(reference_->transformer) : "");
   return d.hex();
 }
 
 std::vector<std::string> Scorer::remarks() const {
   std::vector<std::string> all;
-  for (const auto* m : {&reward_model_, &reference_})
-    if (*m) all.insert(all.end(), (*m)->remarks.begin(), (*m)->remarks.end());
+  for (const auto& m : reward_models_) all.insert(all.end(), m->model().remarks.begin(), m->model().remarks.end());
+  if (reference_) all.insert(all.end(), reference_->remarks.begin(), reference_->remarks.end());
   return all;
-}
-
-// Rewards are float32 in every program, so the quotient is rounded once.
-float Scorer::reward_of(float score) const {
-  const ModelConfig& c = reward_model_->config();
-  return static_cast<float>((static_cast<double>(score) - c.reward_mean) / c.reward_std);
-}
-
-bool Scorer::of_other_tokenizer(const Record& record) const {
-  const std::string own = reward_model_->tokenizer.digest();
-  return record.find_text("tokenizer").value_or(own) != own;
-}
-
-// Matters for --missing-end and for trajectories that are encoded again; only the former needs certainty.
-bool Scorer::ended(const Record& record) const {
-  if (record.has("finish") || options_.missing_end == MissingEnd::kKeep) return ended_by_itself(record);
-  const bool other = of_other_tokenizer(record);
-  if (other || reward_model_->eos.empty())
-    bad_input(record.where() + ": field \"finish\" is missing, and " +
-                  (other ? "its last token is of another tokenizer than the reward model's"
-                         : "the reward model's folder names no ending token") +
-                  ", so it is unknown whether it was cut off",
-              "add \"finish\", \"stop\" or \"length\", or leave --missing-end out");
-  return ended_by_itself(record, *reward_model_);
-}
-
-// A response that ended by itself and is encoded again gets the reward model's own EOS token.
-Trajectory Scorer::for_reward(const Record& record) {
-  const Model& model = *reward_model_;
-  if (!of_other_tokenizer(record)) {
-    Trajectory own = trajectory_of(record, model);
-    own.stopped = ended(record);
-    return own;
-  }
-  Trajectory t;
-  t.where = record.where();
-  t.id = record.name("id");
-  t.stopped = ended(record);
-  const auto again =
-      dialogues_->rendered_again(record).value_or(AnsweredPrompt{{record.text("prompt")}, record.text("response")});
-  t.prompt_ids = encode_start(record, "prompt", again.prompt, model.tokenizer);
-  t.response_ids = encode_answer(record, "response", again.answer, model);
-  // A response that was cut off loses the EOS token that the template added.
-  while (!t.stopped && !t.response_ids.empty() && model.ends(t.response_ids.back())) t.response_ids.pop_back();
-  if (t.response_ids.empty()) record.fail("response", "has no token for the reward model");
-  return t;
 }
 
 Trajectory Scorer::for_reference(const Record& record) const {
@@ -113,17 +61,19 @@ Trajectory Scorer::for_reference(const Record& record) const {
   return trajectory_of(record, *reference_);
 }
 
-Ranking Scorer::pair_of(const Record& record, std::int64_t number) {
-  return read_as(RecordKind::kPreference, kReader, record,
-                 [&] { return read_ranking(record, number, *reward_model_, *dialogues_); });
+// Only --missing-end needs to know for certain whether a response was cut; the first model tells.
+Trajectory Scorer::for_reward(const Record& record, RewardScorer& model) const {
+  return model.trajectory(record, options_.missing_end != MissingEnd::kKeep && &model == reward_models_[0].get());
 }
 
 bool Scorer::fits_models(const Record& record, std::int64_t number) {
   if (record.has("response_ids"))
-    return (!reward_model_ || fits(for_reward(record), reward_model_->config())) &&
+    return std::ranges::all_of(reward_models_,
+                               [&](auto& m) { return fits(for_reward(record, *m), m->model().config()); }) &&
            (!reference_ || fits(for_reference(record), reference_->config()));
-  return !record.has("chosen") || !reward_model_ ||  // which score() refuses
-         pair_of(record, number).longest() <= reward_model_->config().context;
+  return !record.has("chosen") ||  // which score() refuses
+         std::ranges::all_of(reward_models_,
+                             [&](auto& m) { return m->pair(record, number).longest() <= m->model().config().context; });
 }
 
 bool Scorer::skips(const Record& record, std::int64_t number) {
@@ -136,6 +86,12 @@ bool Scorer::skips(const Record& record, std::int64_t number) {
 void Scorer::check_id(const Record& record) {
   if (const auto id = record.find_name("id"); id && !ids_.insert(*id).second)
     bad_input(record.where() + ": duplicate id \"" + *id + "\"");
+}
+
+void Scorer::enter(const Record& record) {
+  check_id(record);
+  if (!record.has("response_ids")) return;
+  encoded_again_ += std::ranges::any_of(reward_models_, [&](auto& m) { return m->reads_again(record); });
 }
 
 // A token of text is about four bytes.
@@ -151,36 +107,57 @@ std::int64_t Scorer::size_of(const Record& record) {
   return tokens;
 }
 
-bool Scorer::is_kept(const Record& record, std::int64_t number, KeptRecords& kept) {
-  float reward = 0, rejected = 0;
+std::vector<std::string> Scorer::reward_fields(bool pair) const {
+  std::vector<std::string> fields;
+  const auto add = [&](const std::string& field) {
+    for (const char* of : pair ? std::vector<const char*>{"chosen_", "rejected_"} : std::vector<const char*>{""})
+      fields.push_back(of + field);
+  };
+  if (!reward_models_.empty()) add("reward");
+  if (reward_models_.size() > 1)
+    for (const auto& m : reward_models_) add(m->field());
+  return fields;
+}
+
+Record Scorer::remade(const Record& record, const Record& there) const {
+  Record made = record;
   const bool pair = !record.has("response_ids");
-  const bool is = kept.take([&](const Record& there) {
-    Record made = record;
-    const auto add = [&](const char* key) { made.set_raw(key, std::string(there.raw(key))); };
-    if (reward_model_ && !pair) reward = there.real("reward"), add("reward");
-    if (reference_ && !pair) add("ref_logprobs");
-    if (!pair) return made;
-    reward = there.real("chosen_reward"), add("chosen_reward");
-    rejected = there.real("rejected_reward"), add("rejected_reward");
-    return made;
-  });
-  if (!is) return false;
-  check_id(record);
-  if (pair) {
-    count_pair(pair_of(record, number), reward, rejected);
-    return true;
+  for (const std::string& key : reward_fields(pair)) {
+    static_cast<void>(there.real(key));
+    made.set_raw(key, std::string(there.raw(key)));
   }
-  ++trajectories_;
-  rewards_.add(static_cast<double>(reward));
-  if (reward_model_ && of_other_tokenizer(record)) ++encoded_again_;
+  if (reference_ && !pair) made.set_raw("ref_logprobs", std::string(there.raw("ref_logprobs")));
+  return made;
+}
+
+bool Scorer::is_kept(const Record& record, std::int64_t number, KeptRecords& kept) {
+  Record made;
+  if (!kept.take([&](const Record& there) { return made = remade(record, there); })) return false;
+  enter(record);
+  if (made.has("response_ids")) count(made);
+  else count(reward_models_[0]->pair(record, number), made.real("chosen_reward"), made.real("rejected_reward"));
   return true;
+}
+
+void Scorer::count(const Record& scored) {
+  ++trajectories_;
+  if (!reward_models_.empty()) rewards_.add(static_cast<double>(scored.real("reward")));
+}
+
+void Scorer::count(const Ranking& pair, float chosen, float rejected) {
+  pairs_.push_back({.chosen = chosen,
+                    .rejected = rejected,
+                    .chosen_tokens = std::ssize(pair.answers[0]),
+                    .rejected_tokens = std::ssize(pair.answers[1]),
+                    .identical = pair.answers[0] == pair.answers[1],
+                    .set = pairs_.size()});
 }
 
 void Scorer::score(std::span<Record> records, std::span<const std::int64_t> numbers) {
   std::vector<Record*> trajectories, pairs;
   std::vector<std::int64_t> pair_numbers;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    check_id(records[i]);
+    enter(records[i]);
     if (records[i].has("response_ids")) {
       trajectories.push_back(&records[i]);
     } else if (records[i].has("chosen")) {
@@ -190,76 +167,96 @@ void Scorer::score(std::span<Record> records, std::span<const std::int64_t> numb
       refuse_kind(records[i]);
     }
   }
-  score_trajectories(trajectories);
+  add_rewards(trajectories);
+  add_references(trajectories);
+  for (const Record* r : trajectories) count(*r);
   score_pairs(pairs, pair_numbers);
 }
 
-void Scorer::score_trajectories(std::span<Record* const> records) {
-  if (records.empty()) return;
-  std::vector<Trajectory> rewarded, compared;  // as each model reads them
-  for (Record* r : records) {
-    if (reward_model_) {
-      rewarded.push_back(for_reward(*r));
-      check_fits(rewarded.back(), reward_model_->config(), "reward model", kLeaveOut);
-      encoded_again_ += of_other_tokenizer(*r);
+// Of trajectories, whose tokens are counted as read.
+std::vector<ResponseView> Scorer::views(const std::vector<Trajectory>& trajectories) {
+  std::vector<ResponseView> out;
+  for (const Trajectory& t : trajectories) out.push_back(t.view()), tokens_ += out.back().tokens();
+  return out;
+}
+
+float Scorer::with_end(float reward, bool stopped) const {
+  if (stopped || options_.missing_end == MissingEnd::kKeep) return reward;
+  return options_.missing_end == MissingEnd::kReplace ? options_.missing_end_value
+                                                      : reward - options_.missing_end_value;
+}
+
+void Scorer::add_rewards(std::span<Record* const> records) {
+  if (records.empty() || reward_models_.empty()) return;
+  std::vector<std::vector<float>> rewards(records.size());  // of each record, by model
+  std::vector<bool> stopped;
+  for (const auto& m : reward_models_) {
+    std::vector<Trajectory> read;
+    for (const Record* r : records) {
+      read.push_back(for_reward(*r, *m));
+      check_fits(read.back(), m->model().config(), m->title(), kLeaveOut);
+      if (stopped.size() < records.size()) stopped.push_back(read.back().stopped);
     }
-    if (!reference_) continue;
+    const auto scores = evaluator_.end_scores(m->model().transformer, views(read));
+    for (std::size_t i = 0; i < records.size(); ++i) rewards[i].push_back(m->reward_of(scores[i]));
+  }
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i]->set_real("reward", with_end(combined_reward(rewards[i], options_.combine), stopped[i]));
+    for (std::size_t m = 0; rewards[i].size() > 1 && m < rewards[i].size(); ++m)
+      records[i]->set_real(reward_models_[m]->field(), rewards[i][m]);
+  }
+}
+
+void Scorer::add_references(std::span<Record* const> records) {
+  if (records.empty() || !reference_) return;
+  std::vector<Trajectory> compared;
+  for (const Record* r : records) {
     compared.push_back(for_reference(*r));
     check_fits(compared.back(), reference_->config(), "reference", kLeaveOut);
     check_dtype(compared.back(), options_.dtype);
     if (compared.back().temperature == 0) compared.back().temperature = 1;  // as in rollout's log-probs
   }
-  const auto views = [this](const std::vector<Trajectory>& trajectories) {
-    std::vector<ResponseView> out;
-    for (const Trajectory& t : trajectories) out.push_back(t.view());
-    tokens_ += tokens_of(out);
-    return out;
-  };
-  if (reward_model_) {
-    const auto scores = evaluator_.end_scores(reward_model_->transformer, views(rewarded));
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      float reward = reward_of(scores[i]);
-      if (!rewarded[i].stopped && options_.missing_end == MissingEnd::kReplace) reward = options_.missing_end_value;
-      if (!rewarded[i].stopped && options_.missing_end == MissingEnd::kSubtract) reward -= options_.missing_end_value;
-      records[i]->set_real("reward", reward);
-      rewards_.add(static_cast<double>(reward));
-    }
+  const TokenStats stats = evaluator_.stats(reference_->transformer, views(compared));
+  std::span<const float> rest = stats.logprobs;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const ResponseView view = compared[i].view();
+    const auto n = static_cast<std::size_t>(view.predicted());
+    records[i]->set_reals("ref_logprobs", spread(view, rest.first(n)));
+    rest = rest.subspan(n);
   }
-  if (reference_) {
-    const TokenStats stats = evaluator_.stats(reference_->transformer, views(compared));
-    std::span<const float> rest = stats.logprobs;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      const ResponseView view = compared[i].view();
-      const auto n = static_cast<std::size_t>(view.predicted());
-      records[i]->set_reals("ref_logprobs", spread(view, rest.first(n)));
-      rest = rest.subspan(n);
-    }
-  }
-  trajectories_ += static_cast<std::int64_t>(records.size());
-}
-
-void Scorer::count_pair(const Ranking& pair, float chosen, float rejected) {
-  chosen_.push_back(chosen);
-  rejected_.push_back(rejected);
-  identical_.push_back(pair.answers[0] == pair.answers[1]);
 }
 
 void Scorer::score_pairs(std::span<Record* const> records, std::span<const std::int64_t> numbers) {
   if (records.empty()) return;
-  if (!reward_model_) bad_input(records[0]->where() + ": is a preference pair, which needs --reward-model");
-  std::vector<Ranking> rankings;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    rankings.push_back(pair_of(*records[i], numbers[i]));
-    check_fits(rankings.back(), reward_model_->config(), kLeaveOut);
+  if (reward_models_.empty()) bad_input(records[0]->where() + ": is a preference pair, which needs --reward-model");
+  std::vector<Ranking> as_first;                                                     // as the first model reads them
+  std::vector<std::vector<float>> chosen(records.size()), rejected(records.size());  // of each record, by model
+  for (const auto& m : reward_models_) {
+    std::vector<Ranking> read;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      read.push_back(m->pair(*records[i], numbers[i]));
+      check_fits(read.back(), m->model().config(), kLeaveOut);
+    }
+    std::vector<ResponseView> answers;
+    for (const Ranking& r : read) answers.push_back(r.view(0)), answers.push_back(r.view(1));
+    for (const ResponseView& view : answers) tokens_ += view.tokens();
+    const auto scores = evaluator_.end_scores(m->model().transformer, answers);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      chosen[i].push_back(m->reward_of(scores[2 * i]));
+      rejected[i].push_back(m->reward_of(scores[2 * i + 1]));
+    }
+    if (as_first.empty()) as_first = std::move(read);
   }
-  std::vector<ResponseView> views;
-  for (const Ranking& r : rankings) views.push_back(r.view(0)), views.push_back(r.view(1));
-  tokens_ += tokens_of(views);
-  const auto scores = evaluator_.end_scores(reward_model_->transformer, views);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    count_pair(rankings[i], reward_of(scores[2 * i]), reward_of(scores[2 * i + 1]));
-    records[i]->set_real("chosen_reward", chosen_.back());
-    records[i]->set_real("rejected_reward", rejected_.back());
+    const float better = combined_reward(chosen[i], options_.combine);
+    const float worse = combined_reward(rejected[i], options_.combine);
+    count(as_first[i], better, worse);
+    records[i]->set_real("chosen_reward", better);
+    records[i]->set_real("rejected_reward", worse);
+    for (std::size_t m = 0; chosen[i].size() > 1 && m < chosen[i].size(); ++m) {
+      records[i]->set_real("chosen_" + reward_models_[m]->field(), chosen[i][m]);
+      records[i]->set_real("rejected_" + reward_models_[m]->field(), rejected[i][m]);
+    }
   }
 }
 

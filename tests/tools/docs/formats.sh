@@ -5,7 +5,7 @@ page=$ROOT/docs/formats.md
 # told NAME: NAME occurs in backquotes, in full or, in a table row of several, as …/LAST. Standard errors and bins are
 # described together.
 told() {
-  key=$(printf %s "$1" | sed -E 's/_error$//; s,calibration/0\.[0-9],calibration/0.0,')
+  key=$(printf %s "$1" | sed -E 's/_error$//; s,calibration/0\.[0-9],calibration/0.0,; s,margin_quarter/[2-4],margin_quarter/1,')
   case $1 in held_out/calibration_error) key=$1 ;; esac
   grep -qF -e "\`$key\`" -e "\`…/${key##*/}\`" "$page" || { echo "not in docs/formats.md: $1"; return 1; }
 }
@@ -31,6 +31,15 @@ evaluated() {
   all_told names
 }
 ok "every field of kl-report -o" evaluated
+of_several() {
+  # shellcheck disable=SC2086
+  score -q --reward-model "NAME=$TINY/rm" --reward-model "$TINY/rm" "$1" $2 > several.jsonl
+  keys several.jsonl | sed 's/reward_2$/reward_NAME/' > names
+  grep -q reward_NAME names
+  all_told names
+}
+ok "every field of the best by several reward models" of_several "$TINY/sampled.jsonl" "--best 1"
+ok "every field of pairs by several reward models" of_several pairs.jsonl ""
 pair_fields() { keys pairs-scored.jsonl > names; [ "$(wc -l < names)" -ge 10 ]; all_told names; }
 ok "every field of a preference" pair_fields
 metrics() { keys "$1" > names; [ "$(wc -l < names)" -ge "$2" ]; all_told names; }

@@ -52,6 +52,20 @@ of_pairs() {
 }
 ok "pairs, with their accuracy over all of them" of_pairs
 
+several_models() {  # of trajectories and pairs
+  { head -n 9 "$in"; cat "$pairs"; } > kinds.jsonl
+  score --reward-model "$TINY/rm" --reward-model "again=$TINY/rm" kinds.jsonl -o whole.two 2> undisturbed
+  begin score --reward-model "$TINY/rm" --reward-model "again=$TINY/rm" -o cut.two
+  give 15 kinds.jsonl
+  asleep
+  stopped TERM 15 cut.two
+  expect_status 0 score --reward-model "$TINY/rm" --reward-model "again=$TINY/rm" kinds.jsonl -o cut.two
+  expect_stderr 'resuming after 15 records'
+  same_tally
+  cmp cut.two whole.two
+}
+ok "with several reward models" several_models
+
 mixed() {  # pairs among trajectories, some of another tokenizer, and a field that is there before
   {
     sed 's/"tokenizer":"[^"]*"/"tokenizer":"00"/' "$in" | head -n 6
