@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "lib/base/error.h"
+#include "lib/rl/kl_estimators.h"
 #include "lib/rl/minibatch.h"
 
 namespace nudge {
@@ -69,6 +70,10 @@ std::optional<double> FileReport::distance() const {
   return kl ? std::optional<double>(std::sqrt(*kl)) : std::nullopt;
 }
 
+std::optional<double> FileReport::best_of_bound() const {
+  return best_of > 1 ? std::optional<double>(best_of_kl_bound(best_of)) : std::nullopt;
+}
+
 void check_same_evaluators(std::span<const FileReport> reports) {
   const FileReport* first = nullptr;
   for (const FileReport& r : reports) {
@@ -93,6 +98,11 @@ void FileReporter::add(const Record& record) {
   } else {
     report_.truncated += t.truncated_sampling;
   }
+  const std::int64_t of = record.find_integer("best_of").value_or(0);
+  if (record.has("best_of") && of < 1) record.fail("best_of", "is below 1");
+  report_.chosen += of > 1;
+  if (ids_.size() == 1) report_.best_of = of;
+  else if (of != report_.best_of) report_.best_of = 0;
   if (policies_.fresh() == nullptr) {
     take_recorded(record, t);
   } else {

@@ -24,6 +24,8 @@ struct FileReport {
   std::int64_t greedy = 0;               // sampled at temperature 0; their log-probs are at temperature 1
   std::int64_t truncated = 0;            // sampled with top-k or top-p at a temperature above 0
   std::int64_t foreign = 0;              // sampled by another policy than the old one, where both are known
+  std::int64_t chosen = 0;               // by score --best from several
+  std::int64_t best_of = 0;              // the number of responses that each was chosen from; 0 where they differ
   std::vector<double> rewards, lengths;  // one per response; lengths in tokens, EOS included
   SequenceValues logprobs;               // as recorded
   KlStatistics to_ref;                   // KL(policy || ref), log-ratio ref/policy, of responses that have both
@@ -39,6 +41,8 @@ struct FileReport {
   TwoUnits entropy_of_old() const;
   // sqrt(KL(policy || ref)) per response by k3, the distance of Gao et al. 2022 (docs/mathematics.md, 16).
   std::optional<double> distance() const;
+  // The bound on KL(best of n || policy), nats per response; only if all were chosen from the same number, above 1.
+  std::optional<double> best_of_bound() const;
 };
 
 // The quantiles of the ratio that are reported, extremes included, and their names in JSON.

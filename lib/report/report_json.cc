@@ -100,6 +100,11 @@ void put_change(JsonWriter& w, const FileReport& r, double clip) {
 void put_file(JsonWriter& w, const FileReport& r, double clip) {
   w.begin_object().field("file", r.name).field("responses", r.responses).field("tokens", r.tokens);
   w.key("finish").begin_object().field("stop", r.stopped).field("length", r.responses - r.stopped).end_object();
+  if (r.best_of > 1) {
+    w.key("best_of").begin_object().field("n", r.best_of);
+    put(w, "kl_bound", r.best_of_bound());
+    w.end_object();
+  }
   w.field("greedy", r.greedy).field("truncated", r.truncated).field("other_policy", r.foreign);
   w.key("reward").begin_object();
   put_count(w, "responses", r.rewards.size());

@@ -79,6 +79,10 @@ ReportTable summary(const FileReport& r) {
                 {"cut at a length", count(r.responses - r.stopped)},
                 {"response length", formatted(r.length())},
                 {"reward", with_note(formatted(r.reward()), of_responses(r.rewards.size(), r.responses))}};
+  if (r.best_of > 1)
+    table.rows.push_back({"bound on KL(best of " + count(r.best_of) + " ‖ policy)",
+                          formatted(r.best_of_bound()) + " nats per response"});
+  else if (r.chosen > 0) table.rows.push_back({"best of several", count(r.chosen)});
   if (r.greedy > 0) table.rows.push_back({"sampled at temperature 0", count(r.greedy)});
   if (r.truncated > 0) table.rows.push_back({"sampled with top-k or top-p", count(r.truncated)});
   if (r.foreign > 0) table.rows.push_back({"sampled by another policy", count(r.foreign)});
@@ -172,13 +176,24 @@ ReportSection file_section(const FileReport& r, double clip) {
 ReportSection overview(std::span<const FileReport> reports, double clip) {
   ReportSection section{.title = count(reports.size()) + " files", .tables = {}, .plots = {}};
   ReportTable table;
-  table.header = {
-      "file",         "responses",           "cut", "length",  "reward",     "KL(policy ‖ ref) k1", "k3", "√KL",
-      "entropy est.", "KL(old ‖ new) exact", "k3",  "clipped", "eff. tokens"};
+  table.header = {"file",
+                  "responses",
+                  "cut",
+                  "length",
+                  "reward",
+                  "KL(policy ‖ ref) k1",
+                  "k3",
+                  "√KL",
+                  "best-of-n bound",
+                  "entropy est.",
+                  "KL(old ‖ new) exact",
+                  "k3",
+                  "clipped",
+                  "eff. tokens"};
   for (const FileReport& r : reports)
     table.rows.push_back({r.name, count(r.responses), share(r.responses - r.stopped, r.responses),
                           formatted(r.length()), formatted(r.reward()), formatted(r.to_ref.k1().per_sequence),
-                          formatted(r.to_ref.k3().per_sequence), formatted(r.distance()),
+                          formatted(r.to_ref.k3().per_sequence), formatted(r.distance()), formatted(r.best_of_bound()),
                           formatted(r.entropy_estimate().per_token), formatted(r.old_new.exact().per_sequence),
                           formatted(r.old_new.k3().per_sequence), percent(r.old_new.outside(clip, clip)),
                           formatted(r.old_new.effective_tokens())});

@@ -56,6 +56,7 @@ void warn_of_bias(Tool& tool, const FileReport& r) {
   };
   warn(r.greedy, "were sampled at temperature 0, treated as 1 here: k1, k2, k3 and the entropy estimate are biased");
   warn(r.truncated, "were sampled with top-k or top-p: k1, k2, k3 and the entropy estimate are biased");
+  warn(r.chosen, "were chosen by score --best from several: k1, k2, k3 and the entropy estimate are biased");
   warn(r.foreign, "were sampled by another policy than the old one: k1, k2, k3 are biased");
 }
 

@@ -87,6 +87,26 @@ TEST_CASE("rewards, lengths, endings and ways of sampling are counted") {
   CHECK(r.rewards.size() == 2);
 }
 
+TEST_CASE("the bound of best-of-n is there where all responses were chosen from the same number") {
+  std::vector<Record> records;
+  for (const char* id : {"a", "b", "c"}) records.push_back(trajectory(id, kPrompt, {1}, {-1}));
+  const auto bound = [&](std::vector<int> of) {
+    for (std::size_t i = 0; i < of.size(); ++i) {
+      records[i].erase("best_of");
+      if (of[i] > 0) records[i].set_integer("best_of", of[i]);
+    }
+    return report_of(records).best_of_bound();
+  };
+  CHECK(*bound({4, 4, 4}) == doctest::Approx(std::log(4.0) - 0.75).epsilon(1e-12));
+  CHECK(report_of(records).chosen == 3);
+  for (const std::vector<int>& of :
+       std::vector<std::vector<int>>{{4, 4, 5}, {0, 4, 4}, {4, 0, 4}, {4, 4, 0}, {4, 5, 4}, {1, 1, 1}, {0, 0, 0}})
+    CHECK_FALSE(bound(of).has_value());
+  CHECK(report_of(records).chosen == 0);
+  records[1].set_integer("best_of", 0);
+  CHECK(refusal(records) == "made: record b: field \"best_of\" is below 1");
+}
+
 TEST_CASE("without reference log-probs their statistics are absent") {
   const FileReport r = report_of({trajectory("a", kPrompt, {1}, {-1})});
   CHECK(r.to_ref.tokens() == 0);
