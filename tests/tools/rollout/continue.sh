@@ -116,6 +116,14 @@ ended() {  # an ending token stays among the tokens
     | \$r.response_ids[\$n - 1] == $eos and (\$n == 12 or (\$r.response_ids | length) > \$n)] | all" x > said
 }
 ok "an answer that its ending token ended goes on behind it" ended
+ending_token() {  # in the text: recognised, and ends nothing
+  text=$(jq -r --argjson eos "$eos" '.added_tokens[] | select(.id == $eos).content' "$p0/tokenizer.json")
+  add "$text dull" < cut.jsonl | on > x
+  jq -es --slurpfile b cut.jsonl --argjson eos "$eos" '[range(length) as $i | .[$i] as $r | select($r.loss_mask)
+    | ($b[$i].response_ids | length) as $n | select($n < 12) | $r.response_ids[$n] == $eos and $r.loss_mask[$n] == 0
+      and ($r.response_ids | length) > $n + 1] | length > 5 and all' x > said
+}
+ok "an ending token in the text is one, and ends nothing" ending_token
 bounded() {  # --max-tokens counts the whole response, and never cuts what was sampled
   for most in 1 4 7; do
     rollout -q --policy "$p0" --continue --max-tokens $most dull.jsonl > x
