@@ -3,13 +3,13 @@
 cd set
 bash -euo pipefail "../$(cd .. && with 'cat > judge ')"
 mv judge good
-sed 's/timeout 60/timeout 2/' "../$(cd .. && with 'records=$(')" > first.sh
-sed 's/timeout 60/timeout 2/' "../$(cd .. && with 'judged()')" > only_shards.sh
+sed 's/timeout 60/timeout 4/' "../$(cd .. && with 'records=$(')" > first.sh
+sed 's/timeout 60/timeout 4/' "../$(cd .. && with 'judged()')" > only_shards.sh
 cat first.sh only_shards.sh > shards.sh
 sed -i '1i records=48' only_shards.sh
-sed -E 's/timeout 2 //; s/ -z / /; s/--records "[^"]+" //' first.sh > bare.sh
+sed -E 's/timeout 4 //; s/ -z / /; s/--records "[^"]+" //' first.sh > bare.sh
 ! grep -E 'timeout|-z|--records' bare.sh
-[ "$(grep -c 'timeout 2' first.sh)" = 1 ]
+[ "$(grep -c 'timeout 4' first.sh)" = 1 ]
 faulty() { printf '#!/bin/sh\n%s\n' "$1" > judge && chmod +x judge; }
 # run NAME: the block, with what it makes removed before; $status, out, err.
 run() { rm -rf p1 p1-shards sampled* shard-* part-* judged-* && status_of bash -euo pipefail "$1.sh"; }
@@ -30,7 +30,7 @@ by_records() { run first && ends 65 && [ ! -e p1 ] && expect_stderr "ppo-step: e
 hangs() {
   faulty './good | (head -n 10; exec sleep 60)'
   rm -rf p1 sampled*
-  expect_status 124 timeout 2 bash -euo pipefail bare.sh
+  expect_status 124 timeout 4 bash -euo pipefail bare.sh
   [ ! -e p1 ]
   by_records 10
 }
