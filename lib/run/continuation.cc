@@ -11,21 +11,7 @@
 namespace nudge {
 
 namespace {
-
 constexpr const char* kText = "continuation";
-
-// Whether each of the response's tokens was sampled; all were where the record has no mask.
-std::vector<std::int32_t> mask_of(const Record& record, std::size_t tokens) {
-  if (!record.has("loss_mask") || record.is_null("loss_mask")) return std::vector<std::int32_t>(tokens, 1);
-  std::vector<std::int32_t> mask = record.ids("loss_mask");
-  if (mask.size() != tokens)
-    record.fail("loss_mask",
-                "has " + std::to_string(mask.size()) + " numbers for " + std::to_string(tokens) + " tokens");
-  for (const std::int32_t x : mask)
-    if (x > 1) record.fail("loss_mask", "contains " + std::to_string(x) + ", which is neither 0 nor 1");
-  return mask;
-}
-
 }  // namespace
 
 Continuation::Continuation(Model& model, RolloutOptions options)
@@ -77,7 +63,8 @@ Continuation::Work Continuation::begin(const Record& record, const Trajectory& t
   if (t.logprobs.empty()) record.fail_absent("logprobs");
   check_fits(t, model_.config(), "policy", "go on with the policy that sampled it");
   SampledResponse begun{t.response_ids, t.logprobs, false};
-  std::vector<std::int32_t> mask = mask_of(record, begun.ids.size());
+  std::vector<std::int32_t> mask(t.mask.begin(), t.mask.end());
+  if (mask.empty()) mask.assign(begun.ids.size(), 1);
   const std::vector<std::int32_t> text = model_.tokenizer.encode_continuation(record.text(kText));
   const std::int64_t longest =
       std::min(options_.generate.max_tokens, model_.config().context - std::ssize(t.prompt_ids));

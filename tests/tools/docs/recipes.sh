@@ -40,6 +40,74 @@ weighed() {
 }
 ok "several rewards are weighed" weighed
 
+# Advantages, by awk in double precision from the same fields. table FILE FIELD...: those of each record, in tabs.
+table() {
+  table_file=$1
+  shift
+  jq -r "[$(echo "$@" | sed 's/ /, /g')] | @tsv" "$table_file"
+}
+# same_numbers FILE FILE: line by line, to 1e-6 of the number and 1e-6.
+same_numbers() {
+  [ "$(wc -l < "$1")" -gt 40 ] && [ "$(wc -l < "$1")" = "$(wc -l < "$2")" ]
+  paste "$1" "$2" | awk 'function abs(x) { return x < 0 ? -x : x }
+    abs($1 - $2) > 1e-6 + 1e-6 * abs($2) { print; bad = 1 } { spread += abs($2) } END { exit bad || spread < 1 }'
+}
+# learnt FILE OPTION...: what ppo-step makes of the file's advantages, one a token, whitened with --whiten.
+learnt() { ppo-step -q --policy p0 --advantage field --dry-run "$@" | jq -r '.advantages[]'; }
+whitened='{ x[NR] = $1; sum += $1 } END { m = sum / NR; for (i = 1; i <= NR; ++i) v += (x[i] - m) ^ 2
+  for (i = 1; i <= NR; ++i) printf "%.12g\n", (x[i] - m) / sqrt(v / NR + 1e-8) }'
+
+plus() {
+  jq -r '[(.logprobs | length), .reward, .logprobs[], .ref_logprobs[]] | @tsv' scored.jsonl |
+    awk -F '\t' '{ n = $1; sum = $2; for (t = n; t > 0; --t) { sum -= 0.05 * ($(2 + t) - $(2 + n + t)); g[t] = sum }
+      for (t = 1; t <= n; ++t) printf "%.12g\n", g[t] }' > want
+  jq -r '.advantages[]' plus.jsonl > x
+  same_numbers x want
+  awk "$whitened" want > white
+  learnt plus.jsonl --whiten > y
+  same_numbers y white
+  jq -es 'any(.advantages | unique | length > 1)' plus.jsonl > said
+}
+ok "REINFORCE++: returns from each token on, whitened over the batch" plus
+remax() {
+  table greedy.jsonl .group .reward > base.tsv
+  [ "$(wc -l < base.tsv)" = 12 ]
+  table scored.jsonl .group .reward '(.response_ids|length)' |
+    awk -F '\t' 'NR == FNR { base[$1] = $2; next } { for (t = 0; t < $3; ++t) printf "%.12g\n", $2 - base[$1] }' base.tsv - > want
+  learnt remax.jsonl --objective reinforce > x
+  same_numbers x want
+}
+ok "ReMax: less the greedy response's score" remax
+opo() {
+  table opo.jsonl .group .reward '(.response_ids|length)' > all.tsv
+  awk -F '\t' 'NR == FNR { n[$1] += $3; sum[$1] += $2 * $3; next }
+    { for (t = 0; t < $3; ++t) printf "%.12g\n", $2 - sum[$1] / n[$1] }' all.tsv all.tsv > want
+  learnt opo.jsonl --objective reinforce > x
+  same_numbers x want
+  [ "$(wc -l < opo.jsonl)" = 48 ]
+}
+ok "OPO: less the group's mean, weighted by lengths" opo
+gdpo() {
+  table gdpo.jsonl .group '(.response_ids|length)' .right .brief .rm > all.tsv
+  awk -F '\t' 'BEGIN { w[3] = 1; w[4] = 0.25; w[5] = 0.1 } NR == FNR { ++n[$1]; for (k = 3; k < 6; ++k) { s[$1, k] += $k }; next }
+    FNR == 1 { ++pass } pass == 1 { for (k = 3; k < 6; ++k) q[$1, k] += ($k - s[$1, k] / n[$1]) ^ 2; next }
+    { a = 0; for (k = 3; k < 6; ++k) a += w[k] * ($k - s[$1, k] / n[$1]) / (sqrt(q[$1, k] / (n[$1] - 1)) + 1e-6)
+      for (t = 0; t < $2; ++t) printf "%.12g\n", a }' all.tsv all.tsv all.tsv > raw
+  jq -r '.advantages as $a | .response_ids[] | $a' gdpo.jsonl > x
+  same_numbers x raw
+  awk "$whitened" raw > white
+  learnt gdpo.jsonl --whiten > y
+  same_numbers y white
+}
+ok "GDPO: each reward normalised in its group, weighed, whitened" gdpo
+steps() {
+  for step in p1-plus p1-remax p1-opo p1-gdpo; do
+    [ -e $step/model.safetensors ] && [ ! -e $step/critic ]
+    ! cmp -s p0/model.safetensors $step/model.safetensors
+  done
+}
+ok "each makes a step, without a critic" steps
+
 # The column of our defaults is what the help says, and the updates are what they come to.
 cd ..
 defaults() {
