@@ -24,6 +24,14 @@ bits() {  # what was sampled has the log-probs that a forward over all gives
     $r.loss_mask[.]? == 0 or $r.logprobs[.] == $r.ref_logprobs[.]))' > said
 }
 ok "and the log-probs of what was sampled are those of one forward" bits
+tool_step() {  # the masked tokens are in no sum, and the first ratio is 1 at the others
+  jq -c '.reward = 1' turn.jsonl | score -q --ref base | ppo-step -q --policy p0 --critic-init rm --dry-run > x
+  jq -es '[.[] | select(.loss_mask) | . as $r | range(.loss_mask | length) | select($r.loss_mask[.] == 1) | $r.ratio[.]]
+    | length > 20 and all(. == 1)' x > said
+  jq -es 'map(.loss_mask // [] | .[]) | any(. == 0)' x > said
+  [ -e p1-tool/model.safetensors ]
+}
+ok "and ppo-step finds the ratio 1 there" tool_step
 judged() {
   zstdcat sampled.jsonl.zst | ./judge | jq -r '[.reward, .answer, .response] | @tsv' |
     awk -F '\t' '{ n = split($3, part, /[^0-9]+/); last = ""; for (i = 1; i <= n; ++i) if (part[i] != "") last = part[i]
@@ -72,6 +80,7 @@ ok "REINFORCE++: returns from each token on, whitened over the batch" plus
 remax() {
   table greedy.jsonl .group .reward > base.tsv
   [ "$(wc -l < base.tsv)" = 12 ]
+  jq -es 'all(.temperature == 0 and .ref_logprobs == null)' greedy.jsonl > said
   table scored.jsonl .group .reward '(.response_ids|length)' |
     awk -F '\t' 'NR == FNR { base[$1] = $2; next } { for (t = 0; t < $3; ++t) printf "%.12g\n", $2 - base[$1] }' base.tsv - > want
   learnt remax.jsonl --objective reinforce > x
