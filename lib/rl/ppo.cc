@@ -19,12 +19,14 @@ namespace {
 
 double d(float x) { return static_cast<double>(x); }
 
+// What is summed over tokens with their shares, then divided as LossMean says.
+constexpr double LossStatistics::*kTerms[] = {&LossStatistics::policy_loss, &LossStatistics::value_loss,
+                                              &LossStatistics::entropy_loss, &LossStatistics::kl_loss,
+                                              &LossStatistics::kl_old_loss};
 // What is summed over tokens, then divided by their number.
-constexpr double LossStatistics::*kMeans[] = {&LossStatistics::policy_loss, &LossStatistics::value_loss,
-                                              &LossStatistics::entropy,     &LossStatistics::approxkl,
-                                              &LossStatistics::clipfrac,    &LossStatistics::value_clipfrac,
-                                              &LossStatistics::ratio,       &LossStatistics::ratio_square,
-                                              &LossStatistics::kl_loss,     &LossStatistics::kl};
+constexpr double LossStatistics::*kMeans[] = {
+    &LossStatistics::entropy, &LossStatistics::approxkl,     &LossStatistics::clipfrac, &LossStatistics::value_clipfrac,
+    &LossStatistics::ratio,   &LossStatistics::ratio_square, &LossStatistics::kl};
 
 void zero(Buffer<float>& buffer, std::int64_t n) {
   buffer.reserve(n);
@@ -42,13 +44,15 @@ PpoOptions textbook_reinforce(PpoOptions options) {
   return options;
 }
 
-Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options)
+Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options, Transformer* reference)
     : policy_(policy), critic_(critic), adam_(adam), critic_adam_(critic_adam), options_(options),
-      parts_(options.groups), gradients_(policy.config(), policy.transformer.layout()),
+      reference_(reference), parts_(options.groups), gradients_(policy.config(), policy.transformer.layout()),
       trace_(true, options.recompute) {
   if (options_.critic ? !own_critic() && !shared_critic() : options_.advantage == Advantage::kGae)
     throw Error(Exit::kInternal, "no critic for PPO");
+  if (exact_reference() && reference_ == nullptr) throw Error(Exit::kInternal, "no reference for PPO");
   policy_.transformer.pack(false);
+  if (exact_reference()) reference_->pack(false);
   if (critic_ != nullptr) {
     critic_->transformer.pack(false);
     critic_gradients_ = std::make_unique<Gradients>(critic_->config(), critic_->transformer.layout());
@@ -62,12 +66,14 @@ Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions
 }
 
 PpoBatch Ppo::prepare(std::span<const Trajectory> trajectories, double beta, bool off_policy) {
-  PpoBatch batch =
-      gather_recorded(trajectories, beta > 0 || options_.kl_loss > 0, options_.advantage == Advantage::kField);
+  PpoBatch batch = gather_recorded(trajectories, beta > 0 || (options_.kl_loss > 0 && !exact_reference()),
+                                   options_.advantage == Advantage::kField);
   const Transformer* critic = shared_critic() ? &policy_.transformer : own_critic() ? &critic_->transformer : nullptr;
   evaluate(batch, policy_.transformer, critic, options_.micro_tokens, options_.bootstrap && critic != nullptr);
   compare_with_recorded(batch, off_policy);
+  if (options_.correct.correction != Correction::kNone) add_importance_weights(batch, options_.correct);
   add_advantages(batch, beta, options_);
+  if (options_.sequence_ratio) expect_one_advantage(batch);
   return batch;
 }
 
@@ -75,7 +81,7 @@ double Ppo::current_kl(const PpoBatch& batch) {
   const TokenStats now = ResponseEvaluator(options_.micro_tokens).stats(policy_.transformer, batch.views(), old_.get());
   double sum = 0;
   for (std::size_t k = 0; k < now.logprobs.size(); ++k)
-    sum += old_ ? d(now.kl[k]) : k3_of_log_ratio(d(now.logprobs[k]) - d(batch.old_logprobs[k]));
+    sum += old_ ? d(now.kl[k]) : k3_of_log_ratio(d(now.logprobs[k]) - d(batch.denominators()[k]));
   return sum / static_cast<double>(now.logprobs.size());
 }
 
@@ -94,26 +100,53 @@ Ppo::LossWeights Ppo::weights(double policy_beta) const {
           .kl_old = options_.objective == Objective::kKl ? policy_beta : 0};
 }
 
+double share_of_token(const PpoOptions& options, std::size_t tokens_of_sequence) {
+  switch (options.loss_mean) {
+    case LossMean::kTokens: break;
+    case LossMean::kSequences: return 1 / static_cast<double>(tokens_of_sequence);
+    case LossMean::kConstant: return 1 / static_cast<double>(options.loss_constant);
+  }
+  return 1;
+}
+
+// A sequence's ratio needs all of its log-probs, and the head trains in chunks of rows: so they are computed before.
+PolicyLoss Ppo::loss_of_sequences(const MicroBatch& m, const HeadInput& input) {
+  std::vector<RowStats> stats(m.shares.size());
+  head_.evaluate({input.model, input.final, m.targets}, stats.data());
+  std::vector<float> logprobs;
+  for (const RowStats& row : stats) logprobs.push_back(row.logprob);
+  return policy_loss(m.part.policy_tokens_of(m.begin, m.end, logprobs), options_, m.policy_beta);
+}
+
 // From a chunk of rows to the loss's derivatives by log-prob, entropy and exact KL of each.
-LanguageHead::Loss Ppo::row_losses(const MicroBatch& m, LossStatistics& sums) const {
+LanguageHead::Loss Ppo::row_losses(const MicroBatch& m, const std::optional<PolicyLoss>& whole,
+                                   const std::vector<float>& kl_ref, LossStatistics& sums) const {
   const LossWeights w = weights(m.policy_beta);
-  const auto scale = static_cast<float>(m.scale), entropy = static_cast<float>(w.entropy * m.scale),
-             exact_kl = static_cast<float>(old_ ? w.kl_old * m.scale : 0);
-  return [=, this, &m, &sums](std::int64_t begin, std::int64_t end, const RowStats* stats, const float* kl,
-                              RowGradient* gradient) {
+  return [=, this, &m, &whole, &kl_ref, &sums](std::int64_t begin, std::int64_t end, const RowStats* stats,
+                                               const float* kl, RowGradient* gradient) {
+    const auto first = static_cast<std::size_t>(begin);
     std::vector<float> logprobs(static_cast<std::size_t>(end - begin));
     for (std::size_t i = 0; i < logprobs.size(); ++i) logprobs[i] = stats[i].logprob;
-    const PolicyTokens tokens = m.part.policy_tokens(m.first + static_cast<std::size_t>(begin), logprobs);
-    const PolicyLoss loss = policy_loss(tokens, options_, m.policy_beta);
+    const PolicyTokens tokens = m.part.policy_tokens(m.first() + first, logprobs);
+    const PolicyLoss chunk = whole ? PolicyLoss() : policy_loss(tokens, options_, m.policy_beta);
+    const PolicyLoss& loss = whole ? *whole : chunk;
     for (std::size_t i = 0; i < logprobs.size(); ++i) {
-      gradient[i] = {scale * loss.dlogprob[i], entropy, exact_kl};
-      sums.policy_loss += d(loss.loss[i]);
-      sums.clipfrac += d(loss.clipped[i]);
-      sums.ratio += d(loss.ratio[i]);
-      sums.ratio_square += d(loss.ratio[i]) * d(loss.ratio[i]);
+      const std::size_t target = first + i, t = whole ? target : i;
+      const double share = m.shares[target], scale = m.scale(target),
+                   kl_old = kl != nullptr ? d(kl[i]) : loss.kl_old[t];
+      gradient[i] = {static_cast<float>(scale) * loss.dlogprob[t], static_cast<float>(w.entropy * scale),
+                     static_cast<float>(kl != nullptr ? w.kl_old * scale : 0),
+                     static_cast<float>(kl_ref.empty() ? 0 : w.kl_ref * scale)};
+      sums.policy_loss += share * d(loss.loss[t]);
+      sums.entropy_loss += share * d(stats[i].entropy);
+      sums.kl_old_loss += share * kl_old;
+      if (!kl_ref.empty()) sums.kl_loss += share * d(kl_ref[target]);
+      if (!loss.kl_ref.empty()) sums.kl_loss += share * loss.kl_ref[t];
+      sums.clipfrac += d(loss.clipped[t]);
+      sums.ratio += d(loss.ratio[t]);
+      sums.ratio_square += d(loss.ratio[t]) * d(loss.ratio[t]);
       sums.approxkl += k2_of_log_ratio(d(logprobs[i]) - d(tokens.old_logprobs[i]));
-      sums.kl += kl != nullptr ? d(kl[i]) : loss.kl_old[i];
-      if (!loss.kl_ref.empty()) sums.kl_loss += loss.kl_ref[i];
+      sums.kl += kl_old;
       sums.entropy += d(stats[i].entropy);
     }
   };
@@ -123,12 +156,12 @@ void Ppo::value_pass(const Transformer& model, const MicroBatch& m, const Trace&
                      LossStatistics& sums) {
   std::vector<float> values(m.targets.rows.size());
   model.scores(trace.final.data(), m.targets.rows, values.data());
-  const auto of_tokens = [&](const std::vector<float>& all) { return PpoBatch::part(all, m.first, values.size()); };
+  const auto of_tokens = [&](const std::vector<float>& all) { return PpoBatch::part(all, m.first(), values.size()); };
   ValueLoss loss = value_loss(values, of_tokens(m.part.values), of_tokens(m.part.returns), options_.value_clip);
-  const auto scale = static_cast<float>(weights(m.policy_beta).value * m.scale);
+  const double weight = weights(m.policy_beta).value;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    loss.dvalue[i] *= scale;
-    sums.value_loss += d(loss.loss[i]);
+    loss.dvalue[i] *= static_cast<float>(weight * m.scale(i));
+    sums.value_loss += m.shares[i] * d(loss.loss[i]);
     sums.value_clipfrac += d(loss.clipped[i]);
   }
   model.scores_backward(loss.dvalue.data(), trace.final.data(), m.targets.rows, dfinal_.data(), gradients);
@@ -142,8 +175,16 @@ void Ppo::policy_pass(const MicroBatch& m, LossStatistics& sums) {
     old_->forward(m.packed, old_trace_);
     input.old = {old_.get(), old_trace_.final.data()};
   }
+  std::vector<float> kl_ref;
+  if (exact_reference()) {
+    reference_->forward(m.packed, ref_trace_);
+    kl_ref.resize(m.shares.size());
+    input.reference = {reference_, ref_trace_.final.data(), kl_ref.data()};
+  }
+  std::optional<PolicyLoss> whole;
+  if (options_.sequence_ratio) whole = loss_of_sequences(m, input);
   zero(dfinal_, m.packed.size() * policy_.config().width);
-  head_.train(input, m.packed, row_losses(m, sums), dfinal_.data(), gradients_);
+  head_.train(input, m.packed, row_losses(m, whole, kl_ref, sums), dfinal_.data(), gradients_);
   if (shared_critic()) value_pass(model, m, trace_, gradients_, sums);
   if (options_.critic_only) return;  // only the statistics are wanted, and the gradient of a shared value head
   model.backward(m.packed, trace_, dfinal_.data(), gradients_);
@@ -157,15 +198,18 @@ void Ppo::critic_pass(const MicroBatch& m, LossStatistics& sums) {
   model.backward(m.packed, trace_, dfinal_.data(), *critic_gradients_);
 }
 
-LossStatistics Ppo::accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double scale,
+LossStatistics Ppo::accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double divisor,
                                     double policy_beta) {
   LossStatistics sums;
   const PpoBatch part = batch.select(members);
   const std::vector<ResponseView> views = part.views();
   for (const auto& [begin, end] : micro_batches(views, options_.micro_tokens)) {
     leave_if_stopped();
-    MicroBatch m{part, part.begin[static_cast<std::size_t>(begin)], {}, {}, scale, policy_beta};
-    for (auto i = begin; i < end; ++i) lay_out(views[static_cast<std::size_t>(i)], m.packed, m.targets);
+    MicroBatch m{part, static_cast<std::size_t>(begin), static_cast<std::size_t>(end), divisor, policy_beta};
+    for (std::size_t i = m.begin; i < m.end; ++i) {
+      lay_out(views[i], m.packed, m.targets);
+      m.shares.insert(m.shares.end(), part.size(i), share_of_token(options_, part.size(i)));
+    }
     policy_pass(m, sums);
     if (own_critic()) critic_pass(m, sums);
   }
@@ -176,37 +220,44 @@ LossStatistics Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64
   LossStatistics s;
   for (std::int64_t m : minibatch) s.tokens += static_cast<std::int64_t>(batch.size(static_cast<std::size_t>(m)));
   const auto n = static_cast<double>(s.tokens);
+  const double divisor = options_.loss_mean == LossMean::kTokens ? n : static_cast<double>(minibatch.size());
   std::vector<Gradients*> gradients{&gradients_};
   if (own_critic()) gradients.push_back(critic_gradients_.get());
   std::vector<LossStatistics> parts;  // of this rank
   parts_.run(std::ssize(minibatch), gradients, [&](std::int64_t begin, std::int64_t end) {
     const auto members = minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-    parts.push_back(accumulate_part(batch, members, 1 / n, policy_beta));
+    parts.push_back(accumulate_part(batch, members, divisor, policy_beta));
   });
-  for (const LossStatistics& part : comm().gather(parts))
+  for (const LossStatistics& part : comm().gather(parts)) {
+    for (const auto term : kTerms) s.*term += part.*term;
     for (const auto mean : kMeans) s.*mean += part.*mean;
+  }
+  for (const auto term : kTerms) s.*term /= divisor;
   for (const auto mean : kMeans) s.*mean /= n;
   const LossWeights w = weights(policy_beta);
-  s.loss = s.policy_loss + w.value * s.value_loss + w.entropy * s.entropy + w.kl_ref * s.kl_loss + w.kl_old * s.kl;
+  s.loss = s.policy_loss + w.value * s.value_loss + w.entropy * s.entropy_loss + w.kl_ref * s.kl_loss +
+           w.kl_old * s.kl_old_loss;
   return s;
 }
 
-double Ppo::step() {
-  std::vector<const Buffer<float>*> all{&gradients_.values()};
-  if (own_critic()) all.push_back(&critic_gradients_->values());
-  const double norm = gradient_norm(all);
-  if (!std::isfinite(norm))
+GradientNorms Ppo::step() {
+  const auto norm_of = [](const Buffer<float>& gradient) {
+    const Buffer<float>* const all[] = {&gradient};
+    return gradient_norm(all);
+  };
+  const GradientNorms norms{norm_of(gradients_.values()), own_critic() ? norm_of(critic_gradients_->values()) : 0};
+  if (!std::isfinite(norms.policy) || !std::isfinite(norms.critic))
     bad_input("the gradient is not finite", "lower --lr, or look at the rewards' range with peek");
-  const float scale = clip_coefficient(norm, options_.max_norm);
-  adam_.step(policy_.transformer, gradients_.values(), static_cast<float>(options_.rate), scale);
+  adam_.step(policy_.transformer, gradients_.values(), static_cast<float>(options_.rate),
+             clip_coefficient(norms.policy, options_.max_norm));
   if (own_critic())
     critic_adam_->step(critic_->transformer, critic_gradients_->values(), static_cast<float>(options_.critic_rate),
-                       scale);
-  return norm;
+                       clip_coefficient(norms.critic, options_.max_norm));
+  return norms;
 }
 
 // The step of an iteration in which the policy stays.
-double Ppo::critic_step() {
+GradientNorms Ppo::critic_step() {
   Transformer& model = own_critic() ? critic_->transformer : policy_.transformer;
   const Buffer<float>& gradient = own_critic() ? critic_gradients_->values() : gradients_.values();
   const double norm = critic_adam_->norm(gradient);
@@ -214,18 +265,18 @@ double Ppo::critic_step() {
     bad_input("the critic's gradient is not finite", "lower its rate, or look at the rewards' range with peek");
   const double rate = own_critic() ? options_.critic_rate : options_.rate;
   critic_adam_->step(model, gradient, static_cast<float>(rate), clip_coefficient(norm, options_.max_norm));
-  return norm;
+  return own_critic() ? GradientNorms{0, norm} : GradientNorms{norm, 0};
 }
 
 std::int64_t Ppo::planned_updates(std::int64_t n) const {
   return options_.one_update ? 1 : options_.epochs * ((n + options_.minibatch - 1) / options_.minibatch);
 }
 
-void Ppo::Progress::add(const LossStatistics& s, double norm) {
+void Ppo::Progress::add(const LossStatistics& s, const GradientNorms& norm) {
   policy_loss.add(s.policy_loss), value_loss.add(s.value_loss), loss.add(s.loss), entropy.add(s.entropy);
   clipfrac.add(s.clipfrac), value_clipfrac.add(s.value_clipfrac), ratio.add(s.ratio), kl.add(s.kl);
   ratio_variance.add(std::max(0.0, s.ratio_square - s.ratio * s.ratio));
-  norms.add(norm);
+  norms.add(norm.policy), critic_norms.add(norm.critic);
 }
 
 void Ppo::visit_progress(StateFields& fields) {
@@ -241,7 +292,8 @@ void Ppo::visit_progress(StateFields& fields) {
                                       {"ratio", &p.ratio},
                                       {"ratio_variance", &p.ratio_variance},
                                       {"kl", &p.kl},
-                                      {"norms", &p.norms}})
+                                      {"norms", &p.norms},
+                                      {"critic_norms", &p.critic_norms}})
     fields(name, *moments);
 }
 
@@ -262,10 +314,10 @@ void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_bet
       p.approxkl.add(s.approxkl);
       p.stopped = options_.target_kl > 0 && s.approxkl > options_.target_kl;
       if (p.stopped) break;
-      const double norm = options_.critic_only ? critic_step() : step();
-      p.add(s, norm);
+      const GradientNorms norms = options_.critic_only ? critic_step() : step();
+      p.add(s, norms);
       p.begin += size;
-      if (after) after(static_cast<std::int64_t>(p.norms.count()), s, norm);
+      if (after) after(static_cast<std::int64_t>(p.norms.count()), s, norms);
     }
   }
   if (p.norms.count() == 0)
@@ -288,6 +340,7 @@ void Ppo::set_means(Metrics& metrics) const {
   metrics.set("val/ratio", p.ratio.mean());
   metrics.set("val/ratio_var", p.ratio_variance.mean());
   metrics.set("actor/grad_norm", p.norms.mean());
+  if (own_critic()) metrics.set("critic/grad_norm", p.critic_norms.mean());
   metrics.set("ppo/updates", static_cast<double>(p.norms.count()));
   metrics.set("ppo/stopped_early", p.stopped ? 1.0 : 0.0);
 }

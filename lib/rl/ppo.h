@@ -6,11 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "lib/model/folder.h"
 #include "lib/model/head.h"
 #include "lib/rl/advantages.h"
+#include "lib/rl/importance.h"
 #include "lib/rl/minibatch.h"
 #include "lib/rl/optimizer.h"
 #include "lib/rl/policy_loss.h"
@@ -20,6 +23,13 @@
 #include "lib/rl/trajectory.h"
 
 namespace nudge {
+
+// What the terms of a minibatch's loss are divided by, after summing them over tokens.
+enum class LossMean {
+  kTokens,     // the minibatch's tokens
+  kSequences,  // a sequence's tokens, then the minibatch's sequences
+  kConstant,   // loss_constant, then the minibatch's sequences
+};
 
 struct PpoOptions : PolicyLossOptions, AdvantageOptions {
   bool critic = true;        // a critic learns; kGae needs one
@@ -33,9 +43,12 @@ struct PpoOptions : PolicyLossOptions, AdvantageOptions {
   double value_clip = 0.2;           // negative: not clipped
   double c1 = 0.05;                  // weight of the value loss, whose square has no 1/2
   double c2 = 0;                     // weight of the entropy bonus
-  double target_kl = 0;              // stop the iteration when a minibatch's approxkl exceeds it; 0: never
+  LossMean loss_mean = LossMean::kTokens;
+  std::int64_t loss_constant = 0;  // kConstant: tokens
+  CorrectionOptions correct;       // of samples of another policy
+  double target_kl = 0;            // stop the iteration when a minibatch's approxkl exceeds it; 0: never
   double rate = 1e-5, critic_rate = 1e-5;
-  double max_norm = 1;
+  double max_norm = 1;  // of the policy's gradient, and of the critic's
   std::uint64_t seed = 0;
 };
 
@@ -44,28 +57,39 @@ struct PpoOptions : PolicyLossOptions, AdvantageOptions {
 // samples of the policy that it changes.
 PpoOptions textbook_reinforce(PpoOptions options);
 
-// Means over a minibatch's tokens.
 struct LossStatistics {
-  double policy_loss = 0, value_loss = 0, entropy = 0, approxkl = 0, clipfrac = 0, value_clipfrac = 0, ratio = 0,
-         ratio_square = 0, kl_loss = 0, kl = 0;
+  // Terms of the loss, means by LossMean: kl_loss is KL(new || ref), kl_old_loss KL(old || new).
+  double policy_loss = 0, value_loss = 0, entropy_loss = 0, kl_loss = 0, kl_old_loss = 0;
   double loss = 0;  // the whole, minimised
+  // Means over the minibatch's tokens.
+  double entropy = 0, approxkl = 0, clipfrac = 0, value_clipfrac = 0, ratio = 0, ratio_square = 0, kl = 0;
   std::int64_t tokens = 0;
+};
+
+// By what a token's terms are multiplied in the sum over a minibatch, which is then divided by the tokens (kTokens) or
+// the sequences.
+double share_of_token(const PpoOptions& options, std::size_t tokens_of_sequence);
+
+struct GradientNorms {
+  double policy = 0, critic = 0;  // before clipping; critic: of a separate one
 };
 
 class Ppo {
  public:
-  // `critic` may be null: where options.critic is off, or the policy carries a shared value head. Error kInternal where
-  // there is no critic to learn, or kGae has none to read. With options.critic_only a shared value head learns by
-  // `critic_adam`, which is of that tensor alone.
-  Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options);
+  // `critic` may be null: where options.critic is off, or the policy carries a shared value head. `reference` is read
+  // for the exact KL(new || ref) in the loss alone; it is packed here and must outlive this. Error kInternal where
+  // there is no critic to learn, or kGae has none to read, or that KL no reference. With options.critic_only a shared
+  // value head learns by `critic_adam`, which is of that tensor alone.
+  Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options,
+      Transformer* reference = nullptr);
 
   // The iteration's batch with rewards and advantages. `beta` weighs the KL penalty in the reward. With `off_policy`
-  // the recorded log-probs stay the ratio's denominator; otherwise they must equal the recomputed ones bit for bit.
-  // Errors: those of ppo_batch.h.
+  // the recorded log-probs stay the ratio's denominator, unless options.correct puts the policy as it stands in their
+  // place; otherwise they must equal the recomputed ones bit for bit. Errors: those of ppo_batch.h.
   PpoBatch prepare(std::span<const Trajectory> trajectories, double beta, bool off_policy);
 
-  // Receives the number of updates so far, and the last one's statistics and gradient norm.
-  using AfterUpdate = std::function<void(std::int64_t updates, const LossStatistics& s, double norm)>;
+  // Receives the number of updates so far, and the last one's statistics and gradient norms.
+  using AfterUpdate = std::function<void(std::int64_t updates, const LossStatistics& s, const GradientNorms& norms)>;
   // All epochs. `policy_beta`: of kKl's penalty. Sets the policy/, loss/, val/ ... metrics, means over updates. Calls
   // `after` after each.
   void train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics,
@@ -91,17 +115,20 @@ class Ppo {
     std::int64_t epoch = 0, begin = 0;  // the next minibatch
     bool stopped = false;
     Moments policy_loss, value_loss, loss, entropy, approxkl, clipfrac, value_clipfrac, ratio, ratio_variance, kl,
-        norms;
-    void add(const LossStatistics& s, double norm);  // all but approxkl
+        norms, critic_norms;
+    void add(const LossStatistics& s, const GradientNorms& norm);  // all but approxkl
   };
-  // Consecutive sequences of a minibatch's part, packed for one pass. Its target i is the part's token first + i.
+  // Consecutive sequences of a minibatch's part, packed for one pass. Its target i is the part's token first() + i.
   struct MicroBatch {
     const PpoBatch& part;
-    std::size_t first;
-    Batch packed;
-    Targets targets;
-    double scale;  // 1/(tokens of the minibatch)
+    std::size_t begin, end;  // sequences of the part
+    double divisor;
     double policy_beta;
+    Batch packed = {};
+    Targets targets = {};
+    std::vector<double> shares = {};  // of each target's terms in the sum that `divisor` divides
+    std::size_t first() const { return part.begin[begin]; }
+    double scale(std::size_t target) const { return shares[target] / divisor; }
   };
 
   // The terms of the loss beside the policy's own, whose weight is 1: value and gradient read them here. The weights of
@@ -113,17 +140,22 @@ class Ppo {
   void set_means(Metrics& metrics) const;
   bool shared_critic() const { return options_.critic && policy_.config().shared_value; }
   bool own_critic() const { return options_.critic && critic_ != nullptr; }
-  LanguageHead::Loss row_losses(const MicroBatch& m, LossStatistics& sums) const;
+  bool exact_reference() const { return options_.kl_loss > 0 && options_.kl_loss_kind == KlLossKind::kExact; }
+  PolicyLoss loss_of_sequences(const MicroBatch& m, const HeadInput& input);
+  // `whole`: the micro-batch's loss where it is known before its chunks. `kl_ref`: exact KL(new || ref) of each target,
+  // or empty.
+  LanguageHead::Loss row_losses(const MicroBatch& m, const std::optional<PolicyLoss>& whole,
+                                const std::vector<float>& kl_ref, LossStatistics& sums) const;
   void policy_pass(const MicroBatch& m, LossStatistics& sums);
   void critic_pass(const MicroBatch& m, LossStatistics& sums);
   // From the final states in `trace` to the value loss's gradient by them, in dfinal_, and by the value head.
   void value_pass(const Transformer& model, const MicroBatch& m, const Trace& trace, Gradients& gradients,
                   LossStatistics& sums);
   // Adds the gradients of some members of a minibatch; returns sums over their tokens.
-  LossStatistics accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double scale,
+  LossStatistics accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double divisor,
                                  double policy_beta);
-  double step();
-  double critic_step();
+  GradientNorms step();
+  GradientNorms critic_step();
 
   Model& policy_;
   Model* critic_;
@@ -133,10 +165,11 @@ class Ppo {
   Progress progress_;
   bool finished_ = false;             // train() is done with progress_
   std::unique_ptr<Transformer> old_;  // for the exact KL: the policy before the first update
+  Transformer* reference_;
   GradientParts parts_;
   Gradients gradients_;
   std::unique_ptr<Gradients> critic_gradients_;
-  Trace trace_, old_trace_;
+  Trace trace_, old_trace_, ref_trace_;
   LanguageHead head_;
   Buffer<float> dfinal_;
 };

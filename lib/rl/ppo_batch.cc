@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -21,7 +22,13 @@ std::vector<ResponseView> PpoBatch::views() const {
 
 PolicyTokens PpoBatch::policy_tokens(std::size_t first, std::span<const float> logprobs) const {
   const auto chunk = [&](const std::vector<float>& all) { return part(all, first, logprobs.size()); };
-  return {logprobs, chunk(old_logprobs), chunk(ref_logprobs), chunk(advantages)};
+  return {logprobs, chunk(denominators()), chunk(ref_logprobs), chunk(advantages), chunk(weights)};
+}
+
+PolicyTokens PpoBatch::policy_tokens_of(std::size_t first, std::size_t last, std::span<const float> logprobs) const {
+  PolicyTokens tokens = policy_tokens(begin[first], logprobs);
+  tokens.offsets = std::span(begin).subspan(first, last - first + 1);
+  return tokens;
 }
 
 PpoBatch PpoBatch::select(std::span<const std::int64_t> members) const {
@@ -31,8 +38,8 @@ PpoBatch PpoBatch::select(std::span<const std::int64_t> members) const {
     const auto i = static_cast<std::size_t>(member);
     some.trajectories.push_back(trajectories[i]);
     some.begin.push_back(some.begin.back() + size(i));
-    for (const auto array : {&PpoBatch::old_logprobs, &PpoBatch::ref_logprobs, &PpoBatch::values, &PpoBatch::advantages,
-                             &PpoBatch::returns}) {
+    for (const auto array : {&PpoBatch::old_logprobs, &PpoBatch::new_logprobs, &PpoBatch::ref_logprobs,
+                             &PpoBatch::values, &PpoBatch::advantages, &PpoBatch::returns, &PpoBatch::weights}) {
       const auto numbers = part(this->*array, i);
       (some.*array).insert((some.*array).end(), numbers.begin(), numbers.end());
     }
@@ -152,6 +159,24 @@ void compare_with_recorded(PpoBatch& batch, bool off_policy) {
       if (!std::isfinite(ratio[k]))
         refuse(i, k, "so far from this policy's that their ratio is beyond float32", "drop such records");
     }
+}
+
+void add_importance_weights(PpoBatch& batch, const CorrectionOptions& options) {
+  std::vector<double> log_ratios;
+  for (std::size_t i = 0; i < batch.new_logprobs.size(); ++i)
+    log_ratios.push_back(static_cast<double>(batch.new_logprobs[i]) - static_cast<double>(batch.old_logprobs[i]));
+  ImportanceWeights found = importance_weights(log_ratios, batch.begin, options);
+  batch.weights = std::move(found.weights);
+  batch.importance = found.figures;
+}
+
+void expect_one_advantage(const PpoBatch& batch) {
+  for (std::size_t i = 0; i < batch.trajectories.size(); ++i) {
+    const auto advantages = batch.part(batch.advantages, i);
+    if (std::ranges::adjacent_find(advantages, std::ranges::not_equal_to()) != advantages.end())
+      bad_input(batch.trajectories[i]->where + ": its tokens have different advantages, a ratio of sequences wants one",
+                "give each record one advantage, or leave --ratio sequence out");
+  }
 }
 
 }  // namespace nudge

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/model/transformer.h"
+#include "lib/rl/importance.h"
 #include "lib/rl/policy_loss.h"
 #include "lib/rl/trajectory.h"
 
@@ -25,10 +26,12 @@ struct PpoBatch {
   std::vector<double> scores;                     // (B) as they enter the rewards: scaled, clipped, or left out
   std::vector<float> rewards;                     // KL penalty and scores, whitened if asked for
   std::vector<float> advantages, returns;         // returns: what the critic learns
+  std::vector<float> weights;                     // of the objective's term where samples are corrected, else empty
   std::vector<double> totals;                     // (B) sum of a trajectory's rewards, neither discounted nor whitened
   std::vector<std::int64_t> learnt;               // the trajectories that the updates are made of, ascending
   std::int64_t groups = 0, equal_groups = 0;      // where groups are compared: theirs, and those of equal returns
   float first_ratio_min = 1, first_ratio_max = 1;
+  ImportanceFigures importance;  // where samples are corrected
 
   std::size_t size(std::size_t i) const { return begin[i + 1] - begin[i]; }
   // The part of an array that belongs to tokens [first, first + n), or to trajectory i; empty where the array is.
@@ -43,11 +46,17 @@ struct PpoBatch {
   }
   std::vector<ResponseView> views() const;  // (B)
 
+  // Log-probs of the policy that is the ratio's denominator: the recorded ones, or where samples are corrected those of
+  // the policy before any update.
+  const std::vector<float>& denominators() const { return weights.empty() ? old_logprobs : new_logprobs; }
+
   // Tokens [first, first + logprobs.size()) with these current log-probs, as the policy's loss reads them.
   PolicyTokens policy_tokens(std::size_t first, std::span<const float> logprobs) const;
+  // The same of trajectories [first, last), for a ratio of sequences, too.
+  PolicyTokens policy_tokens_of(std::size_t first, std::size_t last, std::span<const float> logprobs) const;
 
-  // A batch of some trajectories, in the order given, with what the losses read: old and reference log-probs, values,
-  // advantages, returns.
+  // A batch of some trajectories, in the order given, with what the losses read: log-probs, values, advantages,
+  // returns, weights.
   PpoBatch select(std::span<const std::int64_t> members) const;
 };
 
@@ -64,5 +73,11 @@ void evaluate(PpoBatch& batch, const Transformer& policy, const Transformer* cri
 // Sets the range of the first ratio. Errors: kBadInput naming the record: new log-probs differ from the recorded ones
 // by a bit, unless `off_policy`; a ratio is beyond float32.
 void compare_with_recorded(PpoBatch& batch, bool off_policy);
+
+// Sets the importance weights of the policy before any update over the recorded one, with their figures.
+void add_importance_weights(PpoBatch& batch, const CorrectionOptions& options);
+
+// Error kBadInput naming the record: advantages differ within a sequence, which a ratio of sequences has no use for.
+void expect_one_advantage(const PpoBatch& batch);
 
 }  // namespace nudge

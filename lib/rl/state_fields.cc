@@ -22,4 +22,14 @@ std::string state_text(const Record& state, int indent) {
   return w.end_object().text() + "\n";
 }
 
+void StateFields::operator()(const std::string& name, std::vector<std::string>& texts) {
+  if (reads_) {
+    texts = record_.has(name) ? record_.texts(name) : std::vector<std::string>();
+    return;
+  }
+  std::string list;
+  for (const std::string& text : texts) list += (list.empty() ? "[" : ",") + json_quote(text);
+  if (!texts.empty()) record_.set_raw(name, list + "]");
+}
+
 }  // namespace nudge

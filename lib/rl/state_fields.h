@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/io/record.h"
 #include "lib/rl/step_metrics.h"
@@ -41,6 +42,8 @@ class StateFields {
     const bool there = record_.has(name) || record_.is_null(name);
     x = there ? std::optional(record_.number(name)) : std::nullopt;
   }
+  // Left out where it is empty.
+  void operator()(const std::string& name, std::vector<std::string>& texts);
   void operator()(const std::string& name, Moments& moments) {
     moments.visit([&](const char* part, auto& x) { (*this)(name + "/" + part, x); });
   }

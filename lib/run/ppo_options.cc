@@ -1,6 +1,9 @@
 #include "lib/run/ppo_options.h"
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/cli/common_options.h"
@@ -65,26 +68,139 @@ std::vector<const Option*> policy_kl_options(Tool& tool, PpoRunOptions& o) {
 void PpoRunOptions::add_objective_to(Tool& tool) {
   PpoOptions& p = ppo;
   tool.group("Objective");
-  tool.choice("--objective", p.objective,
-              {{"clip", Objective::kClip},
-               {"kl", Objective::kKl},
-               {"is", Objective::kIs},
-               {"reinforce", Objective::kReinforce}},
-              "clipped surrogate, penalty on KL(old||new), plain importance sampling, or the policy gradient "
-              "(REINFORCE: one update, and --advantage return by default)");
+  tool.choice(
+      "--objective", p.objective,
+      {{"clip", Objective::kClip},
+       {"kl", Objective::kKl},
+       {"is", Objective::kIs},
+       {"reinforce", Objective::kReinforce},
+       {"cispo", Objective::kCispo}},
+      "clipped surrogate, penalty on KL(old||new), plain importance sampling, the policy gradient (REINFORCE: one "
+      "update, and --advantage return by default), or that with the clipped ratio as a constant weight");
   const Option& clip = tool.option("--clip", p.clip_low, "lower clip bound of the ratio: 1 - X").at_least(0).below(1);
   const Option& clip_high = tool.option("--clip-high", p.clip_high, "upper clip bound of the ratio: 1 + X").at_least(0);
+  const Option& dual_clip =
+      tool.option("--dual-clip", p.dual_clip, "where the advantage is negative, bound the loss at -A times this")
+          .above(1)
+          .shown_default("none");
+  const Option& ratio =
+      tool.choice("--ratio", p.sequence_ratio, {{"token", false}, {"sequence", true}},
+                  "each token's, or for all tokens of a sequence the geometric mean of theirs (GSPO)");
   const Option& c1 = tool.option("--c1", p.c1, "weight of the value loss mean (V - R)^2").at_least(0);
   tool.option("--c2", p.c2, "weight of the entropy bonus").at_least(0);
   const Option& value_clip =
       tool.option("--value-clip", p.value_clip, "clip range of a value around its old value; negative: no clipping");
-  tool.option("--kl-loss", p.kl_loss, "weight of the mean of k3(new, ref) in the loss").at_least(0);
   const std::vector<const Option*> kl = policy_kl_options(tool, *this);
   tool.after_parsing([&, kl] {
-    refuse_unread({&clip, &clip_high}, p.objective != Objective::kClip, "only --objective clip clips");
+    const bool reinforce = p.objective == Objective::kReinforce;
+    refuse_unread({&clip, &clip_high}, p.objective != Objective::kClip && p.objective != Objective::kCispo,
+                  "only --objective clip and cispo clip");
+    refuse_unread({&dual_clip}, p.objective != Objective::kClip, "only --objective clip uses it");
+    refuse_unread({&ratio}, reinforce, "--objective reinforce has no ratio");
+    if (p.sequence_ratio && chosen_advantage() == Advantage::kGae)
+      usage_error("--ratio sequence: wants one advantage a sequence, and GAE gives one a token",
+                  "give another --advantage, or leave --ratio out");
     refuse_unread(kl, p.objective != Objective::kKl, "only --objective kl uses it");
     refuse_unread({kl.back()}, objective_kl.kind == KlControl::kFixed, "only --policy-kl-control halving uses it");
     refuse_unread({&c1, &value_clip}, chosen_advantage() != Advantage::kGae, kNoCritic);
+  });
+}
+
+// What stands beside the objective's term in any loss, and how the terms are averaged.
+void PpoRunOptions::add_loss_to(Tool& tool) {
+  PpoOptions& p = ppo;
+  tool.choice("--loss-mean", p.loss_mean,
+              {{"tokens", LossMean::kTokens}, {"sequences", LossMean::kSequences}, {"constant", LossMean::kConstant}},
+              "over the minibatch's tokens; over each sequence's, then over sequences; or per sequence over a "
+              "constant number of tokens");
+  const Option& constant = tool.option("--loss-constant", p.loss_constant,
+                                       "--loss-mean constant: tokens by which each sequence's sum is divided")
+                               .at_least(1)
+                               .shown_default("none");
+  tool.option("--kl-loss", p.kl_loss, "weight of KL(new||ref) in the loss").at_least(0);
+  const Option& kind = tool.choice("--kl-loss-kind", p.kl_loss_kind,
+                                   {{"k2", KlLossKind::kK2}, {"k3", KlLossKind::kK3}, {"exact", KlLossKind::kExact}},
+                                   "estimated from the samples by k2 or k3, or over the vocabulary from --ref");
+  const Option& ref =
+      tool.option("--ref", reference, "reference of --kl-loss-kind exact").placeholder("FOLDER").neutral();
+  tool.after_parsing([&] {
+    refuse_unread({&constant}, p.loss_mean != LossMean::kConstant, "only --loss-mean constant uses it");
+    if (p.loss_mean == LossMean::kConstant && !constant.given())
+      usage_error("--loss-mean constant: how many tokens a sequence's sum is divided by is missing",
+                  "give --loss-constant N, such as rollout's --max-tokens");
+    refuse_unread({&kind, &ref}, p.kl_loss == 0, "only --kl-loss uses it");
+    refuse_unread({&ref}, p.kl_loss_kind != KlLossKind::kExact, "only --kl-loss-kind exact reads it");
+    if (p.kl_loss_kind == KlLossKind::kExact && reference.empty())
+      usage_error("--kl-loss-kind exact: the reference is missing", "give its model folder with --ref");
+  });
+}
+
+namespace {
+
+// One number or two: "2" or "0.5,2".
+Binding numbers_binding(std::vector<double>& numbers) {
+  Binding b;
+  b.placeholder = "X[,X]";
+  b.set = [&numbers](const std::string& text) {
+    numbers.clear();
+    double number = 0;
+    const Binding one = bind_option(number);
+    for (std::size_t begin = 0, comma = 0; comma != std::string::npos; begin = comma + 1) {
+      comma = text.find(',', begin);
+      one.set(text.substr(begin, comma == std::string::npos ? comma : comma - begin));
+      numbers.push_back(number);
+    }
+    return 0.0;
+  };
+  b.value = [&numbers] {
+    std::optional<std::string> text;
+    for (const double x : numbers) text = (text ? *text + "," : "") + number_text(x);
+    return text;
+  };
+  return b;
+}
+
+void set_bounds(CorrectionOptions& o, const std::vector<double>& given) {
+  const bool mask = o.correction == Correction::kMask;
+  if (given.empty()) return;
+  if (given.size() != (mask ? 2 : 1))
+    usage_error(mask ? "--correct-bound: --correct mask takes two numbers, LOW,HIGH"
+                     : "--correct-bound: --correct truncate takes one number",
+                mask ? "give both, such as 0.5,2" : "give the largest weight, such as 2");
+  if (mask) o.low = given.front();
+  o.high = given.back();
+  if (!(o.high > 0) || (mask && !(o.low >= 0 && o.low < o.high)))
+    usage_error("--correct-bound: no weight is within it", "give numbers above 0, the smaller first");
+}
+
+}  // namespace
+
+void PpoRunOptions::add_off_policy_to(Tool& tool) {
+  CorrectionOptions& c = ppo.correct;
+  const auto bounds = std::make_shared<std::vector<double>>();
+  tool.group("Off-policy");
+  const Option& correct = tool.choice(
+      "--correct", c.correction,
+      {{"none", Correction::kNone}, {"truncate", Correction::kTruncate}, {"mask", Correction::kMask}},
+      "another policy's samples: leave the recorded log-probs in the ratio; or put this policy's there, and weigh the "
+      "objective by this over that, truncated, or 0 beyond bounds");
+  const Option& bound = tool.add("--correct-bound", "largest weight; with mask the least and the largest, LOW,HIGH",
+                                 numbers_binding(*bounds))
+                            .shown_default("2; with mask 0.5,2");
+  const Option& level = tool.choice("--correct-level", c.by_sequence, {{"token", false}, {"sequence", true}},
+                                    "weights of tokens, or the product over the sequence for each of its tokens");
+  const Option& age = tool.option("--max-age", max_age,
+                                  "refuse records whose policy is more than so many iterations older than this one, or "
+                                  "none of the last 100")
+                          .at_least(0)
+                          .at_most(static_cast<double>(kKnownPolicies));
+  tool.after_parsing([this, &c, bounds, &correct, &bound, &level, &age] {
+    refuse_unread({&correct, &age}, !off_policy, "only --off-policy accepts samples of another policy");
+    refuse_unread({&bound, &level}, c.correction == Correction::kNone, "--correct none weighs nothing");
+    if (ppo.sequence_ratio && c.correction != Correction::kNone && !c.by_sequence)
+      usage_error("--correct-level token: --ratio sequence wants one weight a sequence",
+                  "give --correct-level sequence");
+    set_bounds(c, *bounds);
   });
 }
 
@@ -209,7 +325,7 @@ void PpoRunOptions::add_updates_to(Tool& tool) {
     refuse_unread({&critic_rate}, chosen_advantage() != Advantage::kGae, kNoCritic);
     refuse_unread({&critic_rate}, critic == CriticKind::kShared, "a shared critic learns at the policy's rate");
     // Another policy's samples may have any approxkl.
-    refuse_unread({&target_kl}, reinforce && !off_policy,
+    refuse_unread({&target_kl}, reinforce && (!off_policy || ppo.correct.correction != Correction::kNone),
                   "before the one update of --objective reinforce approxkl is 0");
   });
 }
@@ -217,6 +333,8 @@ void PpoRunOptions::add_updates_to(Tool& tool) {
 void PpoRunOptions::add_to(Tool& tool) {
   add_models_to(tool);
   add_objective_to(tool);
+  add_loss_to(tool);
+  add_off_policy_to(tool);
   add_rewards_to(tool);
   add_advantages_to(tool);
   add_updates_to(tool);

@@ -14,10 +14,14 @@ namespace nudge {
 
 enum class CriticKind { kOwn, kShared };
 
+inline constexpr std::int64_t kKnownPolicies = 100;  // iterations whose policies the trainer's state remembers
+
 struct PpoRunOptions {
   std::string policy, critic_init;
+  std::string reference;  // for the exact KL(new || ref) in the loss
   CriticKind critic = CriticKind::kOwn;
   bool off_policy = false, allow_truncated = false;
+  std::optional<std::int64_t> max_age;  // of the policy that sampled a record, in iterations
   std::optional<std::int64_t> records;  // that the input has to have
   bool running_scale = false;           // scores over the deviation of all so far
   KlController reward_kl;               // beta of the penalty in the reward; nats per sequence
@@ -42,6 +46,8 @@ struct PpoRunOptions {
  private:
   void add_models_to(Tool& tool);
   void add_objective_to(Tool& tool);
+  void add_loss_to(Tool& tool);
+  void add_off_policy_to(Tool& tool);
   void add_rewards_to(Tool& tool);
   void add_advantages_to(Tool& tool);
   void add_updates_to(Tool& tool);

@@ -23,6 +23,7 @@ void TrainerState::visit(StateFields& fields) {
   fields("steps", steps), fields("critic_steps", critic_steps);
   fields("reward_kl_beta", reward_beta), fields("objective_kl_beta", objective_beta);
   fields.optional("scores", scores);
+  fields("policies", policies);
 }
 
 TrainerState TrainerState::read(const std::string& folder) {
@@ -90,6 +91,7 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
   take_over_controllers();
   if (uses_critic()) options_.critic == CriticKind::kShared ? load_shared_critic() : load_critic();
   load_trainer();
+  load_reference();
 }
 
 namespace {
@@ -228,6 +230,35 @@ void PpoRun::load_trainer() {
   if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
 }
 
+void PpoRun::load_reference() {
+  const std::string& folder = options_.reference;
+  if (folder.empty()) return;
+  reference_ = std::make_unique<Model>(load_model(folder, HeadKind::kLanguage));
+  const ModelConfig &ours = policy_->config(), &its = reference_->config();
+  if (reference_->tokenizer.digest() != policy_->tokenizer.digest() || its.vocab != ours.vocab)
+    bad_input(folder + ": the reference has another tokenizer or vocabulary than the policy",
+              "give the model that the policy was trained from");
+  if (its.context < ours.context)
+    bad_input(folder + ": the reference's context is shorter than the policy's",
+              "give the model that the policy was trained from");
+}
+
+std::string PpoRun::reference_digest() const { return reference_ ? folder_digest(*reference_) : ""; }
+
+// How many iterations old the policy is that sampled it, which the trainer's state knows.
+void PpoRun::check_age(const Trajectory& t) const {
+  if (!options_.max_age || t.policy == digest_) return;
+  const auto known = std::ranges::find(state_.policies, t.policy);
+  const std::int64_t age = known - state_.policies.begin() + 1;
+  if (known != state_.policies.end() && age <= *options_.max_age) return;
+  const std::string allowed = ", --max-age is " + std::to_string(*options_.max_age);
+  bad_input(t.where + (known == state_.policies.end()
+                           ? ": was sampled by a policy that is none of the last " +
+                                 std::to_string(state_.policies.size()) + " before this one" + allowed
+                           : ": was sampled by the policy of " + std::to_string(age) + " iterations ago" + allowed),
+            "sample again with this one, rollout --policy " + options_.policy + ", or raise --max-age");
+}
+
 void PpoRun::add(const Record& record) {
   const ProfileScope scope(Part::kReading);
   check_tokenizer(
@@ -246,6 +277,7 @@ void PpoRun::add(const Record& record) {
               "sample all in one dtype, or give --dtype with --off-policy");
   if (!options_.off_policy && t.policy != digest_) advice = advice_on_policy(t.policy);
   check_sampled_by(t, digest_, dtype_, options_.off_policy, options_.allow_truncated, advice);
+  check_age(t);
   trajectories_.push_back(std::move(t));
   records_.push_back(record);
 }
@@ -315,6 +347,16 @@ void PpoRun::describe_rewards(Metrics& metrics) const {
   metrics.set("objective/non_score_reward", *total.mean() - *entering.mean());
   metrics.set("objective/rlhf_reward", total.mean());
 }
+namespace {
+
+void set_importance(const ImportanceFigures& figures, Metrics& metrics) {
+  metrics.set("offpolicy/ess_tokens", figures.effective_tokens);
+  metrics.set("offpolicy/ess_sequences", figures.effective_sequences);
+  metrics.set("offpolicy/weight_max", figures.largest);
+  metrics.set("offpolicy/cut_share", figures.cut_share);
+}
+
+}  // namespace
 
 void PpoRun::prepare(Metrics& metrics) {
   if (options_.records && *options_.records != size())
@@ -322,14 +364,15 @@ void PpoRun::prepare(Metrics& metrics) {
                   " of --records",
               "check the programs before this one in the pipeline");
   if (trajectories_.empty()) bad_input("the input has no trajectories");
-  for (Model* m : {policy_.get(), critic_.get()}) {
+  for (Model* m : {policy_.get(), critic_.get(), reference_.get()}) {
     if (m == nullptr || m->config().dtype == dtype_) continue;
     ModelConfig config = m->config();
     config.dtype = dtype_;
     m->transformer = std::move(m->transformer).with(std::move(config));
   }
   scale_scores();
-  ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo);
+  ppo_ = std::make_unique<Ppo>(*policy_, critic_.get(), *adam_, critic_adam_.get(), options_.ppo,
+                               reference_ ? &reference_->transformer : nullptr);
   batch_ = ppo_->prepare(trajectories_, options_.reward_kl.beta, options_.off_policy);
   // What the controller refuses, it refuses before any training.
   if (!batch_.ref_logprobs.empty())
@@ -354,6 +397,7 @@ void PpoRun::prepare(Metrics& metrics) {
   describe_rewards(metrics);
   metrics.set("val/first_ratio_min", static_cast<double>(batch_.first_ratio_min));
   metrics.set("val/first_ratio_max", static_cast<double>(batch_.first_ratio_max));
+  if (!batch_.weights.empty()) set_importance(batch_.importance, metrics);
   metrics.set("val/num_eos_tokens", ended);
   metrics.set("response_length/mean", length.mean());
   metrics.set("response_length/clip_ratio", cut.mean());
@@ -366,7 +410,8 @@ void PpoRun::prepare(Metrics& metrics) {
 
 namespace {
 
-Metrics update_metrics(std::int64_t iteration, std::int64_t update, const LossStatistics& s, double norm) {
+Metrics update_metrics(std::int64_t iteration, std::int64_t update, const LossStatistics& s,
+                       const GradientNorms& norms) {
   Metrics m;
   at_step(update, [&] {
     m.set("iteration", static_cast<double>(iteration));
@@ -379,7 +424,8 @@ Metrics update_metrics(std::int64_t iteration, std::int64_t update, const LossSt
     m.set("policy/entropy", s.entropy);
     m.set("val/clipfrac", s.value_clipfrac);
     m.set("val/ratio", s.ratio);
-    m.set("actor/grad_norm", norm);
+    m.set("actor/grad_norm", norms.policy);
+    m.set("critic/grad_norm", norms.critic);
   });
   return m;
 }
@@ -394,8 +440,8 @@ void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpd
   if (critic_adam_) checkpoint.learner("critic", (critic_ ? critic_ : policy_)->transformer, *critic_adam_);
   checkpoint.fields([this](StateFields& fields) { ppo_->visit_progress(fields); });
   checkpoint.resume();
-  const auto after = [&](std::int64_t updates, const LossStatistics& s, double norm) {
-    on_update(updates, update_metrics(state_.iteration, updates, s, norm));
+  const auto after = [&](std::int64_t updates, const LossStatistics& s, const GradientNorms& norms) {
+    on_update(updates, update_metrics(state_.iteration, updates, s, norms));
     checkpoint.after(updates);
   };
   ppo_->train(batch_.select(batch_.learnt), state_.iteration, options_.objective_kl.beta, metrics, after);
@@ -421,6 +467,8 @@ void PpoRun::finish_iteration(Metrics& metrics) {
   metrics.set("lr", options_.ppo.rate);
   if (critic_) metrics.set("critic/lr", options_.ppo.critic_rate);
   ++state_.iteration;
+  state_.policies.insert(state_.policies.begin(), digest_);
+  if (std::ssize(state_.policies) > kKnownPolicies) state_.policies.resize(static_cast<std::size_t>(kKnownPolicies));
   state_.episodes += size();
   state_.steps = adam_->steps();
   if (uses_critic()) state_.critic_steps = critic_adam_ ? critic_adam_->steps() : 0;
@@ -450,8 +498,8 @@ void PpoRun::save(RunFolder& folder) const {
 }
 
 std::vector<Record> PpoRun::annotated() {
-  const PolicyLoss policy =
-      policy_loss(batch_.policy_tokens(0, batch_.new_logprobs), options_.ppo, options_.objective_kl.beta);
+  const PolicyLoss policy = policy_loss(batch_.policy_tokens_of(0, batch_.trajectories.size(), batch_.new_logprobs),
+                                        options_.ppo, options_.objective_kl.beta);
   std::vector<Record> records = records_;
   for (std::size_t i = 0; i < batch_.trajectories.size(); ++i) {
     Record& r = records[static_cast<std::size_t>(batch_.trajectories[i] - trajectories_.data())];

@@ -20,7 +20,8 @@ namespace nudge {
 struct TrainerState {
   std::int64_t iteration = 0, episodes = 0, steps = 0, critic_steps = 0;
   std::optional<double> reward_beta, objective_beta;
-  Moments scores;  // of all iterations with --reward-scale running
+  Moments scores;                     // of all iterations with --reward-scale running
+  std::vector<std::string> policies;  // digests of those before this one, newest first, at most kKnownPolicies
 
   // A fresh one where the folder has none. Error kBadInput names file and field.
   static TrainerState read(const std::string& folder);
@@ -39,6 +40,7 @@ class PpoRun {
 
   // Names the policy's folder with its critic and state, and the input whatever its order.
   std::string policy_digest() const { return folder_digest_; }
+  std::string reference_digest() const;      // "" without one
   std::vector<std::string> remarks() const;  // Model's, of policy and critic
   std::string input_digest() const;
 
@@ -49,7 +51,8 @@ class PpoRun {
   float first_ratio_max() const { return batch_.first_ratio_max; }
   std::int64_t planned_updates() const { return ppo_->planned_updates(std::ssize(batch_.learnt)); }
   std::int64_t iteration() const { return state_.iteration; }  // from 0; train() ends it
-  // Receives an update's metrics: iteration, update (from 1), loss/..., policy/..., val/..., actor/grad_norm.
+  // Receives an update's metrics: iteration, update (from 1), loss/..., policy/..., val/..., actor/grad_norm,
+  // critic/grad_norm (0 without a separate critic).
   using OnUpdate = std::function<void(std::int64_t update, const Metrics& metrics)>;
   // All updates, from `checkpoint` on where that has some, and the controllers' step. Errors: kBadInput where training
   // diverges.
@@ -66,6 +69,8 @@ class PpoRun {
   void load_trainer();
   void take_place_in_run();
   void finish_iteration(Metrics& metrics);
+  void load_reference();
+  void check_age(const Trajectory& t) const;
   std::string critic_digest() const;
   std::string advice_on_policy(const std::string& sampled_by) const;
   bool stored_critic() const;  // whether the policy's folder has one
@@ -76,7 +81,7 @@ class PpoRun {
   double mean_kl() const;  // sum of log pi - log ref over a sequence, mean over sequences
 
   PpoRunOptions options_;
-  std::unique_ptr<Model> policy_, critic_;
+  std::unique_ptr<Model> policy_, critic_, reference_;
   std::unique_ptr<Adam> adam_, critic_adam_;
   Dtype dtype_ = Dtype::kF32;
   std::unique_ptr<Ppo> ppo_;

@@ -87,6 +87,7 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
     each_record(tool, spool, streams.salvage,
                 [&](const Record& record) { run.add(record), reading.update(run.size()); });
   }
+  if (!run.reference_digest().empty()) provenance.input("ref", run.reference_digest());
   provenance.input("records", run.input_digest());
   if (folder && folder->made_already(provenance.text())) {
     tool.note(folder->path() + ": exists already, from the same inputs and options");

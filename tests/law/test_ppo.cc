@@ -23,7 +23,9 @@ struct Setup {
   double c2 = 0.01, kl_loss = 0;
   float temperature = 1;
   Advantage advantage = Advantage::kGae;
-  bool masked = false, bootstrap = false;  // bootstrap: every other response was cut
+  bool masked = false, bootstrap = false;        // bootstrap: every other response was cut
+  bool stale = false;                            // the recorded log-probs are another policy's
+  std::function<void(PpoOptions&)> choose = {};  // further options
 };
 
 Model policy_of(const Setup& s) {
@@ -103,6 +105,7 @@ PpoOptions options_of(const Setup& s, std::int64_t micro, std::int64_t groups = 
   o.minibatch = 4;
   o.rate = o.critic_rate = 1e-3;
   if (s.advantage != Advantage::kGae) o.advantage = s.advantage, o.critic = false, o.group_deviation = true;
+  if (s.choose) s.choose(o);
   return s.objective == Objective::kReinforce ? textbook_reinforce(o) : o;
 }
 
@@ -114,16 +117,21 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
   auto records = trajectories(s);
   if (s.masked) mask_some(records);
   for (std::size_t i = 0; i < records.size(); ++i) records[i].stopped = !s.bootstrap || i % 2 == 0;
+  for (std::size_t i = 0; s.stale && i < records.size(); ++i)
+    for (std::size_t k = 0; k < records[i].logprobs.size(); ++k)
+      records[i].logprobs[k] += static_cast<float>(0.4 * normal(9, i, k));
   if (order) order(records);
   Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
   const bool own = !s.shared && options_of(s, micro).critic;
-  Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr, options_of(s, micro, groups));
-  const PpoBatch batch = ppo.prepare(records, 0.1, false);
-  CHECK(batch.first_ratio_min == 1.0f);
-  CHECK(batch.first_ratio_max == 1.0f);
+  Transformer reference = random_transformer(sampler(4).config(), 53, 0.4);
+  Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr, options_of(s, micro, groups),
+          &reference);
+  const PpoBatch batch = ppo.prepare(records, 0.1, s.stale);
+  CHECK((batch.first_ratio_min == 1.0f) == !s.stale);
+  CHECK((batch.first_ratio_max == 1.0f) == !s.stale);
   Floats numbers;
   for (const Floats* v : {&batch.new_logprobs, &batch.entropies, &batch.values, &batch.after, &batch.rewards,
-                          &batch.advantages, &batch.returns})
+                          &batch.advantages, &batch.returns, &batch.weights})
     append(numbers, *v);
   Metrics metrics;
   ppo.train(batch, 0, 0.2, metrics);
@@ -188,6 +196,43 @@ TEST_CASE("reinforce obeys the law") { check({Objective::kReinforce}); }
 
 namespace {
 
+Setup with(Objective objective, std::function<void(PpoOptions&)> choose, bool stale = false) {
+  Setup s;
+  s.objective = objective, s.choose = std::move(choose), s.stale = stale;
+  return s;
+}
+
+const Setup kSequenceRatio = with(Objective::kClip, [](PpoOptions& o) {
+  o.sequence_ratio = true, o.advantage = Advantage::kReturn, o.loss_mean = LossMean::kSequences;
+  o.clip_low = o.clip_high = 0.01;
+});
+const Setup kExactReference = with(Objective::kKl, [](PpoOptions& o) {
+  o.kl_loss = 0.3, o.kl_loss_kind = KlLossKind::kExact, o.loss_mean = LossMean::kConstant, o.loss_constant = 14;
+});
+const Setup kTruncated = with(
+    Objective::kCispo,
+    [](PpoOptions& o) {
+      o.correct = {Correction::kTruncate, false, 0, 1.2};
+      o.kl_loss = 0.3, o.kl_loss_kind = KlLossKind::kK2;
+    },
+    true);
+const Setup kMasked = with(
+    Objective::kClip,
+    [](PpoOptions& o) {
+      o.correct = {Correction::kMask, true, 0.2, 3};
+      o.dual_clip = 1.1;
+    },
+    true);
+
+}  // namespace
+
+TEST_CASE("a sequence's ratio with the mean over sequences obeys the law") { check(kSequenceRatio); }
+TEST_CASE("the exact KL to the reference with a constant's mean obeys the law") { check(kExactReference); }
+TEST_CASE("cispo with truncated weights and k2 obeys the law") { check(kTruncated); }
+TEST_CASE("the dual clip with masked weights of sequences obeys the law") { check(kMasked); }
+
+namespace {
+
 void check_groups(const Setup& s) {
   KeepSettings keep;
   trajectories(s);  // not by ranks
@@ -226,11 +271,15 @@ TEST_CASE("the estimated KL in groups obeys the law, for any ranks") {
 }
 TEST_CASE("importance sampling in groups obeys the law, for any ranks") { check_groups({Objective::kIs}); }
 TEST_CASE("reinforce in groups obeys the law, for any ranks") { check_groups({Objective::kReinforce}); }
+TEST_CASE("a sequence's ratio in groups obeys the law, for any ranks") { check_groups(kSequenceRatio); }
+TEST_CASE("the exact KL to the reference in groups obeys the law, for any ranks") { check_groups(kExactReference); }
+TEST_CASE("corrected samples in groups obey the law, for any ranks") { check_groups(kMasked); }
 
 TEST_CASE("the objectives of these tests give different gradients") {
   std::vector<Floats> all;
   for (const Setup& s : {Setup{}, Setup{Objective::kKl}, Setup{Objective::kKl, false, false, true},
-                         Setup{Objective::kIs}, Setup{Objective::kReinforce}, Setup{Objective::kClip, true}}) {
+                         Setup{Objective::kIs}, Setup{Objective::kReinforce}, Setup{Objective::kClip, true},
+                         kSequenceRatio, kExactReference, kTruncated, kMasked}) {
     const Floats found = iteration(s, 64);
     for (const Floats& other : all) CHECK_FALSE(same_bits(found, other));
     all.push_back(found);

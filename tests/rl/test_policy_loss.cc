@@ -211,3 +211,154 @@ TEST_CASE("a log-prob that is not a number gives a loss that is none") {
     CHECK(std::isnan(found.dlogprob[0]) == (objective != Objective::kReinforce));
   }
 }
+
+TEST_CASE("where the advantage is negative, the dual clip bounds the loss, which is flat there") {
+  PolicyLossOptions o = of(Objective::kClip);
+  o.dual_clip = 1.5;
+  const Formula f = [](double now, double old, double, double A) {
+    const double clipped = clip_loss(now, old, A, 0.2, 0.2);
+    return A < 0 ? std::min(clipped, -1.5 * A) : clipped;
+  };
+  check(o, 0, f, f,
+        [](double r) { return std::abs(r - 0.8) < 1e-5 || std::abs(r - 1.2) < 1e-5 || std::abs(r - 1.5) < 1e-5; });
+  const PolicyLoss bound = one(o, std::log(2), -1), below = one(o, std::log(1.4), -1), positive = one(o, 1.0, 1);
+  CHECK((bound.loss[0] == 1.5f && bound.dlogprob[0] == 0.0f && bound.clipped[0] == 1.0f));
+  CHECK((near(below.loss[0], 1.4, 1e-6, 0) && below.clipped[0] == 0.0f));
+  CHECK(positive.loss[0] == one(of(Objective::kClip), 1.0, 1).loss[0]);
+}
+
+TEST_CASE("cispo's weight is the clipped ratio, through which no gradient goes") {
+  PolicyLossOptions o = of(Objective::kCispo);
+  o.clip_low = 0.2, o.clip_high = 0.28;
+  const Tokens t(300);
+  const PolicyLoss found = policy_loss(t.view(), o, 5);
+  int bound = 0;
+  for (std::size_t i = 0; i < t.now.size(); ++i) {
+    const double now = t.now[i], A = t.advantage[i], r = std::exp(now - double(t.old[i])), h = 1e-6;
+    const double held = std::min(std::max(r, 0.8), 1.28);
+    const auto loss = [&](double x) { return -held * A * x; };
+    REQUIRE(near(found.loss[i], loss(now), 1e-6, 0));
+    REQUIRE(near(found.dlogprob[i], (loss(now + h) - loss(now - h)) / (2 * h), 2e-6, 1e-6));
+    if (std::abs(r - 0.8) > 1e-5 && std::abs(r - 1.28) > 1e-5) CHECK(found.clipped[i] == float(r < 0.8 || r > 1.28));
+    bound += found.clipped[i] == 1.0f;
+  }
+  CHECK((bound > 50 && bound < 250));
+  const PolicyLoss none = one(o, std::numeric_limits<double>::quiet_NaN(), 1);
+  CHECK((std::isnan(none.loss[0]) && std::isnan(none.dlogprob[0]) && none.clipped[0] == 0.0f));
+}
+
+TEST_CASE("k2 to the reference is the formula's, and the exact KL is the head's") {
+  const Tokens t(200);
+  PolicyLossOptions o = of(Objective::kIs);
+  o.kl_loss = 0.3, o.kl_loss_kind = KlLossKind::kK2;
+  const PolicyLoss found = policy_loss(t.view(), o, 0);
+  for (std::size_t i = 0; i < t.now.size(); ++i) {
+    const double now = t.now[i], ref = t.ref[i], h = 1e-6;
+    REQUIRE(near(static_cast<float>(found.kl_ref[i]), 0.5 * (now - ref) * (now - ref), 1e-6, 1e-9));
+    const auto whole = [&](double x) {
+      return is_loss(x, double(t.old[i]), double(t.advantage[i])) + 0.15 * (x - ref) * (x - ref);
+    };
+    REQUIRE(near(found.dlogprob[i], (whole(now + h) - whole(now - h)) / (2 * h), 2e-6, 1e-6));
+  }
+  o.kl_loss_kind = KlLossKind::kExact;
+  const PolicyLoss without = policy_loss(t.view(), o, 0), plain = policy_loss(t.view(), of(Objective::kIs), 0);
+  CHECK((without.kl_ref.empty() && without.dlogprob == plain.dlogprob));
+}
+
+TEST_CASE("importance weights multiply the objective's term, and no KL") {
+  const Tokens t(50);
+  Floats weights;
+  for (std::uint64_t i = 0; i < 50; ++i) weights.push_back(i % 7 == 0 ? 0.0f : float(0.1 + uniform(22, 1, i)));
+  PolicyTokens weighed = t.view();
+  weighed.weights = weights;
+  for (const Objective objective : {Objective::kClip, Objective::kIs, Objective::kReinforce, Objective::kCispo}) {
+    const PolicyLoss with = policy_loss(weighed, of(objective), 0), without = policy_loss(t.view(), of(objective), 0);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      CHECK(with.loss[i] == weights[i] * without.loss[i]);
+      CHECK(with.dlogprob[i] == weights[i] * without.dlogprob[i]);
+    }
+    CHECK((with.clipped == without.clipped && with.kl_old == without.kl_old));
+  }
+  PolicyLossOptions o = of(Objective::kKl);
+  o.kl_estimate = true, o.kl_loss = 0.2;
+  Floats zeros(50, 0.0f);
+  weighed.weights = zeros;
+  const PolicyLoss kl_alone = policy_loss(weighed, o, 0.5);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double r = std::exp(double(t.now[i]) - double(t.old[i])), q = std::exp(double(t.ref[i]) - double(t.now[i]));
+    CHECK(near(kl_alone.dlogprob[i], 0.5 * (r - 1) + 0.2 * (1 - q), 2e-6, 1e-6));
+  }
+}
+
+namespace {
+
+const std::vector<std::size_t> kOffsets = {7, 8, 13, 15, 35};  // counted from anywhere
+
+// The sum of all tokens' losses with the ratio of sequences, as a function of all log-probs. cispo holds its ratio.
+double sum_by_sequence(const Tokens& t, const PolicyLossOptions& o, const std::vector<double>& now, const Floats& w) {
+  double sum = 0;
+  for (std::size_t q = 0; q + 1 < kOffsets.size(); ++q) {
+    double moved = 0, held = 0;
+    const std::size_t begin = kOffsets[q] - 7, end = kOffsets[q + 1] - 7;
+    for (std::size_t i = begin; i < end; ++i)
+      moved += now[i] - double(t.old[i]), held += double(t.now[i]) - double(t.old[i]);
+    const double s = std::exp(moved / double(end - begin)), s_held = std::exp(held / double(end - begin));
+    for (std::size_t i = begin; i < end; ++i) {
+      const double A = t.advantage[i], clipped = std::min(std::max(s, 0.95), 1.05);
+      const double held_clipped = std::min(std::max(s_held, 0.95), 1.05);
+      const double term = o.objective == Objective::kClip    ? std::max(-A * s, -A * clipped)
+                          : o.objective == Objective::kCispo ? -held_clipped * A * now[i]
+                                                             : -A * s;
+      sum += term * double(w[i]);
+      if (o.objective == Objective::kKl) sum += 0.7 * k3(now[i] - double(t.old[i]));
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("with a sequence's ratio the loss and its derivatives are the formula's") {
+  Tokens t(28);
+  for (std::size_t q = 0; q + 1 < kOffsets.size(); ++q)
+    for (std::size_t i = kOffsets[q] - 7; i < kOffsets[q + 1] - 7; ++i) t.advantage[i] = q % 2 == 0 ? 0.8f : -1.2f;
+  Floats weights;
+  for (std::uint64_t i = 0; i < 28; ++i) weights.push_back(float(0.5 + uniform(23, 1, i)));
+  PolicyTokens tokens = t.view();
+  tokens.weights = weights, tokens.offsets = kOffsets;
+  for (const Objective objective : {Objective::kClip, Objective::kIs, Objective::kKl, Objective::kCispo}) {
+    PolicyLossOptions o = of(objective);
+    o.sequence_ratio = o.kl_estimate = true;
+    o.clip_low = o.clip_high = 0.05;
+    INFO("objective ", int(objective));
+    const PolicyLoss found = policy_loss(tokens, o, 0.7);
+    std::vector<double> now(t.now.begin(), t.now.end());
+    double sum = 0;
+    for (std::size_t i = 0; i < now.size(); ++i)
+      sum += double(found.loss[i]) + (objective == Objective::kKl ? 0.7 * found.kl_old[i] : 0);
+    CHECK(std::abs(sum - sum_by_sequence(t, o, now, weights)) < 1e-4);
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      const double h = 1e-6, at = now[i];
+      now[i] = at + h;
+      const double up = sum_by_sequence(t, o, now, weights);
+      now[i] = at - h;
+      const double down = sum_by_sequence(t, o, now, weights);
+      now[i] = at;
+      CHECK(near(found.dlogprob[i], (up - down) / (2 * h), 1e-5, 1e-5));
+    }
+    for (std::size_t i = 1; i < 6; ++i) CHECK(found.ratio[i] == found.ratio[1]);
+    CHECK(found.ratio[0] != found.ratio[1]);
+  }
+}
+
+TEST_CASE("the ratio of a sequence of one token is the token's") {
+  const Tokens t(20);
+  std::vector<std::size_t> offsets;
+  for (std::size_t i = 0; i <= 20; ++i) offsets.push_back(i);
+  PolicyTokens tokens = t.view();
+  tokens.offsets = offsets;
+  PolicyLossOptions o = of(Objective::kClip), by_sequence = o;
+  by_sequence.sequence_ratio = true;
+  const PolicyLoss a = policy_loss(t.view(), o, 0), b = policy_loss(tokens, by_sequence, 0);
+  CHECK((a.ratio == b.ratio && a.loss == b.loss && a.dlogprob == b.dlogprob && a.clipped == b.clipped));
+}

@@ -27,11 +27,14 @@ void disturb(Transformer& model, std::uint64_t seed) {
   model.pack();
 }
 
-// What a token adds to the mean that is descended.
+// What a token adds to the mean that is descended. sequence_ratio: exp of the mean log-ratio of its sequence.
 struct Token {
-  double logprob, old_logprob, ref_logprob, advantage, entropy, kl_old;
+  double logprob, old_logprob, ref_logprob, advantage, entropy, kl_old, kl_ref, sequence_ratio;
+  std::size_t index;  // in the batch
 };
 using Formula = std::function<double(const Token&)>;
+// The weight of a token of a sequence of so many, in the sum that is descended; a mean over tokens by default.
+using Share = std::function<double(std::size_t tokens, std::size_t all)>;
 
 double ratio(const Token& t) { return std::exp(t.logprob - t.old_logprob); }
 
@@ -40,11 +43,13 @@ class Problem {
   explicit Problem(PpoOptions options, bool keep_advantages = false)
       : policy_(random_model(HeadKind::kLanguage, 1)), critic_(random_model(HeadKind::kScore, 2)),
         adam_(policy_.transformer.layout(), {}), critic_adam_(critic_.transformer.layout(), {}),
-        old_(policy_.config(), policy_.transformer.values()), ppo_(policy_, &critic_, adam_, &critic_adam_, options) {
+        old_(policy_.config(), policy_.transformer.values()), reference_model_(random_model(HeadKind::kLanguage, 3)),
+        reference_(reference_model_.config(), reference_model_.transformer.values()),
+        ppo_(policy_, &critic_, adam_, &critic_adam_, options, &reference_model_.transformer) {
     const Reference& before = old_;
     for (std::uint64_t s = 0; s < 3; ++s) {
       Trajectory t;
-      t.id = std::to_string(s);
+      t.id = std::to_string(s), t.where = "record " + t.id;
       t.prompt_ids = tiny_tokens(3 + static_cast<std::int64_t>(s), 20 + s);
       t.response_ids = tiny_tokens(4 + 2 * static_cast<std::int64_t>(s), 30 + s);
       t.temperature = s == 1 ? 0.75f : 1.0f;
@@ -69,15 +74,21 @@ class Problem {
   }
 
   // The library's gradient by the policy descends the mean of `formula`.
-  void check_policy(double policy_beta, const Formula& formula) {
+  void check_policy(double policy_beta, const Formula& formula, const Share& share = {}) {
     const std::vector<std::int64_t> all = {0, 1, 2};
-    ppo_.accumulate(batch_, all, policy_beta);
+    found_ = ppo_.accumulate(batch_, all, policy_beta);
     Reference now(policy_.config(), policy_.transformer.values());
-    check(now, policy_.transformer.layout(), ppo_.policy_gradient(), [&] { return policy_loss(now, formula); });
+    expected_ = policy_loss(now, formula, share);
+    check(now, policy_.transformer.layout(), ppo_.policy_gradient(), [&] { return policy_loss(now, formula, share); });
   }
+  // The whole loss that was found beside the formula's, without the value's.
+  double found_loss(double c1) const { return found_.loss - c1 * found_.value_loss; }
+  double expected_loss() const { return expected_; }
+  const LossStatistics& found() const { return found_; }
+  PpoBatch& batch() { return batch_; }
   const PpoBatch& prepared() const { return prepared_; }
   // And that by the critic the mean of a function of value, old value and return.
-  void check_critic(const std::function<double(double, double, double)>& formula) {
+  void check_critic(const std::function<double(double, double, double)>& formula, const Share& share = {}) {
     const std::vector<std::int64_t> all = {0, 1, 2};
     ppo_.accumulate(batch_, all, 0);
     Reference now(critic_.config(), critic_.transformer.values());
@@ -87,9 +98,9 @@ class Problem {
       for (const Trajectory& t : trajectories_)
         for (const auto& state : states(now, t)) {
           const double v = now.score(state);
-          sum += formula(v, double(batch_.values[k]), double(batch_.returns[k])), ++k;
+          sum += share_of(share, t) * formula(v, double(batch_.values[k]), double(batch_.returns[k])), ++k;
         }
-      return sum / static_cast<double>(k);
+      return sum;
     });
   }
 
@@ -107,26 +118,38 @@ class Problem {
     return out;
   }
 
-  double policy_loss(const Reference& now, const Formula& formula) const {
+  double share_of(const Share& share, const Trajectory& t) const {
+    const std::size_t all = batch_.old_logprobs.size();
+    return share ? share(t.response_ids.size(), all) : 1 / static_cast<double>(all);
+  }
+
+  double policy_loss(const Reference& now, const Formula& formula, const Share& share) const {
     double sum = 0;
     std::size_t k = 0;
     for (const Trajectory& t : trajectories_) {
-      const auto fresh = rows(now, t), before = rows(old_, t);
+      const auto fresh = rows(now, t), before = rows(old_, t), reference = rows(reference_, t);
+      double log_ratios = 0;
+      for (std::size_t i = 0; i < fresh.size(); ++i)
+        log_ratios += fresh[i][static_cast<std::size_t>(t.response_ids[i])] - double(batch_.denominators()[k + i]);
       for (std::size_t i = 0; i < fresh.size(); ++i, ++k) {
         Token token{fresh[i][static_cast<std::size_t>(t.response_ids[i])],
-                    double(batch_.old_logprobs[k]),
+                    double(batch_.denominators()[k]),
                     double(batch_.ref_logprobs[k]),
                     double(batch_.advantages[k]),
                     0,
-                    0};
+                    0,
+                    0,
+                    std::exp(log_ratios / static_cast<double>(fresh.size())),
+                    k};
         for (std::size_t v = 0; v < fresh[i].size(); ++v) {
           token.entropy -= std::exp(fresh[i][v]) * fresh[i][v];
           token.kl_old += std::exp(before[i][v]) * (before[i][v] - fresh[i][v]);
+          token.kl_ref += std::exp(fresh[i][v]) * (fresh[i][v] - reference[i][v]);
         }
-        sum += formula(token);
+        sum += share_of(share, t) * formula(token);
       }
     }
-    return sum / static_cast<double>(k);
+    return sum;
   }
 
   // Tensor by tensor: the slope along the gradient is the gradient's norm.
@@ -154,7 +177,11 @@ class Problem {
   Model policy_, critic_;
   Adam adam_, critic_adam_;
   Reference old_;
+  Model reference_model_;
+  Reference reference_;
   Ppo ppo_;
+  LossStatistics found_;
+  double expected_ = 0;
   std::vector<Trajectory> trajectories_;
   PpoBatch batch_, prepared_;
 };
@@ -176,6 +203,144 @@ TEST_CASE("the clipped objective with entropy and k3 against the reference desce
     return std::max(-t.advantage * ratio(t), -t.advantage * clipped) - 0.03 * t.entropy +
            0.2 * (std::exp(reverse) - 1 - reverse);
   });
+}
+
+TEST_CASE("the exact KL to the reference descends its formula, with any objective's own KL") {
+  PpoOptions o = of(Objective::kIs);
+  o.kl_loss = 0.4, o.kl_loss_kind = KlLossKind::kExact;
+  Problem p(o);
+  p.check_policy(0, [](const Token& t) { return -t.advantage * ratio(t) - 0.03 * t.entropy + 0.4 * t.kl_ref; });
+  CHECK(p.found_loss(o.c1) == doctest::Approx(p.expected_loss()).epsilon(1e-5));
+  o.objective = Objective::kKl;
+  Problem both(o);
+  both.check_policy(
+      0.7, [](const Token& t) { return -t.advantage * ratio(t) - 0.03 * t.entropy + 0.4 * t.kl_ref + 0.7 * t.kl_old; });
+  CHECK(both.found_loss(o.c1) == doctest::Approx(both.expected_loss()).epsilon(1e-5));
+}
+
+TEST_CASE("the exact KL needs a reference") {
+  PpoOptions o;
+  o.kl_loss = 0.4, o.kl_loss_kind = KlLossKind::kExact;
+  Model policy = random_model(HeadKind::kLanguage, 1), critic = random_model(HeadKind::kScore, 2);
+  Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
+  CHECK_THROWS_WITH_AS(Ppo(policy, &critic, adam, &critic_adam, o), "no reference for PPO", Error);
+}
+
+TEST_CASE("k2 to the reference descends its formula") {
+  PpoOptions o = of(Objective::kIs);
+  o.kl_loss = 0.4, o.kl_loss_kind = KlLossKind::kK2;
+  Problem(o).check_policy(0, [](const Token& t) {
+    const double x = t.logprob - t.ref_logprob;
+    return -t.advantage * ratio(t) - 0.03 * t.entropy + 0.2 * x * x;
+  });
+}
+
+namespace {
+
+const std::map<LossMean, Share> kMeans = {
+    {LossMean::kTokens, [](std::size_t, std::size_t all) { return 1 / double(all); }},
+    {LossMean::kSequences, [](std::size_t tokens, std::size_t) { return 1 / (3 * double(tokens)); }},
+    {LossMean::kConstant, [](std::size_t, std::size_t) { return 1 / (3 * 5.0); }}};
+
+}  // namespace
+
+TEST_CASE("all terms of policy and critic are means over tokens, sequences or a constant number") {
+  for (const auto& known : kMeans) {
+    const LossMean mean = known.first;
+    const Share& share = known.second;
+    PpoOptions o = of(Objective::kKl);
+    o.loss_mean = mean, o.loss_constant = 5, o.kl_loss = 0.2, o.value_clip = -1, o.c1 = 0.4;
+    INFO("mean ", int(mean));
+    Problem p(o);
+    p.check_policy(
+        0.7,
+        [](const Token& t) {
+          const double reverse = t.ref_logprob - t.logprob;
+          return -t.advantage * ratio(t) + 0.7 * t.kl_old - 0.03 * t.entropy + 0.2 * (std::exp(reverse) - 1 - reverse);
+        },
+        share);
+    CHECK(p.found_loss(0.4) == doctest::Approx(p.expected_loss()).epsilon(1e-5));
+    p.check_critic([](double v, double, double target) { return 0.4 * (v - target) * (v - target); }, share);
+  }
+}
+
+TEST_CASE("entropy, KL and ratio are told as means over tokens, whatever the loss's mean is") {
+  std::vector<LossStatistics> all;
+  for (const auto& known : kMeans) {
+    const LossMean mean = known.first;
+    const Share& share = known.second;
+    PpoOptions o = of(Objective::kKl);
+    o.loss_mean = mean, o.loss_constant = 5;
+    Problem p(o);
+    p.check_policy(
+        0.7, [](const Token& t) { return -t.advantage * ratio(t) + 0.7 * t.kl_old - 0.03 * t.entropy; }, share);
+    all.push_back(p.found());
+  }
+  for (const LossStatistics& f : all) {
+    CHECK((f.entropy == all[0].entropy && f.kl == all[0].kl && f.ratio == all[0].ratio));
+    CHECK((f.approxkl == all[0].approxkl && f.clipfrac == all[0].clipfrac));
+  }
+  CHECK(all[0].entropy_loss != all[1].entropy_loss);
+}
+
+TEST_CASE("a ratio of sequences descends its formula, over whole sequences in several chunks or not") {
+  for (const auto& known : kMeans) {
+    const LossMean mean = known.first;
+    const Share& share = known.second;
+    PpoOptions o = of(Objective::kClip);
+    o.sequence_ratio = true, o.advantage = Advantage::kReturn, o.loss_mean = mean, o.loss_constant = 5;
+    o.clip_low = 0.02, o.clip_high = 0.03, o.micro_tokens = 12;
+    Problem p(o, true);
+    const auto s = [](double x) { return std::min(std::max(x, 0.98), 1.03); };
+    p.check_policy(
+        0,
+        [&](const Token& t) {
+          return std::max(-t.advantage * t.sequence_ratio, -t.advantage * s(t.sequence_ratio)) - 0.03 * t.entropy;
+        },
+        share);
+  }
+}
+
+TEST_CASE("advantages that differ within a sequence are refused by name with a ratio of sequences") {
+  PpoOptions o;
+  o.sequence_ratio = true;
+  CHECK_THROWS_WITH_AS(Problem(o, true),
+                       "record 0: its tokens have different advantages, a ratio of sequences wants one", Error);
+}
+
+TEST_CASE("corrected samples have the policy before the step as denominator, and constant weights") {
+  for (const bool by_sequence : {false, true}) {
+    PpoOptions o = of(Objective::kIs);
+    o.correct = {Correction::kTruncate, by_sequence, 0, 1.1};
+    o.kl_loss = 0.2;
+    Problem p(o);
+    PpoBatch& b = p.batch();
+    REQUIRE(b.weights.size() == b.old_logprobs.size());
+    std::vector<double> weights;
+    for (std::size_t q = 0; q < 3; ++q) {
+      double product = 0;
+      for (std::size_t i = b.begin[q]; i < b.begin[q + 1]; ++i)
+        product += double(b.new_logprobs[i]) - double(b.old_logprobs[i]);
+      for (std::size_t i = b.begin[q]; i < b.begin[q + 1]; ++i) {
+        const double own = double(b.new_logprobs[i]) - double(b.old_logprobs[i]);
+        weights.push_back(std::min(1.1, std::exp(by_sequence ? product : own)));
+        CHECK(double(b.weights[i]) == doctest::Approx(weights.back()).epsilon(1e-6));
+      }
+    }
+    p.check_policy(0, [&](const Token& t) {
+      const double reverse = t.ref_logprob - t.logprob;
+      return -t.advantage * ratio(t) * weights[t.index] - 0.03 * t.entropy + 0.2 * (std::exp(reverse) - 1 - reverse);
+    });
+  }
+}
+
+TEST_CASE("the rewards' penalty keeps the recorded log-probs where samples are corrected") {
+  PpoOptions o, corrected;
+  o.advantage = corrected.advantage = Advantage::kReturn;
+  corrected.correct.correction = Correction::kMask;
+  Problem a(o, true), b(corrected, true);
+  CHECK(a.prepared().rewards == b.prepared().rewards);
+  CHECK(a.prepared().old_logprobs == b.prepared().old_logprobs);
 }
 
 TEST_CASE("the penalised objective descends its formula, exactly over the vocabulary") {

@@ -19,11 +19,12 @@ struct State {
   std::optional<double> maybe, none;
   bool flag = false;
   std::string text;
+  std::vector<std::string> texts;
   Moments moments;
 
   void visit(StateFields& f) {
     f("count", count), f("x", x), f("maybe", maybe), f("none", none), f("flag", flag), f("text", text);
-    f("moments", moments);
+    f("texts", texts), f("moments", moments);
   }
 };
 
@@ -55,6 +56,17 @@ TEST_CASE("doubles come back to the bit") {
     CHECK(same(*back.maybe, -x));
     CHECK(!back.none);
   }
+}
+
+TEST_CASE("a list of texts comes back, and an empty one leaves no field") {
+  State s;
+  s.texts = {"b", "", "a \"quoted\" one"};
+  CHECK(after_a_file(s).texts == s.texts);
+  CHECK(after_a_file(State()).texts.empty());
+  Record out("out");
+  StateFields writing(out, StateFields::kWrite);
+  State().visit(writing);
+  CHECK_FALSE(out.has("texts"));
 }
 
 TEST_CASE("counts, flags and texts come back") {

@@ -17,6 +17,7 @@ ppo --dry-run > dry.jsonl
 ppo --metrics ppo.metrics --objective kl --policy-kl-control halving -o p1
 ppo-step -q --policy "$TINY/p0" --advantage group --reward-scale running --epochs 1 --metrics ppo.metrics \
   "$TINY/scored.jsonl" -o scaled
+ppo --metrics ppo.metrics --off-policy --correct truncate -o corrected
 label -q --by reward "$TINY/scored.jsonl" -o pairs.jsonl
 score -q --reward-model "$TINY/rm" pairs.jsonl -o pairs-scored.jsonl
 sft-train -q --init "$TINY/base" --held-out "$TINY/texts.jsonl" --metrics sft.metrics "$TINY/texts.jsonl" -o sft

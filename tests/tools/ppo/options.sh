@@ -37,6 +37,16 @@ done <<'EOF'
 policy none --objective kl
 policy none --objective is
 policy --objective_kl --objective is
+policy none --objective cispo
+policy --objective_cispo --clip 0.01
+policy --objective_cispo --clip-high 0.01
+policy none --dual-clip 1.0001
+policy none --loss-mean sequences
+critic none --loss-mean sequences
+policy none --loss-mean constant --loss-constant 5
+critic none --loss-mean constant --loss-constant 5
+policy --loss-mean_constant_--loss-constant_5 --loss-constant 50
+policy --kl-loss_0.5 --kl-loss-kind k2
 policy none --clip 0.01
 policy none --clip-high 0.01
 critic none --c1 0.5
