@@ -76,7 +76,7 @@ void PpoRunOptions::add_objective_to(Tool& tool) {
        {"reinforce", Objective::kReinforce},
        {"cispo", Objective::kCispo}},
       "clipped surrogate, penalty on KL(old||new), plain importance sampling, the policy gradient (REINFORCE: one "
-      "update, and --advantage return by default), or that with the clipped ratio as a constant weight");
+      "update, and --advantage return by default), or its gradient weighed by the clipped ratio as a constant");
   const Option& clip = tool.option("--clip", p.clip_low, "lower clip bound of the ratio: 1 - X").at_least(0).below(1);
   const Option& clip_high = tool.option("--clip-high", p.clip_high, "upper clip bound of the ratio: 1 + X").at_least(0);
   const Option& dual_clip =
@@ -85,7 +85,7 @@ void PpoRunOptions::add_objective_to(Tool& tool) {
           .shown_default("none");
   const Option& ratio =
       tool.choice("--ratio", p.sequence_ratio, {{"token", false}, {"sequence", true}},
-                  "each token's, or for all tokens of a sequence the geometric mean of theirs (GSPO)");
+                  "the ratio of each token, or for all tokens of a sequence the geometric mean of theirs (GSPO)");
   const Option& c1 = tool.option("--c1", p.c1, "weight of the value loss mean (V - R)^2").at_least(0);
   tool.option("--c2", p.c2, "weight of the entropy bonus").at_least(0);
   const Option& value_clip =
@@ -111,7 +111,8 @@ void PpoRunOptions::add_loss_to(Tool& tool) {
   PpoOptions& p = ppo;
   tool.choice("--loss-mean", p.loss_mean,
               {{"tokens", LossMean::kTokens}, {"sequences", LossMean::kSequences}, {"constant", LossMean::kConstant}},
-              "over the minibatch's tokens; over each sequence's, then over sequences; or per sequence over a "
+              "the loss is a mean over the minibatch's tokens; over each sequence's, then over sequences; or a sum per "
+              "sequence over a "
               "constant number of tokens");
   const Option& constant = tool.option("--loss-constant", p.loss_constant,
                                        "--loss-mean constant: tokens by which each sequence's sum is divided")
