@@ -111,9 +111,8 @@ void PpoRunOptions::add_loss_to(Tool& tool) {
   PpoOptions& p = ppo;
   tool.choice("--loss-mean", p.loss_mean,
               {{"tokens", LossMean::kTokens}, {"sequences", LossMean::kSequences}, {"constant", LossMean::kConstant}},
-              "the loss is a mean over the minibatch's tokens; over each sequence's, then over sequences; or a sum per "
-              "sequence over a "
-              "constant number of tokens");
+              "the loss is a mean over the minibatch's tokens; over each sequence's, then over sequences; or over "
+              "sequences, each divided by a constant number of tokens");
   const Option& constant = tool.option("--loss-constant", p.loss_constant,
                                        "--loss-mean constant: tokens by which each sequence's sum is divided")
                                .at_least(1)
