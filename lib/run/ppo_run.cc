@@ -24,6 +24,7 @@ void TrainerState::visit(StateFields& fields) {
   fields("reward_kl_beta", reward_beta), fields("objective_kl_beta", objective_beta);
   fields.optional("scores", scores);
   fields("policies", policies);
+  fields("entropy", entropy);
 }
 
 TrainerState TrainerState::read(const std::string& folder) {
@@ -466,6 +467,7 @@ void PpoRun::finish_iteration(Metrics& metrics) {
   metrics.set("policy/kl_step", stays ? 0 : kl ? *kl : ppo_->moved(batch_));
   metrics.set("lr", options_.ppo.rate);
   if (critic_) metrics.set("critic/lr", options_.ppo.critic_rate);
+  state_.entropy = figures().entropy.mean;
   ++state_.iteration;
   state_.policies.insert(state_.policies.begin(), digest_);
   if (std::ssize(state_.policies) > kKnownPolicies) state_.policies.resize(static_cast<std::size_t>(kKnownPolicies));

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "lib/io/record.h"
+#include "lib/report/estimate.h"
+#include "lib/run/health.h"
 #include "lib/run/ppo_options.h"
 #include "lib/run/run_folder.h"
 #include "lib/run/training_checkpoint.h"
@@ -22,11 +24,20 @@ struct TrainerState {
   std::optional<double> reward_beta, objective_beta;
   Moments scores;                     // of all iterations with --reward-scale running
   std::vector<std::string> policies;  // digests of those before this one, newest first, at most kKnownPolicies
+  std::optional<double> entropy;      // of the last iteration's samples, nats per token
 
   // A fresh one where the folder has none. Error kBadInput names file and field.
   static TrainerState read(const std::string& folder);
   std::string json() const;
   void visit(StateFields& fields);
+};
+
+// What the tally of an iteration tells of its samples.
+struct SampleFigures {
+  Estimate reward;                           // of a trajectory: its score, and the record's rewards per token
+  Estimate kl;                               // to the reference, nats per sequence; absent where that is unknown
+  Estimate entropy;                          // nats per token
+  std::optional<double> explained_variance;  // of the critic, where there is one
 };
 
 class PpoRun {
@@ -49,7 +60,11 @@ class PpoRun {
   void prepare(Metrics& metrics);
   float first_ratio_min() const { return batch_.first_ratio_min; }
   float first_ratio_max() const { return batch_.first_ratio_max; }
+  // After prepare().
   std::int64_t planned_updates() const { return ppo_->planned_updates(std::ssize(batch_.learnt)); }
+  SampleFigures figures() const;
+  SampleHealth sample_health() const;
+  std::int64_t tokens() const { return std::ssize(batch_.old_logprobs); }  // of the responses
   std::int64_t iteration() const { return state_.iteration; }  // from 0; train() ends it
   // Receives an update's metrics: iteration, update (from 1), loss/..., policy/..., val/..., actor/grad_norm,
   // critic/grad_norm (0 without a separate critic).

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "lib/base/comm.h"
+#include "lib/base/error.h"
 #include "lib/cli/signals.h"
 #include "lib/run/options.h"
 #include "lib/run/step_report.h"
@@ -23,6 +24,7 @@ std::string first_ratio_words(const PpoRun& run) {
 void PpoStepCommand::add_to(Tool& tool) {
   input_files(tool, streams.files);
   ppo.add_to(tool);
+  add_health_to(tool);
   add_output_to(tool);
   tool.group("Running");
   micro_batch_option(tool, ppo.ppo.micro_tokens);
@@ -53,11 +55,48 @@ void PpoStepCommand::add_output_to(Tool& tool) {
   salvage_option(tool, streams.salvage);
 }
 
+void PpoStepCommand::add_health_to(Tool& tool) {
+  tool.group("Warnings");
+  tool.option("--warn-kl", bounds.kl, "largest healthy KL of the step, in nats per token; 0: any")
+      .at_least(0)
+      .excludes("--dry-run")
+      .neutral();
+  const Option& clip =
+      tool.option("--warn-clip", bounds.clip, "largest healthy share of tokens that are clipped; 1: any")
+          .at_least(0)
+          .at_most(1)
+          .excludes("--dry-run")
+          .neutral();
+  tool.option("--warn-entropy", bounds.entropy,
+              "largest healthy factor between the entropies of this iteration's samples and the last one's; 0: any")
+      .at_least(0)
+      .neutral();
+  tool.option("--warn-equal", bounds.equal, "largest healthy share of groups whose rewards are all equal; 1: any")
+      .at_least(0)
+      .at_most(1)
+      .neutral();
+  tool.option("--strict", strict, "take these warnings for errors: end with 65 and write nothing").neutral();
+  tool.after_parsing([&] {
+    refuse_unread({&clip}, ppo.ppo.objective != Objective::kClip, "only --objective clip clips");
+    if (bounds.entropy > 0 && bounds.entropy < 1)
+      usage_error("--warn-entropy " + number_text(bounds.entropy) + " is no factor of 1 or more",
+                  "0 leaves that warning out");
+  });
+}
+
 void PpoStepCommand::write_annotated(Tool& tool, PpoRun& run, const std::string& digest) const {
   if (!comm().first()) return;
   RecordWriter out = open_output(tool, streams, digest);
   for (const Record& r : run.annotated()) out.write(r);
   out.finish();
+}
+
+void PpoStepCommand::heed(Tool& tool, const std::vector<std::string>& warnings) const {
+  tool.warn_all(warnings);
+  if (!strict || warnings.empty()) return;
+  const std::string n = std::to_string(warnings.size()) + (warnings.size() == 1 ? " warning" : " warnings");
+  bad_input(n + ", and --strict was given: nothing is written",
+            "mend what they tell of, set other bounds by --warn-kl and its like, or leave --strict out");
 }
 
 void PpoStepCommand::train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint) {
@@ -68,6 +107,25 @@ void PpoStepCommand::train(Tool& tool, PpoRun& run, Metrics& measured, TrainingC
     if (each_update && update > told) metrics.write(m.json());
     progress.update(update, "loss " + number_text(static_cast<float>(m.get("loss/total").value_or(0))));
   });
+  heed(tool, warnings_of(StepHealth{.kl = measured.get("policy/kl_step").value_or(0),
+                                    .approxkl = measured.get("policy/approxkl_avg").value_or(0),
+                                    .clipfrac = measured.get("policy/clipfrac_avg").value_or(0)},
+                         bounds));
+}
+
+// Two digits of what has no error: the tokens of a batch tell no more.
+std::string PpoStepCommand::summary(const PpoRun& run, const Metrics& measured) const {
+  const SampleFigures f = run.figures();
+  std::string words = "reward " + figure_text(f.reward);
+  const auto add = [&](const char* name, const std::string& figure) { words += ", " + (name + (" " + figure)); };
+  if (f.kl.mean) add("KL to the reference", figure_text(f.kl));
+  add("entropy", figure_text(f.entropy));
+  if (f.explained_variance) add("explained variance", figure_text(*f.explained_variance, 2));
+  for (const auto& [name, metric] : {std::pair{"approxkl", "policy/approxkl_avg"},
+                                     {"clip fraction", "policy/clipfrac_avg"},
+                                     {"step's KL", "policy/kl_step"}})
+    if (const auto x = measured.get(metric)) add(name, figure_text(*x, 2));
+  return words + ", " + first_ratio_words(run);
 }
 
 std::optional<Tally> PpoStepCommand::run(Tool& tool) {
@@ -99,6 +157,7 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   if (folder) checkpoint = TrainingCheckpoint(tool, *folder, saving, spool, "update");
   checkpoint.guarded([&] {
     run.prepare(measured);
+    heed(tool, warnings_of(run.sample_health(), bounds));
     if (folder) train(tool, run, measured, checkpoint);
   });
   if (!folder) {
@@ -111,7 +170,10 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   measured.set("eps", static_cast<double>(run.size()) / elapsed.count());
   metrics.write(measured.json());
-  return Tally{{{run.size(), "trajectory", "trajectories"}}, first_ratio_words(run)};
+  return Tally{{{run.size(), "trajectory", "trajectories"}, {run.tokens(), "token"}},
+               summary(run, measured),
+               false,
+               run.tokens()};
 }
 
 }  // namespace nudge

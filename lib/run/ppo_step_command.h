@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/run/command.h"
 #include "lib/run/ppo_run.h"
@@ -15,6 +16,8 @@ struct PpoStepCommand {
   PpoRunOptions ppo;
   StreamOptions streams;
   bool dry_run = false;
+  HealthBounds bounds;
+  bool strict = false;  // warnings of the health are errors
   MetricsFile metrics;
   bool each_update = false;  // has a line of metrics
   SaveOptions saving;
@@ -25,7 +28,10 @@ struct PpoStepCommand {
 
  private:
   void add_output_to(Tool& tool);
+  void add_health_to(Tool& tool);
+  void heed(Tool& tool, const std::vector<std::string>& warnings) const;
   void train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint);
+  std::string summary(const PpoRun& run, const Metrics& measured) const;
   void write_annotated(Tool& tool, PpoRun& run, const std::string& digest) const;
 };
 

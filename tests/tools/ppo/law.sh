@@ -74,7 +74,7 @@ shared() {
 ok "nor with a shared critic" shared
 first_ratio() {
   expect_status 0 step_loud
-  expect_stderr '^ppo-step: 24 trajectories, first ratio min 1 max 1, '
+  expect_stderr '^ppo-step: 24 trajectories, [0-9,]+ tokens, reward .*, first ratio min 1 max 1, '
 }
 step_loud() { ppo-step --policy "$TINY/p0" --critic-init "$TINY/rm" "$in" -o loud; }
 ok "the first ratio is exactly 1, and the tally says so" first_ratio

@@ -209,6 +209,7 @@ done <<'EOF'
 --iterations --iterations 4
 --iterations --schedule constant --iterations 4
 --critic-warmup --objective reinforce --critic-warmup 1
+--warn-clip --objective kl --warn-clip 0.1
 EOF
 shared_beats_own() {
   expect_status 64 ppo-step --policy "$TINY/p0" --objective trpo "$in" -o x
