@@ -79,3 +79,27 @@ norms() {  # each is clipped by its own norm: the critic's scale leaves the poli
   holds shared.m '.[0] | .["actor/grad_norm"] > 0 and (has("critic/grad_norm") | not)'
 }
 ok "the gradients of policy and critic are clipped each by its own norm" norms
+# A ratio of sequences, with an advantage that has one number a sequence.
+group() { ppo-step -q --policy "$TINY/p0" --advantage group --lr 3e-3 --epochs 2 --minibatch 10 "$@"; }
+sequences() {
+  group "$in" -o g0
+  group --ratio sequence "$in" -o g1
+  group --ratio sequence --threads 3 --micro-batch-tokens 1 "$in" -o g2
+  differ g0/model.safetensors g1/model.safetensors
+  cmp g1/model.safetensors g2/model.safetensors
+  jq -c '.logprobs |= [to_entries[] | .value + (.key % 3 - 1) * 0.4]' "$in" > stale.jsonl
+  refused 64 'wants one weight a sequence' ppo-step --policy "$TINY/p0" --advantage group --ratio sequence --off-policy \
+    --correct mask stale.jsonl -o bad
+  group --dry-run --off-policy --ratio sequence stale.jsonl > dry.jsonl
+  jq -es --slurpfile fresh "$in" --slurpfile stale stale.jsonl '[., $fresh, $stale] | transpose | all(
+    ([.[1].logprobs, .[2].logprobs] | transpose | map(.[0] - .[1]) | add / length | exp) as $s
+    | .[0].ratio | all(. - $s | fabs < 1e-5))' dry.jsonl
+}
+ok "--ratio sequence is the geometric mean of a sequence's ratios" sequences
+by_token() {
+  jq -c '.advantages = [range(.logprobs | length)]' "$in" > by-token.jsonl
+  refused 65 'record [0-9]*: its tokens have different advantages' \
+    ppo-step --policy "$TINY/p0" --advantage field --ratio sequence by-token.jsonl -o bad
+  [ ! -e bad ]
+}
+ok "a field with an advantage a token is refused by name" by_token
