@@ -44,6 +44,7 @@ Outcome train_rm(std::int64_t micro_tokens) {
   Model model = tiny_model(HeadKind::kScore, 6);
   RewardLossOptions loss;
   loss.centering = 0.01f;
+  loss.smoothing = 0.1f;
   RewardTrainer trainer(model, loss, {}, micro_tokens);
   const auto rankings = tiny_rankings({2, 3, 2, 5, 2, 4});
   std::vector<const Ranking*> minibatch;
