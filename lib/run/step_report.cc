@@ -17,13 +17,13 @@ void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::strin
 
 std::int64_t last_update_told(const MetricsFile& metrics, std::int64_t iteration) {
   if (std::error_code error; !std::filesystem::is_regular_file(metrics.path(), error)) return 0;
-  std::string text = read_file(metrics.path());
-  while (text.ends_with('\n')) text.pop_back();
   try {
+    std::string text = read_file(metrics.path());
+    while (text.ends_with('\n')) text.pop_back();
     const Record last = Record::parse(text.substr(text.rfind('\n') + 1), metrics.path());
     return last.find_integer("iteration") == iteration ? last.find_integer("update").value_or(0) : 0;
   } catch (const Error&) {
-    return 0;  // another program's line
+    return 0;  // another program's line, or no file to read
   }
 }
 

@@ -72,6 +72,16 @@ shared() {
   diff -r one two
 }
 ok "nor with a shared critic" shared
+warmup() {
+  for critic in "--critic-init $TINY/rm" "--critic shared"; do
+    rm -rf one two
+    options="--critic-warmup 1 --schedule cosine --iterations 3 --warmup 1 --lr 3e-3 --minibatch 10"
+    ppo-step -q --policy "$TINY/p0" $critic $options "$in" -o one
+    ppo-step -q --policy "$TINY/p0" $critic $options --threads 3 --micro-batch-tokens 1 shuffled.jsonl -o two
+    diff -r one two
+  done
+}
+ok "nor in a critic's warm-up, nor with a schedule" warmup
 first_ratio() {
   expect_status 0 step_loud
   expect_stderr '^ppo-step: 24 trajectories, [0-9,]+ tokens, reward .*, first ratio min 1 max 1, '
