@@ -56,7 +56,8 @@ table() {
 }
 # same_numbers FILE FILE: line by line, to 1e-6 of the number and 1e-6.
 same_numbers() {
-  [ "$(wc -l < "$1")" -gt 40 ] && [ "$(wc -l < "$1")" = "$(wc -l < "$2")" ]
+  [ "$(wc -l < "$1")" -gt 40 ]
+  [ "$(wc -l < "$1")" = "$(wc -l < "$2")" ]
   paste "$1" "$2" | awk 'function abs(x) { return x < 0 ? -x : x }
     abs($1 - $2) > 1e-6 + 1e-6 * abs($2) { print; bad = 1 } { spread += abs($2) } END { exit bad || spread < 1 }'
 }
@@ -111,8 +112,9 @@ gdpo() {
 ok "GDPO: each reward normalised in its group, weighed, whitened" gdpo
 steps() {
   for step in p1-plus p1-remax p1-opo p1-gdpo; do
-    [ -e $step/model.safetensors ] && [ ! -e $step/critic ]
-    ! cmp -s p0/model.safetensors $step/model.safetensors
+    [ -s $step/model.safetensors ]
+    [ ! -e $step/critic ]
+    if cmp -s p0/model.safetensors $step/model.safetensors; then return 1; fi
   done
 }
 ok "each makes a step, without a critic" steps
