@@ -3,7 +3,7 @@
 cat > named.jsonl <<'EOF'
 {"id":"a","prompt":"the film was"}
 {"prompt":"the play was","own":{"x":[1,null,"é"]},"n":1.50}
-{"id":"b/c","prompt":"the song was","reward":3,"ref_logprobs":[-1]}
+{"id":"b/c","prompt":"the song was","reward":3,"ref_logprobs":[-1],"loss_mask":[1]}
 EOF
 roll() { rollout -q --policy "$TINY/p0" --max-tokens 4 "$@"; }
 roll -n 3 named.jsonl > three.jsonl
@@ -20,7 +20,7 @@ one_sample() {
 }
 ok "the default is one sample, whose id ends in /0" one_sample
 ok "unknown fields pass through with their values" holds three.jsonl \
-  '.[3].own == {"x":[1,null,"é"]} and all(has("reward") or has("ref_logprobs") | not)'
+  '.[3].own == {"x":[1,null,"é"]} and all(has("reward") or has("ref_logprobs") or has("loss_mask") | not)'
 numbers_as_written() { grep -q '"n":1\.50' three.jsonl; }
 ok "numbers of unknown fields keep their text" numbers_as_written
 ok "the prompt's own id is replaced by the sample's, once" holds three.jsonl \
