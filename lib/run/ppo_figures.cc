@@ -71,7 +71,7 @@ SampleHealth PpoRun::sample_health() const {
   h.coldest = coldest->temperature, h.hottest = hottest->temperature;
   count_groups(batch_.trajectories, h);
   h.no_advantage = std::ranges::all_of(batch_.advantages, [](float a) { return a == 0; });
-  h.first_ratio_min = first_ratio_min(), h.first_ratio_max = first_ratio_max();
+  if (batch_.weights.empty()) h.first_ratio_min = first_ratio_min(), h.first_ratio_max = first_ratio_max();
   h.entropy = figures().entropy.mean;
   h.last_entropy = state_.entropy;
   h.end_is_pad = pads_with_end(*policy_);

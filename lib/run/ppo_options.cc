@@ -291,7 +291,7 @@ void PpoRunOptions::add_schedule_to(Tool& tool) {
   tool.after_parsing([&] {
     const bool constant = decay == Decay::kConstant;
     refuse_unread({&n}, constant && warmup == 0, "without --warmup a constant rate has no place in the run");
-    refuse_unread({&of_critic}, ppo.objective == Objective::kReinforce, "--objective reinforce has no critic");
+    refuse_unread({&of_critic}, chosen_advantage() != Advantage::kGae, kNoCritic);
     if (!constant && !iterations)
       usage_error("--schedule needs --iterations",
                   "the rates decay over the whole run: say how many iterations it has");

@@ -77,7 +77,8 @@ void PpoStepCommand::add_health_to(Tool& tool) {
       .neutral();
   tool.option("--strict", strict, "take these warnings for errors: end with 65 and write nothing").neutral();
   tool.after_parsing([&] {
-    refuse_unread({&clip}, ppo.ppo.objective != Objective::kClip, "only --objective clip clips");
+    refuse_unread({&clip}, ppo.ppo.objective != Objective::kClip && ppo.ppo.objective != Objective::kCispo,
+                  "only --objective clip and cispo clip");
     if (bounds.entropy > 0 && bounds.entropy < 1)
       usage_error("--warn-entropy " + number_text(bounds.entropy) + " is no factor of 1 or more",
                   "0 leaves that warning out");

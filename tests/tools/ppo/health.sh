@@ -79,6 +79,7 @@ ok "no advantage" no_advantage
 off_policy() {
   with '.logprobs |= map(. - 0.01)'
   warned 'the first ratio is not 1 but 1.01[0-9]* to 1.01[0-9]*: the samples are not' --off-policy with.jsonl
+  expect_status 0 step --strict --off-policy --correct truncate with.jsonl -o corrected
 }
 ok "another policy's samples" off_policy
 hot() {
@@ -136,6 +137,8 @@ dry() {
 ok "--dry-run warns of the samples as well" dry
 misuse() { expect_status 64 step "$@" "$in" -o no; expect_misuse; }
 ok "--warn-clip where nothing clips is misuse" misuse --objective is --warn-clip 0.5
+cispo() { warned 'the ratio was clipped at' --objective cispo --clip 1e-7 --clip-high 1e-7 --warn-clip 0.01 "$in"; }
+ok "cispo clips, too" cispo
 ok "a factor below 1 is misuse" misuse --warn-entropy 0.5
 ok "--warn-kl of a dry run is misuse" misuse --dry-run --warn-kl 1
 ok "--warn-clip of a dry run is misuse" misuse --dry-run --warn-clip 0.1
