@@ -34,7 +34,7 @@ measured() {
   "$@" -v --force 2> log || { cat log >&2; exit 1; }
   awk -v model="$model" -v program="$1" '
     /memory: at most/ { gsub(/,/, "", $(NF - 1)); printf "%-8s %-9s %11s %6.2f\n", model, program, took, $(NF - 1) / 2 ^ 20 }
-    { parts = split($0, part, ", "); took = part[parts] }' log
+    { parts = split($0, part, ", "); took = part[parts]; sub(/ \(.*/, "", took) }' log
 }
 printf '%-8s %-9s %11s %6s\n' model program time GiB
 

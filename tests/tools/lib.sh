@@ -84,6 +84,17 @@ expect_same() {
   return 1
 }
 
+# near_shown FIGURE NUMBER: the figure is the number, rounded to the figure's last digit.
+near_shown() {
+  awk -v shown="$1" -v number="$2" 'BEGIN {
+    digits = index(shown, ".") ? length(shown) - index(shown, ".") : 0
+    difference = shown - number
+    exit !(shown != "" && (difference < 0 ? -difference : difference) <= 0.5001 * 10 ^ -digits)
+  }' && return 0
+  echo "$1 is not $2, rounded"
+  return 1
+}
+
 # programs: the names of all programs built.
 programs() { (cd "$BIN" && ls); }
 
