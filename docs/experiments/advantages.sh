@@ -8,19 +8,19 @@
 # It needs the programs in PATH, jq and awk. What it prints is a function of the settings below; the environment changes
 # them (ADV_SEEDS="1 2" advantages.sh reviews).
 set -eu -o pipefail
+: "${ADV_JOBS:=$(nproc)}"  # before the next line, which nproc heeds
 export LC_ALL=C OMP_NUM_THREADS=1  # the work is parallel over runs
 
 task=${1:-}
 case $task in
   reviews) shift; : "${ADV_ROUNDS:=10}" "${ADV_RATES:=1e-4 3e-4 1e-3}" "${ADV_PROMPTS:=50}" "${ADV_ANSWERS:=6}" ;;
   stories) model=$(cd "${2:?a model of stories}" && pwd); shift 2
-    : "${ADV_ROUNDS:=6}" "${ADV_RATES:=2e-4 5e-4 1e-3}" "${ADV_PROMPTS:=8}" "${ADV_ANSWERS:=16}" ;;
+    : "${ADV_ROUNDS:=6}" "${ADV_RATES:=5e-5 1e-4 2e-4 5e-4}" "${ADV_PROMPTS:=8}" "${ADV_ANSWERS:=16}" ;;
   *) echo 'usage: advantages.sh reviews [FOLDER] | stories MODEL [FOLDER]' >&2; exit 64 ;;
 esac
 : "${ADV_SEEDS:=1 2 3 4 5}"  # the compared runs; the rate of each arm is its best of ADV_RATES with seed 0
 : "${ADV_ARMS:=gae return baseline rloo group group-std}"
 : "${ADV_TEXTS:=6000}" "${ADV_PAIRS:=2000}" "${ADV_HELD:=100}" "${ADV_WIDTH:=96}"
-: "${ADV_JOBS:=$(nproc)}"
 export ADV_ROUNDS ADV_PROMPTS ADV_ANSWERS task
 
 DEMO=$(cd "$(dirname "$0")/../demo" && pwd)

@@ -6,6 +6,7 @@
 # About 10 minutes on 2 cores. It needs the programs in PATH, jq and awk. What it prints is a function of the
 # settings below; the environment changes them (PG_SEEDS="1 2" policy-gradient.sh).
 set -eu -o pipefail
+: "${PG_JOBS:=$(nproc)}"  # before the next line, which nproc heeds
 export LC_ALL=C OMP_NUM_THREADS=1  # the work is parallel over runs
 
 : "${PG_SEEDS:=1 2 3 4 5}"           # the compared runs
@@ -15,7 +16,6 @@ export LC_ALL=C OMP_NUM_THREADS=1  # the work is parallel over runs
 : "${PG_PROMPTS:=50}"
 : "${PG_POOL:=960}" "${PG_BATCH:=60}" # gradients: samples a seed, and samples a batch
 : "${PG_TEXTS:=6000}" "${PG_PAIRS:=2000}" "${PG_HELD:=200}" "${PG_WIDTH:=96}" "${PG_EPOCHS:=3}"
-: "${PG_JOBS:=$(nproc)}"
 export PG_ROUNDS PG_PROMPTS PG_POOL PG_BATCH
 
 DEMO=$(cd "$(dirname "$0")/../demo" && pwd)
