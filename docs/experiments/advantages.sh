@@ -15,7 +15,7 @@ task=${1:-}
 case $task in
   reviews) shift; : "${ADV_ROUNDS:=10}" "${ADV_RATES:=1e-4 3e-4 1e-3}" "${ADV_PROMPTS:=50}" "${ADV_ANSWERS:=6}" ;;
   stories) model=$(cd "${2:?a model of stories}" && pwd); shift 2
-    : "${ADV_ROUNDS:=6}" "${ADV_RATES:=5e-5 1e-4 2e-4 5e-4}" "${ADV_PROMPTS:=8}" "${ADV_ANSWERS:=16}" ;;
+    : "${ADV_ROUNDS:=6}" "${ADV_RATES:=1e-5 2e-5 5e-5 1e-4}" "${ADV_PROMPTS:=8}" "${ADV_ANSWERS:=16}" ;;
   *) echo 'usage: advantages.sh reviews [FOLDER] | stories MODEL [FOLDER]' >&2; exit 64 ;;
 esac
 : "${ADV_SEEDS:=1 2 3 4 5}"  # the compared runs; the rate of each arm is its best of ADV_RATES with seed 0

@@ -18,13 +18,13 @@ struct HealthBounds {
 
 // What is known before any training.
 struct SampleHealth {
-  std::int64_t trajectories = 0, cut = 0;     // cut: by the length limit
-  std::int64_t groups = 0, equal_groups = 0;  // of two answers or more; those whose answers have one reward
-  bool no_advantage = false;                  // every token's is 0
+  std::int64_t trajectories = 0, cut = 0;          // cut: by the length limit
+  std::int64_t groups = 0, equal_groups = 0;       // of two answers or more; those whose answers have one reward
+  bool no_advantage = false;                       // every token's is 0
   float first_ratio_min = 1, first_ratio_max = 1;  // to the recorded log-probs; 1 where --correct takes their place
-  std::optional<double> entropy, last_entropy;  // nats per token; last: of the iteration before
-  float coldest = 1, hottest = 1;               // temperatures of the records
-  bool end_is_pad = false;                      // the policy's folder names one token for both
+  std::optional<double> entropy, last_entropy;     // nats per token; last: of the iteration before
+  float coldest = 1, hottest = 1;                  // temperatures of the records
+  bool end_is_pad = false;                         // the policy's folder names one token for both
 };
 
 // What its updates did.

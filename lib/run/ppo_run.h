@@ -52,7 +52,7 @@ class PpoRun {
   SampleFigures figures() const;
   SampleHealth sample_health() const;
   std::int64_t tokens() const { return std::ssize(batch_.old_logprobs); }  // of the responses
-  std::int64_t iteration() const { return state_.iteration; }  // from 0; train() ends it
+  std::int64_t iteration() const { return state_.iteration; }              // from 0; train() ends it
   // Receives an update's metrics: iteration, update (from 1), loss/..., policy/..., val/..., actor/grad_norm,
   // critic/grad_norm (0 without a separate critic).
   using OnUpdate = std::function<void(std::int64_t update, const Metrics& metrics)>;
