@@ -5,8 +5,8 @@
 set -eu
 # For building: up to libopenmpi-dev, without which there is no --ranks. For the tests, the demo and the documents'
 # examples: mpirun; zstd and jq beside the programs; man-db and mandoc to judge the man pages; strace to let the system
-# refuse a write; column (bsdextrautils) for the demo's table; bubblewrap and perl for the recipe that runs code. Essential packages, such as bsdutils with script(1),
-# aren't named.
+# refuse a write; column (bsdextrautils) for the demo's table; bubblewrap and perl for the recipe that runs code.
+# Essential packages, such as bsdutils with script(1), aren't named.
 packages='g++ make pkg-config libeigen3-dev libsimdjson-dev libcli11-dev doctest-dev libzstd-dev
 libpcre2-dev libutf8proc-dev libxxhash-dev libopenmpi-dev openmpi-bin zstd jq man-db mandoc strace bsdextrautils
 bubblewrap perl'
