@@ -2,7 +2,7 @@
 # Runs every test program and every test of the programs, and closes with the sum of their counts. What ends without
 # a count, by a crash, is a failure.
 # usage: tests/run.sh BUILD_FOLDER [PATTERN]   (PATTERN selects among the tests of the programs: tests/tools/run.sh)
-# JOBS in the environment: how many run at a time; by default one more than there are processors.
+# JOBS in the environment: how many of the latter run at a time; by default one more than there are processors.
 set -u
 build=$1
 jobs=${JOBS:-$(($(nproc) + 1))}
@@ -30,15 +30,17 @@ for program in "$build"/test-*; do
   [ "${program##*/}" != test-law ] || echo test-law-bf16
 done > "$results/names"
 [ -s "$results/names" ] || { echo "no test programs in $build"; exit 1; }
-# The law's tests take longest, so they begin first.
+# The test programs, one after the other, and beside them the programs' tests, many of which wait. The law's tests take
+# longest, so they begin first.
+(JOBS=$jobs sh "$root/tests/tools/run.sh" "$build" "${2:-*}" > "$results/programs" 2>&1 || : > "$results/failed") &
 { grep law "$results/names"; grep -v law "$results/names"; } |
-  xargs -r -P "$jobs" -I NAME sh "$results/one" "$results" NAME "$build"
+  xargs -r -I NAME sh "$results/one" "$results" NAME "$build"
+wait
 while read -r name; do
   echo "== $name"
   cat "$results/$name"
 done < "$results/names"
 echo "== programs"
-JOBS=$jobs sh "$root/tests/tools/run.sh" "$build" "${2:-*}" > "$results/programs" || : > "$results/failed"
 cat "$results/programs"
 cat $(sed "s|^|$results/|" "$results/names") "$results/programs" > "$results/all"
 without=$(grep -c 'skipped.*no oracle folder' "$results/all")
