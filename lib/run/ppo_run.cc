@@ -289,6 +289,12 @@ double PpoRun::mean_kl() const {
 
 // By the deviation of all scores so far, these included, in the order of ids.
 void PpoRun::scale_scores() {
+  const bool clips = options_.ppo.score_clip > 0;
+  if ((options_.running_scale || clips) &&
+      std::ranges::none_of(trajectories_, [](const auto& t) { return t.reward.has_value(); }))
+    bad_input(std::string("no record has a \"reward\", which ") +
+                  (options_.running_scale ? "--reward-scale scales" : "--reward-clip clips"),
+              "leave that option out: numbers in \"rewards\" are taken as they are");
   if (!options_.running_scale) return;
   std::vector<const Trajectory*> ordered;
   for (const Trajectory& t : trajectories_) ordered.push_back(&t);

@@ -118,3 +118,12 @@ ok "without a critic no --cut" unread --cut --advantage rloo --cut bootstrap
 ok "reinforce has no critic either" unread --cut --objective reinforce --cut bootstrap
 zero() { expect_status 64 ppo-step --policy "$TINY/p0" --reward-clip 0 "$in" -o unread; expect_misuse; }
 ok "--reward-clip 0 is misuse" zero
+# What it would change is in no record: only `rewards`, one for each token.
+per_token() {
+  jq -c '.rewards = (.logprobs | map(0.1)) | del(.reward)' "$in" > per-token.jsonl
+  expect_status 65 dry "$@" per-token.jsonl
+  expect_stderr "no record has a \"reward\", which $1"
+  dry per-token.jsonl > out
+}
+ok "--reward-scale without any reward is an error" per_token --reward-scale running
+ok "--reward-clip without any reward is an error" per_token --reward-clip 1
