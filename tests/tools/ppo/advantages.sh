@@ -1,5 +1,6 @@
 # --advantage: what each choice gives a token, under which objectives, with and without a critic, and what it refuses.
 . "$ROOT/tests/tools/tiny.inc"
+. "$ROOT/tests/tools/ppo/unread.inc"
 in=$TINY/scored.jsonl
 dry() { ppo-step -q --dry-run --policy "$TINY/p0" "$@"; }
 step() { ppo-step -q --policy "$TINY/p0" --lr 3e-3 --epochs 1 --minibatch 10 "$@"; }
@@ -137,15 +138,6 @@ handed_on() {
 }
 ok "without a critic the one that is there is handed on" handed_on
 
-# unread WORD OPTION...: these options together are misuse, and the first line names the one without effect.
-unread() {
-  unread_word=$1
-  shift
-  expect_status 64 ppo-step --policy "$TINY/p0" "$@" "$in" -o unread
-  expect_misuse
-  expect_stderr "^ppo-step: error: $unread_word: "
-  [ ! -e unread ]
-}
 while read -r word options; do
   # shellcheck disable=SC2086
   ok "$options: $word would be unread" unread "$word" $options

@@ -1,5 +1,6 @@
 # Every option that is a number or a word changes the outcome: a table of what must differ from which base.
 . "$ROOT/tests/tools/tiny.inc"
+. "$ROOT/tests/tools/ppo/unread.inc"
 in=$TINY/scored.jsonl
 step() {
   ppo-step -q --policy "$TINY/p0" --critic-init "$TINY/rm" --lr 3e-3 --critic-lr 3e-3 --epochs 2 --minibatch 10 "$@"
@@ -168,15 +169,6 @@ too_early() {
   [ ! -e far ]
 }
 ok "--target-kl before the first update is an error" too_early
-# unread WORD OPTION...: these options together are misuse, and the first line names the one without effect.
-unread() {
-  unread_word=$1
-  shift
-  expect_status 64 ppo-step --policy "$TINY/p0" "$@" "$in" -o unread
-  expect_misuse
-  expect_stderr "^ppo-step: error: $unread_word: "
-  [ ! -e unread ]
-}
 while read -r word options; do
   # shellcheck disable=SC2086
   ok "$options: $word would be unread" unread "$word" $options

@@ -1,5 +1,6 @@
 # --reward-scale, --reward-clip and --cut: what of a score enters the rewards.
 . "$ROOT/tests/tools/tiny.inc"
+. "$ROOT/tests/tools/ppo/unread.inc"
 in=$TINY/scored.jsonl
 dry() { ppo-step -q --dry-run --policy "$TINY/p0" --critic-init "$TINY/rm" --kl-beta 0 "$@"; }
 group() { ppo-step -q --policy "$TINY/p0" --advantage group --lr 1e-3 --epochs 1 --minibatch 12 "$@"; }
@@ -104,14 +105,6 @@ shared() {
 }
 ok "a shared critic bootstraps, too" shared
 
-# unread WORD OPTION...: these options together are misuse, and the first line names the one without effect.
-unread() {
-  unread_word=$1
-  shift
-  expect_status 64 ppo-step --policy "$TINY/p0" "$@" "$in" -o unread
-  expect_misuse
-  expect_stderr "^ppo-step: error: $unread_word: "
-}
 ok "field reads no --reward-scale" unread --reward-scale --advantage field --reward-scale running
 ok "field reads no --reward-clip" unread --reward-clip --advantage field --reward-clip 1
 ok "without a critic no --cut" unread --cut --advantage rloo --cut bootstrap
