@@ -63,7 +63,8 @@ else
   plain_objs := $(plain:%.cc=$(build)/%.o)
   tests_of    = $(patsubst %.cc,$(build)/%.o,$(wildcard tests/$(1)/test_*.cc))
 endif
-lib_objs  := $(plain_objs) $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o)) \
+assets    := $(wildcard lib/page/*.css lib/page/*.js)
+lib_objs  := $(plain_objs) $(build)/assets.o $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o)) \
   $(foreach l,$(BEYOND_V4),$(file_$l:%.cc=$(build)/%.$l.o))
 # Shared, because eight programs that each hold the library would be 10 MB.
 soname    := libnudge.so.0
@@ -93,7 +94,7 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-pages check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(pages)  ## build the programs, the library and the man pages (default)
 
@@ -116,6 +117,17 @@ $(build)/%.$(1).o: %.cc
 	$$(Q)$$(CXX) $$(all_flags) $(level_flags) $(march_$(1)) -DNUDGE_LEVEL=$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach l,$(LEVELS) $(BEYOND_V4),$(eval $(call level_rule,$l)))
+
+# The scripts and styles of pages as C++, each in a raw string: lib/page/assets.h.
+$(build)/assets.cc: lib/page $(assets)
+	@mkdir -p $(@D)
+	$(Q)awk 'BEGIN { print "#include \"lib/page/assets.h\"\nnamespace nudge::assets {" } \
+	  FNR == 1 { if (NR > 1) print ")asset\";"; n = FILENAME; sub(/.*\//, "", n); gsub(/[.]/, "_", n); \
+	    printf "const std::string_view %s = R\"asset(", n } \
+	  { print } END { print ")asset\";\n}" }' $(assets) > $@
+$(build)/assets.o: $(build)/assets.cc
+	$(say) CXX assets
+	$(Q)$(CXX) $(all_flags) -MMD -MP -c $< -o $@
 
 # They depend on the folder, too, which is newer when a file came or went.
 define unity_rules
@@ -199,6 +211,13 @@ check-long: deps  ## the tests that take longer: every float32, the demo's contr
 check-ecosystem: deps  ## model folders exchanged with transformers, both ways (NUDGE_PYTHON; minutes): tests/ecosystem/run.sh
 	@$(MAKE) --no-print-directory $(jobs) all
 	@sh tests/ecosystem/run.sh $(build)
+
+puppeteer := puppeteer-core@24.43.1
+check-pages: deps  ## HTML pages in headless Chromium (Debian's chromium, node; puppeteer-core from npm)
+	@sh tests/deps.sh chromium nodejs npm
+	@npm install --prefix build/npm --silent --no-audit --no-fund $(puppeteer)
+	@$(MAKE) --no-print-directory $(jobs) all
+	@NUDGE_NODE_MODULES="$(CURDIR)/build/npm/node_modules" sh tests/tools/run.sh $(build) 'pages/*'
 
 check-tables:  ## the tables of Unicode against its database (npm), the polynomials against the best of their form
 	@python3 tests/kernels/minimax.py lib/kernels/vector_math.h

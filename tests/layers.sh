@@ -1,7 +1,7 @@
 #!/bin/sh
 # A file includes its own folder or a lower layer. Layers, bottom to top:
-#   lib/base | lib/kernels lib/io lib/cli (strangers) | lib/text | lib/model | lib/rl | lib/report lib/label (strangers)
-#   | lib/run | tools
+#   lib/base | lib/kernels lib/io lib/cli (strangers) | lib/text lib/page (strangers) | lib/model | lib/rl
+#   | lib/report lib/label (strangers) | lib/run | tools
 set -eu
 status=0
 allowed() {  # the folders that a folder may include
@@ -11,12 +11,13 @@ allowed() {  # the folders that a folder may include
     lib/io) echo lib/base lib/io ;;
     lib/cli) echo lib/base lib/cli ;;
     lib/text) echo lib/base lib/kernels lib/io lib/text ;;
+    lib/page) echo lib/base lib/io lib/page ;;
     lib/model) echo lib/base lib/kernels lib/io lib/text lib/model ;;
     lib/rl) echo lib/base lib/kernels lib/io lib/text lib/model lib/rl ;;
-    lib/report) echo lib/base lib/kernels lib/io lib/text lib/model lib/rl lib/report ;;
-    lib/label) echo lib/base lib/kernels lib/io lib/text lib/model lib/rl lib/label ;;
+    lib/report) echo lib/base lib/kernels lib/io lib/text lib/page lib/model lib/rl lib/report ;;
+    lib/label) echo lib/base lib/kernels lib/io lib/text lib/page lib/model lib/rl lib/label ;;
     lib/run | tools)
-      echo lib/base lib/kernels lib/io lib/cli lib/text lib/model lib/rl lib/report lib/label lib/run ;;
+      echo lib/base lib/kernels lib/io lib/cli lib/text lib/page lib/model lib/rl lib/report lib/label lib/run ;;
     *) echo ;;
   esac
 }

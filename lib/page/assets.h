@@ -1,0 +1,10 @@
+// The scripts and styles of pages: lib/page/NAME.js and NAME.css, which the Makefile turns into these.
+#pragma once
+
+#include <string_view>
+
+namespace nudge::assets {
+
+extern const std::string_view page_css, page_js;
+
+}  // namespace nudge::assets
