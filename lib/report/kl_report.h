@@ -16,6 +16,46 @@
 
 namespace nudge {
 
+// What a file's records say of how they were made: a field and its different values, as text.
+struct Fact {
+  std::string field;                // "policy", "dtype", "temperature", ...
+  std::vector<std::string> values;  // in the order of first occurrence by id; at most kFactValues
+  bool more = false;                // there are others
+};
+inline constexpr std::size_t kFactValues = 8;
+
+// The sums of one response, by which files are compared.
+struct AnswerSums {
+  std::string group;  // the same for all answers to one prompt
+  double length = 0;  // tokens, EOS included
+  bool cut = false;
+  std::optional<double> reward, gold;
+  std::optional<double> kl;        // to the reference, k3, nats
+  std::optional<double> surprise;  // -log pi of the response, nats
+  double counted = 0;              // tokens that surprise is over
+};
+
+// A response to be shown. Texts may hold anything.
+struct ShownAnswer {
+  std::string id, group, prompt, response;
+  std::optional<double> reward, gold, kl;  // kl: to the reference, k3, nats
+  std::int64_t tokens = 0;
+  bool cut = false;
+};
+
+// A token that moved far from the reference.
+struct ShownToken {
+  std::string id, group;
+  std::int64_t position = 0, of = 0;  // index in the response from 0, and its number of tokens
+  std::int32_t token_id = 0;
+  double difference = 0;  // log pi - log ref, nats: its k1
+  double logprob = 0;     // log pi
+  // By the tokenizer; without one `text` and `before` are empty and `after` is the response.
+  bool has_text = false;
+  std::string before, text, after;  // some 40 characters of context
+};
+inline constexpr std::size_t kShownTokens = 20;
+
 // The statistics of one file. Tokens are predicted tokens: with an empty prompt a response's first token is not one.
 struct FileReport {
   std::string name;
@@ -27,6 +67,12 @@ struct FileReport {
   std::int64_t chosen = 0;               // by score --best from several
   std::int64_t best_of = 0;              // the number of responses that each was chosen from; 0 where they differ
   std::vector<double> rewards, lengths;  // one per response; lengths in tokens, EOS included
+  std::vector<double> golds;             // of the responses that have the gold field
+  std::vector<AnswerSums> answers;       // one per response, by id
+  std::vector<Fact> facts;               // of the records
+  std::int64_t prompts = 0;              // different groups
+  std::vector<ShownToken> tokens_moved;  // those with the largest |log pi - log ref|, the largest first
+  std::vector<ShownAnswer> shown;        // all responses by id; empty unless asked for
   SequenceValues logprobs;               // as recorded
   KlStatistics to_ref;                   // KL(policy || ref), log-ratio ref/policy, of responses that have both
   // Under the policies; empty without them. KL(old || new), exact if both policies are loaded, and the new policy's
@@ -35,6 +81,8 @@ struct FileReport {
   SequenceValues exact_reverse, old_entropy;  // KL(new || old) at the same positions; empty without an old policy
 
   Estimate reward() const { return estimate(std::span<const double>(rewards)); }
+  Estimate gold() const { return estimate(std::span<const double>(golds)); }
+  Estimate cut_share() const;
   Estimate length() const { return estimate(std::span<const double>(lengths)); }
   TwoUnits entropy_estimate() const;  // the mean of -log pi: unbiased where the policy itself was sampled
   TwoUnits exact_reverse_kl() const;
