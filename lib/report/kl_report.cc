@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "lib/base/error.h"
 #include "lib/rl/kl_estimators.h"
@@ -49,10 +50,18 @@ std::vector<std::size_t> order_of(const std::vector<std::size_t>& members, const
   return order;
 }
 
-void reorder(std::vector<double>& numbers, const std::vector<std::size_t>& order) {
-  std::vector<double> sorted;
-  for (const std::size_t i : order) sorted.push_back(numbers[i]);
-  numbers = std::move(sorted);
+std::optional<double> gold_of(const Record& record, const Collect& collect) {
+  const std::string& field = collect.gold_field;
+  if (!record.has(field)) return std::nullopt;
+  const bool is_number = std::string_view("-0123456789").find(record.raw(field)[0]) != std::string_view::npos;
+  return is_number || collect.gold_asked ? record.find_number(field) : std::nullopt;
+}
+
+template <class T>
+void reorder(std::vector<T>& items, const std::vector<std::size_t>& order) {
+  std::vector<T> sorted;
+  for (const std::size_t i : order) sorted.push_back(std::move(items[i]));
+  items = std::move(sorted);
 }
 
 }  // namespace
@@ -83,8 +92,14 @@ void check_same_evaluators(std::span<const FileReport> reports) {
   }
 }
 
-FileReporter::FileReporter(std::string name, const ReportPolicies& policies, std::int64_t micro_tokens)
-    : policies_(policies), limits_(policies.limits()), window_(policies, micro_tokens) {
+Estimate FileReport::cut_share() const {
+  std::vector<double> cut;
+  for (const AnswerSums& a : answers) cut.push_back(a.cut ? 1 : 0);
+  return estimate(std::span<const double>(cut));
+}
+
+FileReporter::FileReporter(std::string name, const ReportPolicies& policies, std::int64_t micro_tokens, Collect collect)
+    : policies_(policies), limits_(policies.limits()), window_(policies, micro_tokens), collect_(std::move(collect)) {
   report_.name = std::move(name);
   report_.by = policies.evaluators();
 }
@@ -106,7 +121,7 @@ void FileReporter::add(const Record& record) {
   if (policies_.fresh() == nullptr) {
     take_recorded(record, t);
   } else {
-    count(t);
+    count(record, t);
     window_.add(std::move(t), [this](const Trajectory& done, const Evaluation& found) { take(done, found); });
   }
 }
@@ -116,27 +131,50 @@ void FileReporter::take_recorded(const Record& record, const Trajectory& t) {
   if (report_.responses == 0) report_.by = by;
   if (by != report_.by) refuse_other(t.where, by, "the records before it", report_.by);
   if (t.logprobs.empty() && by.old_policy.empty()) record.fail_absent("logprobs");
-  count(t);
+  count(record, t);
   if (!by.new_policy.empty()) take(t, read_evaluation(record, by, t.view().listed()));
 }
 
-void FileReporter::count(const Trajectory& t) {
+void FileReporter::count(const Record& record, const Trajectory& t) {
   const std::size_t number = static_cast<std::size_t>(report_.responses);
   ++report_.responses;
   report_.tokens += t.view().predicted();
   report_.stopped += t.stopped;
   report_.foreign += !report_.by.old_policy.empty() && !t.policy.empty() && t.policy != report_.by.old_policy;
-  report_.lengths.push_back(static_cast<double>(t.response_ids.size()));
+  facts_.add(record);
+  AnswerSums answer;
+  answer.group = t.group, answer.length = static_cast<double>(t.response_ids.size()), answer.cut = !t.stopped;
+  report_.lengths.push_back(answer.length);
   if (t.reward) {
+    answer.reward = static_cast<double>(*t.reward);
     with_reward_.push_back(number);
-    report_.rewards.push_back(static_cast<double>(*t.reward));
+    report_.rewards.push_back(*answer.reward);
   }
-  if (t.logprobs.empty()) return;
-  with_logprobs_.push_back(number);
-  report_.logprobs.append(counted(t.view(), t.logprobs));
+  answer.gold = gold_of(record, collect_);
+  if (answer.gold) {
+    with_gold_.push_back(number);
+    report_.golds.push_back(*answer.gold);
+  }
+  if (!t.logprobs.empty()) {
+    with_logprobs_.push_back(number);
+    compare_with_reference(record, t, answer);
+  }
+  if (collect_.answers) report_.shown.push_back(shown_answer(record, t, answer));
+  report_.answers.push_back(std::move(answer));
+}
+
+void FileReporter::compare_with_reference(const Record& record, const Trajectory& t, AnswerSums& answer) {
+  const std::vector<float> logprobs = counted(t.view(), t.logprobs);
+  report_.logprobs.append(logprobs);
+  answer.surprise = 0, answer.counted = static_cast<double>(logprobs.size());
+  for (const float l : logprobs) *answer.surprise += k1_of_log_ratio(static_cast<double>(l));
   if (t.ref_logprobs.empty()) return;
-  with_ref_.push_back(number);
-  add_named(t, report_.to_ref, counted(t.view(), log_ratios(t.ref_logprobs, t.logprobs)));
+  with_ref_.push_back(static_cast<std::size_t>(report_.responses) - 1);
+  const std::vector<float> ratios = counted(t.view(), log_ratios(t.ref_logprobs, t.logprobs));
+  add_named(t, report_.to_ref, ratios);
+  answer.kl = 0;
+  for (const float x : ratios) *answer.kl += k3_of_log_ratio(static_cast<double>(x));
+  moved_.add(record, t, collect_.tokenizer);
 }
 
 void FileReporter::take(const Trajectory& t, const Evaluation& found) {
@@ -160,7 +198,10 @@ void FileReporter::sort_by_id() {
     all.push_back(ids[i].second);
   }
   reorder(report_.lengths, all);
+  reorder(report_.answers, all);
+  if (collect_.answers) reorder(report_.shown, all);
   reorder(report_.rewards, order_of(with_reward_, rank));
+  reorder(report_.golds, order_of(with_gold_, rank));
   report_.logprobs.reorder(order_of(with_logprobs_, rank));
   report_.to_ref.reorder(order_of(with_ref_, rank));
   if (report_.old_new.sequences() > 0) report_.old_new.reorder(all);
@@ -171,6 +212,11 @@ void FileReporter::sort_by_id() {
 FileReport FileReporter::finish() {
   window_.finish([this](const Trajectory& done, const Evaluation& found) { take(done, found); });
   sort_by_id();
+  std::set<std::string_view> prompts;
+  for (const AnswerSums& a : report_.answers) prompts.insert(a.group);
+  report_.prompts = std::ssize(prompts);
+  report_.facts = facts_.facts();
+  report_.tokens_moved = moved_.finish();
   return std::move(report_);
 }
 

@@ -12,49 +12,10 @@
 #include "lib/io/record.h"
 #include "lib/report/kl_evaluation.h"
 #include "lib/report/kl_statistics.h"
+#include "lib/report/shown.h"
 #include "lib/rl/trajectory.h"
 
 namespace nudge {
-
-// What a file's records say of how they were made: a field and its different values, as text.
-struct Fact {
-  std::string field;                // "policy", "dtype", "temperature", ...
-  std::vector<std::string> values;  // in the order of first occurrence by id; at most kFactValues
-  bool more = false;                // there are others
-};
-inline constexpr std::size_t kFactValues = 8;
-
-// The sums of one response, by which files are compared.
-struct AnswerSums {
-  std::string group;  // the same for all answers to one prompt
-  double length = 0;  // tokens, EOS included
-  bool cut = false;
-  std::optional<double> reward, gold;
-  std::optional<double> kl;        // to the reference, k3, nats
-  std::optional<double> surprise;  // -log pi of the response, nats
-  double counted = 0;              // tokens that surprise is over
-};
-
-// A response to be shown. Texts may hold anything.
-struct ShownAnswer {
-  std::string id, group, prompt, response;
-  std::optional<double> reward, gold, kl;  // kl: to the reference, k3, nats
-  std::int64_t tokens = 0;
-  bool cut = false;
-};
-
-// A token that moved far from the reference.
-struct ShownToken {
-  std::string id, group;
-  std::int64_t position = 0, of = 0;  // index in the response from 0, and its number of tokens
-  std::int32_t token_id = 0;
-  double difference = 0;  // log pi - log ref, nats: its k1
-  double logprob = 0;     // log pi
-  // By the tokenizer; without one `text` and `before` are empty and `after` is the response.
-  bool has_text = false;
-  std::string before, text, after;  // some 40 characters of context
-};
-inline constexpr std::size_t kShownTokens = 20;
 
 // The statistics of one file. Tokens are predicted tokens: with an empty prompt a response's first token is not one.
 struct FileReport {
@@ -100,11 +61,21 @@ inline constexpr const char* kRatioNames[] = {"min", "q01", "q05", "q25", "q50",
 // Error kBadInput if the files were evaluated by different policies: one report compares two.
 void check_same_evaluators(std::span<const FileReport> reports);
 
+// What a FileReporter keeps besides numbers.
+struct Collect {
+  // Of records. Where it was not asked for by name, other values than numbers are left alone: "gold" may be a text.
+  std::string gold_field = "gold";
+  bool gold_asked = false;
+  bool answers = false;                  // FileReport::shown
+  const Tokenizer* tokenizer = nullptr;  // for the texts of FileReport::tokens_moved; outlives the reporter
+};
+
 // Collects a file's records and evaluates them in batches, keeping only a few numbers per token. Without policies it
 // uses the evaluation stored in the records, if any. `policies` must outlive it.
 class FileReporter {
  public:
-  FileReporter(std::string name, const ReportPolicies& policies, std::int64_t micro_tokens = 4096);
+  FileReporter(std::string name, const ReportPolicies& policies, std::int64_t micro_tokens = 4096,
+               Collect collect = {});
 
   // Errors, kBadInput naming the record: those of read_response and read_evaluation; a repeated id; missing log-probs,
   // unless there are two policies; an evaluation by policies other than the earlier records'; a non-finite log-ratio.
@@ -115,7 +86,8 @@ class FileReporter {
  private:
   void take_recorded(const Record& record, const Trajectory& t);
   void take(const Trajectory& t, const Evaluation& found);
-  void count(const Trajectory& t);
+  void count(const Record& record, const Trajectory& t);
+  void compare_with_reference(const Record& record, const Trajectory& t, AnswerSums& answer);
   void sort_by_id();
 
   const ReportPolicies& policies_;
@@ -123,7 +95,10 @@ class FileReporter {
   WindowEvaluator window_;
   std::unordered_map<std::string, std::size_t> ids_;  // with their index of arrival
   // Indices of arrival of the responses that have each field.
-  std::vector<std::size_t> with_reward_, with_logprobs_, with_ref_;
+  std::vector<std::size_t> with_reward_, with_gold_, with_logprobs_, with_ref_;
+  Collect collect_;
+  MovedTokens moved_;
+  FactTable facts_;
   FileReport report_;
 };
 

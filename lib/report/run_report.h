@@ -42,6 +42,9 @@ struct RunReport {
   AnswersShown answers;
 };
 
+// The indices of those of n files whose answers are shown: the first, the middle and the last one.
+std::vector<std::size_t> shown_files(std::size_t n);
+
 // Everything computed from the files; `samples`: files whose answers are shown in place of the run's own. Errors: those
 // of check_same_evaluators.
 RunReport run_report(std::string name, std::vector<FileReport> files, MetricsLog metrics = {},
