@@ -25,6 +25,10 @@ void Metrics::set(std::string_view name, std::optional<double> value) {
   entries_.emplace_back(std::string(name), value);
 }
 
+void Metrics::attach(std::string_view name, std::string json) {
+  attached_.emplace_back(std::string(name), std::move(json));
+}
+
 std::optional<double> Metrics::get(std::string_view name) const {
   for (const auto& [known, value] : entries_)
     if (known == name) return value;
@@ -37,6 +41,7 @@ std::string Metrics::json() const {
     if (line.size() > 1) line += ',';
     line += '"' + name + "\":" + (value ? json_number(*value) : "null");
   }
+  for (const auto& [name, json] : attached_) line += (line.size() > 1 ? ",\"" : "\"") + name + "\":" + json;
   return line + '}';
 }
 

@@ -21,6 +21,9 @@ class Metrics {
   void set(std::string_view name, double value);
   void set(std::string_view name, std::optional<double> value);  // nothing becomes null
 
+  // What is no number and stands behind the numbers: valid JSON on one line, kept verbatim.
+  void attach(std::string_view name, std::string json);
+
   // None where the metric is absent or null.
   std::optional<double> get(std::string_view name) const;
 
@@ -30,6 +33,7 @@ class Metrics {
 
  private:
   std::vector<std::pair<std::string, std::optional<double>>> entries_;
+  std::vector<std::pair<std::string, std::string>> attached_;
 };
 
 // Running weighted mean and variance (Welford), in the order of the numbers.

@@ -92,8 +92,9 @@ void PpoStepCommand::write_annotated(Tool& tool, PpoRun& run, const std::string&
   out.finish();
 }
 
-void PpoStepCommand::heed(Tool& tool, const std::vector<std::string>& warnings) const {
+void PpoStepCommand::heed(Tool& tool, const std::vector<std::string>& warnings) {
   tool.warn_all(warnings);
+  warned_.insert(warned_.end(), warnings.begin(), warnings.end());
   if (!strict || warnings.empty()) return;
   const std::string n = std::to_string(warnings.size()) + (warnings.size() == 1 ? " warning" : " warnings");
   bad_input(n + ", and --strict was given: nothing is written",
@@ -170,6 +171,7 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   // Episodes per second stand in the metrics alone: no output holds a time.
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   measured.set("eps", static_cast<double>(run.size()) / elapsed.count());
+  attach_facts(measured, warned_, tool);
   metrics.write(measured.json());
   return Tally{{{run.size(), "trajectory", "trajectories"}, {run.tokens(), "token"}},
                summary(run, measured),

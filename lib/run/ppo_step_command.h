@@ -29,10 +29,12 @@ struct PpoStepCommand {
  private:
   void add_output_to(Tool& tool);
   void add_health_to(Tool& tool);
-  void heed(Tool& tool, const std::vector<std::string>& warnings) const;
+  void heed(Tool& tool, const std::vector<std::string>& warnings);
   void train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint);
   std::string summary(const PpoRun& run, const Metrics& measured) const;
   void write_annotated(Tool& tool, PpoRun& run, const std::string& digest) const;
+
+  std::vector<std::string> warned_;  // of the health
 };
 
 }  // namespace nudge

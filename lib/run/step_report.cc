@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/io/files.h"
+#include "lib/io/json.h"
 #include "lib/io/record.h"
 
 namespace nudge {
@@ -13,6 +14,27 @@ void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::strin
   if (metrics.path().empty()) return;
   tool.warn(metrics.path() + ": no metrics were written, because nothing was computed; --force writes " + folder +
             " again, with metrics");
+}
+
+std::string config_json(const std::deque<Option>& options) {
+  JsonWriter w;
+  w.begin_object();
+  for (const Option& o : options) {
+    const auto value = o.counts() ? o.value() : std::nullopt;
+    if (!value) continue;
+    w.key(o.key());
+    if (o.flag() || parse_double(*value)) w.raw(*value);
+    else w.value(*value);
+  }
+  return w.end_object().text();
+}
+
+void attach_facts(Metrics& metrics, const std::vector<std::string>& warnings, const Tool& tool) {
+  JsonWriter list;
+  list.begin_array();
+  for (const std::string& warning : warnings) list.value(warning);
+  if (!warnings.empty()) metrics.attach("warnings", list.end_array().text());
+  metrics.attach("config", config_json(tool.options()));
 }
 
 std::int64_t last_update_told(const MetricsFile& metrics, std::int64_t iteration) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/cli/metrics.h"
 #include "lib/cli/tool.h"
@@ -15,6 +17,12 @@ namespace nudge {
 
 // Warns if `metrics` were asked for although the run has nothing to do, because its output `folder` exists already.
 void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder);
+
+// The options that determine the output, as a JSON object: numbers, booleans, texts.
+std::string config_json(const std::deque<Option>& options);
+
+// Adds to a line of metrics what its run warned of, if anything, as "warnings", and the options as "config".
+void attach_facts(Metrics& metrics, const std::vector<std::string>& warnings, const Tool& tool);
 
 // The last update of this iteration that the end of the metrics' file tells of, 0 where it tells of none.
 std::int64_t last_update_told(const MetricsFile& metrics, std::int64_t iteration);

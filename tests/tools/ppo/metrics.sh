@@ -100,3 +100,13 @@ full() { refused 74 'full' step --metrics /dev/full "$in" -o b2; }
 [ ! -e /dev/full ] || ok "a full disk is 74" full
 no_eps_in_folder() { ! grep -rq '"eps"' p1/trainer/*.json; }
 ok "no time stands in the folder" no_eps_in_folder
+facts() {  # what stderr warns of, and the options, stand in the line of the iteration
+  step --warn-kl 1e-9 --warn-clip 1 --warn-entropy 0 --warn-equal 1 --metrics w.jsonl "$in" -o w1 2> warned
+  holds w.jsonl '.[0].warnings | length == 1 and (.[0] | test("--warn-kl 1e-09"))'
+  jq -r '.warnings[]' w.jsonl > told
+  sed -n 's/^ppo-step: warning: //p' warned | expect_same - told
+  step --warn-kl 0 --warn-clip 1 --warn-entropy 0 --warn-equal 1 --metrics q.jsonl "$in" -o q1
+  holds q.jsonl '.[0] | has("warnings") | not'
+  holds q.jsonl '.[0].config | .lr == 0.003 and .epochs == 2 and .objective == "clip" and .whiten == false'
+}
+ok "a line has its iteration's warnings and options" facts
