@@ -14,8 +14,9 @@ Description about() {
               "estimators k1, k2 and k3. With --old and --new both policies are evaluated on the recorded tokens: KL "
               "is exact over the vocabulary, and the ratio new/old is reported. With --new alone the recorded "
               "log-probs are the old policy's. For the exact KL to a reference, give it as --new. Numbers after +- "
-              "are standard errors over responses. Several files are iterations, a row each. docs/kl-report.md lists "
-              "the keys of --json.\n\n"
+              "are standard errors over responses. Several files are iterations, a row each, and with four or more "
+              "the reward is fitted as a curve over sqrt(KL). With --run several runs are compared, and errors of "
+              "differences are over prompts. docs/kl-report.md lists the keys of --json.\n\n"
               "With -o the records are written with all that the report needs, instead of the "
               "report: a report of these records needs no policies and is the same to the last digit, "
               "also over concatenated shards.  After a stop signal (status 75) or a crash, the same command resumes "
@@ -25,7 +26,10 @@ Description about() {
                         "kl-report --old p0 --new p1 --shard 0/2 -o part-0.jsonl.zst scored.jsonl.zst\n"
                         "kl-report --old p0 --new p1 --shard 1/2 -o part-1.jsonl.zst scored.jsonl.zst\n"
                         "cat part-0.jsonl.zst part-1.jsonl.zst | kl-report"},
-                       {"Reward and KL over a run.", "kl-report --html run.html iteration-*.jsonl.zst"}},
+                       {"Reward and KL over a run.",
+                        "kl-report --html run.html --metrics metrics.jsonl iteration-*.jsonl.zst"},
+                       {"Two runs.",
+                        "kl-report --run 'slow=slow/scored-*.jsonl.zst' --run 'fast=fast/scored-*.jsonl.zst'"}},
           .kernel_level = [] { return std::string(kernels().name); },
           .stops_saved = true};
 }

@@ -72,10 +72,37 @@ void check_combinations(const std::deque<Option>& options) {
   }
 }
 
+// The command line with each further word of an option that takes words as an occurrence of its own.
+std::vector<std::string> spelled_out(const std::deque<Option>& options, int argc, const char* const* argv) {
+  std::vector<std::string> words;
+  std::string taker;  // "--run" behind it
+  bool ended = false;
+  for (int i = 0; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool is_option = word.size() > 1 && word[0] == '-';
+    ended = ended || word == "--";
+    if (i == 0 || ended || is_option || taker.empty()) {
+      words.push_back(word);
+      if (is_option) taker.clear();
+    } else {
+      words.push_back(taker + "=" + word);
+    }
+    for (const Option& o : options) {
+      if (ended || !o.takes_several_words()) continue;
+      if (word == "--" + o.key() && i + 1 < argc) words.back() += std::string("=") + argv[++i];
+      else if (!word.starts_with("--" + o.key() + "=")) continue;
+      taker = "--" + o.key();
+    }
+  }
+  return words;
+}
+
 // Turns CLI11's exceptions into usage errors: they must not leave this file.
-void parse(CLI::App& app, int argc, const char* const* argv) {
+void parse(CLI::App& app, const std::vector<std::string>& words) {
+  std::vector<const char*> argv;
+  for (const std::string& word : words) argv.push_back(word.c_str());
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(argv.size()), argv.data());
   } catch (const CLI::ArgumentMismatch& e) {
     std::string name = e.what();
     name = name.substr(0, name.find(':'));
@@ -128,7 +155,7 @@ Requests read_command_line(std::deque<Option>& options, int argc, const char* co
   for (Option& o : options) {
     if (!o.positional()) bound.push_back({&o, add_to(app, o)});
   }
-  parse(app, argc, argv);
+  parse(app, spelled_out(options, argc, argv));
   if (const std::string& shell = requests.completion;
       app.count("--completion") > 0 && shell != "bash" && shell != "zsh")
     usage_error("--completion: '" + shell + "' is not bash or zsh");

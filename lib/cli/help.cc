@@ -15,7 +15,8 @@ std::string option_facts(const Option& o) {
   if (o.is_required()) add("required");
   if (!o.default_words().empty() && !o.flag()) add("default " + o.default_words());
   if (!o.bounds().empty()) add(o.bounds());
-  if (o.repeatable() && !o.positional()) add("may be repeated");
+  if (o.takes_several_words()) add("takes all words up to the next option; may be repeated");
+  else if (o.repeatable() && !o.positional()) add("may be repeated");
   if (!o.former_name().empty()) add("formerly " + o.former_name());
   return facts.empty() ? "" : " (" + facts + ")";
 }

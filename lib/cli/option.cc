@@ -175,6 +175,10 @@ Option& Option::needs(std::string long_name) {
   needs_.push_back(std::move(long_name));
   return *this;
 }
+Option& Option::takes_words() {
+  takes_words_ = true;
+  return *this;
+}
 Option& Option::neutral() {
   counts_ = false;
   return *this;

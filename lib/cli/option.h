@@ -56,6 +56,7 @@ class Option {
   Option& shown_default(std::string words);  // in the help instead of the variable's initial value
   Option& excludes(std::string long_name);   // "--by": not together with that option
   Option& needs(std::string long_name);      // "--by": only together with that option
+  Option& takes_words();                     // repeatable: words up to the next option are further occurrences
   Option& neutral();                         // changes no output: not part of the provenance
   Option& formerly(std::string long_name);   // "--old": the name it had before, still accepted
 
@@ -68,6 +69,7 @@ class Option {
   bool positional() const { return positional_; }
   bool flag() const { return binding_.flag; }
   bool repeatable() const { return binding_.repeatable; }
+  bool takes_several_words() const { return takes_words_; }
   bool is_required() const { return required_; }
   bool counts() const { return counts_; }
   bool given() const { return given_; }
@@ -87,7 +89,7 @@ class Option {
   Binding binding_;
   double lower_ = -std::numeric_limits<double>::infinity(), upper_ = std::numeric_limits<double>::infinity();
   bool lower_exclusive_ = false, upper_exclusive_ = false;
-  bool positional_ = false, required_ = false, counts_ = true, given_ = false;
+  bool positional_ = false, required_ = false, counts_ = true, given_ = false, takes_words_ = false;
   std::vector<std::string> choices_, excludes_, needs_;
 };
 

@@ -79,6 +79,13 @@ std::optional<double> FileReport::distance() const {
   return kl ? std::optional<double>(std::sqrt(*kl)) : std::nullopt;
 }
 
+Estimate FileReport::distance_estimate() const {
+  Estimate d{distance(), std::nullopt};
+  const std::optional<double> error = to_ref.k3().per_sequence.standard_error;
+  if (d.mean && *d.mean > 0 && error) d.standard_error = *error / (2 * *d.mean);
+  return d;
+}
+
 std::optional<double> FileReport::best_of_bound() const {
   return best_of > 1 ? std::optional<double>(best_of_kl_bound(best_of)) : std::nullopt;
 }

@@ -50,6 +50,7 @@ struct FileReport {
   TwoUnits entropy_of_old() const;
   // sqrt(KL(policy || ref)) per response by k3, the distance of Gao et al. 2022 (docs/mathematics.md, 16).
   std::optional<double> distance() const;
+  Estimate distance_estimate() const;  // with the linearised error, se(KL)/(2 sqrt(KL)); none at KL 0
   // The bound on KL(best of n || policy), nats per response; only if all were chosen from the same number, above 1.
   std::optional<double> best_of_bound() const;
 };

@@ -147,8 +147,11 @@ std::optional<FittedCurve> fit(FittedCurve::Form form, std::span<const RewardPoi
   std::sort(distances.begin(), distances.end());
   distances.erase(std::unique(distances.begin(), distances.end()), distances.end());
   if (distances.size() < kLeastFitPoints) return std::nullopt;
-  const std::optional<Solution> found = solve(std::move(design));
+  std::optional<Solution> found = solve(std::move(design));
   if (!found) return std::nullopt;
+  const double scatter = std::max(1.0, found->chi_squared / static_cast<double>(used - kTerms));
+  for (Vector& row : found->covariance)
+    for (double& c : row) c *= scatter;
   FittedCurve curve;
   curve.form = form;
   Estimate* const parameters[] = {&curve.start, &curve.alpha, &curve.beta};

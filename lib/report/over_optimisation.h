@@ -37,7 +37,8 @@ struct FittedCurve {
 
 inline constexpr std::size_t kLeastFitPoints = 4;
 
-// Weighted least squares, weights 1/error^2. Nothing for fewer than kLeastFitPoints different distances with an error
+// Weighted least squares, weights 1/error^2. Where chi_squared exceeds the freedom, the points scatter more than their
+// errors say, and the errors of the result are larger by sqrt(chi_squared/freedom). Nothing for fewer than kLeastFitPoints different distances with an error
 // above 0, or where the three terms can't be told apart.
 std::optional<FittedCurve> fit(FittedCurve::Form form, std::span<const RewardPoint> points);
 

@@ -4,11 +4,12 @@
 #include <span>
 #include <string>
 
-#include "lib/report/kl_report.h"
+#include "lib/report/run_report.h"
 
 namespace nudge {
 
-// Indented, ending with a newline. Absent and non-finite numbers are null.
-std::string report_json(std::span<const FileReport> reports, double clip);
+// Indented, ending with a newline. Absent and non-finite numbers are null. One run without a name has its keys at the top;
+// others stand in "runs", with "differences".
+std::string report_json(std::span<const RunReport> runs, double clip);
 
 }  // namespace nudge

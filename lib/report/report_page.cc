@@ -78,7 +78,8 @@ ReportTable summary(const FileReport& r) {
                 {"ended by themselves", count(r.stopped)},
                 {"cut at a length", count(r.responses - r.stopped)},
                 {"response length", formatted(r.length())},
-                {"reward", with_note(formatted(r.reward()), of_responses(r.rewards.size(), r.responses))}};
+                {"reward", with_note(formatted(r.reward()), of_responses(r.rewards.size(), r.responses))},
+                {"gold reward", with_note(formatted(r.gold()), of_responses(r.golds.size(), r.responses))}};
   if (r.best_of > 1)
     table.rows.push_back({"bound on KL(best of " + count(r.best_of) + " ‖ policy)",
                           formatted(r.best_of_bound()) + " nats per response"});
@@ -96,7 +97,7 @@ ReportTable reference(const FileReport& r) {
   table.rows = {units("k1", r.to_ref.k1()),
                 units("k2", r.to_ref.k2()),
                 units("k3", r.to_ref.k3()),
-                {"distance √KL (k3)", "", formatted(r.distance())}};
+                {"distance √KL (k3)", "", formatted(r.distance_estimate())}};
   return table;
 }
 
@@ -152,7 +153,12 @@ std::string formatted(std::optional<double> x) { return x ? digits(*x, 5) : ""; 
 
 std::string formatted(const Estimate& e) {
   if (!e.mean) return "";
-  return digits(*e.mean, 5) + (e.standard_error ? " ± " + digits(*e.standard_error, 2) : "");
+  const bool known = e.standard_error && *e.standard_error > 0 && std::isfinite(*e.standard_error);
+  if (!known || !std::isfinite(*e.mean))
+    return digits(*e.mean, 5) + (e.standard_error ? " ± " + digits(*e.standard_error, 2) : "");
+  std::string text = figure_text(e);
+  text.replace(text.find("+-"), 2, "±");
+  return text;
 }
 
 ReportSection file_section(const FileReport& r, double clip) {
@@ -174,26 +180,17 @@ ReportSection file_section(const FileReport& r, double clip) {
 }
 
 ReportSection overview(std::span<const FileReport> reports, double clip) {
-  ReportSection section{.title = count(reports.size()) + " files", .tables = {}, .plots = {}};
+  ReportSection section{
+      .title = count(reports.size()) + (reports.size() == 1 ? " file" : " files"), .tables = {}, .plots = {}};
   ReportTable table;
-  table.header = {"file",
-                  "responses",
-                  "cut",
-                  "length",
-                  "reward",
-                  "KL(policy ‖ ref) k1",
-                  "k3",
-                  "√KL",
-                  "best-of-n bound",
-                  "entropy est.",
-                  "KL(old ‖ new) exact",
-                  "k3",
-                  "clipped",
-                  "eff. tokens"};
+  table.header = {"file",         "responses",           "cut", "length",  "reward",
+                  "gold",         "KL(policy ‖ ref) k1", "k3",  "√KL",     "best-of-n bound",
+                  "entropy est.", "KL(old ‖ new) exact", "k3",  "clipped", "eff. tokens"};
   for (const FileReport& r : reports)
     table.rows.push_back({r.name, count(r.responses), share(r.responses - r.stopped, r.responses),
-                          formatted(r.length()), formatted(r.reward()), formatted(r.to_ref.k1().per_sequence),
-                          formatted(r.to_ref.k3().per_sequence), formatted(r.distance()), formatted(r.best_of_bound()),
+                          formatted(r.length()), formatted(r.reward()), formatted(r.gold()),
+                          formatted(r.to_ref.k1().per_sequence), formatted(r.to_ref.k3().per_sequence),
+                          formatted(r.distance_estimate()), formatted(r.best_of_bound()),
                           formatted(r.entropy_estimate().per_token), formatted(r.old_new.exact().per_sequence),
                           formatted(r.old_new.k3().per_sequence), percent(r.old_new.outside(clip, clip)),
                           formatted(r.old_new.effective_tokens())});
@@ -201,6 +198,7 @@ ReportSection overview(std::span<const FileReport> reports, double clip) {
   section.tables.push_back(std::move(table));
   const std::string x = "file";
   add(section, ReportPlot{"Reward", x, {over(reports, "", [](auto& r) { return r.reward().mean; })}});
+  add(section, ReportPlot{"Gold reward", x, {over(reports, "", [](auto& r) { return r.gold().mean; })}});
   add(section, ReportPlot{"KL(policy ‖ ref) per response, nats",
                           x,
                           {over(reports, "k1", [](auto& r) { return r.to_ref.k1().per_sequence.mean; }),

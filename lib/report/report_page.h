@@ -37,8 +37,8 @@ ReportSection overview(std::span<const FileReport> reports, double clip);
 // The content of both formats: an overview if there are several files, then each file.
 std::vector<ReportSection> report_sections(std::span<const FileReport> reports, double clip);
 
-// "0.1234 ± 0.0021": five significant digits, two for the error. "" if absent.
+// "0.1234 ± 0.0021": the digits that the error allows (figure_text). "" if absent.
 std::string formatted(const Estimate& e);
-std::string formatted(std::optional<double> x);
+std::string formatted(std::optional<double> x);  // five significant digits
 
 }  // namespace nudge

@@ -14,7 +14,8 @@ std::size_t columns(std::string_view text) {
 }
 
 std::string in_ascii(std::string text) {
-  static constexpr std::pair<std::string_view, std::string_view> kWords[] = {{"±", "+-"}, {"‖", "||"}, {"√", "sqrt "}};
+  static constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {"±", "+-"}, {"‖", "||"}, {"√", "sqrt "}, {"α", "alpha"}, {"β", "beta"}};
   for (const auto& [symbol, word] : kWords)
     for (std::size_t at = 0; (at = text.find(symbol, at)) != std::string::npos; at += word.size())
       text.replace(at, symbol.size(), word);

@@ -10,44 +10,11 @@
 #include "lib/report/report_html.h"
 #include "lib/report/report_json.h"
 #include "lib/report/report_text.h"
+#include "lib/report/run_sections.h"
 #include "lib/run/filter.h"
 
 namespace nudge {
 namespace {
-
-std::int64_t response_tokens(const Record& record) {
-  return record.has("response_ids") ? record.list_shape("response_ids").size : 0;
-}
-
-FileReport read_report(Tool& tool, const std::string& file, const ReportPolicies& policies, bool salvage,
-                       Progress& progress, std::int64_t& responses, std::int64_t& tokens) {
-  RecordReader in({file}, {.salvage = salvage, .whole_shards = true, .stop = stop_descriptor()});
-  FileReporter reporter(file == "-" ? "stdin" : file, policies);
-  for (Record record; in.next(record); progress.update(++responses)) {
-    heed_stop();
-    tokens += response_tokens(record);
-    reporter.add(record);
-  }
-  warn_of_losses(tool, in);
-  return reporter.finish();
-}
-
-// All files, in their order.
-std::vector<FileReport> read_reports(Tool& tool, const StreamOptions& streams, const ReportPolicies& policies,
-                                     std::int64_t& responses, std::int64_t& tokens) {
-  std::vector<FileReport> reports;
-  const bool shown = tool.console().shows_progress();
-  Progress progress = tool.progress("responses", shown ? expected_records(streams.files) : 0);
-  try {
-    for (const std::string& file : streams.files)
-      reports.push_back(read_report(tool, file, policies, streams.salvage, progress, responses, tokens));
-  } catch (const Error& e) {
-    if (e.status() != Exit::kStopped) throw;
-    throw Error(Exit::kStopped, "stopped after " + std::to_string(responses) + " responses: there is no report",
-                "run the same command again; with -o FILE it resumes");
-  }
-  return reports;
-}
 
 void warn_of_bias(Tool& tool, const FileReport& r) {
   const auto warn = [&](std::int64_t n, const std::string& why) {
@@ -80,10 +47,36 @@ void KlReportCommand::add_to(Tool& tool) {
       .neutral();
   tool.option("--new", new_folder, "model folder of the policy to compare with it").placeholder("FOLDER").neutral();
   clip_ = &tool.option("--clip", clip, "count ratios outside 1 - EPS to 1 + EPS").placeholder("EPS").at_least(0);
+  add_runs_to(tool);
   add_output_to(tool);
   tool.group("Running");
   dtype_option(tool, dtype).needs("--new");
   threads_option(tool);
+}
+
+void KlReportCommand::add_runs_to(Tool& tool) {
+  tool.group("Runs");
+  tool.option("--run", runs, "compare runs, each with a name and its files, in place of FILE; patterns are expanded")
+      .placeholder("NAME=FILES")
+      .takes_words();
+  tool.option("--metrics", metrics, "a trainer's metrics for --html and --json; of a run of several, NAME=FILE")
+      .placeholder("FILE");
+  tool.option("--samples", samples,
+              "for --html and --json: trajectories of the same prompts by several iterations, shown side by side in "
+              "place of those in FILE")
+      .placeholder("FILE");
+  gold_ = &tool.option("--gold", gold, "field of the records with a gold reward, a number").placeholder("FIELD");
+  tool.option("--tokenizer", tokenizer,
+              "for --html and --json: model folder whose tokenizer shows single tokens as text")
+      .placeholder("FOLDER")
+      .shown_default("none");
+  tool.after_parsing([&] {
+    for (const Option& o : tool.options())
+      if (o.given() && !has_details() && (o.key() == "metrics" || o.key() == "samples" || o.key() == "tokenizer"))
+        usage_error(o.shown_name() + " needs --html or --json", "the tables don't show what it tells");
+    if (!runs.empty() && !streams.files.empty())
+      usage_error("--run and " + streams.files[0] + " exclude each other", "give each file to a run: --run NAME=FILES");
+  });
 }
 
 void KlReportCommand::add_output_to(Tool& tool) {
@@ -97,7 +90,8 @@ void KlReportCommand::add_output_to(Tool& tool) {
   tool.option("--ascii", ascii, "tables and plots in ASCII, the default unless the locale is UTF-8").excludes("--json");
   Option& output = output_option(tool, streams.output);
   output.shown_default("none: the report").needs("--new");
-  for (const char* of_report : {"--json", "--html", "--clip", "--plot", "--no-plot", "--ascii"})
+  for (const char* of_report : {"--json", "--html", "--clip", "--plot", "--no-plot", "--ascii", "--run", "--metrics",
+                                "--samples", "--gold", "--tokenizer"})
     output.excludes(of_report);
   output_ = &output;
   compress_option(tool, streams.zstd).needs("--output");
@@ -142,25 +136,67 @@ std::optional<Tally> KlReportCommand::evaluate(Tool& tool, const ReportPolicies&
   return Tally{{{responses, "response"}}, {}, true, tokens};
 }
 
+std::vector<RunInputs> KlReportCommand::inputs() const {
+  if (runs.empty()) return {one_run(streams.files, metrics, samples)};
+  return named_runs(runs, metrics, samples);
+}
+
+std::vector<RunReport> KlReportCommand::read(Tool& tool, const ReportPolicies& policies,
+                                             ReportReader::Counts& counts) const {
+  const std::vector<RunInputs> all = inputs();
+  std::vector<std::string> files;
+  for (const RunInputs& run : all) {
+    files.insert(files.end(), run.files.begin(), run.files.end());
+    files.insert(files.end(), run.samples.begin(), run.samples.end());
+  }
+  if (page)
+    for (const RunInputs& run : all)
+      if (!run.metrics.empty()) refuse_same_file({run.metrics}, *page);
+  if (page) refuse_same_file(files, *page);
+  std::optional<Tokenizer> loaded;
+  if (!tokenizer.empty()) loaded.emplace(Tokenizer::load(tokenizer));
+  const Collect collect{.gold_field = gold,
+                        .gold_asked = gold_->given(),
+                        .answers = has_details(),
+                        .tokenizer = loaded ? &*loaded : nullptr};
+  const bool shown = tool.console().shows_progress();
+  ReportReader reader(tool, policies, {collect, streams.salvage}, shown ? expected_records(files) : 0);
+  std::vector<RunReport> reports;
+  try {
+    for (const RunInputs& run : all) reports.push_back(reader.read(run));
+  } catch (const Error& e) {
+    if (e.status() != Exit::kStopped) throw;
+    throw Error(Exit::kStopped,
+                "stopped after " + std::to_string(reader.counts().responses) + " responses: there is no report",
+                "run the same command again; with -o FILE it resumes");
+  }
+  counts = reader.counts();
+  if (gold_->given() && counts.golds == 0)
+    bad_input("no record has a field \"" + gold + "\", which --gold names", "name the field of the gold reward");
+  return reports;
+}
+
 Tally KlReportCommand::report(Tool& tool, const ReportPolicies& policies, RecordWriter* page_out) {
   catch_stops();
-  if (streams.files.empty()) streams.files = {"-"};
-  std::int64_t responses = 0, tokens = 0;
-  const std::vector<FileReport> reports = read_reports(tool, streams, policies, responses, tokens);
-  check_same_evaluators(reports);
-  for (const FileReport& r : reports) warn_of_bias(tool, r);
-  const bool ratios = std::ranges::any_of(reports, [](const FileReport& r) { return r.old_new.tokens() > 0; });
+  ReportReader::Counts counts;
+  const std::vector<RunReport> reports = read(tool, policies, counts);
+  bool ratios = false;
+  for (const RunReport& run : reports)
+    for (const FileReport& r : run.files) {
+      warn_of_bias(tool, r);
+      ratios = ratios || r.old_new.tokens() > 0;
+    }
   if (clip_->given() && !ratios)
     tool.warn(
         "--clip did nothing: no record was evaluated by a second policy, so there are no ratios; leave it out, or give "
         "--new");
-  const std::vector<ReportSection> sections = report_sections(reports, clip);
+  const std::vector<ReportSection> sections = run_sections(reports, clip);
   const bool unicode = !ascii && locale_is_utf8(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"));
   const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);
   print(json ? report_json(reports, clip) : report_text(sections[0], {.plots = plots, .unicode = unicode}));
   flush_stdout();
   if (page_out != nullptr) write_page(*page_out, report_html(sections));
-  return {{{responses, "response"}, {std::ssize(streams.files), "file"}}, {}, false, tokens};
+  return {{{counts.responses, "response"}, {counts.files, "file"}}, {}, false, counts.tokens};
 }
 
 }  // namespace nudge

@@ -6,6 +6,7 @@
 
 #include "lib/io/record.h"
 #include "lib/report/kl_report.h"
+#include "lib/report/report_json.h"
 #include "tests/harness/harness.h"
 
 namespace nudge::test {
@@ -29,6 +30,11 @@ inline FileReport report_of(const std::vector<Record>& records, const ReportPoli
   FileReporter reporter(name, policies, micro_tokens);
   for (const Record& r : records) reporter.add(r);
   return reporter.finish();
+}
+
+inline std::string json_of(const FileReport& report, double clip = 0.2) {
+  const RunReport run = run_report("", {report});
+  return report_json({&run, 1}, clip);
 }
 
 }  // namespace nudge::test

@@ -107,7 +107,7 @@ TEST_CASE("no statistic depends on the order of the records") {
   const ReportPolicies policies(tiny_model(1), tiny_model(2));
   const auto text = [&] {
     const FileReport r = report_of(records, policies, 100);
-    return report_json({&r, 1}, 0.2);
+    return json_of(r);
   };
   const std::string expected = text();
   for (int round = 0; round < 3; ++round) {
@@ -131,7 +131,7 @@ TEST_CASE("records that hold their evaluation give the report of the policies, i
     for (std::size_t i = 0; i < records.size(); ++i) CHECK(evaluated[i].text("id") == records[i].text("id"));
     const FileReport recorded = report_of(evaluated);
     CHECK(recorded.by == direct.by);
-    CHECK(report_json({&recorded, 1}, 0.2) == report_json({&direct, 1}, 0.2));
+    CHECK(json_of(recorded) == json_of(direct));
   }
 }
 
@@ -139,7 +139,7 @@ TEST_CASE("two policies' statistics are the same bits for any threads, level and
   const auto text = [](std::int64_t micro_tokens) {
     const ReportPolicies policies(tiny_model(1), tiny_model(2));
     const FileReport r = report_of(various(), policies, micro_tokens);
-    return report_json({&r, 1}, 0.2);
+    return json_of(r);
   };
   const std::string expected = text(4096);
   CHECK(expected.find("\"exact\"") != std::string::npos);

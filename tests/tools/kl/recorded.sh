@@ -32,7 +32,7 @@ several_files() {
   expect_status 0 kl-report a.jsonl b.jsonl
   expect_stdout '^2 files$'
   expect_stdout '^  a\.jsonl  +2  '
-  expect_stdout '^  b\.jsonl  +2  .* 4 ± 1 '
+  expect_stdout '^  b\.jsonl  +2  .* 4\.0 ± 1\.0 '
   expect_stderr '^kl-report: 4 responses, 2 files, '
   kl-report --json a.jsonl b.jsonl | jq -e '[.files[].reward.mean] == [2, 4] and [.files[].file] == ["a.jsonl", "b.jsonl"]'
 }

@@ -6,7 +6,7 @@ jq -c 'if .id == "cast/1" then .temperature = 0 elif .id == "book/2" then .top_k
   .prompt_ids = [] | .logprobs |= .[1:] | .ref_logprobs |= .[1:] else . end | select(.logprobs != [])' "$s" > odd.jsonl
 
 # The report of a file, under one name.
-report() { kl-report -q --json "$@" | sed 's/"file": "[^"]*"/"file": "-"/'; }
+report() { kl-report -q --json "$@" | sed 's/"file": "[^"]*"/"file": "-"/; s/"files": \["[^]]*"\]/"files": "-"/'; }
 same_report() {  # FILE OPTION...
   file=$1
   shift
