@@ -31,10 +31,6 @@ std::string percent(const Estimate& e) {
   return scaled.mean ? formatted(scaled) + " %" : "";
 }
 
-std::string share(std::int64_t part, std::int64_t whole) {
-  return whole == 0 ? "" : formatted(100 * static_cast<double>(part) / static_cast<double>(whole)) + " %";
-}
-
 std::string with_note(const std::string& text, const std::string& note) { return text.empty() ? text : text + note; }
 
 bool empty_row(const Cells& row) {
@@ -187,13 +183,12 @@ ReportSection overview(std::span<const FileReport> reports, double clip) {
                   "gold",         "KL(policy ‖ ref) k1", "k3",  "√KL",     "best-of-n bound",
                   "entropy est.", "KL(old ‖ new) exact", "k3",  "clipped", "eff. tokens"};
   for (const FileReport& r : reports)
-    table.rows.push_back({r.name, count(r.responses), share(r.responses - r.stopped, r.responses),
-                          formatted(r.length()), formatted(r.reward()), formatted(r.gold()),
-                          formatted(r.to_ref.k1().per_sequence), formatted(r.to_ref.k3().per_sequence),
-                          formatted(r.distance_estimate()), formatted(r.best_of_bound()),
-                          formatted(r.entropy_estimate().per_token), formatted(r.old_new.exact().per_sequence),
-                          formatted(r.old_new.k3().per_sequence), percent(r.old_new.outside(clip, clip)),
-                          formatted(r.old_new.effective_tokens())});
+    table.rows.push_back({r.name, count(r.responses), percent(r.cut_share()), formatted(r.length()),
+                          formatted(r.reward()), formatted(r.gold()), formatted(r.to_ref.k1().per_sequence),
+                          formatted(r.to_ref.k3().per_sequence), formatted(r.distance_estimate()),
+                          formatted(r.best_of_bound()), formatted(r.entropy_estimate().per_token),
+                          formatted(r.old_new.exact().per_sequence), formatted(r.old_new.k3().per_sequence),
+                          percent(r.old_new.outside(clip, clip)), formatted(r.old_new.effective_tokens())});
   drop_empty_columns(table);
   section.tables.push_back(std::move(table));
   const std::string x = "file";

@@ -58,18 +58,22 @@ void KlReportCommand::add_runs_to(Tool& tool) {
   tool.group("Runs");
   tool.option("--run", runs, "compare runs, each with a name and its files, in place of FILE; patterns are expanded")
       .placeholder("NAME=FILES")
-      .takes_words();
+      .takes_words()
+      .neutral();
   tool.option("--metrics", metrics, "a trainer's metrics for --html and --json; of a run of several, NAME=FILE")
-      .placeholder("FILE");
+      .placeholder("FILE")
+      .neutral();
   tool.option("--samples", samples,
               "for --html and --json: trajectories of the same prompts by several iterations, shown side by side in "
               "place of those in FILE")
-      .placeholder("FILE");
-  gold_ = &tool.option("--gold", gold, "field of the records with a gold reward, a number").placeholder("FIELD");
+      .placeholder("FILE")
+      .neutral();
+  gold_ =
+      &tool.option("--gold", gold, "field of the records with a gold reward, a number").placeholder("FIELD").neutral();
   tool.option("--tokenizer", tokenizer,
               "for --html and --json: model folder whose tokenizer shows single tokens as text")
       .placeholder("FOLDER")
-      .shown_default("none");
+      .neutral();
   tool.after_parsing([&] {
     for (const Option& o : tool.options())
       if (o.given() && !has_details() && (o.key() == "metrics" || o.key() == "samples" || o.key() == "tokenizer"))

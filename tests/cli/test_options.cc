@@ -286,3 +286,15 @@ TEST_CASE("an option is still read by its former name, and errors name the new o
   CHECK(line.fault({"--micro"}) == "--tokens needs a value");
   CHECK(line.fault({"--tokns", "1"}) == "unknown option --tokns / did you mean --tokens? --help lists the options");
 }
+
+TEST_CASE("an option that takes words takes all up to the next option") {
+  Line line;
+  std::vector<std::string> runs, files;
+  bool flag = false;
+  line.add("--run", runs).takes_words(), line.add("--flag", flag), line.add("FILE", files);
+  line.read({"--run", "a=[1]*", "b", "--run=c=d", "-", "--flag", "file", "--", "--run"});
+  CHECK(runs == std::vector<std::string>{"a=[1]*", "b", "c=d", "-"});
+  CHECK(flag);
+  CHECK(files == std::vector<std::string>{"file", "--run"});
+  CHECK(line.fault({"--run"}) == "--run needs a value");
+}
