@@ -138,6 +138,30 @@ TEST_CASE("the mean over a run's files is that of the files' means, and a run ag
   CHECK(*gold->mean_difference[1].standard_error == 0);
 }
 
+TEST_CASE("where some files are the best of n, each curve is fitted to its own kind, by the bound on their KL") {
+  std::vector<FileReport> files;
+  for (int i = 0; i < 10; ++i) {
+    std::vector<Record> records;
+    const float gap = i < 5 ? static_cast<float>(i) / 4 : 0;
+    for (int k = 0; k < 2; ++k) {
+      records.push_back(trajectory("p/" + std::to_string(k), {1}, {2}, {-1}, {-1 - gap}));
+      records.back().set_real("reward", static_cast<float>(i + k));
+      if (i >= 5) records.back().set_integer("best_of", std::int64_t{2} << (i - 5));
+    }
+    files.push_back(report_of(records));
+  }
+  const RunReport run = run_report("", files);
+  REQUIRE(run.curves.size() == 1);
+  CHECK(!run.curves[0].gold);
+  CHECK(run.curves[0].points.size() == 10);
+  CHECK(near(run.curves[0].points[7].distance, std::sqrt(std::log(8.0) - 7.0 / 8)));
+  REQUIRE(run.curves[0].fits.size() == 2);
+  CHECK(run.curves[0].fits[0].form == FittedCurve::Form::kReinforcement);
+  CHECK(run.curves[0].fits[0].points == 5);
+  CHECK(run.curves[0].fits[1].points == 6);  // with the file at distance 0
+  CHECK(near(run.curves[0].fits[1].most, std::sqrt(std::log(32.0) - 31.0 / 32)));
+}
+
 TEST_CASE("bins lie between round numbers and hold every number once") {
   const std::vector<std::vector<double>> sets = {{0.11, 0.5, 0.93}, {0.3, 0.3, 1.02}};
   const Histogram h = histogram(sets);

@@ -15,7 +15,7 @@ keys() { jq -r 'keys_unsorted[]' "$1" | sort -u; }
 ppo() { ppo-step -q --policy "$TINY/p0" --critic-init "$TINY/rm" --epochs 1 "$@" "$TINY/scored.jsonl"; }
 ppo --dry-run > dry.jsonl
 ppo --metrics ppo.metrics --objective kl --policy-kl-control halving -o p1
-ppo-step -q --policy "$TINY/p0" --advantage group --reward-scale running --epochs 1 --metrics ppo.metrics \
+ppo-step -q --policy "$TINY/p0" --advantage group --reward-scale running --epochs 1 --warn-kl 1e-9 --metrics ppo.metrics \
   "$TINY/scored.jsonl" -o scaled
 ppo --metrics ppo.metrics --off-policy --correct truncate -o corrected
 label -q --by reward "$TINY/scored.jsonl" -o pairs.jsonl
