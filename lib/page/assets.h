@@ -5,6 +5,6 @@
 
 namespace nudge::assets {
 
-extern const std::string_view page_css, page_js;
+extern const std::string_view page_css, page_js, report_css, report_js;
 
 }  // namespace nudge::assets

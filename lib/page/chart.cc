@@ -83,12 +83,26 @@ std::string error_bar(const ChartPoint& p, const Places& places) {
          coordinate(places.y(p.y + error_of(p))) + "\"/>\n";
 }
 
-std::string line_of(const std::vector<ChartPoint>& points, const Places& places) {
+std::string line_of(const std::vector<ChartPoint>& points, const Places& places, const std::string& kind) {
   std::string path;
   for (const auto& [begin, end] : runs(points))
     for (std::size_t i = begin; end - begin > 1 && i < end; ++i)
       path += (i == begin ? "M" : "L") + places.at(points[i]);
-  return path.empty() ? "" : "<path class=\"line\" d=\"" + path + "\"/>\n";
+  return path.empty() ? "" : "<path class=\"" + kind + "\" d=\"" + path + "\"/>\n";
+}
+
+// Each point the mean of itself and its neighbours, a fortieth of all on either side, fewer at gaps and ends.
+std::vector<ChartPoint> running_mean(const std::vector<ChartPoint>& points) {
+  std::vector<ChartPoint> means = points;
+  const std::size_t reach = points.size() / 40;
+  for (const auto& [begin, end] : runs(points))
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::size_t from = std::max(begin + reach, i) - reach, to = std::min(i + reach + 1, end);
+      double sum = 0;
+      for (std::size_t k = from; k < to; ++k) sum += points[k].y / static_cast<double>(to - from);
+      means[i].y = sum;
+    }
+  return means;
 }
 
 // The upper edges forwards, the lower ones back.
@@ -110,12 +124,16 @@ std::string bands_of(const std::vector<ChartPoint>& points, const Places& places
   return (path.empty() ? "" : "<path class=\"band\" d=\"" + path + "\"/>\n") + bars;
 }
 
+std::string titled(const ChartSeries& s, const ChartPoint& p) {
+  return s.label.empty() ? p.text : s.label + ", " + p.text;
+}
+
 std::string marker(const ChartPoint& p, const ChartSeries& s, const Places& places) {
   std::string svg = "<path class=\"point\" transform=\"translate(" + places.at(p) + ")\" d=\"" +
                     kMarkers[s.look % kMarkers.size()] + "\" data-x=\"" + json_number(p.x) + "\" data-y=\"" +
                     json_number(p.y) + "\"";
   if (p.error && std::isfinite(*p.error)) svg += " data-se=\"" + json_number(*p.error) + "\"";
-  return svg + "><title>" + escaped((s.label.empty() ? "" : s.label + ", ") + p.text) + "</title></path>\n";
+  return svg + "><title>" + escaped(titled(s, p)) + "</title></path>\n";
 }
 
 // The points with a marker: all, or evenly chosen ones with the first and the last, and those that no line shows.
@@ -136,19 +154,23 @@ std::string points_for_script(const ChartSeries& s, const Places& places) {
   for (const ChartPoint& p : s.points)
     if (drawn(p))
       json += (json.empty() ? "[[" : ",[") + coordinate(places.x(p.x)) + "," + coordinate(places.y(p.y)) + "," +
-              json_quote(p.text) + "]";
+              json_quote(titled(s, p)) + "]";
   return json.empty() ? "" : " data-points=\"" + escaped(json + "]") + "\"";
 }
 
+bool is_thinned_line(const ChartSeries& s) { return s.draw == Draw::kLine && s.points.size() > kMostMarkers; }
+
 std::string series_svg(const ChartSeries& s, const Places& places) {
   const bool thinned = s.points.size() > kMostMarkers;
-  std::string svg = "<g class=\"series " + look_class(s) + (s.draw == Draw::kCurve ? " curve" : "") +
-                    (s.points.size() > 40 ? " many" : "") + "\"";
+  std::string svg =
+      "<g class=\"series " + look_class(s) + (s.draw == Draw::kCurve ? " curve" : "") + (thinned ? " many" : "") + "\"";
   if (!s.label.empty()) svg += " data-label=\"" + escaped(s.label) + "\"";
   if (thinned && s.draw != Draw::kCurve) svg += points_for_script(s, places);
   svg += ">\n";
   if (s.draw == Draw::kLine) svg += bands_of(s.points, places);
-  if (s.draw != Draw::kScatter) svg += line_of(s.points, places);
+  if (s.draw == Draw::kCurve || (s.draw == Draw::kLine && !thinned)) svg += line_of(s.points, places, "line");
+  if (s.draw == Draw::kLine && thinned)
+    svg += line_of(s.points, places, "raw") + line_of(running_mean(s.points), places, "line");
   if (s.draw == Draw::kScatter)
     for (const ChartPoint& p : s.points)
       if (drawn(p)) svg += error_bar(p, places);
@@ -210,7 +232,10 @@ std::string chart_svg(const Chart& chart) {
 }
 
 std::string chart_figure(const Chart& chart) {
-  return figure_html(chart.title, chart_svg(chart) + legend(chart), chart.caption);
+  const bool many = std::ranges::any_of(chart.series, is_thinned_line);
+  const std::string caption =
+      chart.caption + (many && !chart.caption.empty() ? " " : "") + (many ? "Bold: a running mean." : "");
+  return figure_html(chart.title, chart_svg(chart) + legend(chart), caption);
 }
 
 }  // namespace nudge

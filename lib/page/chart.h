@@ -44,7 +44,8 @@ struct Chart {
   std::vector<ChartMark> marks = {};  // vertical lines
 };
 
-// At most this many points of a series have markers; beyond, evenly chosen ones do, and the rest is the line.
+// At most this many points of a series have markers; beyond, evenly chosen ones do, and a line stands below its running
+// mean.
 inline constexpr std::size_t kMostMarkers = 120;
 
 // The picture, 420 x 240 units. Without a number to show it says so.

@@ -73,9 +73,18 @@ std::size_t label_step(const std::vector<Column>& columns, double width) {
       if (static_cast<double>(step * m) * width >= widest + 8 || step * m >= columns.size()) return step * m;
 }
 
+// Round ticks inside [low, high], which the axis fills.
+Axis axis_within(double low, double high) {
+  Axis axis = round_axis(low, high, 6), inside{.low = low, .high = high, .ticks = {}, .labels = {}};
+  for (std::size_t k = 0; k < axis.ticks.size(); ++k)
+    if (axis.ticks[k] >= low && axis.ticks[k] <= high)
+      inside.ticks.push_back(axis.ticks[k]), inside.labels.push_back(axis.labels[k]);
+  return inside;
+}
+
 std::string strip_svg(const HistogramChart& chart, const std::vector<Column>& columns) {
   ChartFrame frame =
-      frame_around(round_axis(chart.edges.front(), chart.edges.back(), 6), chart.x_name, chart.value_label);
+      frame_around(axis_within(chart.edges.front(), chart.edges.back()), chart.x_name, chart.value_label);
   const double width = (frame.right - frame.left) / static_cast<double>(columns.size());
   const double most = largest_share(columns);
   std::string svg = svg_begin(chart.title, "chart strip") + y_axis_svg(frame);

@@ -7,9 +7,9 @@
 
 #include "lib/cli/signals.h"
 #include "lib/report/kl_evaluation.h"
-#include "lib/report/report_html.h"
 #include "lib/report/report_json.h"
 #include "lib/report/report_text.h"
+#include "lib/report/run_page.h"
 #include "lib/report/run_sections.h"
 #include "lib/run/filter.h"
 
@@ -199,7 +199,7 @@ Tally KlReportCommand::report(Tool& tool, const ReportPolicies& policies, Record
   const bool plots = plot || (!no_plot && ::isatty(STDOUT_FILENO) == 1);
   print(json ? report_json(reports, clip) : report_text(sections[0], {.plots = plots, .unicode = unicode}));
   flush_stdout();
-  if (page_out != nullptr) write_page(*page_out, report_html(sections));
+  if (page_out != nullptr) write_page(*page_out, run_page(reports, {.clip = clip}));
   return {{{counts.responses, "response"}, {counts.files, "file"}}, {}, false, counts.tokens};
 }
 

@@ -1,11 +1,9 @@
-// Tables, plots, JSON and HTML, from hand-made numbers.
+// Tables, plots and JSON, from hand-made numbers.
 #include <simdjson.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "lib/report/report_html.h"
 #include "lib/report/report_json.h"
 #include "lib/report/report_text.h"
 #include "tests/report/records.h"
@@ -26,11 +24,6 @@ FileReport simple(const std::string& name = "made") {
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 bool is_ascii(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
-}
-std::size_t times(const std::string& text, const std::string& part) {
-  std::size_t n = 0;
-  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
-  return n;
 }
 
 }  // namespace
@@ -72,10 +65,9 @@ TEST_CASE("in ASCII no other byte is written") {
   CHECK_FALSE(is_ascii(report_text(section, {.plots = false, .unicode = true})));
 }
 
-TEST_CASE("a name can't drive the terminal or the page") {
+TEST_CASE("a name can't drive the terminal") {
   const ReportSection section = file_section(simple("a\x1b[2J<b>&\"c"), 0.2);
   CHECK(has(report_text(section, {}), "a\\x1b[2J<b>&\"c\n"));
-  CHECK(has(report_html({&section, 1}), "<h2>a\\x1b[2J&lt;b&gt;&amp;&quot;c</h2>"));
 }
 
 TEST_CASE("several files have a row each, without columns that are empty, and curves by file") {
@@ -133,35 +125,6 @@ TEST_CASE("numbers beyond those of JSON are null") {
   CHECK(e["files"].at(0)["policy_ref"]["k3"]["per_token"]["mean"].is_null());
   CHECK(double(e["files"].at(0)["policy_ref"]["k1"]["per_token"]["mean"]) == -1999);
   CHECK(has(report_text(file_section(r, 0.2), {}), "inf"));
-}
-
-TEST_CASE("the page is whole, fetches nothing and has a picture for each plot") {
-  const std::vector<FileReport> reports = {simple("p0"), simple("p1")};
-  const auto sections = report_sections(reports, 0.2);
-  const std::string html = report_html(sections);
-  CHECK(html.rfind("<!DOCTYPE html>\n", 0) == 0);
-  CHECK(has(html, "</html>\n"));
-  std::size_t plots = 0, tables = 0;
-  for (const ReportSection& s : sections) plots += s.plots.size(), tables += s.tables.size();
-  CHECK(times(html, "<svg ") == plots);
-  CHECK(times(html, "</svg>") == plots);
-  CHECK(times(html, "<table>") == tables);
-  for (const char* outside : {"<script", "<link", "src=", "href=", "url("}) CHECK_FALSE(has(html, outside));
-  CHECK(times(html, "http") == plots);  // the SVG namespace, a name and no address
-  CHECK(html == report_html(sections));
-}
-
-TEST_CASE("a curve runs from corner to corner of its picture, and a gap cuts it") {
-  const double gap = std::numeric_limits<double>::quiet_NaN();
-  const std::string svg = plot_svg({"t", "x", {{"a", {0, 1, gap, 0.5, gap}}}});
-  CHECK(has(svg, "d=\"M70 210L207.5 20\""));  // 4 steps over 70 to 620; 0 at 210, 1 at 20
-  CHECK(has(svg, "<circle cx=\"482.5\" cy=\"115\""));
-  CHECK(times(svg, "<circle") == 1);
-}
-
-TEST_CASE("numbers all equal are a line in the middle of the picture") {
-  CHECK(has(plot_svg({"t", "x", {{"a", {3, 3}}}}), "d=\"M70 115L620 115\""));
-  CHECK(has(plot_svg({"t", "x", {{"a", {0, 0}}}}), "d=\"M70 115L620 115\""));
 }
 
 TEST_CASE("the locale's charset is that of the first variable that is set") {
