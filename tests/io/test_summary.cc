@@ -147,6 +147,31 @@ TEST_CASE("token values: log-probs, advantages, and KL as their difference") {
   CHECK(describe_record(bad, 0, true, TokenValue::kLogProbs).find("must have as many numbers") != std::string::npos);
 }
 
+TEST_CASE("token values: values, mask, one number for all tokens, and ratios of log-probs by exp") {
+  const Record r = record(
+      R"({"response_ids":[1,2],"logprobs":[-1,-2],"new_logprobs":[-0.5,-3],"values":[0.25,-4],"advantages":2.5,"loss_mask":[0,1]})");
+  CHECK(token_values(r, TokenValue::kValues) == std::vector<float>{0.25f, -4});
+  CHECK(token_values(r, TokenValue::kMask) == std::vector<float>{0, 1});
+  CHECK(token_values(r, TokenValue::kAdvantages) == std::vector<float>{2.5f, 2.5f});
+  CHECK(token_values(r, TokenValue::kRatio) == std::vector<float>{1.64872127f, 0.36787944f});  // e^0.5, e^-1
+  const Record old = record(R"({"response_ids":[1],"logprobs":[-1],"old_logprobs":[-0.5],"new_logprobs":[-0.5]})");
+  CHECK(token_values(old, TokenValue::kRatio) == std::vector<float>{1});
+  const Record given = record(R"({"response_ids":[1],"ratio":[1.25],"logprobs":[-1],"new_logprobs":[-3]})");
+  CHECK(token_values(given, TokenValue::kRatio) == std::vector<float>{1.25f});
+  const Record unprompted =
+      record(R"({"prompt_ids":[],"response_ids":[5,6],"ratio":[2],"loss_mask":[0],"values":[3]})");
+  CHECK(token_values(unprompted, TokenValue::kRatio) == std::vector<float>{1, 2});
+  CHECK(token_values(unprompted, TokenValue::kMask) == std::vector<float>{1, 0});
+  CHECK(token_values(unprompted, TokenValue::kValues) == std::vector<float>{0, 3});
+}
+
+TEST_CASE("a ratio of 1 and a mask of 1 have no colour") {
+  const Record r = record(R"({"response_ids":[5,6,7],"ratio":[1,0.5,1.5],"loss_mask":[1,0,1]})");
+  CHECK(painted_tokens(r, TokenValue::kRatio, {}) == "5 \x1b[30;48;5;203m6 \x1b[0m\x1b[30;48;5;77m7 \x1b[0m");
+  CHECK(painted_tokens(r, TokenValue::kMask, {}) == "5 \x1b[30;48;5;203m6 \x1b[0m7 ");
+  CHECK(painted_tokens(r, TokenValue::kValues, {}).empty());
+}
+
 TEST_CASE("colours deepen with the distance from 0, red below and green above") {
   const std::vector<float> values{0, -8, 8, -2};
   const std::string painted = paint(kPieces, values, 8);
