@@ -19,11 +19,23 @@ Description about() {
           "shard of a work is present once, and no id appears twice. Otherwise it writes a line for each "
           "fault and exits with 65. Plain text has no marks that would prove it complete.\n\n"
           "On a terminal the tokens of a sample (response_ids) are coloured: by log-prob, the redder the less "
-          "probable; by advantage or by KL (logprobs - ref_logprobs), red below 0 and green above.",
+          "probable; by advantage, value or KL (logprobs - ref_logprobs), red below 0 and green above; by the ratio of "
+          "two "
+          "policies (new_logprobs to logprobs, or the field ratio), red below 1 and green above; by mask, red where it "
+          "is 0.\n\n"
+          "Files of several policies that answered the same prompts (records of one group) are compared prompt by "
+          "prompt: the prompt, an answer of each, and of reward, KL, length and other numbers each policy's mean and "
+          "its difference from the first one's, paired by prompt, with standard errors.\n\n"
+          "--html writes the same as a page for a browser, one file that needs no network: all records, their "
+          "tokens coloured, sorted and filtered by numbers and text.",
       .examples = {
           {"What a rollout wrote.", "peek trajectories.jsonl.zst"},
           {"Three random samples of a pipeline's records, tokens coloured by advantage.",
            "zstdcat scored.jsonl.zst | peek -n 3 --random --by advantages"},
+          {"Two iterations' answers to the same prompts, in a browser.",
+           "rollout --policy p0 -n 4 --max-tokens 8 prompts.jsonl -o by-p0.jsonl\n"
+           "rollout --policy p1 -n 4 --max-tokens 8 prompts.jsonl -o by-p1.jsonl\n"
+           "peek --html both.html --tokenizer p0 by-p0.jsonl by-p1.jsonl"},
           {"Are all shards present?", "peek --verify shard-*.jsonl.zst && cat shard-*.jsonl.zst > all.jsonl.zst"},
           {"The mean reward, for a script.", "peek --json scored.jsonl.zst | jq .fields.reward.values.mean"}}};
 }

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "lib/io/json.h"
 #include "lib/io/stream.h"
 
 namespace nudge {
@@ -60,6 +62,8 @@ class Summary {
 // The report as lines of text, with terminal control characters made visible, and as one JSON object.
 std::string describe_streams(const std::vector<StreamInfo>& streams);
 std::string describe_fields(const Summary& summary);
-std::string summary_json(const Summary& summary, const std::vector<StreamInfo>& streams);
+// `more` adds members to the object.
+std::string summary_json(const Summary& summary, const std::vector<StreamInfo>& streams,
+                         const std::function<void(JsonWriter&)>& more = {});
 
 }  // namespace nudge

@@ -106,7 +106,8 @@ std::string describe_fields(const Summary& summary) {
   return out;
 }
 
-std::string summary_json(const Summary& summary, const std::vector<StreamInfo>& streams) {
+std::string summary_json(const Summary& summary, const std::vector<StreamInfo>& streams,
+                         const std::function<void(JsonWriter&)>& more) {
   JsonWriter w(2);
   w.begin_object().field("records", summary.records()).key("files").begin_array();
   for (const StreamInfo& stream : streams) stream_json(w, stream);
@@ -123,7 +124,9 @@ std::string summary_json(const Summary& summary, const std::vector<StreamInfo>& 
   }
   w.end_object().field("fields_left_out", summary.fields_left_out()).key("samples").begin_array();
   for (const Record& record : summary.samples()) w.raw(record.line());
-  w.end_array().end_object();
+  w.end_array();
+  if (more) more(w);
+  w.end_object();
   return w.text() + '\n';
 }
 

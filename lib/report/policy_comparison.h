@@ -40,7 +40,7 @@ class PolicyComparison {
     std::string name;                   // reward, other fields that hold one number and vary, kl, length
     std::int64_t prompts = 0;           // for which each policy has it
     std::vector<Estimate> means;        // of each policy, over these prompts, each the mean of its answers
-    std::vector<Estimate> differences;  // to the first policy, whose own has no value
+    std::vector<Estimate> differences;  // from the first policy's, paired by prompt; its own has no value
   };
   struct Policy {
     std::string digest, name;        // name: its files, told apart by the digest if need be

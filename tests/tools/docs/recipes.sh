@@ -37,6 +37,11 @@ judged() {
     awk -F '\t' '{ n = split($3, part, /[^0-9]+/); last = ""; for (i = 1; i <= n; ++i) if (part[i] != "") last = part[i]
       if ($1 != (last == $2 && last != "")) { print; bad = 1 } right += $1 } END { exit bad || right == 0 || right == NR }'
 }
+pages() {
+  grep -q '^[0-9]* prompts answered by each of 2 policies$' both.txt
+  grep -q '<td>by-p0.jsonl</td>' both.html && grep -q '"by":"advantages"' gdpo.html
+}
+ok "pages show the answers" pages
 ok "the judge likes right sums" judged
 shards() { for part in . critic; do cmp p1/$part/model.safetensors p1-shards/$part/model.safetensors; done; }
 ok "judged in shards the step has the same bytes" shards
