@@ -4,14 +4,14 @@ const page = data();
 const RIGHT = '\u203a', LEFT = '\u2039', RETURN = '\u21b5', JOINED = '\u00b7', MORE = '\u2026';
 const FOLD = 4000;      // characters of a text shown at once
 const FOLD_TOKENS = 1500;
-const MOST = 50000;     // items in a list: browsers bound the height of a page
+const MOST = 20000;     // items in a list: browsers bound the height of a page
 const GAP = 16;         // pixels between items
 
 const places = page.shapes.map((keys) => new Map(keys.map((key, i) => [key, i])));
 const colours = new Map(page.colours.map((colour) => [colour.by, colour]));
 const WORDS = {logprobs: 'log-prob', advantages: 'advantage', values: 'value', kl: 'KL', ratio: 'ratio', mask: 'mask',
   loss_mask: 'mask', ref_logprobs: 'log-prob of the reference', length: 'length'};
-const word = (key) => WORDS[key] ?? key;
+const word = (key) => (Object.hasOwn(WORDS, key) ? WORDS[key] : key);
 const short = (x) => String(Number(x.toPrecision(4)));
 const counted = (n, one) => `${n.toLocaleString('en')} ${one}${n === 1 ? '' : 's'}`;
 
@@ -37,7 +37,7 @@ page.records.forEach((record, place) => {
   record.place = place;
   record.id = idOf(record);
   record.finish = value(record, 'finish');
-  record.figures = {};
+  record.figures = Object.create(null);  // a field may have any name
   for (const name of page.figures) {
     const number = Number(raw(record, name) ?? NaN);
     if (Number.isFinite(number)) record.figures[name] = number;
@@ -86,7 +86,7 @@ if (policies.length > 0) {
   };
   for (const group of found.values()) {
     if (group.sides.some((answers) => answers.length === 0)) continue;
-    group.differences = {};
+    group.differences = Object.create(null);
     for (const name of known) {
       const difference = mean(group.sides.at(-1), name) - mean(group.sides[0], name);
       if (Number.isFinite(difference)) group.differences[name] = difference;
@@ -258,7 +258,7 @@ const fieldText = (record, key, place) => {
   const text = record.raw[place];
   if (text !== null) return text;
   const prompt = promptOf(record);
-  if (key in prompt) return JSON.stringify(prompt[key]);
+  if (Object.hasOwn(prompt, key)) return JSON.stringify(prompt[key]);
   const packed = key === 'response_ids' ? record.tokens?.ids : record.tokens?.lists[page.columns.indexOf(key)];
   return packed === undefined ? 'null' : `[${split(packed).map(Number).join(',')}]`;
 };
@@ -281,15 +281,17 @@ const chips = (record) => el('span', {class: 'chips'}, ...known.filter((name) =>
     : el('span', {'data-figure': name}, `${word(name)} `, el('b', {}, short(record.figures[name])));
 }), record.finish === 'length' ? el('span', {class: 'cut'}, 'cut') : null);
 
-const linkOf = (record) => encodeURIComponent(page.files.length > 1 ? `${record.id}@${record.file + 1}` : record.id);
+const linkOf = (id) => encodeURIComponent(id.replace(/[\ud800-\udfff]/gu, '\ufffd'));
+const nameOf = (record) => (page.files.length > 1 ? `${record.id}@${record.file + 1}` : record.id);
 
 const recordBlocks = (record) => {
   const answers = answerBlocks(record);
   return [record.problem === undefined ? null : el('p', {class: 'warning'}, record.problem), ...answers,
     rawBlock(record, answers.length === 0 && record.prompt === undefined)];
 };
+const headed = (text) => (text.length > 200 ? text.slice(0, 200) + MORE : text);
 const card = (record) => el('article', {class: 'card', 'data-id': record.id},
-  el('header', {}, el('a', {class: 'id', href: '#' + linkOf(record), dir: 'auto'}, record.id),
+  el('header', {}, el('a', {class: 'id', href: '#' + linkOf(nameOf(record)), dir: 'auto'}, headed(record.id)),
     page.files.length > 1 ? el('span', {class: 'muted file'}, page.files[record.file]) : null, chips(record)),
   promptBlock(record), ...recordBlocks(record));
 
@@ -315,7 +317,7 @@ const groupCard = (group) => {
   const differences = Object.entries(group.differences).map(([name, x]) =>
     el('span', {'data-difference': name}, `${word(name)} `, el('b', {}, (x > 0 ? '+' : '') + short(x))));
   return el('article', {class: 'card', 'data-id': group.group},
-    el('header', {}, el('a', {class: 'id', href: '#' + encodeURIComponent(group.group), dir: 'auto'}, group.group),
+    el('header', {}, el('a', {class: 'id', href: '#' + linkOf(group.group), dir: 'auto'}, headed(group.group)),
       el('span', {class: 'chips'}, 'mean difference', ...differences)),
     promptBlock(group.sides[0][0]), el('div', {class: 'columns'}, ...cells));
 };

@@ -132,9 +132,9 @@ const goBy = (step) => {
 
 // #id: the record, or the prompt where policies are compared.
 const follow = () => {
-  const wanted = decodeURIComponent(location.hash.slice(1));
+  const wanted = location.hash.slice(1);
   if (wanted === '') return;
-  const named = (item) => (item.sides ? item.group === wanted : decodeURIComponent(linkOf(item)) === wanted || item.id === wanted);
+  const named = (item) => (item.sides ? linkOf(item.group) === wanted : linkOf(nameOf(item)) === wanted || linkOf(item.id) === wanted);
   if (!groups.some(named) && page.records.some(named)) state.view = 'records';
   else if (state.view === 'records' && !page.records.some(named) && groups.some(named)) state.view = 'prompts';
   select();

@@ -102,21 +102,18 @@ std::size_t PeekPage::column(const std::string& key) {
   return place;
 }
 
-// Fields that stand in the page beside the record's other fields.
-bool PeekPage::on_its_own(const Record& record, const Record::Field& field) const {
-  if (field.key == "prompt" || field.key == "messages" || field.key == "prompt_ids") return true;
-  if (field.key == "response_ids" && has_tokens(record)) return true;
-  return is_of_tokens(record, field.key);
-}
-
-// The fields in their order: those that stand elsewhere as null.
-void PeekPage::put_fields(JsonWriter& w, const Record& record) {
+// The fields in their order: those that stand elsewhere in the page as null.
+void PeekPage::put_fields(JsonWriter& w, const Record& record, bool tokens_elsewhere) {
+  const auto elsewhere = [&](const std::string& key) {
+    if (key == "prompt" || key == "messages" || key == "prompt_ids") return record.has(key);
+    return tokens_elsewhere && (key == "response_ids" || is_of_tokens(record, key));
+  };
   JsonWriter names;
   names.begin_array();
   w.key("raw").begin_array();
   for (const Record::Field& field : record.fields()) {
     names.value(field.key);
-    if (on_its_own(record, field)) w.null();
+    if (elsewhere(field.key)) w.null();
     else w.value(field.raw);
   }
   w.end_array();
@@ -158,22 +155,23 @@ void PeekPage::put_tokens(JsonWriter& w, const Record& record) {
 }
 
 void PeekPage::add(const Record& record) {
-  JsonWriter w;
-  w.begin_object()
-      .field("file", static_cast<std::int64_t>(files_.place_of(file_of(record))))
-      .field("record", number_in_file(record));
-  put_fields(w, record);
-  put_prompt(w, record);
-  const std::string group = group_or_none(record);
-  w.field("group", group);
-  JsonWriter tokens;
+  JsonWriter w, tokens;
+  w.begin_object().field("file", static_cast<std::int64_t>(files_.place_of(file_of(record))));
+  w.field("record", number_in_file(record));
+  bool sound = has_tokens(record);
   try {
     tokens.begin_object();
-    if (has_tokens(record)) put_tokens(tokens, record);
-    w.key("tokens").raw(tokens.end_object().text());
+    if (sound) put_tokens(tokens, record);
+    tokens.end_object();
   } catch (const Error& e) {
-    w.field("problem", std::string_view(e.what()));  // shown without its tokens
+    w.field("problem", std::string_view(e.what()));
+    sound = false;  // shown without its tokens
   }
+  put_fields(w, record, sound);
+  put_prompt(w, record);
+  if (sound) w.key("tokens").raw(tokens.text());
+  const std::string group = group_or_none(record);
+  w.field("group", group);
   if (const auto length = response_length(record)) w.field("length", *length);
   rows_.push_back({group, w.end_object().text()});
 }

@@ -46,8 +46,7 @@ class PeekPage {
 
   void put_prompt(JsonWriter& w, const Record& record);
   void put_tokens(JsonWriter& w, const Record& record);
-  void put_fields(JsonWriter& w, const Record& record);
-  bool on_its_own(const Record& record, const Record::Field& field) const;
+  void put_fields(JsonWriter& w, const Record& record, bool tokens_elsewhere);
   std::size_t column(const std::string& key);
   void put_pieces(JsonWriter& w) const;
   void put_colours(JsonWriter& w, TokenValue by);

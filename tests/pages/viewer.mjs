@@ -161,7 +161,14 @@ for (const width of [480, 1280]) {
   ok('what reorders or controls is shown', seen.includes('\\u202e') && seen.includes('\\x1b') && seen.includes('</script>'), seen);
   ok('a megabyte is folded', await page.evaluate(() => document.body.innerText.length < 100000));
   ok('and fits', await browser.fits(page));
+  await page.click('.card[data-id="bad"] summary');
+  await still(page);
+  const bad = await page.$eval('.card[data-id="bad"] .raw .text', (e) => e.textContent);
+  ok('and shown as they are', same(JSON.parse(bad), records(hostile)[1]), bad);
   ok('lists that do not fit together are told', await page.$eval('.card[data-id="bad"] .warning', (e) => e.textContent.includes('logprobs')));
+  const names = await page.$$eval('.card[data-id="names"] [data-figure] b', (all) => all.map((b) => b.textContent));
+  ok('fields may have any name', same(names, ['3', '4']), names);
+  await page.evaluate(() => { location.hash = '#%'; });
   await page.click('.card[data-id="long"] .more');
   await still(page);
   ok('and unfolds', await page.$eval('.card[data-id="long"] .text', (e) => e.textContent.length > 30000));

@@ -22,6 +22,7 @@ answer() {  # policy id reward
 {
   printf '%s\n' '{"id":"</script><script>broken=1</script>","prompt":"</script><script>broken=1</script><img src=x onerror=broken=1> \u202egnihton\u001b[2J","response":"<!--<script>\u2028\u0000","response_ids":[1],"logprobs":[-1]}'
   printf '%s\n' '{"id":"bad","response_ids":[1,2],"logprobs":[-1]}'
+  printf '%s\n' '{"id":"names","__proto__":3,"constructor":4,"response_ids":[1,2],"toString":[5,6]}' '{"__proto__":5,"constructor":6}'
   awk 'BEGIN { printf "{\"id\":\"long\",\"response\":\""; for (i = 0; i < 100000; ++i) printf "</script>x"; print "\"}" }'
 } > hostile.jsonl
 cp "$TINY/scored.jsonl" texts.jsonl
