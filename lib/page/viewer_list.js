@@ -266,6 +266,7 @@ window.addEventListener('beforeprint', () => {
   printing = true;
   list.classList.add('printed');
   list.replaceChildren(...items.slice(0, 200).map((item) => (item.sides ? groupCard(item) : card(item))));
+  if (items.length > 200) list.append(el('p', {class: 'muted'}, `The first 200 of ${items.length}.`));
 });
 window.addEventListener('afterprint', () => {
   printing = false;

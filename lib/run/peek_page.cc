@@ -47,11 +47,15 @@ bool has_tokens(const Record& record) {
   return record.is_array("response_ids") && record.list_shape("response_ids").kind == '0';
 }
 
-// A list with a number for each response token that something predicts.
-bool is_of_tokens(const Record& record, const std::string& key) {
-  if (!has_tokens(record) || !record.is_array(key) || key.ends_with("_ids")) return false;
-  const ListShape list = record.list_shape(key);
-  return list.kind == '0' && list.size == record.list_shape("response_ids").size - first_unpredicted(record);
+// The fields that hold a number for each of n tokens.
+std::vector<std::string> lists_of_tokens(const Record& record, std::int64_t n) {
+  std::vector<std::string> keys;
+  for (const Record::Field& field : record.fields()) {
+    if (field.raw[0] != '[' || field.key.ends_with("_ids")) continue;
+    const ListShape list = record.list_shape(field.key);
+    if (list.kind == '0' && list.size == n) keys.push_back(field.key);
+  }
+  return keys;
 }
 
 std::string hex(std::string_view bytes) {
@@ -103,10 +107,10 @@ std::size_t PeekPage::column(const std::string& key) {
 }
 
 // The fields in their order: those that stand elsewhere in the page as null.
-void PeekPage::put_fields(JsonWriter& w, const Record& record, bool tokens_elsewhere) {
+void PeekPage::put_fields(JsonWriter& w, const Record& record, const std::vector<std::string>& of_tokens) {
   const auto elsewhere = [&](const std::string& key) {
     if (key == "prompt" || key == "messages" || key == "prompt_ids") return record.has(key);
-    return tokens_elsewhere && (key == "response_ids" || is_of_tokens(record, key));
+    return std::ranges::find(of_tokens, key) != of_tokens.end();
   };
   JsonWriter names;
   names.begin_array();
@@ -131,17 +135,19 @@ void PeekPage::put_prompt(JsonWriter& w, const Record& record) {
   if (text != "{}") w.field("prompt", static_cast<std::int64_t>(prompts_.place_of(text)));
 }
 
-void PeekPage::put_tokens(JsonWriter& w, const Record& record) {
+// Returns the fields that these stand for.
+std::vector<std::string> PeekPage::put_tokens(JsonWriter& w, const Record& record) {
   const std::vector<std::int32_t> ids = record.ids("response_ids");
   ids_.insert(ids.begin(), ids.end());
   w.field("ids", packed(ids));
+  const bool unpredicted = first_unpredicted(record);
+  std::vector<std::string> of_tokens = lists_of_tokens(record, std::ssize(ids) - unpredicted);
   std::map<std::size_t, std::string> lists;
-  for (const Record::Field& field : record.fields())
-    if (is_of_tokens(record, field.key)) lists[column(field.key)] = packed(record.numbers(field.key));
+  for (const std::string& key : of_tokens) lists[column(key)] = packed(record.numbers(key));
   for (const TokenValue kind : kTokenValues) {
     std::vector<float> values = token_values(record, kind);
     if (values.empty()) continue;
-    if (first_unpredicted(record)) values.erase(values.begin());
+    if (unpredicted) values.erase(values.begin());
     const std::string key(kind == kMask ? "loss_mask" : name_of(kind));
     Colour& colour = colours_[kind];
     colour.column = column(key);
@@ -152,24 +158,25 @@ void PeekPage::put_tokens(JsonWriter& w, const Record& record) {
   for (const auto& [place, list] : lists) w.field(std::to_string(place), list);
   w.end_object();
   if (const auto kl = response_kl(record)) w.field("kl", *kl);
+  of_tokens.push_back("response_ids");
+  return of_tokens;
 }
 
 void PeekPage::add(const Record& record) {
   JsonWriter w, tokens;
   w.begin_object().field("file", static_cast<std::int64_t>(files_.place_of(file_of(record))));
   w.field("record", number_in_file(record));
-  bool sound = has_tokens(record);
+  std::vector<std::string> of_tokens;
   try {
     tokens.begin_object();
-    if (sound) put_tokens(tokens, record);
+    if (has_tokens(record)) of_tokens = put_tokens(tokens, record);
     tokens.end_object();
   } catch (const Error& e) {
-    w.field("problem", std::string_view(e.what()));
-    sound = false;  // shown without its tokens
+    w.field("problem", std::string_view(e.what()));  // shown without its tokens
   }
-  put_fields(w, record, sound);
+  put_fields(w, record, of_tokens);
   put_prompt(w, record);
-  if (sound) w.key("tokens").raw(tokens.text());
+  if (!of_tokens.empty()) w.key("tokens").raw(tokens.text());
   const std::string group = group_or_none(record);
   w.field("group", group);
   if (const auto length = response_length(record)) w.field("length", *length);

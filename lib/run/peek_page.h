@@ -45,8 +45,8 @@ class PeekPage {
   };
 
   void put_prompt(JsonWriter& w, const Record& record);
-  void put_tokens(JsonWriter& w, const Record& record);
-  void put_fields(JsonWriter& w, const Record& record, bool tokens_elsewhere);
+  std::vector<std::string> put_tokens(JsonWriter& w, const Record& record);
+  void put_fields(JsonWriter& w, const Record& record, const std::vector<std::string>& of_tokens);
   std::size_t column(const std::string& key);
   void put_pieces(JsonWriter& w) const;
   void put_colours(JsonWriter& w, TokenValue by);
