@@ -15,7 +15,11 @@ rm -rf "$run"; mkdir -p "$run"; cd "$run"; touch .demo
 reviews() { awk -f "$here/reviews.awk" -v "mode=$1" -v "seed=$2" -v "n=$3" -v "part=${4:-train}"; }
 # Any program can be the reward: this one parses the review, clause by clause, in jq.
 judge() { jq -c --arg field gold -f "$here/judge.jq"; }
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() {  # in bold where a terminal shows it
+  case ${TERM:-dumb} in dumb) bold= plain= ;; *) bold=$(printf "\033[1m") plain=$(printf "\033[0m") ;; esac
+  [ -t 1 ] || bold= plain=
+  printf "\n%s%s%s\n" "$bold" "$*" "$plain"
+}
 
 say '1. A base model that writes film reviews'
 reviews text 1 "$texts" | zstd -q > text.jsonl.zst

@@ -22,7 +22,11 @@ held='. < 20' train='. >= 20'
 [ -z "${NUDGE_REAL_TUNE:-}" ] || held='. >= 20 and . < 35' train='. >= 35'
 
 original() { zstdcat "$data/$1.train.jsonl.zst" | sed -n "${records}p"; }
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() {  # in bold where a terminal shows it
+  case ${TERM:-dumb} in dumb) bold= plain= ;; *) bold=$(printf "\033[1m") plain=$(printf "\033[0m") ;; esac
+  [ -t 1 ] || bold= plain=
+  printf "\n%s%s%s\n" "$bold" "$*" "$plain"
+}
 
 say '1. Pairs: a fifth is held out, by a hash'
 # split_pairs NAME FILE KEY: no value of KEY, a jq expression, is on both sides.

@@ -18,7 +18,8 @@ Description about() {
               "rejected_reward are written too. --shard i/n takes the groups k = i modulo n, in the order of their "
               "first answers in the input.\n\n"
               "Without --by it asks at the terminal: l or r takes the left or the right answer, t says that they "
-              "are equally good, s skips the pair, u undoes the last decision, q quits. Every decision is "
+              "are equally good, s skips the pair, u undoes the last decision, q quits, ? tells the keys; space "
+              "and b page through answers longer than the screen. Every decision is "
               "saved at once, in the output file or, ties and skips, in FILE.notes beside it; the same command "
               "resumes where it stopped, and exits with 75 until all pairs are decided.",
           .examples = {{"Four answers to a prompt, the best against the worst by their reward.",

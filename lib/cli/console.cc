@@ -3,10 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
 
 #include "lib/base/visible.h"
+#include "lib/cli/terminal.h"
 
 namespace nudge {
 namespace {
@@ -21,10 +20,8 @@ void write_stderr(std::string_view text) {
   }
 }
 
-bool stderr_is_terminal() {
-  const char* term = std::getenv("TERM");
-  return ::isatty(STDERR_FILENO) == 1 && (term == nullptr || std::strcmp(term, "dumb") != 0);
-}
+// The line is overwritten, so none is shown where the cursor does not move.
+bool overwrites_stderr() { return ::isatty(STDERR_FILENO) == 1 && moves_cursor(); }
 
 constexpr std::string_view kEraseLine = "\r\x1b[K";
 
@@ -60,7 +57,7 @@ void Console::detail(std::string_view message) {
   if (verbose_ && !silent_) line("", message);
 }
 
-bool Console::shows_progress() const { return !quiet_ && !silent_ && stderr_is_terminal(); }
+bool Console::shows_progress() const { return !quiet_ && !silent_ && overwrites_stderr(); }
 
 void Console::progress(std::string_view text) {
   if (!shows_progress()) return;

@@ -19,7 +19,8 @@ class Console {
   void detail(std::string_view message);   // program: message; only with -v
   void say(std::string_view message);      // program: message; with -q too, because it was asked for
 
-  // A line that the next one overwrites. Nothing with -q or if stderr is not a terminal.
+  // A line that the next one overwrites. Nothing with -q, if stderr is not a terminal, or if TERM is
+  // dumb.
   void progress(std::string_view line);
   void clear_progress();
   bool shows_progress() const;

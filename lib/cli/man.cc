@@ -79,7 +79,8 @@ std::string exit_section(const Description& about) {
 
 std::string environment_section(const Description& about) {
   const std::string text =
-      ".SH ENVIRONMENT\n.TP\n\\fBNUDGE_PROFILE\\fR\n"
+      ".SH ENVIRONMENT\n.TP\n\\fBNO_COLOR\\fR, \\fBTERM\\fR\nNo colour where NO_COLOR is set and not empty;\n"
+      "no colour, and nothing overwritten, where TERM is dumb or not set.\n.TP\n\\fBNUDGE_PROFILE\\fR\n"
       "If it is set, and not to 0, the time spent in each part is written to standard\n"
       "error at the end, as with \\fB\\-v \\-v\\fR.\n";
   if (!about.kernel_level) return text;

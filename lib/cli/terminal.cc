@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "lib/base/error.h"
@@ -47,8 +49,23 @@ void break_line(const std::string& line, std::size_t width, std::vector<std::str
 }
 
 constexpr std::string_view kClear = "\x1b[H\x1b[2J\x1b[3J", kBold = "\x1b[1m", kPlain = "\x1b[0m";
+constexpr int kEscape = 0x1b;
+constexpr int kEscapeMilliseconds = 50;  // between the bytes of one key; a human's next key comes later
+
+volatile std::sig_atomic_t resized = 0;
+void on_resize(int) { resized = 1; }
 
 }  // namespace
+
+bool moves_cursor() {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && *term != '\0' && std::strcmp(term, "dumb") != 0;
+}
+
+bool shows_colour(int descriptor) {
+  const char* no_color = std::getenv("NO_COLOR");
+  return ::isatty(descriptor) == 1 && moves_cursor() && (no_color == nullptr || *no_color == '\0');
+}
 
 Terminal::Terminal() {
   fd_ = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -63,26 +80,63 @@ Terminal::Terminal() {
   // A program that was stopped or ended by a key would leave the shell without echo. Control-C is caught.
   keys.c_cc[VSUSP] = keys.c_cc[VQUIT] = _POSIX_VDISABLE;
   ::tcsetattr(fd_, TCSANOW, &keys);
+  struct sigaction action = {};
+  action.sa_handler = on_resize;
+  action.sa_flags = SA_RESTART;  // decisions are saved whatever the window does
+  sigemptyset(&action.sa_mask);
+  ::sigaction(SIGWINCH, &action, &resize_before_);
 }
 
 Terminal::~Terminal() {
+  ::sigaction(SIGWINCH, &resize_before_, nullptr);
   ::tcsetattr(fd_, TCSANOW, &before_);
   ::close(fd_);
 }
 
-int Terminal::key() {
+int Terminal::byte(int milliseconds) {
   // Only ppoll lets signals in: one just before a read would be noticed only after it.
-  sigset_t stops, before;
-  sigemptyset(&stops);
-  for (const int signal : kStopSignals) sigaddset(&stops, signal);
-  pthread_sigmask(SIG_BLOCK, &stops, &before);
+  sigset_t heeded, before;
+  sigemptyset(&heeded);
+  for (const int signal : kStopSignals) sigaddset(&heeded, signal);
+  sigaddset(&heeded, SIGWINCH);
+  pthread_sigmask(SIG_BLOCK, &heeded, &before);
   pollfd input = {fd_, POLLIN, 0};
-  const bool ready = !stop_requested() && ::ppoll(&input, 1, nullptr, &before) == 1;
+  const timespec limit = {0, milliseconds * 1'000'000L};
+  int ready = -1;
+  if (!stop_requested() && resized == 0) ready = ::ppoll(&input, 1, milliseconds < 0 ? nullptr : &limit, &before);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (stop_requested()) return kEnd;
+  if (resized != 0) {
+    resized = 0;
+    return kResize;
+  }
+  if (ready == 0) return kOther;
   unsigned char byte = 0;
-  if (!ready || ::read(fd_, &byte, 1) != 1) return kEnd;
+  if (ready != 1 || ::read(fd_, &byte, 1) != 1) return kEnd;
   // Control-D; typed before the mode was changed, the kernel hands it on as 0.
   return byte == 4 || byte == 0 ? kEnd : byte;
+}
+
+int Terminal::key() {
+  const int first = byte(-1);
+  return first == kEscape ? escape_sequence() : first;
+}
+
+// ESC [ PARAMETERS FINAL or ESC O FINAL (ECMA-48, 5.4; xterm's keys).
+int Terminal::escape_sequence() {
+  int next = byte(kEscapeMilliseconds);
+  if (next == kEnd || next == kResize) return next;
+  if (next != '[' && next != 'O') return kOther;
+  std::string parameters;
+  while ((next = byte(kEscapeMilliseconds)) >= 0x20 && next < 0x40) parameters += static_cast<char>(next);
+  switch (next) {
+    case 'A': return kUp;
+    case 'B': return kDown;
+    case '~': return parameters == "5" ? kPageUp : parameters == "6" ? kPageDown : kOther;
+    case kEnd:
+    case kResize: return next;
+    default: return kOther;
+  }
 }
 
 void Terminal::write(std::string_view text) {
@@ -94,12 +148,13 @@ void Terminal::write(std::string_view text) {
   }
 }
 
-void Terminal::show(std::string_view text) { write(std::string(kClear) + std::string(text)); }
+void Terminal::show(std::string_view text) { write((clears_ ? std::string(kClear) : "\n") + std::string(text)); }
 void Terminal::add(std::string_view text) { write(text); }
 
-std::size_t Terminal::width() const {
+Terminal::Size Terminal::size() const {
   winsize size = {};
-  return ::ioctl(fd_, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  const bool known = ::ioctl(fd_, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
+  return known ? Size{size.ws_col, size.ws_row} : Size{80, 24};
 }
 
 std::vector<std::string> screen_lines(std::string_view text, std::size_t width) {
@@ -123,7 +178,7 @@ std::string side_by_side(std::string_view left_title, std::string_view left, std
                          std::string_view right, std::size_t width) {
   constexpr std::string_view kGap = " | ";
   const auto title = [](std::string_view words) {
-    return std::string(kBold) + std::string(words) + std::string(kPlain);
+    return moves_cursor() ? std::string(kBold) + std::string(words) + std::string(kPlain) : std::string(words);
   };
   std::string text;
   if (width < 80 + kGap.size()) {

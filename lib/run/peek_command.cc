@@ -7,6 +7,7 @@
 
 #include "lib/base/visible.h"
 #include "lib/cli/common_options.h"
+#include "lib/cli/terminal.h"
 #include "lib/io/json.h"
 #include "lib/io/verify.h"
 #include "lib/report/policy_comparison.h"
@@ -66,7 +67,7 @@ void PeekCommand::add_to(Tool& tool) {
   tool.option("--json", json, "write one JSON object instead of text");
   const Option& color =
       tool.choice("--color", colour, {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}},
-                  "show tokens in colour: only on a terminal, always, or never")
+                  "show tokens in colour: on a terminal (unless NO_COLOR is set or TERM is dumb), always, or never")
           .excludes("--json")
           .excludes("--html");
   Option& only =
@@ -82,7 +83,7 @@ void PeekCommand::add_to(Tool& tool) {
 }
 
 bool PeekCommand::shows_tokens() const {
-  return colour == Colour::kAlways || (colour == Colour::kAuto && ::isatty(STDOUT_FILENO) == 1);
+  return colour == Colour::kAlways || (colour == Colour::kAuto && shows_colour(STDOUT_FILENO));
 }
 
 struct PeekCommand::Found {
@@ -167,7 +168,7 @@ std::string PeekCommand::run(Tool& tool) {
   if (!shows_tokens() && page.empty())
     for (const Option* option : {by_, tokenizer_})
       if (option->given())
-        tool.warn(option->shown_name() + " does nothing unless stdout is a terminal; --color always shows the tokens");
+        tool.warn(option->shown_name() + " does nothing unless stdout is a terminal that shows colours; --color always shows the tokens");
   if (verify) return verified();
   std::optional<Tokenizer> loaded;
   TokenText token_text;

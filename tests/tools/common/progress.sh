@@ -39,5 +39,7 @@ ok "kl-report does" rate kl-report "$scored"
 ok "kl-report -o does" rate kl-report --old "$TINY/base" --new "$TINY/p0" "$scored" -o k2
 ok "sft-train does" rate sft-train --init "$TINY/base" "$TINY/texts.jsonl" -o f1
 ok "rm-train does" rate rm-train --init "$TINY/base" "$TINY/pairs.jsonl" -o f2
+plain() { on_terminal env TERM=dumb score --ref "$TINY/base" "$scored" -o s6 > screen; ! grep -q 'of 24 records' screen; }
+ok "TERM=dumb: no line is overwritten" plain
 no_time() { ! grep -rqE 'tokens/s' p3 f1 f2 k2; }
 ok "no file holds a rate" no_time

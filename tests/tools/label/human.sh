@@ -76,7 +76,7 @@ undoes_an_earlier_session() {
   [ "$(notes e.jsonl)" = "1/0-1 tie 2/0-1 tie 3/0-1 skip " ]
 }
 other_keys_mean_nothing() {
-  expect_played 0 'xL1l zr?tt' -o k.jsonl in.jsonl
+  expect_played 0 'xL1l zr~tt' -o k.jsonl in.jsonl
   [ "$(ids k.jsonl)" = "0/0-1 1/0-1 " ]
 }
 end_of_terminal_stops() {

@@ -1,5 +1,5 @@
 # peek: what it tells of whole and damaged files, its samples and its colours.
-needs peek jq zstd
+needs peek jq zstd script
 
 cat > t.jsonl <<'END'
 {"schema":"trajectory/1","id":"0/0","response_ids":[5,6],"logprobs":[-0.1,-9],"ref_logprobs":[-1,-2],"advantages":[2,-2],"reward":0.5}
@@ -58,6 +58,15 @@ colours() {
     ! grep -q "$escape" out || return 1
   done
 }
+colours_of_a_terminal() {
+  on_terminal peek t.jsonl | grep -q "$escape\[30;48;5;203m6 "
+  NO_COLOR='' on_terminal peek t.jsonl | grep -q "$escape"
+  ! NO_COLOR=1 on_terminal peek t.jsonl | grep -q "$escape" || return 1
+  on_terminal env TERM=dumb peek t.jsonl > dumb
+  ! grep -q "$escape" dumb || return 1
+  NO_COLOR=1 on_terminal peek --color always t.jsonl | grep -q "$escape"
+  NO_COLOR=1 on_terminal peek --by kl t.jsonl | grep -q 'warning: --by does nothing unless stdout is a terminal that shows'
+}
 colours_that_are_not_shown() {
   for words in "--color never --by kl" "--color never --tokenizer ." "-n 0 --random" "-n 0 --by kl" "-n 0 --color always" \
                "-n 0 --tokenizer ."; do
@@ -66,7 +75,7 @@ colours_that_are_not_shown() {
     expect_misuse
   done
   expect_status 0 peek --by kl t.jsonl
-  expect_stderr '^peek: warning: --by does nothing unless stdout is a terminal; --color always shows the tokens$'
+  expect_stderr '^peek: warning: --by does nothing unless stdout is a terminal that shows colours; --color always shows the tokens$'
   expect_status 0 peek --by kl --color always t.jsonl
   expect_no_warning
 }
@@ -114,6 +123,7 @@ ok "a tokenizer that is missing is told before the input is read" tokenizer_firs
 ok "shows the first n records" shows_samples
 ok "draws samples by the seed" draws_by_the_seed
 ok "colours tokens by log-prob, advantage and KL" colours
+ok "on a terminal tokens are coloured, unless NO_COLOR or TERM=dumb" colours_of_a_terminal
 ok "options of colours that are not shown are told" colours_that_are_not_shown
 ok "shows what is whole of damaged files and exits with 65" damage_is_65_and_what_is_whole_is_shown
 ok "missing, folder and empty inputs" nothing_to_read
