@@ -27,6 +27,9 @@ class Metrics {
   // None where the metric is absent or null.
   std::optional<double> get(std::string_view name) const;
 
+  // All of them, in their order; nothing is null.
+  const std::vector<std::pair<std::string, std::optional<double>>>& entries() const { return entries_; }
+
   // {"name":value,...} without a newline. Values in the shortest form that reads back to the same double; whole numbers
   // below 2^53 without an exponent.
   std::string json() const;

@@ -1,6 +1,7 @@
 // What ppo-step does around Ppo: the policy folder with its critic and its trainer's state, in and out.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -53,6 +54,12 @@ class PpoRun {
   SampleHealth sample_health() const;
   std::int64_t tokens() const { return std::ssize(batch_.old_logprobs); }  // of the responses
   std::int64_t iteration() const { return state_.iteration; }              // from 0; train() ends it
+  // Before this iteration. Each steps one of the optimizers at least, in the critic's warm-up only the critic's; a shared
+  // critic has one of its own only then, and its count ends with it.
+  std::int64_t earlier_updates() const {
+    if (critic_) return std::max(state_.steps, state_.critic_steps);
+    return critic_adam_ ? state_.critic_steps : state_.steps;
+  }
   // Receives an update's metrics: iteration, update (from 1), loss/..., policy/..., val/..., actor/grad_norm,
   // critic/grad_norm (0 without a separate critic).
   using OnUpdate = std::function<void(std::int64_t update, const Metrics& metrics)>;

@@ -46,12 +46,14 @@ void PpoStepCommand::add_output_to(Tool& tool) {
   compress_option(tool, streams.zstd).needs("--dry-run");
   tool.option("--dry-run", dry_run,
               "write the records back with values, advantages, returns, ratio and loss; train nothing");
-  metrics_option(tool, metrics);
-  tool.choice("--metrics-every", each_update, {{"iteration", false}, {"update", true}},
-              "what has a line of metrics: each iteration, or each update as well")
-      .needs("--metrics")
-      .excludes("--dry-run")
-      .neutral();
+  metrics.add_to(tool, streams.output);
+  metrics.log_updates(each_update);
+  const Option& every = tool.choice("--metrics-every", each_update, {{"iteration", false}, {"update", true}},
+                                    "what has metrics: each iteration, or each update as well")
+                            .excludes("--dry-run")
+                            .neutral();
+  tool.after_parsing(
+      [this, &every] { refuse_unread({&every}, !metrics.asked(), "it needs --metrics or --tensorboard"); });
   salvage_option(tool, streams.salvage);
 }
 
@@ -103,10 +105,11 @@ void PpoStepCommand::heed(Tool& tool, const std::vector<std::string>& warnings) 
 
 void PpoStepCommand::train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint) {
   // A run that was killed may have written lines of updates that its checkpoint doesn't know.
-  const std::int64_t told = checkpoint.taken() > 0 ? last_update_told(metrics, run.iteration()) : 0;
+  const std::int64_t told = checkpoint.taken() > 0 ? last_update_told(metrics.file(), run.iteration()) : 0;
+  const std::int64_t before = run.earlier_updates();
   Progress progress = tool.progress("updates", run.planned_updates());
   run.train(measured, checkpoint, [&](std::int64_t update, const Metrics& m) {
-    if (each_update && update > told) metrics.write(m.json());
+    if (each_update) metrics.write_update(m, before + update, update <= told);
     progress.update(update, "loss " + number_text(static_cast<float>(m.get("loss/total").value_or(0))));
   });
   heed(tool, warnings_of(StepHealth{.kl = measured.get("policy/kl_step").value_or(0),
@@ -132,7 +135,7 @@ std::string PpoStepCommand::summary(const PpoRun& run, const Metrics& measured) 
 
 std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   const auto begin = std::chrono::steady_clock::now();
-  refuse_metrics_in_input(metrics, streams.files);
+  refuse_metrics_in_input(metrics.file(), streams.files);
   std::unique_ptr<RunFolder> folder;
   if (dry_run) refuse_same_file(streams.files, streams.output);
   else folder = std::make_unique<RunFolder>(streams.output, "ppo-step", streams.force);
@@ -142,10 +145,11 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   Provenance provenance = Provenance(tool.provenance()).input("policy", run.policy_digest());
   InputSpool spool =
       folder ? InputSpool(tool, streams.files, folder->path(), provenance.text()) : InputSpool(streams.files);
+  SampleAnswers samples;
   {
     Progress reading = tool.progress("trajectories", ppo.records.value_or(0));
     each_record(tool, spool, streams.salvage,
-                [&](const Record& record) { run.add(record), reading.update(run.size()); });
+                [&](const Record& record) { run.add(record), samples.add(record), reading.update(run.size()); });
   }
   if (!run.reference_digest().empty()) provenance.input("ref", run.reference_digest());
   provenance.input("records", run.input_digest());
@@ -172,7 +176,8 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   measured.set("eps", static_cast<double>(run.size()) / elapsed.count());
   attach_facts(measured, warned_, tool);
-  metrics.write(measured.json());
+  metrics.write_samples(measured, samples);
+  metrics.write(measured);
   return Tally{{{run.size(), "trajectory", "trajectories"}, {run.tokens(), "token"}},
                summary(run, measured),
                false,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/run/command.h"
+#include "lib/run/metrics_log.h"
 #include "lib/run/ppo_run.h"
 #include "lib/run/streams.h"
 
@@ -18,7 +19,7 @@ struct PpoStepCommand {
   bool dry_run = false;
   HealthBounds bounds;
   bool strict = false;  // warnings of the health are errors
-  MetricsFile metrics;
+  MetricsLog metrics;
   bool each_update = false;  // has a line of metrics
   SaveOptions saving;
 

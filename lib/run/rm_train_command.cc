@@ -45,7 +45,7 @@ void RmTrainCommand::add_output_to(Tool& tool) {
   model_output_option(tool, streams.output);
   saving.add_to(tool, "steps");
   force_option(tool, streams.force);
-  metrics_option(tool, metrics);
+  metrics.add_to(tool, streams.output);
   salvage_option(tool, streams.salvage);
 }
 
@@ -75,7 +75,7 @@ void RmTrainCommand::tell_made_already(Tool& tool, const RunFolder& folder) cons
 }
 
 std::optional<Tally> RmTrainCommand::run(Tool& tool) {
-  refuse_metrics_in_input(metrics, streams.files, {held_out, normalize_on});
+  refuse_metrics_in_input(metrics.file(), streams.files, {held_out, normalize_on});
   RunFolder folder(streams.output, "rm-train", streams.force);
   leave_on_stops(tool.about().name);
   Model model = load_as_score_model(init, training.training.seed, dtype);

@@ -7,6 +7,7 @@
 
 #include "lib/run/chat_flags.h"
 #include "lib/run/command.h"
+#include "lib/run/metrics_log.h"
 #include "lib/run/rm_run.h"
 #include "lib/run/run_folder.h"
 #include "lib/run/streams.h"
@@ -19,7 +20,7 @@ struct RmTrainCommand {
   StreamOptions streams;
   ChatFlags chat;
   Dtype dtype = Dtype::kF32;
-  MetricsFile metrics;
+  MetricsLog metrics;
   SaveOptions saving;
 
   RmTrainCommand() { training.training.schedule.peak = 1e-5; }

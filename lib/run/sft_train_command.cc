@@ -33,7 +33,7 @@ void SftTrainCommand::add_output_to(Tool& tool) {
       .placeholder("MB");
   saving.add_to(tool, "steps");
   force_option(tool, streams.force);
-  metrics_option(tool, metrics);
+  metrics.add_to(tool, streams.output);
   salvage_option(tool, streams.salvage);
 }
 
@@ -77,7 +77,7 @@ void SftTrainCommand::warn_of_unused(Tool& tool, const Dialogues& dialogues, con
 }
 
 std::optional<Tally> SftTrainCommand::run(Tool& tool) {
-  refuse_metrics_in_input(metrics, streams.files, {held_out});
+  refuse_metrics_in_input(metrics.file(), streams.files, {held_out});
   if (shard_megabytes > 0) storage.shard_bytes = shard_megabytes * 1'000'000;
   RunFolder folder(streams.output, "sft-train", streams.force);
   leave_on_stops(tool.about().name);

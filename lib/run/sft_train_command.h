@@ -7,6 +7,7 @@
 
 #include "lib/run/chat_flags.h"
 #include "lib/run/command.h"
+#include "lib/run/metrics_log.h"
 #include "lib/run/new_model.h"
 #include "lib/run/run_folder.h"
 #include "lib/run/sft_run.h"
@@ -23,7 +24,7 @@ struct SftTrainCommand {
   Dtype dtype = Dtype::kF32;
   Storage storage;
   std::int64_t shard_megabytes = 0;
-  MetricsFile metrics;
+  MetricsLog metrics;
   SaveOptions saving;
 
   SftTrainCommand() { training.training.schedule.peak = 1e-4; }

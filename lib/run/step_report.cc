@@ -10,10 +10,10 @@
 
 namespace nudge {
 
-void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder) {
-  if (metrics.path().empty()) return;
-  tool.warn(metrics.path() + ": no metrics were written, because nothing was computed; --force writes " + folder +
-            " again, with metrics");
+void warn_of_no_metrics(Tool& tool, const MetricsLog& metrics, const std::string& folder) {
+  for (const std::string& name : metrics.names())
+    tool.warn(name + ": no metrics were written, because nothing was computed; --force writes " + folder +
+              " again, with metrics");
 }
 
 std::string config_json(const std::deque<Option>& options) {
@@ -51,7 +51,7 @@ std::int64_t last_update_told(const MetricsFile& metrics, std::int64_t iteration
 
 OnMetrics StepReport::on_metrics() {
   return [this](std::int64_t step, std::int64_t steps, const Metrics& metrics) {
-    metrics_.write(metrics.json());
+    metrics_.write(metrics);
     if (!progress_) progress_.emplace(tool_.console(), "steps", steps);
     if (const auto loss = metrics.get(loss_)) progress_->update(step, "loss " + number_text(static_cast<float>(*loss)));
   };

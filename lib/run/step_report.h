@@ -9,14 +9,14 @@
 #include <utility>
 #include <vector>
 
-#include "lib/cli/metrics.h"
 #include "lib/cli/tool.h"
 #include "lib/rl/step_metrics.h"
+#include "lib/run/metrics_log.h"
 
 namespace nudge {
 
 // Warns if `metrics` were asked for although the run has nothing to do, because its output `folder` exists already.
-void warn_of_no_metrics(Tool& tool, const MetricsFile& metrics, const std::string& folder);
+void warn_of_no_metrics(Tool& tool, const MetricsLog& metrics, const std::string& folder);
 
 // The options that determine the output, as a JSON object: numbers, booleans, texts.
 std::string config_json(const std::deque<Option>& options);
@@ -30,16 +30,16 @@ std::int64_t last_update_told(const MetricsFile& metrics, std::int64_t iteration
 // Receives the metrics after step `step` of `steps`; step 0 is before the first.
 using OnMetrics = std::function<void(std::int64_t step, std::int64_t steps, const Metrics& metrics)>;
 
-// Writes a run's metrics to the file and shows progress: the step, and the metric called `loss`.
+// Logs a run's metrics and shows progress: the step, and the metric called `loss`.
 class StepReport {
  public:
-  StepReport(Tool& tool, MetricsFile& metrics, std::string loss)
+  StepReport(Tool& tool, MetricsLog& metrics, std::string loss)
       : tool_(tool), metrics_(metrics), loss_(std::move(loss)) {}
   OnMetrics on_metrics();
 
  private:
   Tool& tool_;
-  MetricsFile& metrics_;
+  MetricsLog& metrics_;
   std::string loss_;
   std::optional<Progress> progress_;
 };

@@ -2,7 +2,8 @@
 # nudge and transformers, each with what the other writes: tiny folders of every family that transformers makes give its
 # ids, greedy texts, log-probs, rewards and dialogues here, and what nudge writes loads there without a warning and
 # gives ours.
-# docs/data.md's lines read Parquet that pyarrow writes (data-parquet; parquet.sh).
+# docs/data.md's lines read Parquet that pyarrow writes (data-parquet; parquet.sh). TensorBoard's own reader reads what
+# --tensorboard writes (tensorboard; events.sh), where it is beside that Python.
 # Prints what failed and closes with "N passed, N failed, N skipped".
 # usage: tests/ecosystem/run.sh BUILD_FOLDER [PATTERN]   (PATTERN selects cases by name, such as 'llama-*'; cases.py)
 #
@@ -265,6 +266,8 @@ for family in gpt2 llama mistral qwen2 qwen3 gpt_neox; do
 done
 # shellcheck disable=SC2254
 case data-parquet in $pattern) . "$ROOT/tests/ecosystem/parquet.sh" ;; esac
+# shellcheck disable=SC2254
+case tensorboard in $pattern) . "$ROOT/tests/ecosystem/events.sh" ;; esac
 python load_folders.py "${scratch#"$python_root"}/written" > verdicts ||
   echo "failed load_folders.py: status $?" >> verdicts
 cut -d ' ' -f 1 verdicts >> "$CASES"

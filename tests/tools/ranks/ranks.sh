@@ -60,6 +60,15 @@ from_stdin() {
   diff -r a b
 }
 ok "rank 0 reads stdin for all" from_stdin
+one_logs() {
+  $sft --tensorboard one.log -o one.logged
+  in_ranks 2 ${sft% -q *} -q ${sft#* -q } --tensorboard two.log -o two.logged
+  for n in one two; do
+    python3 "$ROOT/tests/io/read_events.py" $n.log/events.out.tfevents.0.nudge | jq -c 'del(.time)' > $n.events
+  done
+  expect_same one.events two.events
+}
+! command -v python3 > /dev/null || ok "rank 0 alone logs events" one_logs
 one_voice() {
   rm -rf c
   in_ranks 4 sft-train --init "$TINY/base" --groups 4 "$TINY/answers.jsonl" -o c 2> err
