@@ -11,9 +11,10 @@ extract() {
 }
 ok "every block of commands is marked sh or console" extract
 [ -n "$(find blocks -name 'README-*.sh')" ]
-# docs/data.md's are run by data.sh, on samples, docs/recipes.md's by recipes.sh and sandbox.sh, in their order.
+# docs/data.md's are run by data.sh, on samples, docs/recipes.md's by recipes.sh and sandbox.sh, in their order,
+# docs/metrics.md's by metrics.sh.
 for block in blocks/*.sh; do
-  case $block in blocks/data-* | blocks/recipes-*) continue ;; esac
+  case $block in blocks/data-* | blocks/metrics-* | blocks/recipes-*) continue ;; esac
   ok "${block#blocks/} (its line) runs" in_set "$PWD/$block"
 done
 
@@ -40,6 +41,7 @@ make && sh tests/tools/run.sh $(make -s print-build) 'ppo/*'	builds
 make check   # everything; CI runs `make check-clang`, then this with UNITY=1	runs this test
 make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kernels	builds
 make check-layers	make check runs it
+tensorboard --logdir logs	a server
 curl -O https://openaipublic.blob.core.windows.net/summarize-from-feedback/datasets/tldr_3_filtered/train.jsonl	fetches
 duckdb -c "COPY (FROM 'imdb/plain_text/train-*.parquet') TO 'imdb-all.jsonl' (FORMAT json)"	make check-ecosystem
 END
