@@ -103,10 +103,11 @@ int Terminal::byte(int milliseconds) {
   pollfd input = {fd_, POLLIN, 0};
   const timespec limit = {0, milliseconds * 1'000'000L};
   int ready = -1;
+  errno = 0;
   if (!stop_requested() && resized == 0) ready = ::ppoll(&input, 1, milliseconds < 0 ? nullptr : &limit, &before);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (stop_requested()) return kEnd;
-  if (resized != 0) {
+  if (resized != 0 || (ready < 0 && errno == EINTR)) {  // the latter: stopped and continued, perhaps on another screen
     resized = 0;
     return kResize;
   }
@@ -114,7 +115,7 @@ int Terminal::byte(int milliseconds) {
   unsigned char byte = 0;
   if (ready != 1 || ::read(fd_, &byte, 1) != 1) return kEnd;
   // Control-D; typed before the mode was changed, the kernel hands it on as 0.
-  return byte == 4 || byte == 0 ? kEnd : byte;
+  return byte == 4 || byte == 0 ? static_cast<int>(kEnd) : byte;
 }
 
 int Terminal::key() {

@@ -168,7 +168,8 @@ std::string PeekCommand::run(Tool& tool) {
   if (!shows_tokens() && page.empty())
     for (const Option* option : {by_, tokenizer_})
       if (option->given())
-        tool.warn(option->shown_name() + " does nothing unless stdout is a terminal that shows colours; --color always shows the tokens");
+        tool.warn(option->shown_name() +
+                  " does nothing unless stdout is a terminal that shows colours; --color always shows the tokens");
   if (verify) return verified();
   std::optional<Tokenizer> loaded;
   TokenText token_text;
