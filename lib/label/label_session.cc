@@ -49,20 +49,11 @@ std::vector<Question> make_questions(const std::deque<AnswerGroup>& groups, bool
                                      LabelCounts& counts) {
   std::vector<Question> questions;
   for (const AnswerGroup& group : groups) {
-    const std::size_t n = group.answers.size();
-    if (n < 2) ++counts.single;
-    std::vector<Question> pairs;
-    for (std::size_t a = 0; a < n; ++a) {
-      for (std::size_t b = a + 1; b < n; ++b) {
-        if (!same_response(group, a, b)) pairs.push_back({&group, a, b, pair_id(group, a, b)});
-      }
-    }
-    if (n >= 2 && pairs.empty()) ++counts.ties;
-    if (!all_pairs && pairs.size() > 1) {
-      const double drawn = uniform(seed, stream_of(group.name), 0) * static_cast<double>(pairs.size());
-      pairs = {pairs[static_cast<std::size_t>(drawn)]};
-    }
-    for (Question& q : pairs) {
+    if (group.answers.size() < 2) ++counts.single;
+    const auto pairs = asked_pairs(group, all_pairs, seed);
+    if (group.answers.size() >= 2 && pairs.empty()) ++counts.equal;
+    for (const auto& [a, b] : pairs) {
+      Question q{&group, a, b, pair_id(group, a, b)};
       if (uniform(seed, stream_of(q.id), 1) < 0.5) std::swap(q.left, q.right);
       questions.push_back(std::move(q));
     }

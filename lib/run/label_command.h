@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct LabelCommand {
   float min_margin = 0;
   std::string labeler = "human";
   std::uint64_t seed = 0;
+  bool merge = false;                // the inputs are decisions
+  std::vector<std::string> against;  // the baseline's files, none: one policy
   StreamOptions streams;
 
   void add_to(Tool& tool);
@@ -24,11 +27,33 @@ struct LabelCommand {
   std::optional<Tally> run(Tool& tool);
 
  private:
+  // The answers to be compared, of one policy or joined of two.
+  struct Input {
+    AnswerGroups candidate, baseline;
+    std::optional<JoinedGroups> joined;  // with --against
+    std::string digest;                  // of all files' text
+
+    std::deque<AnswerGroup>& groups() { return joined ? joined->groups : candidate.sorted(); }
+  };
+
   bool all_pairs() const { return pairs == "all"; }
   void check() const;
-  AnswerGroups read_groups(Tool& tool, std::string& input_digest) const;
-  std::optional<Tally> label_by_field(Tool& tool, AnswerGroups& groups, const std::string& input_digest) const;
-  Tally label_at_terminal(Tool& tool, AnswerGroups& groups) const;
+  void check_output() const;
+  std::string read(Tool& tool, const std::vector<std::string>& files,
+                   const std::function<void(const Record&)>& use) const;  // returns the digest of the text
+  Input read_answers(Tool& tool) const;
+  void join_baseline(Tool& tool, Input& input) const;
+  bool write(Tool& tool, const std::string& digest,
+             const std::function<void(const std::function<void(const Record&)>&)>& make,
+             const std::function<bool()>& succeeded) const;
+
+  std::optional<Tally> label_by_field(Tool& tool, Input& input) const;
+  Tally label_at_terminal(Tool& tool, Input& input) const;
+  Tally merge_decisions(Tool& tool) const;
+  std::string wins_in_journal(Tool& tool, Input& input) const;
+  void add_counts(const Input& input, const LabelCounts& counts, Tally& tally) const;
+
+  const Option *seed_ = nullptr, *zstd_ = nullptr, *force_ = nullptr;
 };
 
 }  // namespace nudge

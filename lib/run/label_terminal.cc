@@ -21,11 +21,6 @@ constexpr std::string_view kHelp =
     "j, k, arrows   a line on or back\n"
     "?              these keys\n";
 
-// A prompt is text or a list of messages; the latter is shown as the JSON it is.
-std::string prompt_words(const Record& answer) {
-  return answer.is_text("prompt") ? answer.text("prompt") : std::string(answer.raw("prompt"));
-}
-
 void add_lines(std::string_view text, std::vector<std::string>& lines) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -37,9 +32,10 @@ void add_lines(std::string_view text, std::vector<std::string>& lines) {
 std::vector<std::string> question_lines(const Question& q, const std::string& title, std::size_t columns) {
   const auto& answers = q.group->answers;
   std::vector<std::string> lines = {title, ""};
-  for (std::string& line : screen_lines(prompt_words(answers[q.left]), columns)) lines.push_back(std::move(line));
+  for (std::string& line : screen_lines(words_of(answers[q.left], "prompt"), columns)) lines.push_back(std::move(line));
   lines.push_back("");
-  add_lines(side_by_side("left", answers[q.left].text("response"), "right", answers[q.right].text("response"), columns),
+  add_lines(side_by_side("left", words_of(answers[q.left], "response"), "right", words_of(answers[q.right], "response"),
+                         columns),
             lines);
   return lines;
 }

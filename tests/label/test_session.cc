@@ -103,7 +103,7 @@ TEST_CASE("single and equal answers are not asked but counted") {
   LabelCounts counts;
   CHECK(make_questions(all.sorted(), true, 0, counts).empty());
   CHECK(counts.single == 1);
-  CHECK(counts.ties == 1);
+  CHECK(counts.equal == 1);
 }
 
 TEST_CASE("left and right choose what stood there; ties and skips go to the notes") {

@@ -1,0 +1,68 @@
+#include "lib/run/label_merge.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "lib/report/estimate.h"
+
+namespace nudge {
+namespace {
+
+constexpr std::string_view kNotes = ".notes";
+
+std::string file_of_record(const Record& record) { return record.where().substr(0, record.where().rfind(": record ")); }
+
+bool is_empty_file(const std::string& path) {
+  std::error_code none;
+  return std::filesystem::is_regular_file(path, none) && std::filesystem::file_size(path, none) == 0;
+}
+
+}  // namespace
+
+std::vector<std::string> with_notes(const std::vector<std::string>& files) {
+  std::vector<std::string> all;
+  for (const std::string& file : files) {
+    const std::string journal = file.ends_with(kNotes) ? file.substr(0, file.size() - kNotes.size()) : "";
+    if (!journal.empty() && std::find(files.begin(), files.end(), journal) != files.end()) continue;
+    const std::string notes = file + std::string(kNotes);
+    if (!std::filesystem::is_regular_file(notes)) {
+      all.push_back(file);
+      continue;
+    }
+    for (const std::string& one : {file, notes})
+      if (!is_empty_file(one)) all.push_back(one);
+  }
+  return all;
+}
+
+void VoteReader::add(const Record& record) {
+  if (const auto judge = record.find_text("labeler")) judges_[file_of_record(record)].insert(*judge);
+  votes_.add(record, journal_of(record));
+}
+
+std::string VoteReader::journal_of(const Record& note) const {
+  const std::string file = file_of_record(note);
+  if (!file.ends_with(kNotes)) return "";
+  const auto found = judges_.find(file.substr(0, file.size() - kNotes.size()));
+  return found == judges_.end() || found->second.size() != 1 ? "" : *found->second.begin();
+}
+
+std::string agreement_words(const Votes& votes) {
+  const std::size_t judges = votes.judges().size();
+  if (judges < 2) return "";
+  const Agreement a = agreement_of(votes);
+  const std::string name = judges == 2 ? "Cohen's kappa " : "Fleiss' kappa ";
+  return name + figure_text(Estimate{a.kappa, a.standard_error}) + " of " + std::to_string(a.pairs) +
+         (a.pairs == 1 ? " pair" : " pairs") + ", agreement " + figure_text(Estimate{a.observed, std::nullopt});
+}
+
+std::string win_words(const std::vector<Wins>& wins, const std::vector<std::string>& against) {
+  SequenceValues values;
+  for (const Wins& of_prompt : wins)
+    if (!of_prompt.empty()) values.append(of_prompt);
+  const std::string more = against.size() > 1 ? " and " + std::to_string(against.size() - 1) + " more" : "";
+  return "wins " + figure_text(estimate(values, identity).per_token) + " of " + std::to_string(values.tokens()) +
+         (values.tokens() == 1 ? " judgement" : " judgements") + " against " + against.at(0) + more;
+}
+
+}  // namespace nudge

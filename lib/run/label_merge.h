@@ -1,0 +1,34 @@
+// What label --merge and --against do with the decisions of judges.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/label/votes.h"
+#include "lib/run/command.h"
+
+namespace nudge {
+
+// `files` with the ties and skips of each, FILE.notes, behind it where they exist; without empty ones of such two.
+std::vector<std::string> with_notes(const std::vector<std::string>& files);
+
+// Reads decisions record by record; a note without a labeler belongs to whom the preferences of its journal name.
+class VoteReader {
+ public:
+  explicit VoteReader(Votes& votes) : votes_(votes) {}
+  void add(const Record& record);
+
+ private:
+  std::string journal_of(const Record& note) const;
+
+  Votes& votes_;
+  std::map<std::string, std::set<std::string>> judges_;  // by file
+};
+
+// "Cohen's kappa 0.61 +- 0.08 of 45 pairs, agreement 0.78"; "" for a single judge.
+std::string agreement_words(const Votes& votes);
+
+// "wins 0.62 +- 0.03 of 200 judgements against p0.jsonl", the error clustered by prompt (docs/mathematics.md, 17).
+std::string win_words(const std::vector<Wins>& wins, const std::vector<std::string>& against);
+
+}  // namespace nudge
