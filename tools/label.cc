@@ -1,4 +1,4 @@
-// Preference pairs from several answers to each prompt, by a number in the records or by a human.
+// Preference pairs from several answers to each prompt, by a number in the records or by people.
 #include "lib/run/label_command.h"
 
 using namespace nudge;
@@ -21,11 +21,22 @@ Description about() {
               "are equally good, s skips the pair, u undoes the last decision, q quits, ? tells the keys; space "
               "and b page through answers longer than the screen. Every decision is "
               "saved at once, in the output file or, ties and skips, in FILE.notes beside it; the same command "
-              "resumes where it stopped, and exits with 75 until all pairs are decided.",
+              "resumes where it stopped, and exits with 75 until all pairs are decided. Preference pairs are asked "
+              "about in the same way, without telling what was chosen.\n\n"
+              "With --html it writes the same questions as a page for a browser, which keeps a judge's decisions "
+              "and saves them as a file. --merge reads such files and those of the terminal, of one judge or "
+              "several, and writes the pairs of which one answer has more votes than the other and than ties; it "
+              "tells Cohen's kappa of two judges, Fleiss' of more. Trajectories among its inputs are checked to "
+              "have these pairs, and give their token ids.\n\n"
+              "With --against FILE pairs are made of one answer of the inputs and one of FILE, another policy's, to "
+              "the same prompt (of the same group), drawn with the seed, or of all with --pairs all. Whoever "
+              "judges doesn't see which is which. The win rate of the inputs, ties counting half, is told with its "
+              "standard error by prompts.",
           .examples = {{"Four answers to a prompt, the best against the worst by their reward.",
                         "rollout -z --policy p0 -n 4 prompts.jsonl | score -z --reward-model rm |\n"
                         "  label --by reward -o pairs.jsonl.zst"},
-                       {"A human decides.", "label -o pairs.jsonl trajectories.jsonl.zst"}},
+                       {"A human decides.", "label -o pairs.jsonl trajectories.jsonl.zst"},
+                       {"People judge in a browser.", "label --html judge.html trajectories.jsonl.zst"}},
           .stops_saved = true};
 }
 

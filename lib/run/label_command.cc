@@ -5,10 +5,12 @@
 #include "lib/base/digest.h"
 #include "lib/cli/signals.h"
 #include "lib/io/files.h"
+#include "lib/label/label_page.h"
 #include "lib/label/label_session.h"
 #include "lib/run/filter.h"
 #include "lib/run/label_merge.h"
 #include "lib/run/label_terminal.h"
+#include "lib/run/page_file.h"
 
 namespace nudge {
 
@@ -30,11 +32,17 @@ void LabelCommand::add_to(Tool& tool) {
   seed_ = &seed_option(tool, seed).excludes("--merge");
   tool.group("Asking people");
   tool.option("--labeler", labeler, "name of whoever decides, for the records").excludes("--by").excludes("--merge");
+  tool.option("--html", page, "write a page on which people judge in a browser")
+      .placeholder("FILE")
+      .excludes("--by")
+      .excludes("--merge")
+      .excludes("--labeler")
+      .neutral();
   tool.option("--merge", merge, "the inputs are decisions of judges: check and join them, and tell how far they agree")
       .excludes("--by")
       .neutral();
   tool.group("Input and output");
-  output_option(tool, streams.output);
+  output_option(tool, streams.output).excludes("--html");
   zstd_ = &compress_option(tool, streams.zstd);
   force_ = &force_option(tool, streams.force);
   salvage_option(tool, streams.salvage);
@@ -43,7 +51,7 @@ void LabelCommand::add_to(Tool& tool) {
 void LabelCommand::check() const {
   const bool two = !against.empty();
   refuse_unread({zstd_}, !by && !merge, "needs --by or --merge: a human's decisions are plain lines");
-  refuse_unread({force_}, !by && !merge, "needs --by or --merge: a human's decisions are appended");
+  refuse_unread({force_}, !by && !merge && !page, "needs --by, --merge or --html: a human's decisions are appended");
   refuse_unread({seed_}, by && !two, "--by and --seed exclude each other without --against: nothing is drawn");
   refuse_unread({seed_}, by && two && all_pairs(), "--pairs all takes every pair: nothing is drawn");
   if (pairs == "best-worst" && two)
@@ -52,7 +60,7 @@ void LabelCommand::check() const {
   const bool piped = streams.files.empty() || std::count(streams.files.begin(), streams.files.end(), "-") > 0;
   if (piped && std::count(against.begin(), against.end(), "-") > 0)
     usage_error("--against -: stdin is the candidate's already", "name a file");
-  check_output();
+  if (!page) check_output();
 }
 
 void LabelCommand::check_output() const {
@@ -102,9 +110,16 @@ std::optional<Tally> LabelCommand::run(Tool& tool) {
   catch_stops();  // first: a signal must not end the program while the terminal is without echo
   check();
   if (merge) return merge_decisions(tool);
+  std::optional<RecordWriter> page_out;
+  if (page) {
+    std::vector<std::string> inputs = streams.files;
+    if (inputs.empty()) inputs.push_back("-");
+    inputs.insert(inputs.end(), against.begin(), against.end());
+    page_out.emplace(open_page(tool, *page, inputs, streams.force));
+  }
   Input input = read_answers(tool);
   if (by) return label_by_field(tool, input);
-  return label_at_terminal(tool, input);
+  return page ? label_in_browser(input, *page_out) : label_at_terminal(tool, input);
 }
 
 // Writes what `make` gives, as filters do. Unless `succeeded` then, no output appears: the tally will be an error.
@@ -181,6 +196,15 @@ std::string LabelCommand::wins_in_journal(Tool& tool, Input& input) const {
   return win_words(wins_of(votes), against);
 }
 
+Tally LabelCommand::label_in_browser(Input& input, RecordWriter& out) const {
+  LabelCounts counts;
+  const auto questions = make_questions(input.groups(), all_pairs(), seed, counts);
+  if (!questions.empty()) write_page(out, label_page(questions));
+  Tally tally{{{static_cast<std::int64_t>(questions.size()), "pair to judge", "pairs to judge"}}};
+  add_counts(input, counts, tally);
+  return tally;
+}
+
 Tally LabelCommand::merge_decisions(Tool& tool) const {
   Votes votes;
   VoteReader reader(votes);
@@ -189,7 +213,7 @@ Tally LabelCommand::merge_decisions(Tool& tool) const {
     if (is_decision(record)) reader.add(record);
     else input.candidate.add(record, "");
   });
-  if (votes.judges().empty()) bad_input("no input holds a judge's decision", "label -o collects them");
+  if (votes.judges().empty()) bad_input("no input holds a judge's decision", "label -o and label --html collect them");
   if (!against.empty() && input.candidate.size() == 0)
     usage_error("--against needs the trajectories of the other policy, too", "name them behind the decisions");
   join_baseline(tool, input);

@@ -18,6 +18,7 @@ struct LabelCommand {
   float min_margin = 0;
   std::string labeler = "human";
   std::uint64_t seed = 0;
+  std::optional<std::string> page;   // the file of people's page
   bool merge = false;                // the inputs are decisions
   std::vector<std::string> against;  // the baseline's files, none: one policy
   StreamOptions streams;
@@ -49,6 +50,7 @@ struct LabelCommand {
 
   std::optional<Tally> label_by_field(Tool& tool, Input& input) const;
   Tally label_at_terminal(Tool& tool, Input& input) const;
+  Tally label_in_browser(Input& input, RecordWriter& out) const;
   Tally merge_decisions(Tool& tool) const;
   std::string wins_in_journal(Tool& tool, Input& input) const;
   void add_counts(const Input& input, const LabelCounts& counts, Tally& tally) const;

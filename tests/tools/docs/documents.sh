@@ -20,6 +20,7 @@ done
 
 # Commands in the documents that no test runs, and why.
 cat > known <<'END'
+label --merge labels-*.jsonl answers-p1.jsonl --against answers-p0.jsonl -o preferred.jsonl	needs what people save; tests/tools/pages/label.sh
 make demo	minutes; tests/tools/demo runs its parts, make check-long its control
 make check	runs this test
 make bench bench-growth bench-peers	half an hour; tests/tools/make/bench.sh runs their scripts

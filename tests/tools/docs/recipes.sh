@@ -124,6 +124,18 @@ steps() {
 }
 ok "each makes a step, without a critic" steps
 
+won() {  # the win rate, counted by jq; the page has a pair of each prompt
+  label -q --by reward --pairs all --against answers-p0.jsonl answers-p1.jsonl | cmp preferred.jsonl -
+  label --by reward --pairs all --against answers-p0.jsonl answers-p1.jsonl > again 2> told
+  jq -n --slurpfile a answers-p0.jsonl --slurpfile b answers-p1.jsonl '[$b[] as $x | $a[]
+    | select(.group == $x.group and .response != $x.response)
+    | if $x.reward > .reward then 1 elif $x.reward < .reward then 0 else 0.5 end] | (add / length, length)' > counted
+  near_shown "$(sed -n 's/.* wins \([0-9.]*\) .*/\1/p' told)" "$(sed -n 1p counted)"
+  grep -q " of $(sed -n 2p counted) judgements against answers-p0.jsonl" told
+  [ "$(grep -o '"pair":' judge.html | wc -l)" = "$(wc -l < prompts.jsonl)" ]
+}
+ok "two policies: the win rate is the one counted, and the page asks about each prompt" won
+
 # The column of our defaults is what the help says, and the updates are what they come to.
 cd ..
 defaults() {

@@ -94,7 +94,7 @@ nothing_to_merge() {
   expect_stderr "no input holds a judge's decision"
 }
 misuse() {
-  for words in '--by reward' '--labeler me' '--seed 1' '--pairs all'; do
+  for words in '--by reward' '--labeler me' '--seed 1' '--pairs all' '--html p.html'; do
     # shellcheck disable=SC2086
     expect_status 64 label --merge $words kim.jsonl
     expect_stderr 'exclude each other'
