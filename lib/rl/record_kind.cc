@@ -168,6 +168,8 @@ std::string program_before(const Record& record, RecordKind wanted, const std::s
   const std::string file = file_of(record);
   const bool sampled = record.has("response_ids"), prompt = record.has("prompt");
   const bool pair = (record.has("chosen") && record.has("rejected")) || record.has("responses");
+  if (wanted == RecordKind::kPreference && record.has("decision") && record.has("id"))
+    return "it is a judge's tie or skip; label joins decisions: label --merge" + file + " | " + reader + " ...";
   if (wanted == RecordKind::kPreference && sampled) {
     const std::string scored = record.has("reward") ? "label --by reward" + file
                                                     : "score --reward-model FOLDER" + file + " | label --by reward";

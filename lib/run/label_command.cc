@@ -11,6 +11,7 @@
 #include "lib/run/label_merge.h"
 #include "lib/run/label_terminal.h"
 #include "lib/run/page_file.h"
+#include "lib/run/step_report.h"
 
 namespace nudge {
 
@@ -43,6 +44,10 @@ void LabelCommand::add_to(Tool& tool) {
       .neutral();
   tool.group("Input and output");
   output_option(tool, streams.output).excludes("--html");
+  metrics_ = &tool.option("--metrics", metrics_path, "append the figures of --merge or --against as a line of JSON")
+                  .placeholder("FILE")
+                  .excludes("--html")
+                  .neutral();
   zstd_ = &compress_option(tool, streams.zstd);
   force_ = &force_option(tool, streams.force);
   salvage_option(tool, streams.salvage);
@@ -54,6 +59,7 @@ void LabelCommand::check() const {
   refuse_unread({force_}, !by && !merge && !page, "needs --by, --merge or --html: a human's decisions are appended");
   refuse_unread({seed_}, by && !two, "--by and --seed exclude each other without --against: nothing is drawn");
   refuse_unread({seed_}, by && two && all_pairs(), "--pairs all takes every pair: nothing is drawn");
+  refuse_unread({metrics_}, !merge && !two, "only --merge and --against have figures");
   if (pairs == "best-worst" && two)
     usage_error("--pairs best-worst: --against compares two policies, not the answers of one", "leave it out");
   if (!by && pairs == "best-worst") usage_error("--pairs best-worst needs --by", "--pairs all shows every pair");
@@ -109,6 +115,8 @@ void LabelCommand::join_baseline(Tool& tool, Input& input) const {
 std::optional<Tally> LabelCommand::run(Tool& tool) {
   catch_stops();  // first: a signal must not end the program while the terminal is without echo
   check();
+  metrics.open(metrics_path);
+  refuse_metrics_in_input(metrics, streams.files, against);
   if (merge) return merge_decisions(tool);
   std::optional<RecordWriter> page_out;
   if (page) {
@@ -138,7 +146,7 @@ bool LabelCommand::write(Tool& tool, const std::string& digest,
   return run_filter(tool, streams, {digest, [&] { return Origin{digest, streams.shard}; }, work, finish});
 }
 
-std::optional<Tally> LabelCommand::label_by_field(Tool& tool, Input& input) const {
+std::optional<Tally> LabelCommand::label_by_field(Tool& tool, Input& input) {
   const std::string digest = Digest().text(tool.provenance()).text(input.digest).hex();
   const ComparedField field{*by, all_pairs() ? Pairing::kAll : Pairing::kBestWorst, min_margin};
   LabelCounts counts;
@@ -155,7 +163,10 @@ std::optional<Tally> LabelCommand::label_by_field(Tool& tool, Input& input) cons
     }
   };
   const bool may_be_none = streams.shard.count > 1 || input.joined;
-  if (!write(tool, digest, make, [&] { return counts.pairs > 0 || may_be_none; })) return std::nullopt;
+  if (!write(tool, digest, make, [&] { return counts.pairs > 0 || may_be_none; })) {
+    warn_of_no_metrics(tool, metrics, streams.output);
+    return std::nullopt;
+  }
   Tally tally{{{counts.pairs, "pair"},
                {taken, "group"},
                {counts.ties, "tie"},
@@ -163,11 +174,11 @@ std::optional<Tally> LabelCommand::label_by_field(Tool& tool, Input& input) cons
               {},
               may_be_none};
   add_counts(input, counts, tally);
-  if (input.joined) tally.more = win_words(wins, against);
+  if (input.joined) tell(counts.pairs, nullptr, wins, tally);
   return tally;
 }
 
-Tally LabelCommand::label_at_terminal(Tool& tool, Input& input) const {
+Tally LabelCommand::label_at_terminal(Tool& tool, Input& input) {
   LabelCounts counts;
   const auto questions = make_questions(input.groups(), all_pairs(), seed, counts);
   std::optional<Terminal> terminal(std::in_place);  // before the journal: without one, no file appears
@@ -184,16 +195,25 @@ Tally LabelCommand::label_at_terminal(Tool& tool, Input& input) const {
   Tally tally{{{journal.preferences(), "pair"}, {journal.notes(), "tie or skip", "ties and skips"}}};
   add_counts(input, counts, tally);
   tally.may_be_none = input.joined.has_value();
-  if (input.joined) tally.more = wins_in_journal(tool, input);
+  if (input.joined) tell_journal(tool, input, journal.preferences(), tally);
   return tally;
 }
 
-std::string LabelCommand::wins_in_journal(Tool& tool, Input& input) const {
+void LabelCommand::tell_journal(Tool& tool, Input& input, std::int64_t made, Tally& tally) {
   Votes votes;
   VoteReader reader(votes);
   read(tool, with_notes({streams.output}), [&](const Record& record) { reader.add(record); });
   votes.match(input.groups());
-  return win_words(wins_of(votes), against);
+  tell(made, &votes, wins_of(votes), tally);
+}
+
+// The figures behind the tally's counts, and in the line of metrics.
+void LabelCommand::tell(std::int64_t made, const Votes* votes, const std::vector<Wins>& wins, Tally& tally) {
+  Metrics line;
+  line.set("label/pairs", static_cast<double>(made));
+  if (votes != nullptr) tally.more = tell_agreement(*votes, line);
+  if (!against.empty()) tally.more += (tally.more.empty() ? "" : ", ") + tell_wins(wins, against, line);
+  metrics.write(line.json());
 }
 
 Tally LabelCommand::label_in_browser(Input& input, RecordWriter& out) const {
@@ -205,7 +225,7 @@ Tally LabelCommand::label_in_browser(Input& input, RecordWriter& out) const {
   return tally;
 }
 
-Tally LabelCommand::merge_decisions(Tool& tool) const {
+Tally LabelCommand::merge_decisions(Tool& tool) {
   Votes votes;
   VoteReader reader(votes);
   Input input;
@@ -230,9 +250,9 @@ Tally LabelCommand::merge_decisions(Tool& tool) const {
                {counts.undecided, "pair without a majority", "pairs without a majority"},
                {counts.skips, "skip"},
                {votes.repeated(), "repeated decision"}},
-              agreement_words(votes),
+              {},
               may_be_none};
-  if (input.joined) tally.more += (tally.more.empty() ? "" : ", ") + win_words(wins_of(votes), against);
+  tell(counts.pairs, &votes, wins_of(votes), tally);
   return tally;
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/label/label.h"
+#include "lib/label/votes.h"
 #include "lib/run/command.h"
 #include "lib/run/streams.h"
 
@@ -21,6 +21,8 @@ struct LabelCommand {
   std::optional<std::string> page;   // the file of people's page
   bool merge = false;                // the inputs are decisions
   std::vector<std::string> against;  // the baseline's files, none: one policy
+  std::string metrics_path;
+  MetricsFile metrics;
   StreamOptions streams;
 
   void add_to(Tool& tool);
@@ -48,14 +50,15 @@ struct LabelCommand {
              const std::function<void(const std::function<void(const Record&)>&)>& make,
              const std::function<bool()>& succeeded) const;
 
-  std::optional<Tally> label_by_field(Tool& tool, Input& input) const;
-  Tally label_at_terminal(Tool& tool, Input& input) const;
+  std::optional<Tally> label_by_field(Tool& tool, Input& input);
+  Tally label_at_terminal(Tool& tool, Input& input);
   Tally label_in_browser(Input& input, RecordWriter& out) const;
-  Tally merge_decisions(Tool& tool) const;
-  std::string wins_in_journal(Tool& tool, Input& input) const;
+  Tally merge_decisions(Tool& tool);
+  void tell_journal(Tool& tool, Input& input, std::int64_t made, Tally& tally);
+  void tell(std::int64_t made, const Votes* votes, const std::vector<Wins>& wins, Tally& tally);
   void add_counts(const Input& input, const LabelCounts& counts, Tally& tally) const;
 
-  const Option *seed_ = nullptr, *zstd_ = nullptr, *force_ = nullptr;
+  const Option *seed_ = nullptr, *zstd_ = nullptr, *force_ = nullptr, *metrics_ = nullptr;
 };
 
 }  // namespace nudge

@@ -47,21 +47,30 @@ std::string VoteReader::journal_of(const Record& note) const {
   return found == judges_.end() || found->second.size() != 1 ? "" : *found->second.begin();
 }
 
-std::string agreement_words(const Votes& votes) {
+std::string tell_agreement(const Votes& votes, Metrics& metrics) {
   const std::size_t judges = votes.judges().size();
+  metrics.set("label/judges", static_cast<double>(judges));
   if (judges < 2) return "";
   const Agreement a = agreement_of(votes);
+  metrics.set("label/agreement", a.observed);
+  metrics.set("label/kappa", a.kappa);
+  metrics.set("label/kappa_error", a.standard_error);
+  metrics.set("label/kappa_pairs", static_cast<double>(a.pairs));
   const std::string name = judges == 2 ? "Cohen's kappa " : "Fleiss' kappa ";
   return name + figure_text(Estimate{a.kappa, a.standard_error}) + " of " + std::to_string(a.pairs) +
          (a.pairs == 1 ? " pair" : " pairs") + ", agreement " + figure_text(Estimate{a.observed, std::nullopt});
 }
 
-std::string win_words(const std::vector<Wins>& wins, const std::vector<std::string>& against) {
+std::string tell_wins(const std::vector<Wins>& wins, const std::vector<std::string>& against, Metrics& metrics) {
   SequenceValues values;
   for (const Wins& of_prompt : wins)
     if (!of_prompt.empty()) values.append(of_prompt);
+  const Estimate rate = estimate(values, identity).per_token;
+  metrics.set("label/wins", rate.mean);
+  metrics.set("label/wins_error", rate.standard_error);
+  metrics.set("label/judgements", static_cast<double>(values.tokens()));
   const std::string more = against.size() > 1 ? " and " + std::to_string(against.size() - 1) + " more" : "";
-  return "wins " + figure_text(estimate(values, identity).per_token) + " of " + std::to_string(values.tokens()) +
+  return "wins " + figure_text(rate) + " of " + std::to_string(values.tokens()) +
          (values.tokens() == 1 ? " judgement" : " judgements") + " against " + against.at(0) + more;
 }
 

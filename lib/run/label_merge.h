@@ -1,10 +1,13 @@
 // What label --merge and --against do with the decisions of judges.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "lib/label/votes.h"
+#include "lib/rl/step_metrics.h"
 #include "lib/run/command.h"
 
 namespace nudge {
@@ -25,10 +28,11 @@ class VoteReader {
   std::map<std::string, std::set<std::string>> judges_;  // by file
 };
 
-// "Cohen's kappa 0.61 +- 0.08 of 45 pairs, agreement 0.78"; "" for a single judge.
-std::string agreement_words(const Votes& votes);
+// Figures of the judges, for --metrics and for the tally: "Cohen's kappa 0.61 +- 0.08 of 45 pairs, agreement 0.78"; "" for
+// a single judge.
+std::string tell_agreement(const Votes& votes, Metrics& metrics);
 
 // "wins 0.62 +- 0.03 of 200 judgements against p0.jsonl", the error clustered by prompt (docs/mathematics.md, 17).
-std::string win_words(const std::vector<Wins>& wins, const std::vector<std::string>& against);
+std::string tell_wins(const std::vector<Wins>& wins, const std::vector<std::string>& against, Metrics& metrics);
 
 }  // namespace nudge

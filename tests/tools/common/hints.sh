@@ -130,6 +130,12 @@ samples_to_rm() {
   says 'score --reward-model FOLDER .*sampled.jsonl \| label --by reward \| rm-train'
 }
 ok "trajectories given to rm-train" samples_to_rm
+decisions_to_rm() {
+  printf '{"schema":"label-note/1","id":"0/0-1","decision":"tie","labeler":"kim"}\n' > decided.jsonl
+  refused 65 'record 1: field "chosen" is missing' rm-train --init "$base" decided.jsonl -o never
+  says 'label --merge decided.jsonl \| rm-train \.\.\.'
+}
+ok "a judge's decisions given to rm-train" decisions_to_rm
 prompts() {
   refused 65 'record 1: is neither a trajectory' score --ref "$base" "$TINY/prompts.jsonl"
   says 'sample answers first: rollout --policy FOLDER .*prompts.jsonl \| score \.\.\.'

@@ -16,6 +16,13 @@ a_field_judges() {
   [ "$(jq -c '[.labeler, .margin, .chosen_reward]' out | head -1)" = '["reward",1,2]' ]
   expect_stderr '^label: 5 pairs, 2 groups, 1 tie, 0 pairs below the margin, 0 groups of equal answers, 1 group of the candidate alone, 2 groups of the baseline alone, wins 0.58 \+- 0.11 of 6 judgements against p0.jsonl, '
 }
+figures() {
+  label -q --by reward --pairs all --against p0.jsonl --metrics figures.jsonl p1.jsonl > out
+  jq -e '.["label/pairs"] == 5 and .["label/judgements"] == 6 and (.["label/wins"] - 3.5 / 6 | fabs < 1e-12)
+    and (.["label/wins_error"] - (4 / 9 | sqrt) / 6 | fabs < 1e-12)' figures.jsonl > said
+  expect_status 64 label --by reward --metrics figures.jsonl p1.jsonl
+  expect_stderr 'only --merge and --against have figures'
+}
 margin_makes_ties() {
   expect_status 0 label --by reward --pairs all --min-margin 1.5 --against p0.jsonl p1.jsonl
   expect_stderr '1 pair, 2 groups, 1 tie, 4 pairs below the margin.*wins 0.58 \+- 0.1. of 6 '
@@ -56,6 +63,8 @@ people_judge() {
   share=$(jq -r 'if .chosen | test("^[nm]") then "0.75" else "0.25" end' kim.jsonl)
   grep -q "wins $share +- 0.25 of 2 judgements against p0.jsonl" screen || { cat -v screen; return 1; }
   expect_status 0 label --merge kim.jsonl p1.jsonl --against p0.jsonl
+  label -q --merge kim.jsonl p1.jsonl --against p0.jsonl --metrics judged.jsonl > out 2>&1
+  jq -e --argjson share "$share" '.["label/wins"] == $share and .["label/judges"] == 1' judged.jsonl
   expect_stderr "wins $share \\+- 0.25 of 2 judgements against p0.jsonl"
 }
 itself_is_warned_of() {
@@ -79,6 +88,7 @@ misuse() {
 }
 
 ok "a field judges all pairs, and the win rate and its error are those by hand" a_field_judges
+ok "--metrics has the figures" figures
 ok "--min-margin makes ties" margin_makes_ties
 ok "one pair of a prompt is drawn with the seed" one_is_drawn_by_seed
 ok "the baseline may be in several files" baseline_in_several_files

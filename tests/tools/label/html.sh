@@ -77,7 +77,7 @@ whole_or_not() {
   [ ! -e none.html ]
 }
 misuse() {
-  for words in '--by reward' '--labeler me' '-o x.jsonl'; do
+  for words in '--by reward' '--labeler me' '-o x.jsonl' '--metrics x.jsonl'; do
     # shellcheck disable=SC2086
     expect_status 64 label --html m.html $words in.jsonl
     expect_stderr 'exclude each other'

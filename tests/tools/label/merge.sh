@@ -24,6 +24,16 @@ kappa_and_error() {
   expect_status 0 label --merge kim.jsonl lee.jsonl
   expect_stderr "Cohen's kappa 0.50 \\+- 0.62 of 4 pairs, agreement 0.75,"
 }
+figures() {
+  label -q --merge kim.jsonl lee.jsonl --metrics figures.jsonl > out
+  label -q --merge kim.jsonl --metrics figures.jsonl > out
+  # 0.6185 is the jackknife's error above.
+  jq -es '.[0] == {"label/pairs": 3, "label/judges": 2, "label/agreement": 0.75, "label/kappa": 0.5,
+      "label/kappa_error": .[0]["label/kappa_error"], "label/kappa_pairs": 4}
+    and (.[0]["label/kappa_error"] - (0.75 * 0.51 | sqrt) | fabs < 1e-12)
+    and .[1] == {"label/pairs": 4, "label/judges": 1}' figures.jsonl > said
+  expect_status 64 label --merge kim.jsonl --metrics kim.jsonl
+}
 three_judges() {
   expect_status 0 label --merge kim.jsonl lee.jsonl ann.jsonl
   [ "$(jq -c '[.id, .labeler, .votes.chosen, .votes.rejected, .votes.tie]' out | tr '\n' ' ')" = \
@@ -108,6 +118,7 @@ misuse() {
 
 ok "two judges: what both chose, and the counts" two_judges
 ok "Cohen's kappa and its error are those by hand" kappa_and_error
+ok "--metrics has the figures" figures
 ok "three judges: the majority" three_judges
 ok "a single judge's file becomes pairs, overwritten with --force alone" one_judge_is_no_agreement
 ok "the order of the files does not matter" order_of_files_does_not_matter
