@@ -195,16 +195,17 @@ Tally LabelCommand::label_at_terminal(Tool& tool, Input& input) {
   Tally tally{{{journal.preferences(), "pair"}, {journal.notes(), "tie or skip", "ties and skips"}}};
   add_counts(input, counts, tally);
   tally.may_be_none = input.joined.has_value();
-  if (input.joined) tell_journal(tool, input, journal.preferences(), tally);
+  if (input.joined) tell_journal(tool, input, journal, tally);
   return tally;
 }
 
-void LabelCommand::tell_journal(Tool& tool, Input& input, std::int64_t made, Tally& tally) {
+void LabelCommand::tell_journal(Tool& tool, Input& input, const LabelJournal& journal, Tally& tally) {
   Votes votes;
   VoteReader reader(votes);
-  read(tool, with_notes({streams.output}), [&](const Record& record) { reader.add(record); });
+  if (journal.preferences() + journal.notes() > 0)  // else there was nothing to ask
+    read(tool, with_notes({streams.output}), [&](const Record& record) { reader.add(record); });
   votes.match(input.groups());
-  tell(made, &votes, wins_of(votes), tally);
+  tell(journal.preferences(), &votes, wins_of(votes), tally);
 }
 
 // The figures behind the tally's counts, and in the line of metrics.

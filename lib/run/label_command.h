@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/label/label_session.h"
 #include "lib/label/votes.h"
 #include "lib/run/command.h"
 #include "lib/run/streams.h"
@@ -54,7 +55,7 @@ struct LabelCommand {
   Tally label_at_terminal(Tool& tool, Input& input);
   Tally label_in_browser(Input& input, RecordWriter& out) const;
   Tally merge_decisions(Tool& tool);
-  void tell_journal(Tool& tool, Input& input, std::int64_t made, Tally& tally);
+  void tell_journal(Tool& tool, Input& input, const LabelJournal& journal, Tally& tally);
   void tell(std::int64_t made, const Votes* votes, const std::vector<Wins>& wins, Tally& tally);
   void add_counts(const Input& input, const LabelCounts& counts, Tally& tally) const;
 

@@ -25,14 +25,14 @@ std::vector<std::string> with_notes(const std::vector<std::string>& files) {
     const std::string journal = file.ends_with(kNotes) ? file.substr(0, file.size() - kNotes.size()) : "";
     if (!journal.empty() && std::find(files.begin(), files.end(), journal) != files.end()) continue;
     const std::string notes = file + std::string(kNotes);
-    if (!std::filesystem::is_regular_file(notes)) {
+    if (std::error_code none; !std::filesystem::is_regular_file(notes, none)) {
       all.push_back(file);
       continue;
     }
     for (const std::string& one : {file, notes})
       if (!is_empty_file(one)) all.push_back(one);
   }
-  return all;
+  return all.empty() ? files : all;  // none would be stdin
 }
 
 void VoteReader::add(const Record& record) {

@@ -67,6 +67,13 @@ people_judge() {
   jq -e --argjson share "$share" '.["label/wins"] == $share and .["label/judges"] == 1' judged.jsonl
   expect_stderr "wins $share \\+- 0.25 of 2 judgements against p0.jsonl"
 }
+equal_answers_are_not_asked() {
+  needs script
+  jq -c '.response = "same"' p1.jsonl > s1.jsonl
+  jq -c '.response = "same"' p0.jsonl > s0.jsonl
+  TERM=xterm timeout 60 script -qec 'exec label --against s0.jsonl -o s.jsonl s1.jsonl' /dev/null < /dev/null > screen
+  grep -q '0 pairs, .* 2 groups of equal answers, .* wins ? of 0 judgements' screen || { cat -v screen; return 1; }
+}
 itself_is_warned_of() {
   expect_status 0 label --by reward --against p1.jsonl p1.jsonl
   expect_stderr 'warning: p1.jsonl: policy new is the candidate.s, too'
@@ -95,6 +102,7 @@ ok "the baseline may be in several files" baseline_in_several_files
 ok "ties alone are a result" all_ties_is_a_result
 ok "the baseline counts as input" input_counts_by_content
 ok "people judge at the terminal, and --merge says the same" people_judge
+ok "equal answers are counted and not asked about" equal_answers_are_not_asked
 ok "a policy against itself is warned of" itself_is_warned_of
 ok "other prompts, and none in common, are errors" other_prompts
 ok "misuse is told" misuse

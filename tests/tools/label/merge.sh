@@ -96,6 +96,11 @@ trajectories_bring_token_ids() {
   expect_stderr "kim.jsonl: record 1: pair \"w\" is none of the trajectories' pairs"
 }
 nothing_to_merge() {
+  : > fresh.jsonl
+  : > fresh.jsonl.notes
+  expect_status 65 label --merge fresh.jsonl
+  expect_stderr 'error: fresh.jsonl: '
+
   note kim w tie > ties.jsonl
   expect_status 65 label --merge ties.jsonl -o never.jsonl
   expect_stderr 'nothing succeeded: 0 pairs'
