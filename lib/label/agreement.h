@@ -1,4 +1,4 @@
-// How far judges agree beyond chance: Cohen's and Fleiss' kappa (docs/mathematics.md, 17).
+// How far judges agree beyond chance: Cohen's and Fleiss' kappa (docs/mathematics.md, 19).
 #pragma once
 
 #include <array>
