@@ -10,13 +10,19 @@
 namespace nudge {
 
 Gradients::Gradients(const ModelConfig& config, const Layout& layout)
-    : layout_(&layout), width_(config.width), tied_(layout.unembedding == layout.embedding), values_(layout.size),
+    : layout_(&layout), width_(config.width), tied_(layout.embedding >= 0 && layout.unembedding == layout.embedding), values_(layout.size),
       row_of_(static_cast<std::size_t>(config.vocab), -1) {
   const auto add_matrix = [&](std::int64_t offset, std::int64_t size) {
     matrices_.push_back({offset, offset + size, false});
   };
   for (const LayerAt& layer : layout.layers)
     for (const LinearAt* l : {&layer.qkv, &layer.proj, &layer.up, &layer.down}) add_matrix(l->weight, l->in * l->out);
+  for (const LayerAdapterAt& layer : layout.adapters) {
+    for (const LowRankAt* l : {&layer.qkv, &layer.proj, &layer.up, &layer.down}) {
+      if (l->rank > 0) add_matrix(l->a, l->rank * l->in);
+      for (const LowRankAt::Part& part : l->parts) add_matrix(part.b, part.size * l->part_rank());
+    }
+  }
   if (layout.unembedding >= 0) add_matrix(layout.unembedding, config.vocab * config.width);
   std::sort(matrices_.begin(), matrices_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
 }
@@ -59,7 +65,7 @@ void Gradients::zero() {
   std::int64_t done = 0;
   const auto zero_until = [&](std::int64_t end) {
     const std::int64_t begin = layout_->embedding, size = static_cast<std::int64_t>(row_of_.size()) * width_;
-    if (!tied_ && !changed_ && done <= begin && begin + size <= end) {
+    if (begin >= 0 && !tied_ && !changed_ && done <= begin && begin + size <= end) {
       fill_zero(done, begin);
       done = begin + size;
     }

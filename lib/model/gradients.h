@@ -17,6 +17,7 @@ namespace nudge {
 // touches small tensors only.
 class Gradients {
  public:
+  // `layout`: of what is trained, a model or an adapter.
   Gradients(const ModelConfig& config, const Layout& layout);
   float* at(std::int64_t offset) { return values_.data() + offset; }
   // Whether the chain of the product's matrix at `offset` begins now, so that what is stored there counts as 0. Call it

@@ -127,17 +127,17 @@ void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, c
 template <class A>
 void accumulate_outer_with(const float* x, const float* y, std::span<const std::int64_t> begin, const MatrixGradient& g,
                            ProductScratch& scratch) {
-  const std::int64_t K = g.K, N = g.N;
+  const std::int64_t K = g.K, N = g.N, x_row = g.x_row > 0 ? g.x_row : K, y_row = g.y_row > 0 ? g.y_row : N;
   Buffer<typename A::Number>& packed = scratch.panels_of<typename A::Number>();
   std::vector<std::int64_t> at{0};
   for (std::size_t b = 0; b + 1 < begin.size(); ++b)
     at.push_back(at.back() + A::packed_size(begin[b + 1] - begin[b], N));
   packed.reserve(at.back());
   for (std::size_t b = 0; b + 1 < begin.size(); ++b)
-    pack_with<A>(y + begin[b] * N, N, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);
+    pack_with<A>(y + begin[b] * y_row, y_row, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);
   deal_tiles(K, N, 0, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
     for (std::size_t b = 0; b + 1 < begin.size(); ++b)
-      A::gemm()(x + begin[b] * K + row, 1, K, packed.data() + at[b], Epilogue(), g.sum + row * N, N, rows, N,
+      A::gemm()(x + begin[b] * x_row + row, 1, x_row, packed.data() + at[b], Epilogue(), g.sum + row * N, N, rows, N,
                 begin[b + 1] - begin[b], first, last, b > 0 || !g.begins, gemm_scratch());
   });
 }
@@ -209,6 +209,7 @@ void norm_backward(const float* dy, const float* x, std::int64_t T, const Norm& 
     if (n.bias == nullptr) k.rms_norm_backward(dy + at, x + at, n.weight, rstd, rows, C, dx + at);
     else k.layer_norm_backward(dy + at, x + at, n.weight, stats.mean + begin, rstd, rows, C, dx + at);
   });
+  if (g.weight == nullptr) return;
   parallel_ranges(C, 128, [&](std::int64_t begin, std::int64_t end) {
     if (n.bias == nullptr) k.rms_norm_parameters(dy, x, stats.rstd, T, C, begin, end, g.weight);
     else k.layer_norm_parameters(dy, x, stats.mean, stats.rstd, T, C, begin, end, g.weight, g.bias);

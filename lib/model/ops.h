@@ -33,6 +33,7 @@ struct ProductScratch {
   Packed matrix;  // a matrix packed for this product alone
   Buffer<float> panels;
   Buffer<std::uint16_t> bf16_panels;
+  Buffer<float> low, low_gradient, delta;  // of an adapter: [T, rank], [T, rank], [T, N] or [T, K]
 
   template <class Number>
   Buffer<Number>& panels_of() {
@@ -58,6 +59,7 @@ struct MatrixGradient {
   Dtype dtype;
   bool begins;  // the chain starts from 0 and overwrites what `sum` holds, else it continues from that
   float* sum;   // [K, N]
+  std::int64_t x_row = 0, y_row = 0;  // the distance of two rows of x and of y; 0: K and N
 };
 // g.sum += x[T, K]^T y[T, N]. Sequence b has rows begin[b] .. begin[b + 1] - 1; T is begin.back(). In bf16 each sequence
 // starts a block of 32 rows.
@@ -78,7 +80,7 @@ struct NormStats {
   const float *mean, *rstd;  // [T]
 };
 struct NormGradient {
-  float *weight, *bias;  // [C]
+  float *weight, *bias;  // [C]; both null where the norm is frozen
 };
 // y[T, C] of x[T, C]; mean is not written for RMS norm.
 void norm(const float* x, std::int64_t T, const Norm& n, float* y, float* mean, float* rstd);

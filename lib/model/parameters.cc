@@ -53,6 +53,25 @@ class Placer {
     }
   }
 
+  // The adapters of the matrices among `parts` that are targets.
+  void low_rank(const Parts& parts, std::int64_t in, const AdapterConfig& adapter, LowRankAt& at) {
+    at.in = in;
+    at.parts.reserve(parts.size());  // the offsets are filled in later
+    std::int64_t column = 0;
+    std::string first;
+    for (const auto& [name, out] : parts) {
+      if (adapter.adapts(name)) {
+        const std::string module = kAdapterPrefix + name;
+        if (at.parts.empty()) first = module + ".lora_A.weight";
+        at.parts.push_back({-1, column, out});
+        tensor(module + ".lora_A.weight", {adapter.rank, in}, at.rank == 0 ? &at.a : nullptr, first);
+        tensor(module + ".lora_B.weight", {out, adapter.rank}, &at.parts.back().b);
+        at.rank += adapter.rank;
+      }
+      column += out;
+    }
+  }
+
   // The tensors in name order; bundles begin at multiples of 16. Returns the size of all.
   std::int64_t place(std::vector<TensorInfo>& tensors) {
     std::sort(wanted_.begin(), wanted_.end(), [](const Wanted& a, const Wanted& b) {
@@ -82,10 +101,25 @@ class Placer {
   std::vector<TensorInfo> tensors_;
 };
 
-void declare_block(const ModelConfig& config, const std::string& h, Placer& placer, LayerAt& l) {
+// The matrices of a block by product: each's name and columns.
+struct BlockParts {
+  Placer::Parts qkv, proj, up, down;
+};
+
+BlockParts parts_of(const ModelConfig& config, const std::string& h) {
   const Family::Tensors& names = family_of(config.family).tensors;
   const std::int64_t C = config.width, F = config.feed_forward, H = config.heads, G = config.kv_heads(),
                      D = config.head_dim();
+  BlockParts p{
+      {{h + names.qkv[0], (H + 2 * G) * D}}, {{h + names.proj, C}}, {{h + names.up[0], F}}, {{h + names.down, C}}};
+  if (*names.qkv[1] != 0) p.qkv = {{h + names.qkv[0], H * D}, {h + names.qkv[1], G * D}, {h + names.qkv[2], G * D}};
+  if (*names.up[1] != 0) p.up.emplace_back(h + names.up[1], F);
+  return p;
+}
+
+void declare_block(const ModelConfig& config, const std::string& h, Placer& placer, LayerAt& l) {
+  const Family::Tensors& names = family_of(config.family).tensors;
+  const std::int64_t C = config.width, D = config.head_dim();
   const bool bias = config.norm == NormKind::kLayer;
   placer.norm(h + names.norm1, C, bias, l.norm1);
   placer.norm(h + names.norm2, C, bias, l.norm2);
@@ -93,13 +127,30 @@ void declare_block(const ModelConfig& config, const std::string& h, Placer& plac
     placer.norm(h + names.q_norm, D, false, l.q_norm);
     placer.norm(h + names.k_norm, D, false, l.k_norm);
   }
-  Placer::Parts qkv{{h + names.qkv[0], (H + 2 * G) * D}}, up{{h + names.up[0], F}};
-  if (*names.qkv[1] != 0) qkv = {{h + names.qkv[0], H * D}, {h + names.qkv[1], G * D}, {h + names.qkv[2], G * D}};
-  if (*names.up[1] != 0) up.emplace_back(h + names.up[1], F);
-  placer.linear(qkv, C, config.qkv_bias, l.qkv);
-  placer.linear({{h + names.proj, C}}, H * D, config.proj_bias, l.proj);
-  placer.linear(up, C, config.feed_forward_bias, l.up);
-  placer.linear({{h + names.down, C}}, F, config.feed_forward_bias, l.down);
+  const BlockParts parts = parts_of(config, h);
+  placer.linear(parts.qkv, C, config.qkv_bias, l.qkv);
+  placer.linear(parts.proj, config.heads * D, config.proj_bias, l.proj);
+  placer.linear(parts.up, C, config.feed_forward_bias, l.up);
+  placer.linear(parts.down, config.feed_forward, config.feed_forward_bias, l.down);
+}
+
+std::string block_name(const ModelConfig& config, std::size_t layer) {
+  const Family::Tensors& names = family_of(config.family).tensors;
+  return names.prefix + std::string(names.block) + std::to_string(layer) + ".";
+}
+
+// Each target is the name of some matrix of the blocks.
+void check_targets(const ModelConfig& config, const AdapterConfig& adapter) {
+  const BlockParts parts = parts_of(config, block_name(config, 0));
+  std::vector<std::string> names;
+  for (const Placer::Parts* product : {&parts.qkv, &parts.proj, &parts.up, &parts.down})
+    for (const auto& [name, out] : *product) names.push_back(name);
+  for (const std::string& target : adapter.targets) {
+    if (std::ranges::any_of(names, [&](const std::string& name) { return is_module(name, target); })) continue;
+    std::string known;
+    for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name.substr(name.rfind('.') + 1);
+    bad_input("no linear layer of a " + config.family + " block is called \"" + target + "\"", "there are " + known);
+  }
 }
 
 HeadsAt heads_of(const ModelConfig& config) {
@@ -119,8 +170,7 @@ Layout::Layout(const ModelConfig& config) {
   if (config.positions == PositionKind::kLearned)
     placer.tensor(root + names.positions, {config.context, C}, &positions);
   layers.resize(static_cast<std::size_t>(config.layers));
-  for (std::size_t l = 0; l < layers.size(); ++l)
-    declare_block(config, root + names.block + std::to_string(l) + ".", placer, layers[l]);
+  for (std::size_t l = 0; l < layers.size(); ++l) declare_block(config, block_name(config, l), placer, layers[l]);
   placer.norm(root + names.final_norm, C, config.norm == NormKind::kLayer, final_norm);
   const bool language = config.head == HeadKind::kLanguage;
   if (!language || config.shared_value) placer.tensor("score.weight", {1, C}, &score);
@@ -128,6 +178,23 @@ Layout::Layout(const ModelConfig& config) {
   size = placer.place(tensors);
   if (language && config.tied) unembedding = embedding;
   heads = heads_of(config);
+}
+
+Layout::Layout(const ModelConfig& config, const AdapterConfig& adapter) {
+  check_targets(config, adapter);
+  Placer placer(false);
+  adapters.resize(static_cast<std::size_t>(config.layers));
+  for (std::size_t l = 0; l < adapters.size(); ++l) {
+    const BlockParts parts = parts_of(config, block_name(config, l));
+    LayerAdapterAt& at = adapters[l];
+    placer.low_rank(parts.qkv, config.width, adapter, at.qkv);
+    placer.low_rank(parts.proj, config.heads * config.head_dim(), adapter, at.proj);
+    placer.low_rank(parts.up, config.width, adapter, at.up);
+    placer.low_rank(parts.down, config.feed_forward, adapter, at.down);
+  }
+  if (config.head == HeadKind::kScore || config.shared_value)
+    placer.tensor(std::string(kAdapterPrefix) + "score.weight", {1, config.width}, &score);
+  size = placer.place(tensors);
 }
 
 const TensorInfo* Layout::find(std::string_view name) const {
@@ -148,6 +215,20 @@ Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout
     if (t.name == "score.weight" || t.name.ends_with("bias")) continue;
     if (t.shape.size() == 1) std::fill(v, v + t.size, 1.0f);
     else fill_normal(v, t.size, adds_up(t.name) ? residual : 0.02, seed, t.name);
+  }
+  if (layout.score >= 0) initialise_score(config, layout, seed, values.data());
+  return values;
+}
+
+Buffer<float> initial_adapter(const ModelConfig& config, const Layout& layout, std::uint64_t seed) {
+  Buffer<float> values(layout.size);
+  for (const TensorInfo& t : layout.tensors) {
+    if (!t.name.ends_with(".lora_A.weight")) continue;
+    const double bound = 1.0 / std::sqrt(static_cast<double>(t.shape[1]));
+    const std::uint64_t stream = stream_of(t.name);
+    for (std::int64_t i = 0; i < t.size; ++i)
+      values.data()[t.offset + i] =
+          static_cast<float>(bound * (2 * uniform(seed, stream, static_cast<std::uint64_t>(i)) - 1));
   }
   if (layout.score >= 0) initialise_score(config, layout, seed, values.data());
   return values;

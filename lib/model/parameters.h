@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/buffer.h"
+#include "lib/model/adapter_config.h"
 #include "lib/model/config.h"
 
 namespace nudge {
@@ -36,6 +37,21 @@ struct LayerAt {
   NormAt norm2;
   LinearAt up, down;  // up: [gate | up] where gated
 };
+// The low-rank adapters of one product (docs/mathematics.md, 17), whose matrices each have one of their own, or none.
+// Their A stand one below the other, [rank, in]; part i's B is [size, r] of the product's columns first .. first + size
+// and the rows r i .. r (i + 1) of A.
+struct LowRankAt {
+  struct Part {
+    std::int64_t b = -1, first = 0, size = 0;
+  };
+  std::int64_t a = -1, in = 0, rank = 0;  // of all parts together; 0 where none is adapted
+  std::vector<Part> parts;
+  std::int64_t part_rank() const { return rank / static_cast<std::int64_t>(parts.size()); }
+};
+struct LayerAdapterAt {
+  LowRankAt qkv, proj, up, down;
+};
+
 // Heads in a row of the product qkv: query head h at q + h q_step, key and value head g at k + g kv_step and
 // v + g kv_step, D numbers each.
 struct HeadsAt {
@@ -44,6 +60,9 @@ struct HeadsAt {
 
 struct Layout {
   explicit Layout(const ModelConfig& config);
+  // Of an adapter alone, by PEFT's names: the low-rank matrices, and the score head where the model has one. Errors:
+  // kBadInput for a target that no matrix of the model's blocks has for its name.
+  Layout(const ModelConfig& config, const AdapterConfig& adapter);
 
   std::vector<TensorInfo> tensors;  // sorted by name
   std::int64_t size = 0;            // floats in all, padding included
@@ -52,6 +71,7 @@ struct Layout {
   std::int64_t unembedding = -1;  // [V, C]; the embedding itself where tied; -1 without a language head
   std::int64_t score = -1;        // [C]; -1 without a score head
   std::vector<LayerAt> layers;
+  std::vector<LayerAdapterAt> adapters;  // a layer each, of an adapter's layout
   HeadsAt heads;
   NormAt final_norm;
 
@@ -62,5 +82,8 @@ struct Layout {
 // initialisation); the score head N(0, 1/sqrt(C+1)). A pure function of seed and tensor name.
 Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout, std::uint64_t seed);
 void initialise_score(const ModelConfig& config, const Layout& layout, std::uint64_t seed, float* values);
+// Of an adapter: A uniform in +-1/sqrt(in), B zero, so that the model begins as its base (PEFT's initialisation); the
+// score head as above. A pure function of seed and tensor name.
+Buffer<float> initial_adapter(const ModelConfig& config, const Layout& layout, std::uint64_t seed);
 
 }  // namespace nudge

@@ -13,54 +13,25 @@
 namespace nudge {
 
 Transformer::Transformer(ModelConfig config, Buffer<float> values)
-    : config_(std::move(config)), layout_(config_), values_(std::move(values)),
+    : config_(std::move(config)), layout_(config_), base_(std::make_shared<Base>()),
       frequencies_(rotary_frequencies(config_)) {
-  if (values_.size() != layout_.size) throw Error(Exit::kInternal, "parameters of another size than the layout's");
+  base_->values = std::move(values);
+  if (base_->values.size() != layout_.size)
+    throw Error(Exit::kInternal, "parameters of another size than the layout's");
 }
 
-void Transformer::pack_matrix(const LinearAt& l, bool transposed, Packed& to) const {
-  const std::int64_t row = l.stored_in_out ? l.out : 1, column = l.stored_in_out ? 1 : l.in;
-  if (transposed) nudge::pack(at(l.weight), column, row, l.out, l.in, config_.dtype, to);
-  else nudge::pack(at(l.weight), row, column, l.in, l.out, config_.dtype, to);
+Transformer::Transformer(const Transformer& base, AdapterConfig adapter, Buffer<float> adapter_values)
+    : config_(base.config_), layout_(base.layout_), base_(base.base_), frequencies_(base.frequencies_) {
+  if (base.adapter_) throw Error(Exit::kInternal, "an adapter on an adapter");
+  config_.head = adapter.head;
+  Layout own(config_, adapter);
+  if (adapter_values.size() != own.size) throw Error(Exit::kInternal, "an adapter of another size than the layout's");
+  adapter_ = Adapter{std::move(adapter), std::move(own), std::move(adapter_values), {}};
 }
 
-void Transformer::pack(bool blocks) {
-  const ProfileScope scope(Part::kLoading);
-  packs_.clear();
-  packs_.resize(layout_.layers.size());
-  for (std::size_t l = 0; blocks && l < layout_.layers.size(); ++l) {
-    const LayerAt& layer = layout_.layers[l];
-    BlockPacked& p = packs_[l];
-    pack_matrix(layer.qkv, false, p.qkv), pack_matrix(layer.proj, false, p.proj);
-    pack_matrix(layer.up, false, p.up), pack_matrix(layer.down, false, p.down);
-  }
-  if (layout_.unembedding >= 0) pack_head(head_pack_);
-}
-
-void Transformer::pack_head(Packed& to) const {
-  nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, config_.dtype, to);
-}
-
-const Packed& Transformer::head_pack(Packed& scratch) const {
-  if (head_pack_.usable()) return head_pack_;
-  pack_head(scratch);
-  return scratch;
-}
-
-void Transformer::product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y,
-                          ProductScratch& scratch, Epilogue epilogue) const {
-  const ProfileScope scope(Part::kProducts);
-  if (!kept.usable()) pack_matrix(l, false, scratch.matrix);
-  epilogue.bias = bias_at(l);
-  multiply(x, T, kept.usable() ? kept : scratch.matrix, epilogue, y);
-}
-
-void Transformer::product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx,
-                                   ProductScratch& scratch, const Epilogue& epilogue) const {
-  const ProfileScope scope(Part::kProductsBackward);
-  if (kept.usable()) return multiply_transpose(dy, T, kept, epilogue, scratch, dx);
-  pack_matrix(l, true, scratch.matrix);
-  multiply(dy, T, scratch.matrix, epilogue, dx);
+Transformer Transformer::with(ModelConfig config) && {
+  config_ = std::move(config);
+  return std::move(*this);
 }
 
 std::vector<Transformer::Run> Transformer::whole_sequences(const Batch& batch) {
@@ -138,7 +109,7 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
   for (std::size_t l = 0; l < layers; ++l) {
     run_block(l, runs, positions, cache, trace);
     float* out = l + 1 < layers ? trace.in[trace.keep ? l + 1 : 0].data() : trace.last.data();
-    product(trace.active.data(), T, layout_.layers[l].down, packs_[l].down, out, trace.products,
+    product(trace.active.data(), T, linear(l, Product::kDown), out, trace.products,
             {.residual = trace.block(l).post_attention.data()});
   }
   norm(trace.last.data(), T, norm_at(layout_.final_norm), trace.final.data(), trace.mean.data(), trace.rstd.data());
@@ -148,16 +119,15 @@ void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std:
                             KvCache& cache, Trace& trace) const {
   const auto T = static_cast<std::int64_t>(positions.size());
   const LayerAt& layer = layout_.layers[l];
-  const BlockPacked& packs = packs_[l];
   const float* in = trace.in[trace.keep ? l : 0].data();
   BlockTrace& b = trace.block(l);
   float* normed = trace.normed.data();
   norm(in, T, norm_at(layer.norm1), normed, b.mean1.data(), b.rstd1.data());
-  product(normed, T, layer.qkv, packs.qkv, b.qkv.data(), trace.products);
+  product(normed, T, linear(l, Product::kQkv), b.qkv.data(), trace.products);
   norm_and_rotate(positions, layer, trace.rotary, b);
   attend(runs, static_cast<std::int64_t>(l), T, cache, b);
   float* post = b.post_attention.data();
-  product(b.attention.data(), T, layer.proj, packs.proj, post, trace.products, {.residual = in});
+  product(b.attention.data(), T, linear(l, Product::kProj), post, trace.products, {.residual = in});
   norm(config_.parallel ? in : post, T, norm_at(layer.norm2), normed, b.mean2.data(), b.rstd2.data());
   feed_forward_in(normed, T, l, trace);
 }
@@ -187,49 +157,46 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
   const std::vector<Run> runs = whole_sequences(batch);
   const std::vector<std::int64_t> positions = positions_of(runs, T);
 
-  const auto parameters_backward = [&](const float* x, const float* dy, const LinearAt& l) {
-    MatrixGradient m{l.in, l.out, config_.dtype, g.begins(l.weight), g.at(l.weight)};
-    if (!l.stored_in_out) std::swap(x, dy), std::swap(m.K, m.N);
-    accumulate_outer(x, dy, batch.begin, m, trace.products);
-    if (l.bias >= 0) accumulate_rows(l.stored_in_out ? dy : x, T, l.out, g.at(l.bias));
+  const auto parameters_backward = [&](const float* x, const float* dy, const Linear& l) {
+    product_parameters(x, dy, l, batch, trace.products, g);
   };
-  const auto input_backward = [&](const float* dy, const LinearAt& l, const Packed& kept, float* to) {
-    product_backward(dy, T, l, kept, to, trace.products);
+  const auto input_backward = [&](const float* dy, const Linear& l, float* to) {
+    product_backward(dy, T, l, to, trace.products);
   };
   const auto normed = [&](const float* x, const NormAt& n, Buffer<float>& mean, Buffer<float>& rstd) {
     norm(x, T, norm_at(n), trace.normed.data(), mean.data(), rstd.data());
     return trace.normed.data();
   };
   const auto norm_input_backward = [&](const float* dy, const float* x, const NormAt& n, NormStats stats) {
-    norm_backward(dy, x, T, norm_at(n), stats, dx, {g.at(n.weight), n.bias < 0 ? nullptr : g.at(n.bias)});
+    norm_backward(dy, x, T, norm_at(n), stats, dx, norm_gradient(n, g));
   };
 
   norm_input_backward(dfinal, trace.last.data(), layout_.final_norm, {trace.mean.data(), trace.rstd.data()});
   for (std::size_t l = layout_.layers.size(); l-- > 0;) {
     const LayerAt& layer = layout_.layers[l];
     BlockTrace& b = trace.block(l);
-    const BlockPacked& packs = packs_[l];
+    const Linear qkv = linear(l, Product::kQkv), proj = linear(l, Product::kProj), up = linear(l, Product::kUp);
     // The last block's trace is what the forward left.
     if (trace.recompute && l + 1 < layout_.layers.size()) run_block(l, runs, positions, trace.cache, trace);
     const float *in = trace.in[l].data(), *read = config_.parallel ? in : b.post_attention.data();
     if (config_.parallel) std::memcpy(dlast, dx, bytes);
     if (!trace.recompute) activate(b, T, trace.active.data());
-    parameters_backward(trace.active.data(), dx, layer.down);
+    parameters_backward(trace.active.data(), dx, linear(l, Product::kDown));
     feed_forward_in_backward(dx, T, l, scratch.dactive, wide, trace);
-    parameters_backward(normed(read, layer.norm2, b.mean2, b.rstd2), wide, layer.up);
-    input_backward(wide, layer.up, packs.up, narrow);
+    parameters_backward(normed(read, layer.norm2, b.mean2, b.rstd2), wide, up);
+    input_backward(wide, up, narrow);
     norm_input_backward(narrow, read, layer.norm2, {b.mean2.data(), b.rstd2.data()});
 
     const float* dattended = config_.parallel ? dlast : dx;
-    parameters_backward(b.attention.data(), dattended, layer.proj);
-    input_backward(dattended, layer.proj, packs.proj, narrow);
+    parameters_backward(b.attention.data(), dattended, proj);
+    input_backward(dattended, proj, narrow);
     attend_backward(batch, b, narrow, wide);
     norm_and_rotate_backward(positions, layer, trace.rotary, b, wide, scratch.heads, g);
-    parameters_backward(normed(in, layer.norm1, b.mean1, b.rstd1), wide, layer.qkv);
-    input_backward(wide, layer.qkv, packs.qkv, narrow);
+    parameters_backward(normed(in, layer.norm1, b.mean1, b.rstd1), wide, qkv);
+    input_backward(wide, qkv, narrow);
     norm_input_backward(narrow, in, layer.norm1, {b.mean1.data(), b.rstd1.data()});
   }
-  embed_backward(batch, dx, g);
+  if (!adapter_) embed_backward(batch, dx, g);
 }
 
 void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* out) const {
@@ -278,26 +245,26 @@ void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) c
 
 void Transformer::feed_forward_in(const float* normed, std::int64_t T, std::size_t l, Trace& trace) const {
   BlockTrace& b = trace.block(l);
-  const LinearAt& up = layout_.layers[l].up;
+  const Linear up = linear(l, Product::kUp);
   float* active = trace.active.data();
   if (config_.gated) {
-    product(normed, T, up, packs_[l].up, b.up.data(), trace.products);
+    product(normed, T, up, b.up.data(), trace.products);
     return activate(b, T, active);
   }
-  product(normed, T, up, packs_[l].up, trace.keep ? b.up.data() : active, trace.products,
+  product(normed, T, up, trace.keep ? b.up.data() : active, trace.products,
           {.activation = activation(), .active = active});
 }
 
 void Transformer::feed_forward_in_backward(const float* dy, std::int64_t T, std::size_t l, float* dactive, float* dup,
                                            Trace& trace) const {
-  const LinearAt& down = layout_.layers[l].down;
+  const Linear down = linear(l, Product::kDown);
   const BlockTrace& b = trace.block(l);
   if (config_.gated) {
-    product_backward(dy, T, down, packs_[l].down, dactive, trace.products);
+    product_backward(dy, T, down, dactive, trace.products);
     return silu_gate_backward(b.up.data(), dactive, T, config_.feed_forward, dup);
   }
   const bool tanh_form = config_.activation == Activation::kGeluTanh;
-  product_backward(dy, T, down, packs_[l].down, dup, trace.products,
+  product_backward(dy, T, down, dup, trace.products,
                    {.activation_backward = tanh_form ? kernels().gelu_tanh_backward : kernels().gelu_erf_backward,
                     .slope_at = b.up.data(),
                     .active = dup});
@@ -313,6 +280,7 @@ void Transformer::logits_backward(const float* dlogits, const float* final, std:
                                   float* dfinal, Gradients& g, ProductScratch& scratch) const {
   const ProfileScope scope(Part::kHead);
   multiply_transpose(dlogits, begin.back(), head_pack(scratch.matrix), {}, scratch, dfinal);
+  if (adapter_) return;
   const std::int64_t at = layout_.unembedding;
   accumulate_outer(dlogits, final, begin, {config_.vocab, config_.width, config_.dtype, g.begins(at), g.at(at)},
                    scratch);
@@ -323,7 +291,7 @@ void Transformer::scores(const float* final, std::span<const std::int64_t> rows,
   const std::int64_t C = config_.width;
   parallel_ranges(static_cast<std::int64_t>(rows.size()), 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
-      score[i] = kernels().dot(at(layout_.score), final + rows[static_cast<std::size_t>(i)] * C, C);
+      score[i] = kernels().dot(score_weight(), final + rows[static_cast<std::size_t>(i)] * C, C);
   });
 }
 
@@ -331,8 +299,8 @@ void Transformer::scores_backward(const float* dscore, const float* final, std::
                                   float* dfinal, Gradients& g) const {
   const ProfileScope scope(Part::kHead, 0, 12.0 * static_cast<double>(rows.size()) * config_.width);
   const std::int64_t C = config_.width;
-  const float* w = at(layout_.score);
-  float* dw = g.at(layout_.score);
+  const float* w = score_weight();
+  float* dw = g.at(trained().score);
   parallel_ranges(C, 256, [&](std::int64_t begin, std::int64_t end) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const float* state = final + rows[i] * C;

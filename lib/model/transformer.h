@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -67,19 +69,31 @@ struct Trace {
 class Transformer {
  public:
   Transformer(ModelConfig config, Buffer<float> values);
+  // `base`, whose memory both share from now on, under an adapter: parameters in the layout Layout(config, adapter). The
+  // adapter alone is trained. adapter.head may differ from the base's: a score head is the adapter's.
+  Transformer(const Transformer& base, AdapterConfig adapter, Buffer<float> adapter_values);
+  Transformer(Transformer&&) = default;
+  Transformer& operator=(Transformer&&) = default;
 
   const ModelConfig& config() const { return config_; }
   // The same parameters under another configuration of the same layout (another dtype, say). Needs pack().
-  Transformer with(ModelConfig config) && { return Transformer(std::move(config), std::move(values_)); }
+  Transformer with(ModelConfig config) &&;
   // Of a reward model: reward = (score - mean) / deviation.
   void set_reward_scale(double mean, double deviation) { config_.reward_mean = mean, config_.reward_std = deviation; }
 
+  // Null without one.
+  const AdapterConfig* adapter() const { return adapter_ ? &adapter_->config : nullptr; }
+  // Of the base, where there is an adapter.
   const Layout& layout() const { return layout_; }
-  const float* values() const { return values_.data(); }
-  // Write access to the parameters; forward and backward need pack() afterwards.
-  float* change() { return values_.data(); }
+  const float* values() const { return base_->values.data(); }
+  // What is trained: all parameters, or those of the adapter.
+  const Layout& trained() const { return adapter_ ? adapter_->layout : layout_; }
+  const float* trained_values() const { return adapter_ ? adapter_->values.data() : base_->values.data(); }
+  // Write access to what is trained; forward and backward need pack() afterwards.
+  float* change() { return adapter_ ? adapter_->values.data() : base_->values.data(); }
   // Packs the matrices for forward and backward: all of them, or the head's alone. A block's matrices are then packed
   // where they are used, which saves their memory and costs little where hundreds of tokens pass at once, as in training.
+  // A frozen base is packed whole, once.
   void pack(bool blocks = true);
 
   // Whole sequences from position 0. Throws kInternal for tokens or lengths the caller should have refused.
@@ -107,6 +121,32 @@ class Transformer {
   struct BlockPacked {  // empty where only the head's matrix is packed
     Packed qkv, proj, up, down;
   };
+  // Models with adapters share it.
+  struct Base {
+    Buffer<float> values;
+    std::vector<BlockPacked> packs;
+    Packed head;
+  };
+  struct LowRankPacked {
+    Packed a, b;  // [in, rank], and scale B by blocks, [rank, out]
+  };
+  struct LayerAdapterPacked {
+    LowRankPacked qkv, proj, up, down;
+  };
+  struct Adapter {
+    AdapterConfig config;
+    Layout layout;
+    Buffer<float> values;
+    std::vector<LayerAdapterPacked> packs;
+  };
+  // One product of a block, with its adapter if it has one.
+  struct Linear {
+    const LinearAt& at;
+    const Packed& kept;
+    const LowRankAt* low = nullptr;
+    const LowRankPacked* low_packed = nullptr;
+  };
+  enum class Product { kQkv, kProj, kUp, kDown };
 
   struct BackwardScratch {
     float* dx;       // [T, C], the gradient by the residual stream
@@ -116,7 +156,9 @@ class Transformer {
     float* heads;    // qk_scratch(T)
   };
 
-  const float* at(std::int64_t offset) const { return values_.data() + offset; }
+  const float* at(std::int64_t offset) const { return base_->values.data() + offset; }
+  Linear linear(std::size_t layer, Product product) const;
+  const float* score_weight() const { return trained_values() + trained().score; }
   static std::vector<Run> whole_sequences(const Batch& batch);
   static std::vector<std::int64_t> positions_of(std::span<const Run> runs, std::int64_t T);
   void reserve(std::int64_t T, Trace& trace) const;
@@ -134,13 +176,26 @@ class Transformer {
   // Packs the matrix B[in, out] or its transpose.
   void pack_matrix(const LinearAt& l, bool transposed, Packed& to) const;
   void pack_head(Packed& to) const;
+  void pack_base(bool blocks);
+  void pack_adapter();
+  void pack_low_rank(const LowRankAt& low, std::int64_t out, LowRankPacked& to) const;
   // The packed head, in `scratch` where the model holds no usable one.
   const Packed& head_pack(Packed& scratch) const;
-  // y[T, out] = x B + bias and dx[T, in] = dy B^T with their epilogues, by `kept` where it is usable.
-  void product(const float* x, std::int64_t T, const LinearAt& l, const Packed& kept, float* y, ProductScratch& scratch,
+  // y[T, out] = x B + bias and dx[T, in] = dy B^T with their epilogues.
+  void product(const float* x, std::int64_t T, const Linear& l, float* y, ProductScratch& scratch,
                Epilogue epilogue = {}) const;
-  void product_backward(const float* dy, std::int64_t T, const LinearAt& l, const Packed& kept, float* dx,
-                        ProductScratch& scratch, const Epilogue& epilogue = {}) const;
+  void product_backward(const float* dy, std::int64_t T, const Linear& l, float* dx, ProductScratch& scratch,
+                        Epilogue epilogue = {}) const;
+  // Adds the gradient of what is trained of the product: of matrix and bias, or of its adapter.
+  void product_parameters(const float* x, const float* dy, const Linear& l, const Batch& batch, ProductScratch& scratch,
+                          Gradients& gradients) const;
+  void low_rank_parameters(const float* x, const float* dy, const Linear& l, const Batch& batch,
+                           ProductScratch& scratch, Gradients& gradients) const;
+  // The gradient of a norm's parameters, which are frozen under an adapter.
+  NormGradient norm_gradient(const NormAt& n, Gradients& g) const {
+    if (adapter_) return {nullptr, nullptr};
+    return {g.at(n.weight), n.bias < 0 ? nullptr : g.at(n.bias)};
+  }
   void embed(const Batch& batch, std::span<const Run> runs, float* out) const;
   void embed_backward(const Batch& batch, const float* dx, Gradients& gradients) const;
   // Norms and rotates queries and keys in place in the rows of block.qkv, row t at position positions[t]. With bf16 it
@@ -169,9 +224,8 @@ class Transformer {
 
   ModelConfig config_;
   Layout layout_;
-  Buffer<float> values_;
-  std::vector<BlockPacked> packs_;
-  Packed head_pack_;
+  std::shared_ptr<Base> base_;
+  std::optional<Adapter> adapter_;
   std::vector<double> frequencies_;  // RoPE's
 };
 

@@ -118,7 +118,7 @@ void Transformer::norm_and_rotate_backward(const std::vector<std::int64_t>& posi
     float *dy = scratch, *dx = scratch + size;
     gather_heads(dqkv, T, h, dy);
     std::memset(dx, 0, static_cast<std::size_t>(size) * sizeof(float));
-    norm_backward(dy, raw, T * h.heads, norm_at(n, h.D), {nullptr, rstd}, dx, {g.at(n.weight), nullptr});
+    norm_backward(dy, raw, T * h.heads, norm_at(n, h.D), {nullptr, rstd}, dx, norm_gradient(n, g));
     scatter_heads(dx, T, h, dqkv);
   };
   norm_heads_backward(layer.q_norm, query_rows(config_, row), b.q_raw.data(), b.q_rstd.data());

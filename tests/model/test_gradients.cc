@@ -18,13 +18,48 @@ struct Weights {  // of one predicted token in the loss
   double temperature, logprob, entropy, kl, value;
 };
 
+// The parameters of a model without an adapter that computes what `base` under it does: W + scale B A, in double.
+std::vector<double> merged(const Layout& wanted, const Transformer& base, const AdapterConfig& adapter,
+                           const Layout& layout, const std::vector<double>& values) {
+  std::vector<double> out(static_cast<std::size_t>(wanted.size));
+  const bool in_out = family_of(base.config().family).tensors.stored_in_out;
+  for (const TensorInfo& t : wanted.tensors) {
+    double* to = out.data() + t.offset;
+    if (t.name == "score.weight") {
+      std::copy_n(values.data() + layout.score, t.size, to);
+      continue;
+    }
+    std::copy_n(base.values() + base.layout().find(t.name)->offset, t.size, to);
+    const std::string module = kAdapterPrefix + t.name.substr(0, t.name.rfind('.'));
+    const TensorInfo *a = layout.find(module + ".lora_A.weight"), *b = layout.find(module + ".lora_B.weight");
+    if (a == nullptr || t.name.ends_with("bias")) continue;
+    const std::int64_t in = a->shape[1], rows = b->shape[0];
+    for (std::int64_t o = 0; o < rows; ++o)
+      for (std::int64_t i = 0; i < in; ++i)
+        for (std::int64_t k = 0; k < adapter.rank; ++k)
+          to[in_out ? i * rows + o : o * in + i] += adapter.scale() *
+                                                    values[static_cast<std::size_t>(b->offset + o * adapter.rank + k)] *
+                                                    values[static_cast<std::size_t>(a->offset + k * in + i)];
+  }
+  return out;
+}
+
 // A loss with every term that a trainer uses, with random weights: of chosen rows the log-prob, the entropy, KL from
 // an old model and the value head; for a score head of chosen rows the score.
 class Problem {
  public:
   Problem(ModelConfig config, std::vector<std::int64_t> lengths, std::uint64_t seed)
-      : config_(config), model_(random_transformer(config, seed, 0.7)), old_(random_transformer(config, seed + 1, 0.7)),
-        reference_(config, model_.values()) {
+      : Problem(random_transformer(config, seed, 0.7), random_transformer(config, seed + 1, 0.7), lengths, seed) {}
+  // Of an adapter with random numbers on such a model.
+  Problem(ModelConfig config, const AdapterConfig& adapter, std::vector<std::int64_t> lengths, std::uint64_t seed)
+      : Problem(random_adapted(random_transformer(config, seed, 0.7), adapter, seed),
+                random_transformer(scored_as(config, adapter.head), seed + 1, 0.7), lengths, seed) {}
+
+  Problem(Transformer model, Transformer old, const std::vector<std::int64_t>& lengths, std::uint64_t seed)
+      : config_(model.config()), model_(std::move(model)), old_(std::move(old)), reference_(config_, old_.values()),
+        parameters_(model_.trained_values(), model_.trained_values() + model_.trained().size) {
+    apply();
+    const ModelConfig& config = config_;
     for (std::size_t s = 0; s < lengths.size(); ++s) {
       sequences_.push_back(random_tokens(lengths[s], config.vocab, seed + 10 + s));
       batch_.add(sequences_.back());
@@ -49,8 +84,18 @@ class Problem {
 
   bool language() const { return config_.head == HeadKind::kLanguage; }
   bool valued() const { return !language() || config_.shared_value; }
-  const Layout& layout() const { return model_.layout(); }
-  std::vector<double>& parameters() { return reference_.parameters; }
+  const Layout& layout() const { return model_.trained(); }
+
+  static ModelConfig scored_as(ModelConfig config, HeadKind head) {
+    config.head = head;
+    return config;
+  }
+  static Transformer random_adapted(const Transformer& base, const AdapterConfig& adapter, std::uint64_t seed) {
+    Buffer<float> values = random_values(Layout(scored_as(base.config(), adapter.head), adapter), seed + 2, 0.7);
+    Transformer model(base, adapter, std::move(values));
+    model.pack();
+    return model;
+  }
 
   // The loss in double precision.
   double loss() const {
@@ -114,26 +159,33 @@ class Problem {
   // (loss(p + h d) - loss(p - h d)) / 2h for a direction d over the numbers [offset, offset + d.size()).
   double derivative(std::int64_t offset, const std::vector<double>& direction) {
     const double h = 1e-5;
-    const auto shift = [&](double by) {
+    const std::vector<double> kept = parameters_;
+    const auto shifted = [&](double by) {
       for (std::size_t i = 0; i < direction.size(); ++i)
-        reference_.parameters[static_cast<std::size_t>(offset) + i] += by * direction[i];
+        parameters_[static_cast<std::size_t>(offset) + i] += by * direction[i];
+      apply();
+      const double l = loss();
+      parameters_ = kept;
+      return l;
     };
-    const std::vector<double> kept = reference_.parameters;
-    shift(h);
-    const double above = loss();
-    reference_.parameters = kept;
-    shift(-h);
-    const double below = loss();
-    reference_.parameters = kept;
+    const double above = shifted(h), below = shifted(-h);
+    apply();
     return (above - below) / (2 * h);
   }
 
   double worst_forward() const;
 
  private:
+  // Puts the parameters into the reference.
+  void apply() {
+    const AdapterConfig* a = model_.adapter();
+    reference_.parameters = a == nullptr ? parameters_ : merged(Layout(config_), model_, *a, layout(), parameters_);
+  }
+
   ModelConfig config_;
   Transformer model_, old_;
   Reference reference_;
+  std::vector<double> parameters_;  // what is trained
   Batch batch_;
   std::vector<std::vector<std::int32_t>> sequences_;
   std::vector<Weights> terms_;
@@ -197,8 +249,7 @@ void check_tensor(Problem& problem, const TensorInfo& t, const float* g, double 
   CHECK(std::abs(problem.derivative(t.offset, along) - norm) <= limit);
 }
 
-void check_problem(const ModelConfig& config, const std::vector<std::int64_t>& lengths, std::uint64_t seed) {
-  Problem problem(config, lengths, seed);
+void check_problem(Problem problem) {
   CHECK(problem.worst_forward() <= 1e-5);
   Buffer<float> g;
   const double loss = problem.gradient(g);
@@ -212,6 +263,16 @@ void check_problem(const ModelConfig& config, const std::vector<std::int64_t>& l
     dot += random[i] * double(g[static_cast<std::int64_t>(i)]);
   }
   CHECK(std::abs(problem.derivative(0, random) - dot) <= 1e-5 * whole);
+}
+
+void check_problem(const ModelConfig& config, const std::vector<std::int64_t>& lengths, std::uint64_t seed) {
+  check_problem(Problem(config, lengths, seed));
+}
+
+AdapterConfig low_rank(std::vector<std::string> targets, HeadKind head = HeadKind::kLanguage) {
+  AdapterConfig c;
+  c.rank = 3, c.alpha = 5, c.targets = std::move(targets), c.head = head;
+  return c;
 }
 
 ModelConfig with(ModelConfig c, Activation activation, bool tied, bool shared_value = false) {
@@ -300,4 +361,31 @@ TEST_CASE("gradients of score models and shared value heads of the families are 
     c.head = HeadKind::kLanguage, c.shared_value = true;
     check_problem(c, {5, 7}, 29);
   }
+}
+
+TEST_CASE("gradients of adapters on every matrix of GPT-2 are central differences") {
+  check_problem({with(shape_of(2, 2, 9, 29, 37, 21), Activation::kGeluTanh, true),
+                 low_rank({"c_attn", "attn.c_proj", "c_fc", "mlp.c_proj"}),
+                 {5, 1, 9},
+                 21});
+}
+TEST_CASE("gradients of adapters on some matrices of a bundle are central differences") {
+  const ModelConfig c = family_shape("llama", shape_of(2, 4, 6, 33, 41, 19), 2, 6, 6);
+  check_problem({c, low_rank({"q_proj", "v_proj", "up_proj"}), {7, 3}, 22});
+  AdapterConfig stabilized = low_rank({"k_proj", "o_proj", "gate_proj", "down_proj"});
+  stabilized.rank_stabilized = true;
+  check_problem({c, stabilized, {1, 8}, 23});
+}
+TEST_CASE("gradients of adapters on a fused matrix of parallel branches are central differences") {
+  check_problem({family_shape("gpt_neox", shape_of(2, 3, 8, 31, 35, 20), 0, 8, 4),
+                 low_rank({"query_key_value", "dense_4h_to_h"}),
+                 {9, 4},
+                 24});
+}
+TEST_CASE("gradients of adapters and a score head on a language model are central differences") {
+  check_problem(
+      {family_shape("qwen2", shape_of(2, 4, 6, 33, 41, 19), 2, 6, 6),
+       low_rank({"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}, HeadKind::kScore),
+       {6, 1, 5},
+       25});
 }
