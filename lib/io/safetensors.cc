@@ -341,12 +341,15 @@ void write_tensor(int fd, const TensorView& tensor, StoredDtype dtype, const std
 
 }  // namespace
 
-void write_safetensors(const std::string& path, std::span<const TensorView> tensors, StoredDtype dtype) {
+void write_safetensors(const std::string& path, std::span<const TensorView> tensors, StoredDtype dtype,
+                       const std::map<std::string, std::string>& metadata) {
   std::vector<const TensorView*> order;
   for (const TensorView& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const TensorView* a, const TensorView* b) { return a->name < b->name; });
   JsonWriter w;
-  w.begin_object().key("__metadata__").begin_object().field("format", "pt").end_object();
+  w.begin_object().key("__metadata__").begin_object().field("format", "pt");
+  for (const auto& [key, value] : metadata) w.field(key, value);
+  w.end_object();
   std::int64_t at = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const TensorView& tensor = *order[i];

@@ -64,10 +64,10 @@ enum class StoredDtype : std::uint8_t { kF32, kBf16, kF16 };
 const char* name_of(StoredDtype dtype);  // as the file spells it
 int bytes_of(StoredDtype dtype);         // of one number
 
-// Writes tensors in name order after a header padded to 8 bytes, with the {"format":"pt"} that other software expects,
-// and syncs. BF16 and F16 are rounded to nearest even. Errors: kCannotCreate if `path` exists, kIo, kBadInput for a
+// Writes tensors in name order after a header padded to 8 bytes, with the {"format":"pt"} that other software expects and
+// `metadata`, and syncs. BF16 and F16 are rounded to nearest even. Errors: kCannotCreate if `path` exists, kIo, kBadInput for a
 // number beyond the dtype, kInternal for a name given twice.
 void write_safetensors(const std::string& path, std::span<const TensorView> tensors,
-                       StoredDtype dtype = StoredDtype::kF32);
+                       StoredDtype dtype = StoredDtype::kF32, const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace nudge

@@ -22,6 +22,7 @@ struct AdapterConfig {
   bool rank_stabilized = false;      // rsLoRA: alpha/sqrt(rank) in place of alpha/rank
   std::vector<std::string> targets;  // modules of the blocks, by their last names
   std::string base;                  // "base_model_name_or_path", as it was given
+  std::string base_digest;           // of the base that it was made on; "" where that is unknown
   HeadKind head = HeadKind::kLanguage;
 
   double scale() const;

@@ -13,6 +13,7 @@
 #include "lib/io/json.h"
 #include "lib/io/json_reader.h"
 #include "lib/io/safetensors.h"
+#include "lib/model/adapter_folder.h"
 #include "lib/model/foreign_folder.h"
 #include "lib/model/stored_weights.h"
 #include "lib/text/model_file.h"
@@ -51,14 +52,9 @@ ModelConfig read_config(const std::string& folder) {
 }
 
 Model assemble(const std::string& folder, ModelConfig config, Buffer<float> values, std::vector<std::string> remarks) {
-  if (file_exists(folder + "/tokenizer.json")) refuse_pointer(folder + "/tokenizer.json");
-  Tokenizer tokenizer = Tokenizer::load(folder);
-  if (const std::string excess = tokenizer.excess(config.vocab); !excess.empty()) bad_input(folder + "/" + excess);
-  const std::string path = folder + "/generation_config.json";
-  std::string generation = file_exists(path) ? read_file(path) : "";
-  auto eos = ending_tokens(generation, config, path);
-  return Model{Transformer(std::move(config), std::move(values)), std::move(tokenizer), std::move(generation),
-               std::move(eos), std::move(remarks)};
+  Model model = with_files(Transformer(std::move(config), std::move(values)), folder);
+  model.remarks = std::move(remarks);
+  return model;
 }
 
 const char* head_name(HeadKind head) { return head == HeadKind::kLanguage ? "a language model" : "a reward model"; }
@@ -75,9 +71,26 @@ std::string advice_on_head(const std::string& folder, HeadKind wanted) {
 }
 
 // A value head that shares a language model's backbone is the trainer's, not the model's.
-bool is_own(const ModelConfig& config, const TensorInfo& t) { return !config.shared_value || t.name != kScoreName; }
+bool is_own(const ModelConfig& config, const TensorInfo& t) {
+  return !config.shared_value || !t.name.ends_with(kScoreName);
+}
 
 }  // namespace
+
+Model with_files(Transformer transformer, const std::string& folder, const std::string& fallback) {
+  const auto place = [&](const char* file) {
+    return file_exists(folder + file) || fallback.empty() ? folder : fallback;
+  };
+  const std::string words = place("/tokenizer.json");
+  if (file_exists(words + "/tokenizer.json")) refuse_pointer(words + "/tokenizer.json");
+  Tokenizer tokenizer = Tokenizer::load(words);
+  const std::string excess = tokenizer.excess(transformer.config().vocab);
+  if (!excess.empty()) bad_input(words + "/" + excess);
+  const std::string path = place("/generation_config.json") + "/generation_config.json";
+  std::string generation = file_exists(path) ? read_file(path) : "";
+  auto eos = ending_tokens(generation, transformer.config(), path);
+  return Model{std::move(transformer), std::move(tokenizer), std::move(generation), std::move(eos)};
+}
 
 bool Model::ends(std::int32_t token) const { return std::find(eos.begin(), eos.end(), token) != eos.end(); }
 
@@ -129,36 +142,48 @@ Model load_with_fresh_score(const std::string& folder, ModelConfig config, std::
 
 }  // namespace
 
-Model load_model(const std::string& folder, HeadKind head, Dtype dtype) {
+Model load_model(const std::string& folder, HeadKind head, Dtype dtype, Bases* bases) {
   const ProfileScope scope(Part::kLoading);
+  const auto check_head = [&](HeadKind stored, const char* where) {
+    if (stored != head)
+      bad_input(folder + where + " says that this is " + head_name(stored) + ", not " + head_name(head),
+                advice_on_head(folder, head));
+  };
+  if (holds_adapter(folder)) {
+    check_head(read_adapter_config(folder).head, "/adapter_config.json: \"task_type\"");
+    Bases own;
+    return load_adapter(folder, dtype, bases != nullptr ? *bases : own);
+  }
   ModelConfig config = read_config(folder);
   config.dtype = dtype;
-  if (config.head != head)
-    bad_input(folder + "/config.json: \"architectures\" says that this is " + head_name(config.head) + ", not " +
-                  head_name(head),
-              advice_on_head(folder, head));
+  check_head(config.head, "/config.json: \"architectures\"");
   return head == HeadKind::kLanguage ? load_language_model(folder, std::move(config))
                                      : load_stored_score_model(folder, std::move(config));
 }
 
 std::optional<HeadKind> head_of(const std::string& folder) {
   try {
-    return read_config(folder).head;
+    return holds_adapter(folder) ? read_adapter_config(folder).head : read_config(folder).head;
   } catch (const Error&) {
     return std::nullopt;
   }
 }
 
-Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype) {
+void set_pad(Model& model) {
+  if (model.config().pad >= 0) return;
+  ModelConfig padded = model.config();
+  padded.pad = model.tokenizer.pad_id() >= 0 ? model.tokenizer.pad_id() : model.end();
+  model.transformer = std::move(model.transformer).with(std::move(padded));
+}
+
+Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype, Bases* bases) {
   const ProfileScope scope(Part::kLoading);
+  if (holds_adapter(folder)) return load_model(folder, HeadKind::kScore, dtype, bases);
   ModelConfig config = read_config(folder);
   config.dtype = dtype;
   Model model = config.head == HeadKind::kScore ? load_stored_score_model(folder, std::move(config))
                                                 : load_with_fresh_score(folder, std::move(config), seed);
-  if (model.config().pad >= 0) return model;
-  ModelConfig padded = model.config();
-  padded.pad = model.tokenizer.pad_id() >= 0 ? model.tokenizer.pad_id() : model.end();
-  model.transformer = std::move(model.transformer).with(std::move(padded));
+  set_pad(model);
   return model;
 }
 
@@ -222,7 +247,8 @@ std::string tokenizer_config(const Model& model) {
 }  // namespace
 
 void save_model(const Model& model, const std::string& folder, const Storage& storage) {
-  save_weights(model.transformer, folder, storage);
+  if (model.transformer.adapter() != nullptr) save_adapter(model.transformer, folder);
+  else save_weights(model.transformer, folder, storage);
   write_file(folder + "/tokenizer.json", model.tokenizer.json());
   if (const std::string config = tokenizer_config(model); !config.empty())
     write_file(folder + "/tokenizer_config.json", config);
@@ -235,14 +261,16 @@ void save_model(const Model& model, const std::string& folder, const Storage& st
 }
 
 std::string model_digest(const Transformer& transformer) {
-  const ProfileScope scope(Part::kLoading, 0, 4.0 * transformer.layout().size);
+  const ProfileScope scope(Part::kLoading, 0, 4.0 * transformer.trained().size);
   Digest digest;
   digest.text(transformer.config().mathematics());
-  for (const TensorInfo& t : transformer.layout().tensors) {
+  if (const AdapterConfig* adapter = transformer.adapter())
+    digest.text(adapter->base_digest).text(adapter->mathematics());
+  for (const TensorInfo& t : transformer.trained().tensors) {
     if (!is_own(transformer.config(), t)) continue;
     digest.text(t.name);
     for (std::int64_t s : t.shape) digest.number(s);
-    digest.bytes(transformer.values() + t.offset, static_cast<std::size_t>(t.size) * sizeof(float));
+    digest.bytes(transformer.trained_values() + t.offset, static_cast<std::size_t>(t.size) * sizeof(float));
   }
   return digest.hex();
 }

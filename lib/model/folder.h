@@ -29,15 +29,25 @@ struct Model {
   std::int32_t end() const;
 };
 
+class Bases;
+
 // Errors: kNoInput for a missing folder or file, kBadInput naming file and tensor or key: tensors that are missing,
 // unknown or misshapen, an index that its shards contradict, a tokenizer with more tokens than the vocabulary, a head
-// of the other kind. `dtype` is the arithmetic, however the weights are stored.
-Model load_model(const std::string& folder, HeadKind head, Dtype dtype = Dtype::kF32);
+// of the other kind. `dtype` is the arithmetic, however the weights are stored. A folder may hold an adapter alone
+// (adapter_folder.h), whose base comes from `bases`; without these it is found by its name.
+Model load_model(const std::string& folder, HeadKind head, Dtype dtype = Dtype::kF32, Bases* bases = nullptr);
 
 // A language model's backbone under a fresh score head (docs/mathematics.md, 3); a folder that already has a score head
 // keeps it. The configuration then names a pad token, so other software can batch: its own, else the tokenizer's, else
 // the token that ends an answer.
-Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype = Dtype::kF32);
+Model load_as_score_model(const std::string& folder, std::uint64_t seed, Dtype dtype = Dtype::kF32,
+                          Bases* bases = nullptr);
+
+// The pad of a score model (see above) in a configuration that has none.
+void set_pad(Model& model);
+
+// A transformer with the tokenizer and the generation configuration in `folder`, or where that has none, in `fallback`.
+Model with_files(Transformer transformer, const std::string& folder, const std::string& fallback = "");
 
 // The head a folder's configuration names, none if unreadable. For messages.
 std::optional<HeadKind> head_of(const std::string& folder);
@@ -49,7 +59,7 @@ struct Storage {
   std::int64_t shard_bytes = std::numeric_limits<std::int64_t>::max();
 };
 
-// Writes the files into an existing folder; the caller publishes it. Weights beyond storage.shard_bytes become shards, in
+// Writes the files into an existing folder, of a model with an adapter the adapter's; the caller publishes it. Weights beyond storage.shard_bytes become shards, in
 // the layout's order, with an index. Errors: write_safetensors's.
 void save_model(const Model& model, const std::string& folder, const Storage& storage = {});
 // config.json and the weights alone.

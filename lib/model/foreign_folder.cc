@@ -116,7 +116,8 @@ std::string policy_of_part(const std::string& folder, std::string_view part) {
   fs::path path = fs::path(folder).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();  // "p1/critic/"
   const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  return path.filename() == part && fs::exists(parent / "config.json", error) ? parent.string() : "";
+  const bool model = fs::exists(parent / "config.json", error) || fs::exists(parent / "adapter_config.json", error);
+  return path.filename() == part && model ? parent.string() : "";
 }
 
 void refuse_pointer(const std::string& path) {

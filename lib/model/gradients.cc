@@ -10,8 +10,8 @@
 namespace nudge {
 
 Gradients::Gradients(const ModelConfig& config, const Layout& layout)
-    : layout_(&layout), width_(config.width), tied_(layout.embedding >= 0 && layout.unembedding == layout.embedding), values_(layout.size),
-      row_of_(static_cast<std::size_t>(config.vocab), -1) {
+    : layout_(&layout), width_(config.width), tied_(layout.embedding >= 0 && layout.unembedding == layout.embedding),
+      values_(layout.size), row_of_(static_cast<std::size_t>(config.vocab), -1) {
   const auto add_matrix = [&](std::int64_t offset, std::int64_t size) {
     matrices_.push_back({offset, offset + size, false});
   };

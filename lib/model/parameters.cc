@@ -197,10 +197,40 @@ Layout::Layout(const ModelConfig& config, const AdapterConfig& adapter) {
   size = placer.place(tensors);
 }
 
+namespace {
+
+std::vector<std::string> target_names(const ModelConfig& config, bool all) {
+  const BlockParts parts = parts_of(config, "");
+  std::vector<std::string> names, chosen;
+  for (const Placer::Parts* product : {&parts.qkv, &parts.proj, &parts.up, &parts.down})
+    for (const auto& [name, out] : *product) names.push_back(name);
+  const auto last = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
+  for (const std::string& name : names) {
+    const bool of_attention =
+        std::ranges::find(parts.qkv, name, &std::pair<std::string, std::int64_t>::first) != parts.qkv.end() ||
+        name == parts.proj[0].first;
+    if (!all && !of_attention) continue;
+    const auto same = std::ranges::count_if(names, [&](const std::string& n) { return is_module(n, last(name)); });
+    chosen.push_back(same == 1 ? last(name) : name);
+  }
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+}  // namespace
+
+std::vector<std::string> linear_layers(const ModelConfig& config) { return target_names(config, true); }
+std::vector<std::string> attention_layers(const ModelConfig& config) { return target_names(config, false); }
+
 const TensorInfo* Layout::find(std::string_view name) const {
   const auto it = std::lower_bound(tensors.begin(), tensors.end(), name,
                                    [](const TensorInfo& t, std::string_view n) { return t.name < n; });
   return it != tensors.end() && it->name == name ? &*it : nullptr;
+}
+
+const TensorInfo* Layout::score_tensor() const {
+  const auto it = std::ranges::find(tensors, score, &TensorInfo::offset);
+  return score >= 0 && it != tensors.end() ? &*it : nullptr;
 }
 
 Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout, std::uint64_t seed) {

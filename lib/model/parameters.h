@@ -59,6 +59,7 @@ struct HeadsAt {
 };
 
 struct Layout {
+  Layout() = default;
   explicit Layout(const ModelConfig& config);
   // Of an adapter alone, by PEFT's names: the low-rank matrices, and the score head where the model has one. Errors:
   // kBadInput for a target that no matrix of the model's blocks has for its name.
@@ -76,7 +77,12 @@ struct Layout {
   NormAt final_norm;
 
   const TensorInfo* find(std::string_view name) const;
+  const TensorInfo* score_tensor() const;  // null without a score head
 };
+
+// The names of the linear layers of a block, as an adapter's targets: the last part, or more where that is not unique.
+std::vector<std::string> linear_layers(const ModelConfig& config);
+std::vector<std::string> attention_layers(const ModelConfig& config);
 
 // N(0, 0.02) weights, residual projections scaled by 1/sqrt(2L), zero biases, norm weights of 1 (GPT-2's
 // initialisation); the score head N(0, 1/sqrt(C+1)). A pure function of seed and tensor name.

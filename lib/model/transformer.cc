@@ -20,18 +20,35 @@ Transformer::Transformer(ModelConfig config, Buffer<float> values)
     throw Error(Exit::kInternal, "parameters of another size than the layout's");
 }
 
-Transformer::Transformer(const Transformer& base, AdapterConfig adapter, Buffer<float> adapter_values)
-    : config_(base.config_), layout_(base.layout_), base_(base.base_), frequencies_(base.frequencies_) {
-  if (base.adapter_) throw Error(Exit::kInternal, "an adapter on an adapter");
-  config_.head = adapter.head;
+Transformer::Transformer(const Transformer& base, ModelConfig config, AdapterConfig adapter,
+                         Buffer<float> adapter_values)
+    : config_(std::move(config)), layout_(base.layout_), base_(base.base_), frozen_(true),
+      frequencies_(base.frequencies_) {
   Layout own(config_, adapter);
   if (adapter_values.size() != own.size) throw Error(Exit::kInternal, "an adapter of another size than the layout's");
+  base_config_ = base.adapter_ ? base.base_config_ : base.config_;
   adapter_ = Adapter{std::move(adapter), std::move(own), std::move(adapter_values), {}};
 }
 
 Transformer Transformer::with(ModelConfig config) && {
+  base_config_.dtype = config.dtype;
   config_ = std::move(config);
   return std::move(*this);
+}
+
+Transformer Transformer::copy() const {
+  Buffer<float> values(trained().size);
+  std::copy_n(trained_values(), values.size(), values.data());
+  if (!adapter_) return Transformer(config_, std::move(values));
+  return Transformer(*this, config_, adapter_->config, std::move(values));
+}
+
+Transformer Transformer::without_adapter() const {
+  Transformer base;
+  base.config_ = adapter_ ? base_config_ : config_;
+  base.layout_ = layout_, base.base_ = base_, base.frequencies_ = frequencies_;
+  base.frozen_ = true;
+  return base;
 }
 
 std::vector<Transformer::Run> Transformer::whole_sequences(const Batch& batch) {

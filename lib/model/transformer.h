@@ -69,20 +69,27 @@ struct Trace {
 class Transformer {
  public:
   Transformer(ModelConfig config, Buffer<float> values);
-  // `base`, whose memory both share from now on, under an adapter: parameters in the layout Layout(config, adapter). The
-  // adapter alone is trained. adapter.head may differ from the base's: a score head is the adapter's.
-  Transformer(const Transformer& base, AdapterConfig adapter, Buffer<float> adapter_values);
+  // `base` without its adapter, whose memory both share from now on, under an adapter: parameters in the layout
+  // Layout(config, adapter). The adapter alone is trained. `config`: the base's, but for what heads differ in: a score
+  // head is the adapter's.
+  Transformer(const Transformer& base, ModelConfig config, AdapterConfig adapter, Buffer<float> adapter_values);
   Transformer(Transformer&&) = default;
   Transformer& operator=(Transformer&&) = default;
 
   const ModelConfig& config() const { return config_; }
   // The same parameters under another configuration of the same layout (another dtype, say). Needs pack().
   Transformer with(ModelConfig config) &&;
+  // The same function with a copy of what is trained; a frozen base is shared.
+  Transformer copy() const;
+  // The base alone, sharing its memory and frozen: not to be changed.
+  Transformer without_adapter() const;
   // Of a reward model: reward = (score - mean) / deviation.
   void set_reward_scale(double mean, double deviation) { config_.reward_mean = mean, config_.reward_std = deviation; }
 
   // Null without one.
   const AdapterConfig* adapter() const { return adapter_ ? &adapter_->config : nullptr; }
+  // The name of the base that the adapter's folder gives; it changes no function.
+  void set_base_name(std::string name) { adapter_->config.base = std::move(name); }
   // Of the base, where there is an adapter.
   const Layout& layout() const { return layout_; }
   const float* values() const { return base_->values.data(); }
@@ -115,6 +122,8 @@ class Transformer {
                        Gradients& gradients) const;
 
  private:
+  Transformer() = default;
+
   struct Run {
     std::int64_t begin, count, first, sequence;  // rows begin .. begin + count - 1 are positions first ..
   };
@@ -222,9 +231,10 @@ class Transformer {
                                 Trace& trace) const;
   float attention_scale() const;
 
-  ModelConfig config_;
+  ModelConfig config_, base_config_;
   Layout layout_;
   std::shared_ptr<Base> base_;
+  bool frozen_ = false;  // the base of adapters
   std::optional<Adapter> adapter_;
   std::vector<double> frequencies_;  // RoPE's
 };

@@ -35,11 +35,11 @@ void Transformer::pack_matrix(const LinearAt& l, bool transposed, Packed& to) co
 
 void Transformer::pack(bool blocks) {
   const ProfileScope scope(Part::kLoading);
-  if (!adapter_) return pack_base(blocks);
+  if (!frozen_) return pack_base(blocks);
   const auto packed = [&](const Packed& p) { return p.K > 0 && p.usable() && p.dtype == config_.dtype; };
   if (base_->packs.empty() || !packed(base_->packs[0].qkv) || (layout_.unembedding >= 0 && !packed(base_->head)))
     pack_base(true);
-  pack_adapter();
+  if (adapter_) pack_adapter();
 }
 
 void Transformer::pack_base(bool blocks) {

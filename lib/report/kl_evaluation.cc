@@ -44,11 +44,14 @@ ReportPolicies::ReportPolicies(std::optional<Model> old_policy, std::optional<Mo
 }
 
 ReportPolicies ReportPolicies::load(const std::optional<std::string>& old_folder,
-                                    const std::optional<std::string>& new_folder, Dtype dtype) {
-  const auto model = [dtype](const std::optional<std::string>& folder) {
-    return folder ? load_model(*folder, HeadKind::kLanguage, dtype) : std::optional<Model>();
+                                    const std::optional<std::string>& new_folder, Dtype dtype, Bases* bases) {
+  Bases own;
+  const auto model = [&](const std::optional<std::string>& folder) {
+    return folder ? (bases != nullptr ? *bases : own).read_only(*folder, dtype) : std::optional<Model>();
   };
-  return {model(old_folder), model(new_folder)};
+  // The new one first: the other is often its base.
+  std::optional<Model> fresh = model(new_folder), old_policy = model(old_folder);
+  return {std::move(old_policy), std::move(fresh)};
 }
 
 void ReportPolicies::check_tokenizers(const Record& record) const {

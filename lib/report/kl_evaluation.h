@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "lib/io/record.h"
-#include "lib/model/folder.h"
+#include "lib/model/adapter_folder.h"
 #include "lib/rl/trajectory.h"
 
 namespace nudge {
@@ -34,7 +34,7 @@ class ReportPolicies {
   ReportPolicies(std::optional<Model> old_policy, std::optional<Model> fresh);
   // From folders. Errors: also those of load_model.
   static ReportPolicies load(const std::optional<std::string>& old_folder, const std::optional<std::string>& new_folder,
-                             Dtype dtype = Dtype::kF32);
+                             Dtype dtype = Dtype::kF32, Bases* bases = nullptr);
 
   const Transformer* old_policy() const { return old_ ? &old_->transformer : nullptr; }
   const Transformer* fresh() const { return fresh_ ? &fresh_->transformer : nullptr; }

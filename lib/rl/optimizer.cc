@@ -95,7 +95,7 @@ void Adam::load(const std::string& path, std::int64_t steps) {
   for (const TensorInfo& t : tensors_) {
     for (const auto& [prefix, moments] : {std::pair{"m.", &m_}, std::pair{"v.", &v_}}) {
       // A value head that was not trained the last time (reinforce has no critic) begins anew.
-      if (t.name == "score.weight" && file.find(prefix + t.name) == nullptr) continue;
+      if (t.name.ends_with("score.weight") && file.find(prefix + t.name) == nullptr) continue;
       if (file.at(prefix + t.name).shape != t.shape)
         bad_input(path + ": tensor " + prefix + t.name + " differs in shape from the model's");
       file.read_f32(prefix + t.name, moments->data() + t.offset - first_);

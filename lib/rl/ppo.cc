@@ -46,7 +46,7 @@ PpoOptions textbook_reinforce(PpoOptions options) {
 
 Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options, Transformer* reference)
     : policy_(policy), critic_(critic), adam_(adam), critic_adam_(critic_adam), options_(options),
-      reference_(reference), parts_(options.groups), gradients_(policy.config(), policy.transformer.layout()),
+      reference_(reference), parts_(options.groups), gradients_(policy.config(), policy.transformer.trained()),
       trace_(true, options.recompute) {
   if (options_.critic ? !own_critic() && !shared_critic() : options_.advantage == Advantage::kGae)
     throw Error(Exit::kInternal, "no critic for PPO");
@@ -55,12 +55,10 @@ Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions
   if (exact_reference()) reference_->pack(false);
   if (critic_ != nullptr) {
     critic_->transformer.pack(false);
-    critic_gradients_ = std::make_unique<Gradients>(critic_->config(), critic_->transformer.layout());
+    critic_gradients_ = std::make_unique<Gradients>(critic_->config(), critic_->transformer.trained());
   }
   if (options_.objective == Objective::kKl && !options_.kl_estimate) {
-    Buffer<float> copy(policy_.transformer.layout().size);
-    std::copy_n(policy_.transformer.values(), copy.size(), copy.data());
-    old_ = std::make_unique<Transformer>(policy_.config(), std::move(copy));
+    old_ = std::make_unique<Transformer>(policy_.transformer.copy());
     old_->pack(false);
   }
 }

@@ -29,8 +29,8 @@ void RewardTrainer::Sums::add(const Sums& other) {
 
 RewardTrainer::RewardTrainer(Model& model, RewardLossOptions loss, AdamOptions adam, std::int64_t micro_tokens,
                              bool recompute, std::int64_t parts)
-    : model_(model), loss_(loss), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), parts_(parts),
-      gradients_(model.config(), model.transformer.layout()), trace_(true, recompute), evaluator_(micro_tokens) {
+    : model_(model), loss_(loss), adam_(model.transformer.trained(), adam), micro_tokens_(micro_tokens), parts_(parts),
+      gradients_(model.config(), model.transformer.trained()), trace_(true, recompute), evaluator_(micro_tokens) {
   model_.transformer.pack(false);
 }
 

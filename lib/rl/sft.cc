@@ -106,8 +106,8 @@ bool fits(const SftExample& example, const ModelConfig& config) {
 }
 
 SftTrainer::SftTrainer(Model& model, AdamOptions adam, std::int64_t micro_tokens, bool recompute, std::int64_t parts)
-    : model_(model), adam_(model.transformer.layout(), adam), micro_tokens_(micro_tokens), parts_(parts),
-      gradients_(model.config(), model.transformer.layout()), trace_(true, recompute) {
+    : model_(model), adam_(model.transformer.trained(), adam), micro_tokens_(micro_tokens), parts_(parts),
+      gradients_(model.config(), model.transformer.trained()), trace_(true, recompute) {
   model_.transformer.pack(false);
 }
 

@@ -17,9 +17,9 @@ void at_step(std::int64_t step, const std::function<void()>& f) {
 }
 
 void check_finite(const Transformer& transformer) {
-  for (const TensorInfo& t : transformer.layout().tensors)
+  for (const TensorInfo& t : transformer.trained().tensors)
     for (std::int64_t i = 0; i < t.size; ++i)
-      if (!std::isfinite(transformer.values()[t.offset + i]))
+      if (!std::isfinite(transformer.trained_values()[t.offset + i]))
         bad_input("training has diverged: " + t.name + " is not finite", "try a lower --lr");
 }
 

@@ -11,6 +11,8 @@
 #include "lib/report/report_text.h"
 #include "lib/report/run_page.h"
 #include "lib/report/run_sections.h"
+
+#include "lib/run/adapter_options.h"
 #include "lib/run/filter.h"
 
 namespace nudge {
@@ -51,6 +53,7 @@ void KlReportCommand::add_to(Tool& tool) {
   add_output_to(tool);
   tool.group("Running");
   dtype_option(tool, dtype).needs("--new");
+  base_option(tool, base).needs("--new");
   threads_option(tool);
 }
 
@@ -111,7 +114,9 @@ std::optional<Tally> KlReportCommand::run(Tool& tool) {
   if (page)
     page_out.emplace(WriterOptions{.path = *page, .force = streams.force, .digest = {}, .program = "kl-report"});
   leave_on_stops(tool.about().name);
-  const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype);
+  Bases bases(base);
+  const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype, &bases);
+  refuse_base_without_adapter(base, !bases.empty());
   tool.warn_all(policies.remarks());
   if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
   if (writes_records()) return evaluate(tool, policies);

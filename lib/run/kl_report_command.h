@@ -18,6 +18,7 @@ struct KlReportCommand {
   std::vector<std::string> runs, metrics, samples;
   std::string gold = "gold", tokenizer;
   Dtype dtype = Dtype::kF32;
+  std::string base;
   StreamOptions streams;
   double clip = 0.2;
   bool json = false, plot = false, no_plot = false, ascii = false;

@@ -32,7 +32,7 @@ class VoteReader {
 // a single judge.
 std::string tell_agreement(const Votes& votes, Metrics& metrics);
 
-// "wins 0.62 +- 0.03 of 200 judgements against p0.jsonl", the error clustered by prompt (docs/mathematics.md, 17).
+// "wins 0.62 +- 0.03 of 200 judgements against p0.jsonl", the error clustered by prompt (docs/mathematics.md, 19).
 std::string tell_wins(const std::vector<Wins>& wins, const std::vector<std::string>& against, Metrics& metrics);
 
 }  // namespace nudge

@@ -16,8 +16,8 @@ void add_options(Tool& tool, AdamOptions& adam) {
   tool.option("--weight-decay", adam.weight_decay, "AdamW: decay of the weights, times the learning rate").at_least(0);
 }
 
-void add_options(Tool& tool, Schedule& s) {
-  tool.option("--lr", s.peak, "peak learning rate").at_least(0).at_most(1e3);
+const Option& add_options(Tool& tool, Schedule& s) {
+  const Option& rate = tool.option("--lr", s.peak, "peak learning rate").at_least(0).at_most(1e3);
   tool.choice("--schedule", s.decay,
               {{"constant", Decay::kConstant}, {"linear", Decay::kLinear}, {"cosine", Decay::kCosine}},
               "how the learning rate decays after the warm-up");
@@ -28,6 +28,7 @@ void add_options(Tool& tool, Schedule& s) {
     const bool falls = s.decay != Decay::kConstant;
     refuse_unread({&least}, !falls && s.min_fraction > 0, "--schedule constant doesn't decay");
   });
+  return rate;
 }
 
 void add_options(Tool& tool, GenerateOptions& g) {

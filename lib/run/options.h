@@ -11,8 +11,9 @@
 
 namespace nudge {
 
-void add_options(Tool& tool, AdamOptions& adam);          // --beta1, --beta2, --eps and --weight-decay
-void add_options(Tool& tool, Schedule& schedule);         // --lr, --schedule, --warmup and --min-lr
+void add_options(Tool& tool, AdamOptions& adam);  // --beta1, --beta2, --eps and --weight-decay
+const Option& add_options(Tool& tool,
+                          Schedule& schedule);            // --lr, which is returned, --schedule, --warmup and --min-lr
 void add_options(Tool& tool, GenerateOptions& generate);  // --temperature, --top-k, --top-p, --max-tokens and --stop
 
 // --too-long; `what` names the records in the help.

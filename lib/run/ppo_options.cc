@@ -308,9 +308,12 @@ void PpoRunOptions::add_updates_to(Tool& tool) {
                              .at_least(1);
   const Option& minibatch =
       tool.option("--minibatch", p.minibatch, "sequences per update; not for reinforce, which takes all").at_least(1);
-  tool.option("--lr", p.rate, "the policy's learning rate").at_least(0).at_most(1e3);
+  rate_option = &tool.option("--lr", p.rate, "the policy's learning rate; without it 10 times that for an adapter")
+                     .at_least(0)
+                     .at_most(1e3);
   const Option& critic_rate =
-      tool.option("--critic-lr", p.critic_rate, "a separate critic's learning rate").at_least(0).at_most(1e3);
+      tool.option("--critic-lr", p.critic_rate, "a separate critic's learning rate, likewise").at_least(0).at_most(1e3);
+  critic_rate_option = &critic_rate;
   add_schedule_to(tool);
   add_options(tool, adam);
   tool.option("--max-norm", p.max_norm, "norm to which the gradient of policy and critic is clipped; 0: not clipped")
@@ -332,6 +335,7 @@ void PpoRunOptions::add_updates_to(Tool& tool) {
 
 void PpoRunOptions::add_to(Tool& tool) {
   add_models_to(tool);
+  adapter.add_to(tool);
   add_objective_to(tool);
   add_loss_to(tool);
   add_off_policy_to(tool);

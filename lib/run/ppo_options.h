@@ -9,6 +9,7 @@
 #include "lib/rl/controller.h"
 #include "lib/rl/ppo.h"
 #include "lib/rl/schedule.h"
+#include "lib/run/adapter_options.h"
 
 namespace nudge {
 
@@ -18,6 +19,7 @@ inline constexpr std::int64_t kKnownPolicies = 100;  // iterations whose policie
 
 struct PpoRunOptions {
   std::string policy, critic_init;
+  AdapterOptions adapter;
   std::string reference;  // for the exact KL(new || ref) in the loss
   CriticKind critic = CriticKind::kOwn;
   bool off_policy = false, allow_truncated = false;
@@ -34,6 +36,8 @@ struct PpoRunOptions {
   std::uint64_t warmup = 0;                // iterations over which the rates rise
   std::int64_t critic_warmup = 0;          // iterations in which only the critic learns
   std::optional<Dtype> dtype;              // the records' where not given
+
+  const Option *rate_option = nullptr, *critic_rate_option = nullptr;  // --lr, --critic-lr
 
   // The rate of an iteration, from 0, where the highest is `peak` (docs/mathematics.md, 13).
   double rate(double peak, std::int64_t iteration) const;

@@ -42,13 +42,25 @@ void add_file(Digest& d, const std::string& path) {
 
 }  // namespace
 
-PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)) {
+namespace {
+
+// Adapters learn at their own rate where none was given.
+void settle_rate(const Model& model, const Option* given, double& rate) {
+  if (model.transformer.adapter() != nullptr && (given == nullptr || !given->given()))
+    rate *= AdapterOptions::kRateFactor;
+}
+
+}  // namespace
+
+PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)), bases_(options_.adapter.base) {
   const std::string& critic = options_.critic_init;
   if (!critic.empty() && head_of(options_.policy) == HeadKind::kScore && head_of(critic) == HeadKind::kLanguage)
     bad_input(options_.policy + " is a reward model, not a language model, and " + critic + " is one",
               "swap them: --policy " + critic + " --critic-init " + options_.policy);
-  policy_ = std::make_unique<Model>(load_model(options_.policy, HeadKind::kLanguage));
+  policy_ = std::make_unique<Model>(
+      options_.adapter.load(options_.policy, HeadKind::kLanguage, options_.ppo.seed, Dtype::kF32, bases_));
   if (options_.ppo.advantage == Advantage::kField) options_.reward_kl.beta = 0;  // no reward is read
+  settle_rate(*policy_, options_.rate_option, options_.ppo.rate);
   digest_ = model_digest(policy_->transformer);
   folder_digest_ = folder_digest(*policy_);
   state_ = TrainerState::read(options_.policy);
@@ -136,12 +148,12 @@ void PpoRun::load_critic() {
   if (file_exists(own + "/shared.safetensors"))
     bad_input(own + ": the policy has a shared critic", "continue with --critic shared, or remove that folder");
   if (stored_critic()) {
-    critic_ = std::make_unique<Model>(load_model(own, HeadKind::kScore));
+    critic_ = std::make_unique<Model>(load_model(own, HeadKind::kScore, Dtype::kF32, &bases_));
   } else if (!options_.critic_init.empty()) {
-    critic_ = std::make_unique<Model>(load_as_score_model(options_.critic_init, options_.ppo.seed));
+    critic_ = std::make_unique<Model>(new_critic());
     // The critic predicts rewards, so it starts at the reward's scale; its head has no bias to take the mean.
     const ModelConfig& c = critic_->config();
-    float* head = critic_->transformer.change() + critic_->transformer.layout().score;
+    float* head = critic_->transformer.change() + critic_->transformer.trained().score;
     for (std::int64_t i = 0; i < c.width; ++i)
       head[i] = static_cast<float>(static_cast<double>(head[i]) / c.reward_std);
     critic_->transformer.set_reward_scale(0, 1);
@@ -149,12 +161,29 @@ void PpoRun::load_critic() {
     bad_input(options_.policy + ": the policy has no critic yet",
               "give it one with --critic-init FOLDER (the reward model), or use --critic shared");
   }
+  settle_rate(*critic_, options_.critic_rate_option, options_.ppo.critic_rate);
   if (critic_->tokenizer.digest() != policy_->tokenizer.digest())
     bad_input((stored_critic() ? own : options_.critic_init) + ": the critic has another tokenizer than the policy",
               kOtherCritic);
   if (critic_->config().context < policy_->config().context)
     bad_input((stored_critic() ? own : options_.critic_init) + ": the critic's context is shorter than the policy's",
               kOtherCritic);
+}
+
+// Beside a policy that is an adapter, the critic of a language model is an adapter as well, of the same kind, and shares
+// the base if that is the policy's.
+Model PpoRun::new_critic() {
+  const std::string& init = options_.critic_init;
+  const AdapterConfig* adapter = policy_->transformer.adapter();
+  if (adapter == nullptr || holds_adapter(init) || head_of(init) != HeadKind::kLanguage)
+    return load_as_score_model(init, options_.ppo.seed, Dtype::kF32, &bases_);
+  const Bases::Base& base = bases_.at(init, Dtype::kF32);
+  AdapterConfig config = *adapter;
+  config.head = HeadKind::kScore;
+  if (base.digest != adapter->base_digest) config.base = init;
+  Model critic = with_files(new_adapter(base, std::move(config), options_.ppo.seed), init);
+  set_pad(critic);
+  return critic;
 }
 
 void PpoRun::load_shared_critic() {
@@ -164,33 +193,36 @@ void PpoRun::load_shared_critic() {
   // The policy again, in a layout that has a place for the value head.
   ModelConfig config = policy_->config();
   config.shared_value = true;
-  const Layout layout(config);
+  const Transformer& policy = policy_->transformer;
+  const AdapterConfig* adapter = policy.adapter();
+  const Layout layout = adapter != nullptr ? Layout(config, *adapter) : Layout(config);
   Buffer<float> values(layout.size);
-  for (const TensorInfo& t : policy_->transformer.layout().tensors)
-    std::copy_n(policy_->transformer.values() + t.offset, t.size, values.data() + layout.find(t.name)->offset);
+  for (const TensorInfo& t : policy.trained().tensors)
+    std::copy_n(policy.trained_values() + t.offset, t.size, values.data() + layout.find(t.name)->offset);
   if (file_exists(file)) {
     const SafetensorsFile stored(file);
-    if (stored.at("score.weight").shape != layout.find("score.weight")->shape)
+    if (stored.at("score.weight").shape != layout.score_tensor()->shape)
       bad_input(file + ": tensor score.weight differs in shape from the model's");
     stored.read_f32("score.weight", values.data() + layout.score);
   } else {
     initialise_score(config, layout, options_.ppo.seed, values.data());
   }
-  policy_->transformer = Transformer(std::move(config), std::move(values));
+  policy_->transformer = adapter != nullptr ? Transformer(policy, std::move(config), *adapter, std::move(values))
+                                            : Transformer(std::move(config), std::move(values));
 }
 
 void PpoRun::load_trainer() {
   const std::string trainer = options_.policy + "/trainer/";
-  adam_ = std::make_unique<Adam>(policy_->transformer.layout(), options_.adam);
+  adam_ = std::make_unique<Adam>(policy_->transformer.trained(), options_.adam);
   load_moments(*adam_, trainer + "optimizer.safetensors", state_.steps);
   if (!critic_) {
     // While the policy stays, a shared value head has an optimizer of its own, so that the policy's stays as well.
     if (!uses_critic() || !options_.ppo.critic_only) return;
-    critic_adam_ = std::make_unique<Adam>(options_.adam, *policy_->transformer.layout().find("score.weight"));
+    critic_adam_ = std::make_unique<Adam>(options_.adam, *policy_->transformer.trained().score_tensor());
     if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
     return;
   }
-  critic_adam_ = std::make_unique<Adam>(critic_->transformer.layout(), options_.adam);
+  critic_adam_ = std::make_unique<Adam>(critic_->transformer.trained(), options_.adam);
   // Moments belong to the critic they were made with.
   if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
 }
@@ -198,7 +230,7 @@ void PpoRun::load_trainer() {
 void PpoRun::load_reference() {
   const std::string& folder = options_.reference;
   if (folder.empty()) return;
-  reference_ = std::make_unique<Model>(load_model(folder, HeadKind::kLanguage));
+  reference_ = std::make_unique<Model>(bases_.read_only(folder, Dtype::kF32));
   const ModelConfig &ours = policy_->config(), &its = reference_->config();
   if (reference_->tokenizer.digest() != policy_->tokenizer.digest() || its.vocab != ours.vocab)
     bad_input(folder + ": the reference has another tokenizer or vocabulary than the policy",
@@ -273,7 +305,8 @@ std::string PpoRun::input_digest() const {
   d.text(critic_digest());
   const Transformer& policy = policy_->transformer;
   if (policy_->config().shared_value)  // the policy's digest is without the value head
-    d.bytes(policy.values() + policy.layout().score, static_cast<std::size_t>(policy_->config().width) * sizeof(float));
+    d.bytes(policy.trained_values() + policy.trained().score,
+            static_cast<std::size_t>(policy_->config().width) * sizeof(float));
   d.text(adam_->digest());
   if (critic_adam_ && !critic_) d.text(critic_adam_->digest());
   d.text(state_.json());
@@ -458,8 +491,8 @@ void PpoRun::save(RunFolder& folder) const {
   } else if (policy_->config().shared_value) {
     if (critic_adam_) critic_adam_->save(folder.trainer() + "/critic-optimizer.safetensors");
     fs::create_directory(critic);
-    const TensorInfo& t = *policy_->transformer.layout().find("score.weight");
-    const TensorView head{t.name, t.shape, policy_->transformer.values() + t.offset};
+    const TensorInfo& t = *policy_->transformer.trained().score_tensor();
+    const TensorView head{"score.weight", t.shape, policy_->transformer.trained_values() + t.offset};
     write_safetensors(critic + "/shared.safetensors", {&head, 1});
   } else if (file_exists(options_.policy + "/critic")) {
     // An iteration that needs no critic hands on the one that is there.

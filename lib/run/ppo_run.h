@@ -74,6 +74,7 @@ class PpoRun {
 
  private:
   void load_critic();
+  Model new_critic();
   void load_shared_critic();
   void load_trainer();
   void take_place_in_run();
@@ -90,6 +91,7 @@ class PpoRun {
   double mean_kl() const;  // sum of log pi - log ref over a sequence, mean over sequences
 
   PpoRunOptions options_;
+  Bases bases_;
   std::unique_ptr<Model> policy_, critic_, reference_;
   std::unique_ptr<Adam> adam_, critic_adam_;
   Dtype dtype_ = Dtype::kF32;

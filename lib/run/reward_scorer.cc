@@ -9,8 +9,8 @@
 namespace nudge {
 namespace {
 
-Model packed(const std::string& folder, Dtype dtype) {
-  Model model = load_model(folder, HeadKind::kScore, dtype);
+Model packed(const std::string& folder, Dtype dtype, Bases& bases) {
+  Model model = load_model(folder, HeadKind::kScore, dtype, &bases);
   model.transformer.pack();
   return model;
 }
@@ -51,8 +51,8 @@ Trajectory trajectory_of(const Record& record, const Model& model) {
                  [&] { return read_trajectory(record, model.config()); });
 }
 
-RewardScorer::RewardScorer(const NamedFolder& from, Dtype dtype, const ChatOptions& chat)
-    : name_(from.name), model_(packed(from.folder, dtype)), dialogues_(model_, chat) {}
+RewardScorer::RewardScorer(const NamedFolder& from, Dtype dtype, const ChatOptions& chat, Bases& bases)
+    : name_(from.name), model_(packed(from.folder, dtype, bases)), dialogues_(model_, chat) {}
 
 float RewardScorer::reward_of(float score) const {
   const ModelConfig& c = model_.config();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/io/record.h"
+#include "lib/model/adapter_folder.h"
 #include "lib/model/folder.h"
 #include "lib/rl/dialogue.h"
 #include "lib/rl/preference.h"
@@ -26,7 +27,7 @@ std::vector<NamedFolder> named_folders(const std::vector<std::string>& given);
 
 class RewardScorer {
  public:
-  RewardScorer(const NamedFolder& from, Dtype dtype, const ChatOptions& chat);
+  RewardScorer(const NamedFolder& from, Dtype dtype, const ChatOptions& chat, Bases& bases);
   RewardScorer(const RewardScorer&) = delete;
   RewardScorer& operator=(const RewardScorer&) = delete;
 

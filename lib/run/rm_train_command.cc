@@ -33,6 +33,7 @@ void RmTrainCommand::add_to(Tool& tool) {
   tool.option("--no-normalize", training.normalize, "leave rewards as they are")
       .excludes("--normalize-on")
       .excludes("--normalize-std");
+  adapter.add_to(tool);
   add_output_to(tool);
   tool.group("Running");
   dtype_option(tool, dtype);
@@ -78,7 +79,9 @@ std::optional<Tally> RmTrainCommand::run(Tool& tool) {
   refuse_metrics_in_input(metrics.file(), streams.files, {held_out, normalize_on});
   RunFolder folder(streams.output, "rm-train", streams.force);
   leave_on_stops(tool.about().name);
-  Model model = load_as_score_model(init, training.training.seed, dtype);
+  Bases bases(adapter.base);
+  Model model = adapter.load(init, HeadKind::kScore, training.training.seed, dtype, bases);
+  training.training.settle_rate(model);
   tool.warn_all(model.remarks);
   Dialogues dialogues(model, chat.options());
   Provenance provenance(tool.provenance());

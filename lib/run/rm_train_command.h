@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/run/adapter_options.h"
 #include "lib/run/chat_flags.h"
 #include "lib/run/command.h"
 #include "lib/run/metrics_log.h"
@@ -19,6 +20,7 @@ struct RmTrainCommand {
   RewardRunOptions training;
   StreamOptions streams;
   ChatFlags chat;
+  AdapterOptions adapter;
   Dtype dtype = Dtype::kF32;
   MetricsLog metrics;
   SaveOptions saving;

@@ -1,6 +1,7 @@
 #include "lib/run/rollout_command.h"
 
 #include "lib/cli/signals.h"
+#include "lib/run/adapter_options.h"
 #include "lib/run/continuation.h"
 #include "lib/run/filter.h"
 #include "lib/run/options.h"
@@ -37,6 +38,7 @@ void RolloutCommand::add_to(Tool& tool) {
       .placeholder("N")
       .neutral();
   dtype_option(tool, dtype);
+  base_option(tool, base);
   threads_option(tool);
 }
 
@@ -62,7 +64,9 @@ void sample(Sampler& sampler, FilterInput& in, Progress& progress, RecordWriter&
 std::optional<Tally> RolloutCommand::run(Tool& tool) {
   refuse_same_file(streams.files, streams.output);
   leave_on_stops(tool.about().name);
-  Model model = load_model(rollout.policy, HeadKind::kLanguage, dtype);
+  Bases bases(base);
+  Model model = load_model(rollout.policy, HeadKind::kLanguage, dtype, &bases);
+  refuse_base_without_adapter(base, !bases.empty());
   tool.warn_all(model.remarks);
   rollout.chat = chat.options();
   const SamplingOptions& sampling = rollout.generate.sampling;

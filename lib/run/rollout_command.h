@@ -15,6 +15,7 @@ struct RolloutCommand {
   StreamOptions streams;
   ChatFlags chat;
   Dtype dtype = Dtype::kF32;
+  std::string base;
   bool continues = false;  // trajectories are read, not prompts
 
   void add_to(Tool& tool);

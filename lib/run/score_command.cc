@@ -5,6 +5,7 @@
 
 #include "lib/cli/signals.h"
 #include "lib/report/calibration.h"
+#include "lib/run/adapter_options.h"
 #include "lib/run/best_of.h"
 #include "lib/run/options.h"
 
@@ -115,6 +116,7 @@ void ScoreCommand::add_to(Tool& tool) {
   tool.group("Running");
   micro_batch_option(tool, scoring.micro_tokens, "tokens per micro-batch, between which a signal may stop the run");
   dtype_option(tool, scoring.dtype);
+  base_option(tool, scoring.base);
   threads_option(tool);
 }
 

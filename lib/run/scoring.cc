@@ -1,4 +1,5 @@
 #include "lib/run/scoring.h"
+#include "lib/run/adapter_options.h"
 
 #include <algorithm>
 #include <utility>
@@ -28,12 +29,14 @@ Scorer::Scorer(const std::vector<NamedFolder>& reward_models, const std::string&
       head_of(reference) == HeadKind::kScore)
     bad_input(reward_models[0].folder + " is a language model, not a reward model, and " + reference + " is one",
               "swap them: --reward-model " + reference + " --ref " + reward_models[0].folder);
+  Bases bases(options_.base);
   for (const NamedFolder& f : reward_models)
-    reward_models_.push_back(std::make_unique<RewardScorer>(f, options_.dtype, options_.chat));
+    reward_models_.push_back(std::make_unique<RewardScorer>(f, options_.dtype, options_.chat, bases));
   if (!reference.empty()) {
-    reference_ = std::make_unique<Model>(load_model(reference, HeadKind::kLanguage, options_.dtype));
+    reference_ = std::make_unique<Model>(bases.read_only(reference, options_.dtype));
     reference_->transformer.pack();
   }
+  refuse_base_without_adapter(options_.base, !bases.empty());
 }
 
 std::string Scorer::digest() const {

@@ -30,6 +30,7 @@ struct ScoringOptions {
   CombineOptions combine;            // of several reward models
   Dtype dtype = Dtype::kF32;         // of all models; the reference refuses trajectories of another
   ChatOptions chat;                  // of pairs that are dialogues
+  std::string base;                  // of adapters, in place of the folder that they name
   bool skip_long = false;            // leave out what is longer than a model's context, instead of failing
 };
 

@@ -24,23 +24,33 @@ void SftTrainCommand::add_data_to(Tool& tool) {
 void SftTrainCommand::add_output_to(Tool& tool) {
   tool.group("Output");
   model_output_option(tool, streams.output);
-  tool.choice("--store", storage.dtype,
-              {{"f32", StoredDtype::kF32}, {"bf16", StoredDtype::kBf16}, {"f16", StoredDtype::kF16}},
-              "dtype of the stored weights, rounded from float32");
-  tool.option("--shard-size", shard_megabytes, "megabytes per file of weights; 0: all in one file")
-      .at_least(0)
-      .at_most(1'000'000'000)
-      .placeholder("MB");
+  store_ = &tool.choice("--store", storage.dtype,
+                        {{"f32", StoredDtype::kF32}, {"bf16", StoredDtype::kBf16}, {"f16", StoredDtype::kF16}},
+                        "dtype of the stored weights, rounded from float32");
+  shard_size_ = &tool.option("--shard-size", shard_megabytes, "megabytes per file of weights; 0: all in one file")
+                     .at_least(0)
+                     .at_most(1'000'000'000)
+                     .placeholder("MB");
   saving.add_to(tool, "steps");
   force_option(tool, streams.force);
   metrics.add_to(tool, streams.output);
   salvage_option(tool, streams.salvage);
 }
 
+void SftTrainCommand::add_adapter_to(Tool& tool) {
+  adapter.add_to(tool);
+  tool.option("--merge", merge, "write a whole model, the adapter added to its base, in place of the adapter");
+  tool.after_parsing([this] {
+    if (adapter.rank > 0 && makes_new_model())
+      usage_error("--lora-rank: a new model has nothing worth keeping", "train all of it, and give that to --init");
+  });
+}
+
 void SftTrainCommand::add_to(Tool& tool) {
   input_files(tool, streams.files);
   add_data_to(tool);
   training.training.add_to(tool, "sequences");
+  add_adapter_to(tool);
   sizes.add_to(tool, init);
   add_output_to(tool);
   tool.group("Running");
@@ -76,14 +86,24 @@ void SftTrainCommand::warn_of_unused(Tool& tool, const Dialogues& dialogues, con
         "{\"prompt\",\"completion\"}");
 }
 
+Model SftTrainCommand::load_initial(Tool& tool) {
+  Bases bases(adapter.base);
+  Model model = adapter.load(init, HeadKind::kLanguage, training.training.seed, dtype, bases);
+  const bool adapted = model.transformer.adapter() != nullptr;
+  if (merge && !adapted) usage_error("--merge: " + init + " is no adapter", "leave it out, or give --lora-rank");
+  refuse_unread({store_, shard_size_}, adapted && !merge, "an adapter is stored as f32 in one file");
+  tool.warn_all(model.remarks);
+  training.training.settle_rate(model);
+  return model;
+}
+
 std::optional<Tally> SftTrainCommand::run(Tool& tool) {
   refuse_metrics_in_input(metrics.file(), streams.files, {held_out});
   if (shard_megabytes > 0) storage.shard_bytes = shard_megabytes * 1'000'000;
   RunFolder folder(streams.output, "sft-train", streams.force);
   leave_on_stops(tool.about().name);
   std::optional<Model> model;
-  if (!makes_new_model()) model = load_model(init, HeadKind::kLanguage, dtype);
-  if (model) tool.warn_all(model->remarks);
+  if (!makes_new_model()) model = load_initial(tool);
   Provenance provenance(tool.provenance());
   provenance.input("init", model ? folder_digest(*model) : "new").input("chat", chat.digest());
   InputSpool spool =
@@ -108,6 +128,7 @@ std::optional<Tally> SftTrainCommand::run(Tool& tool) {
   TrainingCheckpoint checkpoint(tool, folder, saving, spool, "step");
   const SftReport report = run_sft(*model, data, measured, training, steps.on_metrics(), checkpoint);
   if (folder.is_written_here()) {
+    if (merge) model->transformer = merged(model->transformer);
     save_model(*model, folder.temporary(), storage);
     folder.publish();
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/run/adapter_options.h"
 #include "lib/run/chat_flags.h"
 #include "lib/run/command.h"
 #include "lib/run/metrics_log.h"
@@ -21,6 +22,8 @@ struct SftTrainCommand {
   NewModelOptions sizes;  // with --init new
   StreamOptions streams;
   ChatFlags chat;
+  AdapterOptions adapter;
+  bool merge = false;  // write the model with its adapter added in
   Dtype dtype = Dtype::kF32;
   Storage storage;
   std::int64_t shard_megabytes = 0;
@@ -42,7 +45,10 @@ struct SftTrainCommand {
                const std::string& what) const;
   void warn_of_unused(Tool& tool, const Dialogues& dialogues, const SftData& data, const SftData* unseen) const;
 
-  const Option *loss_on_ = nullptr, *learn_ = nullptr;
+  void add_adapter_to(Tool& tool);
+  Model load_initial(Tool& tool);
+
+  const Option *loss_on_ = nullptr, *learn_ = nullptr, *store_ = nullptr, *shard_size_ = nullptr;
 };
 
 }  // namespace nudge

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lib/cli/tool.h"
+#include "lib/model/folder.h"
 #include "lib/rl/optimizer.h"
 #include "lib/rl/schedule.h"
 
@@ -20,6 +21,10 @@ struct TrainingOptions {
   AdamOptions adam;
   std::uint64_t seed = 0;
   bool skip_long = false;  // leave out what does not fit the context, instead of failing
+
+  const Option* rate = nullptr;  // --lr
+  // The rate that suits what is trained, where none was given.
+  void settle_rate(const Model& model);
 
   // Registers all of them under "Training"; `examples` names the examples in the help: "sequences", "rankings".
   void add_to(Tool& tool, const std::string& examples);

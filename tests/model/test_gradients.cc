@@ -92,7 +92,7 @@ class Problem {
   }
   static Transformer random_adapted(const Transformer& base, const AdapterConfig& adapter, std::uint64_t seed) {
     Buffer<float> values = random_values(Layout(scored_as(base.config(), adapter.head), adapter), seed + 2, 0.7);
-    Transformer model(base, adapter, std::move(values));
+    Transformer model(base, scored_as(base.config(), adapter.head), adapter, std::move(values));
     model.pack();
     return model;
   }

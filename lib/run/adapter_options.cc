@@ -1,0 +1,112 @@
+#include "lib/run/adapter_options.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace nudge {
+
+Option& base_option(Tool& tool, std::string& base) {
+  return tool.option("--base", base, "base of adapters, in place of the folder that they name")
+      .placeholder("FOLDER")
+      .shown_default("the adapter's own")
+      .neutral();
+}
+
+void refuse_base_without_adapter(const std::string& base, bool adapted) {
+  if (!base.empty() && !adapted) usage_error("--base: no model that was given is an adapter", "leave it out");
+}
+
+void AdapterOptions::add_to(Tool& tool) {
+  tool.group("Adapters");
+  tool.option("--lora-rank", rank,
+              "train a low-rank adapter of this rank, and keep the model as it is; 0: train all of it")
+      .at_least(0)
+      .at_most(4096);
+  alpha_ = &tool.option("--lora-alpha", alpha, "the adapter's product is multiplied by this over the rank")
+                .above(0)
+                .shown_default("twice the rank");
+  const Option& names =
+      tool.option("--lora-targets", targets,
+                  "linear layers that get one: all, attention, or names divided by commas (q_proj,v_proj)")
+          .placeholder("NAMES");
+  const Option& stabilized =
+      tool.option("--lora-rslora", rank_stabilized, "divide --lora-alpha by the rank's square root (rsLoRA)");
+  base_option(tool, base);
+  tool.option("--base-name", base_name, "name of the base that the adapter's folder gives, where others look for it")
+      .placeholder("NAME")
+      .shown_default("as it was given here");
+  tool.after_parsing([this, &names, &stabilized] {
+    refuse_unread({alpha_, &names, &stabilized}, rank == 0, "without --lora-rank no adapter is made");
+  });
+}
+
+namespace {
+
+std::vector<std::string> names_in(const std::string& list) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    if (end == begin) usage_error("--lora-targets: a name is empty", "give names divided by commas");
+    names.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+AdapterConfig AdapterOptions::config(const ModelConfig& base_config, HeadKind head, const std::string& name) const {
+  AdapterConfig c;
+  c.rank = rank;
+  c.alpha = alpha > 0 ? alpha : 2 * static_cast<double>(rank);
+  c.rank_stabilized = rank_stabilized;
+  c.targets = targets == "all"         ? linear_layers(base_config)
+              : targets == "attention" ? attention_layers(base_config)
+                                       : names_in(targets);
+  c.base = base_name.empty() ? name : base_name;
+  c.head = head;
+  return c;
+}
+
+void AdapterOptions::check_same(const Model& model, const std::string& folder) const {
+  const AdapterConfig& there = *model.transformer.adapter();
+  const AdapterConfig wanted = config(model.transformer.without_adapter().config(), there.head, there.base);
+  const auto refuse = [&](const std::string& what, const std::string& option) {
+    usage_error(folder + ": its adapter has " + what + ", not what " + option + " asks for",
+                "leave the options of adapters out to go on with it");
+  };
+  if (there.rank != wanted.rank) refuse("rank " + std::to_string(there.rank), "--lora-rank");
+  if (there.scale() != wanted.scale()) refuse("another scale", "--lora-alpha");
+  if (there.targets != wanted.targets) refuse("other targets", "--lora-targets");
+}
+
+Model AdapterOptions::load(const std::string& folder, HeadKind head, std::uint64_t seed, Dtype dtype,
+                           Bases& bases) const {
+  const auto as_it_is = [&] {
+    return head == HeadKind::kLanguage ? load_model(folder, head, dtype, &bases)
+                                       : load_as_score_model(folder, seed, dtype, &bases);
+  };
+  if (rank == 0 || holds_adapter(folder)) {
+    Model model = as_it_is();
+    const bool adapted = model.transformer.adapter() != nullptr;
+    refuse_base_without_adapter(base, adapted);
+    if (!base_name.empty() && !adapted) usage_error("--base-name: " + folder + " is no adapter", "leave it out");
+    if (rank > 0) check_same(model, folder);
+    if (!base_name.empty()) model.transformer.set_base_name(base_name);
+    return model;
+  }
+  refuse_base_without_adapter(base, false);
+  if (head == HeadKind::kScore && head_of(folder) == HeadKind::kScore)
+    bad_input(folder + ": is a reward model, on which no adapter is made",
+              "give the language model that it was made from");
+  const Bases::Base& on = bases.at(folder, dtype);
+  Model model = with_files(new_adapter(on, config(on.model.config(), head, folder), seed), folder);
+  model.remarks = on.remarks;
+  if (head == HeadKind::kScore) set_pad(model);
+  return model;
+}
+
+}  // namespace nudge
