@@ -61,7 +61,10 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)), bases_(opt
       options_.adapter.load(options_.policy, HeadKind::kLanguage, options_.ppo.seed, Dtype::kF32, bases_));
   if (options_.ppo.advantage == Advantage::kField) options_.reward_kl.beta = 0;  // no reward is read
   settle_rate(*policy_, options_.rate_option, options_.ppo.rate);
-  digest_ = model_digest(policy_->transformer);
+  // A new adapter computes what its base does, which has sampled.
+  const AdapterConfig* adapter = policy_->transformer.adapter();
+  const bool fresh = adapter != nullptr && !holds_adapter(options_.policy);
+  digest_ = fresh ? adapter->base_digest : model_digest(policy_->transformer);
   folder_digest_ = folder_digest(*policy_);
   state_ = TrainerState::read(options_.policy);
   take_place_in_run();
