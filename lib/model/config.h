@@ -49,6 +49,9 @@ struct ModelConfig {
   // A language model whose backbone also carries a value head (`--critic shared`). It is no part of the
   // language model's folder or digest.
   bool shared_value = false;
+  // Blocks that are not trained, the first ones, and with them the embeddings, a head that is tied to these included.
+  // Chosen by the caller, stored in no folder.
+  std::int64_t frozen_blocks = 0;
   std::int32_t bos = -1, eos = -1, pad = -1;  // -1 where there is none
   std::vector<std::int32_t> more_eos;         // where "eos_token_id" is a list: those after the first
   Dtype dtype = Dtype::kF32;                  // of the arithmetic: chosen by the caller, stored in no folder

@@ -10,10 +10,11 @@
 namespace nudge {
 
 Gradients::Gradients(const ModelConfig& config, const Layout& layout)
-    : layout_(&layout), width_(config.width), tied_(layout.embedding >= 0 && layout.unembedding == layout.embedding),
-      values_(layout.size), row_of_(static_cast<std::size_t>(config.vocab), -1) {
+    : layout_(&layout), width_(config.width),
+      tied_(layout.embedding >= 0 && layout.trains(layout.embedding) && layout.unembedding == layout.embedding),
+      values_(layout.trained_size()), row_of_(static_cast<std::size_t>(config.vocab), -1) {
   const auto add_matrix = [&](std::int64_t offset, std::int64_t size) {
-    matrices_.push_back({offset, offset + size, false});
+    if (layout.trains(offset)) matrices_.push_back({offset, offset + size, false});
   };
   for (const LayerAt& layer : layout.layers)
     for (const LinearAt* l : {&layer.qkv, &layer.proj, &layer.up, &layer.down}) add_matrix(l->weight, l->in * l->out);
@@ -62,7 +63,7 @@ void Gradients::zero() {
   }
   met_.clear();
   // All between the matrices but the embedding, whose other rows nothing has touched unless they were changed.
-  std::int64_t done = 0;
+  std::int64_t done = layout_->trained_begin;
   const auto zero_until = [&](std::int64_t end) {
     const std::int64_t begin = layout_->embedding, size = static_cast<std::int64_t>(row_of_.size()) * width_;
     if (begin >= 0 && !tied_ && !changed_ && done <= begin && begin + size <= end) {
@@ -76,7 +77,7 @@ void Gradients::zero() {
     zero_until(m.begin);
     done = m.end;
   }
-  zero_until(values_.size());
+  zero_until(layout_->trained_begin + values_.size());
   changed_ = false;
 }
 

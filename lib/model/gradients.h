@@ -11,7 +11,7 @@
 
 namespace nudge {
 
-// Gradients in the layout of the parameters, one minibatch after another. A tied embedding is used twice, and each use
+// Gradients of what is trained in the layout of the parameters, from its trained_begin on, one minibatch after another. A tied embedding is used twice, and each use
 // has a chain of its own, added once at the end (law (g)): the head's is at the layout's offset, the other in one row
 // per token of the minibatch. Where a matrix's chain begins, products write its gradient without reading it, so zero()
 // touches small tensors only.
@@ -19,7 +19,7 @@ class Gradients {
  public:
   // `layout`: of what is trained, a model or an adapter.
   Gradients(const ModelConfig& config, const Layout& layout);
-  float* at(std::int64_t offset) { return values_.data() + offset; }
+  float* at(std::int64_t offset) { return values_.data() + offset - layout_->trained_begin; }
   // Whether the chain of the product's matrix at `offset` begins now, so that what is stored there counts as 0. Call it
   // once before each product.
   bool begins(std::int64_t offset);

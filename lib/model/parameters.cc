@@ -24,11 +24,14 @@ class Placer {
  public:
   explicit Placer(bool stored_in_out) : stored_in_out_(stored_in_out) {}
 
+  // Whether the tensors declared from here on are frozen.
+  void freeze(bool frozen) { frozen_ = frozen; }
+
   // Tensors of one bundle follow each other without a gap, in the order of their declaration. `at` may be null.
   void tensor(const std::string& name, std::vector<std::int64_t> shape, std::int64_t* at, const std::string& bundle) {
     std::int64_t count = 1;
     for (std::int64_t s : shape) count *= s;
-    wanted_.push_back({bundle, wanted_.size(), at});
+    wanted_.push_back({frozen_, bundle, wanted_.size(), at});
     tensors_.push_back({name, std::move(shape), 0, count});
   }
   void tensor(const std::string& name, std::vector<std::int64_t> shape, std::int64_t* at) {
@@ -72,31 +75,34 @@ class Placer {
     }
   }
 
-  // The tensors in name order; bundles begin at multiples of 16. Returns the size of all.
-  std::int64_t place(std::vector<TensorInfo>& tensors) {
+  // The tensors in name order, frozen ones first; bundles begin at multiples of 16.
+  void place(Layout& layout) {
     std::sort(wanted_.begin(), wanted_.end(), [](const Wanted& a, const Wanted& b) {
+      if (a.frozen != b.frozen) return a.frozen;
       return a.bundle != b.bundle ? a.bundle < b.bundle : a.number < b.number;
     });
     std::int64_t size = 0;
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       TensorInfo& t = tensors_[wanted_[i].number];
       if (i > 0 && wanted_[i].bundle != wanted_[i - 1].bundle) size = (size + 15) / 16 * 16;
+      if (i > 0 && wanted_[i - 1].frozen && !wanted_[i].frozen) layout.trained_begin = size;
       t.offset = size;
       if (wanted_[i].at != nullptr) *wanted_[i].at = size;
       size += t.size;
     }
     std::sort(tensors_.begin(), tensors_.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-    tensors = std::move(tensors_);
-    return (size + 15) / 16 * 16;
+    layout.tensors = std::move(tensors_);
+    layout.size = (size + 15) / 16 * 16;
   }
 
  private:
   struct Wanted {
+    bool frozen;
     std::string bundle;
     std::size_t number;  // of the declaration
     std::int64_t* at;
   };
-  bool stored_in_out_;
+  bool stored_in_out_, frozen_ = false;
   std::vector<Wanted> wanted_;
   std::vector<TensorInfo> tensors_;
 };
@@ -166,16 +172,21 @@ Layout::Layout(const ModelConfig& config) {
   const std::string root = names.prefix;
   const std::int64_t C = config.width, V = config.vocab;
   Placer placer(names.stored_in_out);
+  placer.freeze(config.frozen_blocks > 0);
   placer.tensor(root + names.embedding, {V, C}, &embedding);
   if (config.positions == PositionKind::kLearned)
     placer.tensor(root + names.positions, {config.context, C}, &positions);
   layers.resize(static_cast<std::size_t>(config.layers));
-  for (std::size_t l = 0; l < layers.size(); ++l) declare_block(config, block_name(config, l), placer, layers[l]);
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    placer.freeze(static_cast<std::int64_t>(l) < config.frozen_blocks);
+    declare_block(config, block_name(config, l), placer, layers[l]);
+  }
+  placer.freeze(false);
   placer.norm(root + names.final_norm, C, config.norm == NormKind::kLayer, final_norm);
   const bool language = config.head == HeadKind::kLanguage;
   if (!language || config.shared_value) placer.tensor("score.weight", {1, C}, &score);
   if (language && !config.tied) placer.tensor(names.head, {V, C}, &unembedding);
-  size = placer.place(tensors);
+  placer.place(*this);
   if (language && config.tied) unembedding = embedding;
   heads = heads_of(config);
 }
@@ -194,7 +205,7 @@ Layout::Layout(const ModelConfig& config, const AdapterConfig& adapter) {
   }
   if (config.head == HeadKind::kScore || config.shared_value)
     placer.tensor(std::string(kAdapterPrefix) + "score.weight", {1, config.width}, &score);
-  size = placer.place(tensors);
+  placer.place(*this);
 }
 
 namespace {

@@ -67,6 +67,7 @@ struct Layout {
 
   std::vector<TensorInfo> tensors;  // sorted by name
   std::int64_t size = 0;            // floats in all, padding included
+  std::int64_t trained_begin = 0;   // what is frozen stands before that
   std::int64_t embedding = -1;
   std::int64_t positions = -1;    // [context, C]; -1 where positions are not learned
   std::int64_t unembedding = -1;  // [V, C]; the embedding itself where tied; -1 without a language head
@@ -76,6 +77,8 @@ struct Layout {
   HeadsAt heads;
   NormAt final_norm;
 
+  bool trains(std::int64_t offset) const { return offset >= trained_begin; }
+  std::int64_t trained_size() const { return size - trained_begin; }
   const TensorInfo* find(std::string_view name) const;
   const TensorInfo* score_tensor() const;  // null without a score head
 };

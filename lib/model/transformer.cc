@@ -36,6 +36,16 @@ Transformer Transformer::with(ModelConfig config) && {
   return std::move(*this);
 }
 
+Transformer Transformer::freeze(std::int64_t blocks) && {
+  ModelConfig config = config_;
+  config.frozen_blocks = blocks;
+  const Layout other(config);
+  Buffer<float> values(other.size);
+  for (const TensorInfo& t : other.tensors)
+    std::copy_n(at(layout_.find(t.name)->offset), t.size, values.data() + t.offset);
+  return Transformer(std::move(config), std::move(values));
+}
+
 Transformer Transformer::copy() const {
   Buffer<float> values(trained().size);
   std::copy_n(trained_values(), values.size(), values.data());
@@ -189,7 +199,7 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
   };
 
   norm_input_backward(dfinal, trace.last.data(), layout_.final_norm, {trace.mean.data(), trace.rstd.data()});
-  for (std::size_t l = layout_.layers.size(); l-- > 0;) {
+  for (std::size_t l = layout_.layers.size(); l-- > static_cast<std::size_t>(config_.frozen_blocks);) {
     const LayerAt& layer = layout_.layers[l];
     BlockTrace& b = trace.block(l);
     const Linear qkv = linear(l, Product::kQkv), proj = linear(l, Product::kProj), up = linear(l, Product::kUp);
@@ -213,7 +223,7 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
     input_backward(wide, qkv, narrow);
     norm_input_backward(narrow, in, layer.norm1, {b.mean1.data(), b.rstd1.data()});
   }
-  if (!adapter_) embed_backward(batch, dx, g);
+  if (!adapter_ && layout_.trains(layout_.embedding)) embed_backward(batch, dx, g);
 }
 
 void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* out) const {
@@ -297,7 +307,7 @@ void Transformer::logits_backward(const float* dlogits, const float* final, std:
                                   float* dfinal, Gradients& g, ProductScratch& scratch) const {
   const ProfileScope scope(Part::kHead);
   multiply_transpose(dlogits, begin.back(), head_pack(scratch.matrix), {}, scratch, dfinal);
-  if (adapter_) return;
+  if (adapter_ || !layout_.trains(layout_.unembedding)) return;
   const std::int64_t at = layout_.unembedding;
   accumulate_outer(dlogits, final, begin, {config_.vocab, config_.width, config_.dtype, g.begins(at), g.at(at)},
                    scratch);

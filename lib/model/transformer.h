@@ -79,6 +79,8 @@ class Transformer {
   const ModelConfig& config() const { return config_; }
   // The same parameters under another configuration of the same layout (another dtype, say). Needs pack().
   Transformer with(ModelConfig config) &&;
+  // The same with its embeddings and first blocks frozen; not of a model with an adapter.
+  Transformer freeze(std::int64_t blocks) &&;
   // The same function with a copy of what is trained; a frozen base is shared.
   Transformer copy() const;
   // The base alone, sharing its memory and frozen: not to be changed.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <vector>
 
 #include "lib/base/digest.h"
@@ -38,16 +39,20 @@ float clip_coefficient(double norm, double max_norm) {
 }
 
 Adam::Adam(const Layout& layout, AdamOptions options)
-    : tensors_(layout.tensors), options_(options), m_(layout.size), v_(layout.size) {}
+    : first_(layout.trained_begin), options_(options), m_(layout.trained_size()), v_(layout.trained_size()) {
+  std::ranges::copy_if(layout.tensors, std::back_inserter(tensors_),
+                       [&](const TensorInfo& t) { return layout.trains(t.offset); });
+}
 
-Adam::Adam(AdamOptions options, const TensorInfo& tensor)
-    : tensors_{tensor}, first_(tensor.offset), options_(options), m_(tensor.size), v_(tensor.size) {}
+Adam::Adam(const Layout& layout, AdamOptions options, const TensorInfo& tensor)
+    : tensors_{tensor}, first_(tensor.offset), in_gradient_(tensor.offset - layout.trained_begin), options_(options),
+      m_(tensor.size), v_(tensor.size) {}
 
 double Adam::norm(const Buffer<float>& gradient) const {
   const Buffer<float>* whole = &gradient;
   if (m_.size() == gradient.size()) return gradient_norm({&whole, 1});
   Buffer<float> part(m_.size());
-  std::copy_n(gradient.data() + first_, part.size(), part.data());
+  std::copy_n(gradient.data() + in_gradient_, part.size(), part.data());
   const Buffer<float>* moved = &part;
   return gradient_norm({&moved, 1});
 }
@@ -65,7 +70,7 @@ void Adam::step(Transformer& model, const Buffer<float>& gradient, float rate, f
   s.correction2 = static_cast<float>(1.0 - det_powi(static_cast<double>(s.beta2), static_cast<long>(steps_)));
   s.gradient_scale = gradient_scale;
   float* p = model.change() + first_;
-  const float* g = gradient.data() + first_;
+  const float* g = gradient.data() + in_gradient_;
   parallel_ranges(m_.size(), 65536, [&](std::int64_t begin, std::int64_t end) {
     kernels().adamw(p + begin, g + begin, m_.data() + begin, v_.data() + begin, end - begin, &s);
   });

@@ -30,9 +30,9 @@ class Adam {
  public:
   Adam(const Layout& layout, AdamOptions options);
   // Of one tensor of a model; the others stay as they are.
-  Adam(AdamOptions options, const TensorInfo& tensor);
+  Adam(const Layout& layout, AdamOptions options, const TensorInfo& tensor);
 
-  // The norm of the part of `gradient`, that of the whole model, by which a step goes.
+  // The norm of the part of `gradient`, that of all that the model trains, by which a step goes.
   double norm(const Buffer<float>& gradient) const;
   // One step: updates the model's parameters and packs the head again.
   void step(Transformer& model, const Buffer<float>& gradient, float rate, float gradient_scale);
@@ -46,7 +46,7 @@ class Adam {
 
  private:
   std::vector<TensorInfo> tensors_;
-  std::int64_t first_ = 0;  // where they begin among the model's parameters
+  std::int64_t first_ = 0, in_gradient_ = 0;  // where they begin among the model's parameters, and in its gradient
   AdamOptions options_;
   Buffer<float> m_, v_;
   std::int64_t steps_ = 0;

@@ -19,7 +19,11 @@ void refuse_base_without_adapter(const std::string& base, bool adapted) {
 }
 
 void AdapterOptions::add_to(Tool& tool) {
-  tool.group("Adapters");
+  tool.group("What is trained");
+  tool.option("--freeze", frozen_blocks, "keep the embeddings and so many first blocks as they are")
+      .at_least(0)
+      .at_most(1000)
+      .excludes("--lora-rank");
   tool.option("--lora-rank", rank,
               "train a low-rank adapter of this rank, and keep the model as it is; 0: train all of it")
       .at_least(0)
@@ -83,6 +87,16 @@ void AdapterOptions::check_same(const Model& model, const std::string& folder) c
   if (there.targets != wanted.targets) refuse("other targets", "--lora-targets");
 }
 
+void AdapterOptions::freeze(Model& model) const {
+  if (frozen_blocks == 0) return;
+  if (model.transformer.adapter() != nullptr)
+    usage_error("--freeze: an adapter has no blocks of its own", "leave it out: its base is frozen as a whole");
+  if (frozen_blocks > model.config().layers)
+    usage_error("--freeze " + std::to_string(frozen_blocks) + ": the model has " +
+                std::to_string(model.config().layers) + " blocks");
+  model.transformer = std::move(model.transformer).freeze(frozen_blocks);
+}
+
 Model AdapterOptions::load(const std::string& folder, HeadKind head, std::uint64_t seed, Dtype dtype,
                            Bases& bases) const {
   const auto as_it_is = [&] {
@@ -96,6 +110,7 @@ Model AdapterOptions::load(const std::string& folder, HeadKind head, std::uint64
     if (!base_name.empty() && !adapted) usage_error("--base-name: " + folder + " is no adapter", "leave it out");
     if (rank > 0) check_same(model, folder);
     if (!base_name.empty()) model.transformer.set_base_name(base_name);
+    freeze(model);
     return model;
   }
   refuse_base_without_adapter(base, false);

@@ -164,6 +164,7 @@ void PpoRun::load_critic() {
     bad_input(options_.policy + ": the policy has no critic yet",
               "give it one with --critic-init FOLDER (the reward model), or use --critic shared");
   }
+  if (critic_->transformer.adapter() == nullptr) options_.adapter.freeze(*critic_);
   settle_rate(*critic_, options_.critic_rate_option, options_.ppo.critic_rate);
   if (critic_->tokenizer.digest() != policy_->tokenizer.digest())
     bad_input((stored_critic() ? own : options_.critic_init) + ": the critic has another tokenizer than the policy",
@@ -221,7 +222,8 @@ void PpoRun::load_trainer() {
   if (!critic_) {
     // While the policy stays, a shared value head has an optimizer of its own, so that the policy's stays as well.
     if (!uses_critic() || !options_.ppo.critic_only) return;
-    critic_adam_ = std::make_unique<Adam>(options_.adam, *policy_->transformer.trained().score_tensor());
+    critic_adam_ = std::make_unique<Adam>(policy_->transformer.trained(), options_.adam,
+                                          *policy_->transformer.trained().score_tensor());
     if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
     return;
   }

@@ -29,13 +29,14 @@ std::string tag_of(const RunFolder& folder) {
 void write_weights(const Transformer& model, const std::string& path) {
   std::vector<TensorView> views;
   for (const TensorInfo& t : model.trained().tensors)
-    views.push_back({t.name, t.shape, model.trained_values() + t.offset});
+    if (model.trained().trains(t.offset)) views.push_back({t.name, t.shape, model.trained_values() + t.offset});
   write_safetensors(path, views);
 }
 
 void read_weights(Transformer& model, const std::string& path) {
   const SafetensorsFile file(path);
   for (const TensorInfo& t : model.trained().tensors) {
+    if (!model.trained().trains(t.offset)) continue;
     if (file.at(t.name).shape != t.shape) bad_input(path + ": tensor " + t.name + " differs in shape from the model's");
     file.read_f32(t.name, model.change() + t.offset);
   }

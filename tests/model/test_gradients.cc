@@ -255,14 +255,16 @@ void check_problem(Problem problem) {
   const double loss = problem.gradient(g);
   CHECK(std::abs(loss - problem.loss()) <= 1e-5 * std::max(1.0, std::abs(loss)));
   const double whole = norm_of(g.data(), g.size());
-  for (const TensorInfo& t : problem.layout().tensors) check_tensor(problem, t, g.data() + t.offset, 1e-8 * whole);
+  const std::int64_t frozen = problem.layout().trained_begin;
+  for (const TensorInfo& t : problem.layout().tensors)
+    if (problem.layout().trains(t.offset)) check_tensor(problem, t, g.data() + t.offset - frozen, 1e-8 * whole);
   std::vector<double> random(static_cast<std::size_t>(g.size()));
   double dot = 0;
   for (std::size_t i = 0; i < random.size(); ++i) {
     random[i] = normal(11, 0, i) / std::sqrt(static_cast<double>(random.size()));
     dot += random[i] * double(g[static_cast<std::int64_t>(i)]);
   }
-  CHECK(std::abs(problem.derivative(0, random) - dot) <= 1e-5 * whole);
+  CHECK(std::abs(problem.derivative(frozen, random) - dot) <= 1e-5 * whole);
 }
 
 void check_problem(const ModelConfig& config, const std::vector<std::int64_t>& lengths, std::uint64_t seed) {
@@ -361,6 +363,27 @@ TEST_CASE("gradients of score models and shared value heads of the families are 
     c.head = HeadKind::kLanguage, c.shared_value = true;
     check_problem(c, {5, 7}, 29);
   }
+}
+
+TEST_CASE("gradients of what is not frozen are central differences") {
+  ModelConfig c = with(shape_of(3, 2, 9, 29, 37, 21), Activation::kGeluTanh, true, true);
+  c.frozen_blocks = 2;
+  check_problem(c, {5, 1, 9}, 31);
+  c = with(family_shape("llama", shape_of(2, 4, 6, 33, 41, 19), 2, 6, 6), Activation::kSilu, false);
+  c.frozen_blocks = 1;
+  check_problem(c, {4, 7}, 32);
+}
+TEST_CASE("embeddings and the first blocks are what is frozen") {
+  ModelConfig c = with(shape_of(12, 2, 9, 29, 37, 21), Activation::kGeluTanh, false);
+  c.frozen_blocks = 2;
+  const Layout layout(c);
+  for (const TensorInfo& t : layout.tensors) {
+    bool frozen = false;
+    for (const char* name : {"transformer.wte.", "transformer.wpe.", "transformer.h.0.", "transformer.h.1."})
+      frozen |= t.name.starts_with(name);
+    CHECK_MESSAGE(layout.trains(t.offset) == !frozen, t.name);
+  }
+  CHECK(Layout(with(shape_of(2, 2, 9, 29, 37, 21), Activation::kGeluTanh, true)).trained_begin == 0);
 }
 
 TEST_CASE("gradients of adapters on every matrix of GPT-2 are central differences") {

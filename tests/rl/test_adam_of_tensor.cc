@@ -15,7 +15,7 @@ TEST_CASE("Adam of one tensor steps as that of the model does, and leaves the ot
   Model whole = tiny_model(HeadKind::kLanguage, 1), part = tiny_model(HeadKind::kLanguage, 1);
   const Layout& layout = whole.transformer.layout();
   const std::int64_t n = layout.size;
-  Adam of_whole(layout, options), of_part(options, layout.tensors.back());
+  Adam of_whole(layout, options), of_part(layout, options, layout.tensors.back());
   const TensorInfo& moved = layout.tensors.back();
   Buffer<float> gradient(n);
   std::vector<float> before(part.transformer.values(), part.transformer.values() + n);
@@ -49,7 +49,7 @@ TEST_CASE("its norm is that of its part of the gradient") {
     gradient.data()[i] = static_cast<float>(g);
     if (inside) squares += g * g;
   }
-  CHECK(std::abs(Adam({}, moved).norm(gradient) / std::sqrt(squares) - 1) < 1e-5);
+  CHECK(std::abs(Adam(layout, {}, moved).norm(gradient) / std::sqrt(squares) - 1) < 1e-5);
   const Buffer<float>* all = &gradient;
   CHECK(Adam(layout, {}).norm(gradient) == gradient_norm({&all, 1}));
 }
