@@ -180,7 +180,7 @@ void put_series(JsonWriter& w, const char* key, const std::vector<MetricSeries>&
   w.end_array();
 }
 
-void put_metrics(JsonWriter& w, const MetricsLog& log) {
+void put_metrics(JsonWriter& w, const MetricsHistory& log) {
   w.key("metrics");
   if (log.file.empty()) {
     w.null();

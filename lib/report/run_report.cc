@@ -127,7 +127,7 @@ AnswersShown side_by_side(std::span<const FileReport> files) {
 
 std::vector<std::size_t> shown_files(std::size_t files) { return spread_over(files, 3); }
 
-RunReport run_report(std::string name, std::vector<FileReport> files, MetricsLog metrics,
+RunReport run_report(std::string name, std::vector<FileReport> files, MetricsHistory metrics,
                      std::span<const FileReport> samples) {
   check_same_evaluators(files);
   RunReport run;

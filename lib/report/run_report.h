@@ -10,7 +10,7 @@
 
 #include "lib/report/histogram.h"
 #include "lib/report/kl_report.h"
-#include "lib/report/metrics_log.h"
+#include "lib/report/metrics_history.h"
 #include "lib/report/over_optimisation.h"
 #include "lib/report/run_difference.h"
 
@@ -35,7 +35,7 @@ struct RewardCurves {
 struct RunReport {
   std::string name;                  // of --run NAME=...; "" where there is one run
   std::vector<FileReport> files;     // iteration i is file i
-  MetricsLog metrics;                // its `file` is "" where none was given
+  MetricsHistory metrics;                // its `file` is "" where none was given
   std::vector<RewardCurves> curves;  // of the gold reward, where there is one, then of the reward
   // Over the files ([set] is the file). Lengths in tokens; ratios new/old by token.
   Histogram rewards, golds, lengths, ratios;
@@ -47,7 +47,7 @@ std::vector<std::size_t> shown_files(std::size_t n);
 
 // Everything computed from the files; `samples`: files whose answers are shown in place of the run's own. Errors: those
 // of check_same_evaluators.
-RunReport run_report(std::string name, std::vector<FileReport> files, MetricsLog metrics = {},
+RunReport run_report(std::string name, std::vector<FileReport> files, MetricsHistory metrics = {},
                      std::span<const FileReport> samples = {});
 
 }  // namespace nudge

@@ -11,7 +11,6 @@
 #include "lib/report/report_text.h"
 #include "lib/report/run_page.h"
 #include "lib/report/run_sections.h"
-
 #include "lib/run/adapter_options.h"
 #include "lib/run/filter.h"
 

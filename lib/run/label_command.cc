@@ -164,7 +164,7 @@ std::optional<Tally> LabelCommand::label_by_field(Tool& tool, Input& input) {
   };
   const bool may_be_none = streams.shard.count > 1 || input.joined;
   if (!write(tool, digest, make, [&] { return counts.pairs > 0 || may_be_none; })) {
-    warn_of_no_metrics(tool, metrics, streams.output);
+    if (!metrics_path.empty()) warn_of_no_metrics(tool, {metrics_path}, streams.output);
     return std::nullopt;
   }
   Tally tally{{{counts.pairs, "pair"},

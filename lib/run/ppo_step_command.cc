@@ -155,7 +155,7 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   provenance.input("records", run.input_digest());
   if (folder && folder->made_already(provenance.text())) {
     tool.note(folder->path() + ": exists already, from the same inputs and options");
-    warn_of_no_metrics(tool, metrics, folder->path());
+    warn_of_no_metrics(tool, metrics.names(), folder->path());
     return std::nullopt;
   }
   Metrics measured;

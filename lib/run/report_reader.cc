@@ -14,7 +14,7 @@
 namespace nudge {
 namespace {
 
-MetricsLog read_metrics_file(const std::string& file) {
+MetricsHistory read_metrics_file(const std::string& file) {
   if (file.empty()) return {};
   if (!file_exists(file)) throw Error(Exit::kNoInput, file + ": no such file");
   return read_metrics(file, read_file(file));
@@ -49,7 +49,7 @@ FileReport ReportReader::read_file(const std::string& file, const ReportPolicies
 }
 
 RunReport ReportReader::read(const RunInputs& inputs) {
-  MetricsLog metrics = read_metrics_file(inputs.metrics);  // first: the records may take long
+  MetricsHistory metrics = read_metrics_file(inputs.metrics);  // first: the records may take long
   std::vector<FileReport> files, samples;
   const std::vector<std::size_t> shown = shown_files(inputs.files.size());
   for (std::size_t i = 0; i < inputs.files.size(); ++i) {

@@ -72,7 +72,7 @@ RewardData RmTrainCommand::load(Tool& tool, const std::vector<Record>& records, 
 void RmTrainCommand::tell_made_already(Tool& tool, const RunFolder& folder) const {
   tool.note(folder.path() + ": exists already, from the same inputs and options" +
             (held_out.empty() ? "" : "; to measure it: score --reward-model " + folder.path() + " " + held_out));
-  warn_of_no_metrics(tool, metrics, folder.path());
+  warn_of_no_metrics(tool, metrics.names(), folder.path());
 }
 
 std::optional<Tally> RmTrainCommand::run(Tool& tool) {

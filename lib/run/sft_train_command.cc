@@ -64,7 +64,7 @@ void SftTrainCommand::tell_made_already(Tool& tool, const RunFolder& folder) con
             (held_out.empty() ? ""
                               : "; to measure it: sft-train --epochs 0 --init " + folder.path() + " --held-out " +
                                     held_out + " -o " + folder.path() + ".measured"));
-  warn_of_no_metrics(tool, metrics, folder.path());
+  warn_of_no_metrics(tool, metrics.names(), folder.path());
 }
 
 SftData SftTrainCommand::load(Tool& tool, const std::vector<Record>& records, const Model& model, Dialogues& dialogues,

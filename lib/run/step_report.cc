@@ -10,8 +10,8 @@
 
 namespace nudge {
 
-void warn_of_no_metrics(Tool& tool, const MetricsLog& metrics, const std::string& folder) {
-  for (const std::string& name : metrics.names())
+void warn_of_no_metrics(Tool& tool, const std::vector<std::string>& names, const std::string& folder) {
+  for (const std::string& name : names)
     tool.warn(name + ": no metrics were written, because nothing was computed; --force writes " + folder +
               " again, with metrics");
 }

@@ -16,7 +16,7 @@
 namespace nudge {
 
 // Warns if `metrics` were asked for although the run has nothing to do, because its output `folder` exists already.
-void warn_of_no_metrics(Tool& tool, const MetricsLog& metrics, const std::string& folder);
+void warn_of_no_metrics(Tool& tool, const std::vector<std::string>& names, const std::string& folder);
 
 // The options that determine the output, as a JSON object: numbers, booleans, texts.
 std::string config_json(const std::deque<Option>& options);

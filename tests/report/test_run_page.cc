@@ -44,8 +44,8 @@ MetricSeries metric(const std::string& key, std::vector<double> values) {
   return s;
 }
 
-MetricsLog log_of(std::vector<MetricSeries> series) {
-  MetricsLog log;
+MetricsHistory log_of(std::vector<MetricSeries> series) {
+  MetricsHistory log;
   log.file = "metrics.jsonl", log.x_name = "iteration", log.series = std::move(series);
   return log;
 }
@@ -82,7 +82,7 @@ TEST_CASE("a file alone has no charts over iterations, and its counts as bars") 
 
 TEST_CASE("texts of records, names and warnings stay in their places") {
   std::vector<FileReport> files = {file(kEvil, 0, kEvil), file("p1", 1, kEvil)};
-  MetricsLog log = log_of({metric(kEvil, {1, 2})});
+  MetricsHistory log = log_of({metric(kEvil, {1, 2})});
   log.file = kEvil;
   log.warnings = {{1, kEvil}};
   log.config = {{kEvil, {{0, kEvil}}}};

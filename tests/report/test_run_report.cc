@@ -206,7 +206,7 @@ TEST_CASE("a few numbers far out are in the end bins, which say so") {
 }
 
 TEST_CASE("metrics are series by key, updates between iterations, the last line of an iteration counting") {
-  const MetricsLog log = read_metrics("m.jsonl", R"({"iteration":0,"update":1,"loss/policy":3,"val/ratio":1}
+  const MetricsHistory log = read_metrics("m.jsonl", R"({"iteration":0,"update":1,"loss/policy":3,"val/ratio":1}
 {"iteration":0,"update":2,"loss/policy":2,"val/ratio":1.5}
 {"iteration":0,"loss/policy_avg":9,"val/ratio":7,"text":"x","config":{"lr":0.5,"schedule":"constant"}}
 
@@ -233,7 +233,7 @@ TEST_CASE("metrics are series by key, updates between iterations, the last line 
 
 TEST_CASE("metrics of other trainers go by step, others' by line; what is no metrics file is named with its line") {
   CHECK(read_metrics("m", "{\"step\":5,\"loss\":1}\n{\"step\":6,\"loss\":null}").x_name == "step");
-  const MetricsLog lines = read_metrics("m", "{\"loss\":1}\n{\"loss\":2}");
+  const MetricsHistory lines = read_metrics("m", "{\"loss\":1}\n{\"loss\":2}");
   CHECK(lines.x_name == "line");
   CHECK(lines.series[0].x == std::vector<double>{1, 2});
   CHECK_THROWS_WITH_AS(read_metrics("m.jsonl", "{\"a\":1}\n[1]\n"), doctest::Contains("m.jsonl: line 2"), Error);

@@ -1,4 +1,4 @@
-#include "lib/report/metrics_log.h"
+#include "lib/report/metrics_history.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -79,7 +79,7 @@ class Reader {
     if (Config config = config_of(line); !config.empty()) configs_[x] = std::move(config);
   }
 
-  MetricsLog finish() {
+  MetricsHistory finish() {
     log_.x_name = iterations_ ? "iteration" : steps_ ? "step" : "line";
     log_.series = series_.series();
     SeriesTable updates;
@@ -135,7 +135,7 @@ class Reader {
 
   std::size_t number_ = 0;
   bool iterations_ = false, steps_ = false;
-  MetricsLog log_;
+  MetricsHistory log_;
   SeriesTable series_;
   std::vector<Update> updates_;
   std::map<double, std::int64_t> most_updates_;
@@ -145,12 +145,12 @@ class Reader {
 
 }  // namespace
 
-const MetricSeries* MetricsLog::find(std::string_view key) const {
+const MetricSeries* MetricsHistory::find(std::string_view key) const {
   const auto found = std::ranges::find(series, key, &MetricSeries::key);
   return found == series.end() ? nullptr : &*found;
 }
 
-MetricsLog read_metrics(const std::string& file, std::string_view text) {
+MetricsHistory read_metrics(const std::string& file, std::string_view text) {
   Reader reader(file);
   while (!text.empty()) {
     const std::size_t end = text.find('\n');

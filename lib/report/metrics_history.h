@@ -25,7 +25,7 @@ struct ConfigOption {
   std::vector<std::pair<double, std::string>> values;
 };
 
-struct MetricsLog {
+struct MetricsHistory {
   std::string file;                   // as the user named it; "": there is none
   std::string x_name;                 // "iteration", "step" or "line": what x counts
   std::vector<MetricSeries> series;   // of the lines of iterations or steps, in the order in which keys first occur
@@ -39,6 +39,6 @@ struct MetricsLog {
 // Reads the lines of a file. Blank ones are skipped. Of several lines with the same x and key the last one counts, as a
 // run that was made again appends. Error kBadInput naming file and line for one that is not a JSON object, or whose
 // "iteration", "step", "update", "warnings" or "config" is of another type.
-MetricsLog read_metrics(const std::string& file, std::string_view text);
+MetricsHistory read_metrics(const std::string& file, std::string_view text);
 
 }  // namespace nudge
