@@ -99,27 +99,27 @@ if (policies.length > 0) {
 
 const split = (packed) => (packed === '' ? [] : packed.split(' '));
 
-// The text of each token. Tokens that are parts of a character are joined: the first one shows it.
+const bytesOf = (piece) => piece[0].match(/../g).map((pair) => parseInt(pair, 16));
+
+// The text of each token. A character that several tokens make up is shown by the last of them; bytes that make up none as
+// U+FFFD.
 const textsOf = (ids) => {
   if (page.pieces === null) return ids;
-  const decoder = new TextDecoder('utf-8', {fatal: true});
-  const bytesOf = (piece) => piece[0].match(/../g).map((pair) => parseInt(pair, 16));
-  const texts = [];
-  for (let i = 0; i < ids.length;) {
-    const piece = page.pieces[ids[i]];
-    if (!Array.isArray(piece)) {
+  const decoder = new TextDecoder('utf-8', {ignoreBOM: true}), texts = [];
+  const flush = () => {
+    const rest = decoder.decode();
+    if (rest !== '') texts.push((texts.pop() + rest).replace(JOINED + '\ufffd', '\ufffd'));
+  };
+  for (const id of ids) {
+    const piece = page.pieces[id];
+    if (Array.isArray(piece)) {
+      texts.push(decoder.decode(new Uint8Array(bytesOf(piece)), {stream: true}) || JOINED);
+    } else {
+      flush();
       texts.push(piece || '\u2205');
-      ++i;
-      continue;
     }
-    let bytes = [], end = i, text = null;
-    while (text === null && Array.isArray(page.pieces[ids[end]])) {
-      bytes = bytes.concat(bytesOf(page.pieces[ids[end++]]));
-      try { text = decoder.decode(new Uint8Array(bytes)); } catch { /* not whole yet, or never */ }
-    }
-    if (text === null) texts.push(bytesOf(piece).map((b) => '\\x' + b.toString(16).padStart(2, '0')).join('')), ++i;
-    else for (texts.push(text), ++i; i < end; ++i) texts.push(JOINED);
   }
+  flush();
   return texts;
 };
 
@@ -152,20 +152,24 @@ const paint = (block) => {
 
 const tokenBlock = (record) => {
   const tokens = tokensOf(record);
-  const block = el('div', {class: `text tokens${page.pieces === null ? ' ids' : ''}`, dir: 'auto', tabindex: 0,
-    role: 'group', 'aria-label': 'answer; arrow keys show the numbers of its tokens'});
+  const block = el('div', {class: `tokens${page.pieces === null ? ' ids' : ''}`, tabindex: 0, role: 'group',
+    'aria-label': 'answer; arrow keys show the numbers of its tokens'});
   block.tokens = tokens;
   let end = 0;
+  const part = () => {  // a paragraph of its own: browsers take minutes for one of 100,000 tokens
+    const spans = [];
+    for (const until = Math.min(tokens.ids.length, end + FOLD_TOKENS); end < until; ++end) {
+      const text = shown(tokens.texts[end]).replaceAll('\n', RETURN + '\n');
+      const span = el('span', {class: numberOf(tokens, 'loss_mask', end) === '0' ? 't out' : 't'}, text);
+      span.i = end;
+      spans.push(span);
+    }
+    block.append(el('div', {class: 'text', dir: 'auto'}, ...spans));
+  };
   const more = () => {
     block.querySelector('button')?.remove();
-    const from = end;
-    end = Math.min(tokens.ids.length, Math.max(FOLD_TOKENS, end * 4));
-    for (let i = from; i < end; ++i) {
-      const text = shown(tokens.texts[i]).replaceAll('\n', RETURN + '\n');
-      const span = el('span', {class: numberOf(tokens, 'loss_mask', i) === '0' ? 't out' : 't'}, text);
-      span.i = i;
-      block.append(span);
-    }
+    const wanted = Math.min(tokens.ids.length, end + Math.max(FOLD_TOKENS, Math.min(end * 3, 10 * FOLD_TOKENS)));
+    while (end < wanted) part();
     if (end < tokens.ids.length)
       block.append(el('button', {class: 'more', onclick: more}, counted(tokens.ids.length - end, 'more token')));
     paint(block);
@@ -189,15 +193,15 @@ const showPanel = (span) => {
   at?.classList.remove('at');
   at = span;
   span.classList.add('at');
-  const {tokens} = span.parentElement;
+  const {tokens} = span.closest('.tokens');
   const column = colours.has(by) ? page.columns[colours.get(by).column] : undefined;
   const rows = [...tokens.lists.keys()].filter((key) => numberOf(tokens, key, span.i) !== undefined).map((key) =>
     el('tr', {class: key === column ? 'by' : null}, el('td', {}, key),
       el('td', {'data-column': key}, numberOf(tokens, key, span.i))));
-  const text = tokens.texts[span.i];
+  const piece = page.pieces?.[tokens.ids[span.i]];
   panel.replaceChildren(
-    page.pieces === null ? '' : el('div', {class: 'text piece', dir: 'auto'}, text === JOINED ? text :
-      JSON.stringify(text)),
+    piece === undefined ? '' : el('div', {class: 'text piece', dir: 'auto'}, Array.isArray(piece) ?
+      bytesOf(piece).map((b) => '\\x' + b.toString(16).padStart(2, '0')).join('') : JSON.stringify(piece)),
     el('div', {class: 'muted'}, `token ${span.i + 1} of ${tokens.ids.length}, id ${tokens.ids[span.i]}`),
     el('table', {}, ...rows));
   panel.hidden = false;
@@ -208,7 +212,7 @@ const showPanel = (span) => {
 };
 const moveToken = (block, step) => {
   const spans = block.querySelectorAll('.t');
-  const from = at !== null && at.parentElement === block ? [...spans].indexOf(at) : step > 0 ? -1 : spans.length;
+  const from = at !== null && at.closest('.tokens') === block ? [...spans].indexOf(at) : step > 0 ? -1 : spans.length;
   const next = spans[Math.max(0, Math.min(spans.length - 1, from + step))];
   if (next === undefined) return;
   showPanel(next);

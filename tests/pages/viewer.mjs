@@ -128,8 +128,14 @@ const rounded = (x) => Number(x.toPrecision(4));
 // ---- texts of tokens
 {
   const page = await browser.open(`${texts}.html`), [first] = records(texts);
-  const pieces = await page.$$eval('.card:first-child .t', (all) => all.map((t) => t.textContent));
-  ok('tokens are shown as the texts of the answer', pieces.join('').startsWith(first.response), pieces);
+  const pieces = (id) => page.$$eval(`.card[data-id="${id}"] .t`, (all) => all.map((t) => t.textContent));
+  const own = await pieces(first.id);
+  ok('tokens are shown as the texts of the answer', own.join('').startsWith(first.response), own);
+  await page.evaluate(() => { location.hash = '#split'; });
+  await still(page);
+  ok('a character of two tokens is shown once', same(await pieces('split'), ['\u00b7', '\u00e9', '\ufffd']), await pieces('split'));
+  await page.hover('.card[data-id=split] .t');
+  ok('and its bytes in the numbers', await page.$eval('#panel .piece', (e) => e.textContent) === '\\xc3');
 }
 
 // ---- two policies

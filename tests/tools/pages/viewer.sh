@@ -25,7 +25,12 @@ answer() {  # policy id reward
   printf '%s\n' '{"id":"names","__proto__":3,"constructor":4,"response_ids":[1,2],"toString":[5,6]}' '{"__proto__":5,"constructor":6}'
   awk 'BEGIN { printf "{\"id\":\"long\",\"response\":\""; for (i = 0; i < 100000; ++i) printf "</script>x"; print "\"}" }'
 } > hostile.jsonl
-cp "$TINY/scored.jsonl" texts.jsonl
+# The last record's tokens are the two bytes of an e with an acute accent, then the first of them again.
+{
+  cat "$TINY/scored.jsonl"
+  jq -c '.model.vocab | {id: "split", response: "\u00e9\ufffd", response_ids: [.["\u00c3", "\u00a9", "\u00c3"]], logprobs: [-1, -2, -3]}' \
+    "$TINY/p0/tokenizer.json"
+} > texts.jsonl
 peek -q --html small.html small.jsonl > /dev/null
 peek -q --html big.html big.jsonl > /dev/null
 peek -q --html texts.html --tokenizer "$TINY/p0" texts.jsonl > /dev/null
