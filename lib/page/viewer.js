@@ -221,16 +221,27 @@ const moveToken = (block, step) => {
 
 // ---- texts
 
+// Long ones in parts, each a paragraph of its own, for the reason of tokenBlock; no part ends within a character.
 const textBlock = (text, fold = FOLD) => {
-  const block = el('div', {class: 'text', dir: 'auto'});
-  let end = fold;
-  const draw = () => {
-    block.replaceChildren(shown(text.slice(0, end).replace(/[\ud800-\udbff]$/, '')));
-    if (end < text.length)
-      block.append(el('button', {class: 'more', onclick: () => { end *= 8; draw(); }},
-        counted(text.length - end, 'more character')));
+  const block = el('div', {});
+  let end = 0;
+  const part = (size) => {
+    const until = end + size;
+    const from = end;
+    end = until < text.length && /[\ud800-\udbff]/.test(text[until - 1]) ? until + 1 : Math.min(until, text.length);
+    block.append(el('div', {class: 'text', dir: 'auto'}, text.slice(from, end)));
   };
-  draw();
+  const more = () => {
+    block.querySelector('button')?.remove();
+    for (let i = 0; i < 10 && end < text.length; ++i) part(FOLD);
+    rest();
+  };
+  const rest = () => {
+    if (end < text.length)
+      block.append(el('button', {class: 'more', onclick: more}, counted(text.length - end, 'more character')));
+  };
+  part(fold);
+  rest();
   return block;
 };
 const turns = (messages, fold) => messages.map((message) => el('div', {class: 'turn'},

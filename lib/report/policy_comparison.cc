@@ -59,9 +59,9 @@ std::optional<double> response_length(const Record& record) {
 }
 
 bool is_figure(std::string_view key) {
-  constexpr std::array<std::string_view, 12> kOthers = {"seed",       "temperature", "top_k", "top_p", "arith",
-                                                        "eval_arith", "best_of",     "id",    "group", "kl",
-                                                        "length",     "advantages"};
+  constexpr std::array<std::string_view, 12> kOthers = {"seed",  "temperature", "top_k",   "top_p",
+                                                        "arith", "eval_arith",  "best_of", "id",
+                                                        "group", "kl",          "length",  "advantages"};
   return std::ranges::find(kOthers, key) == kOthers.end();
 }
 
