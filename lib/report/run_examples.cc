@@ -37,12 +37,13 @@ std::string answer_html(const ShownAnswer& a, const std::string& heading, bool w
          "</small>\n</div>\n";
 }
 
-std::string token_row(const ShownToken& t) {
+std::string token_item(const ShownToken& t) {
   const std::string context =
       t.has_text ? escaped(t.before) + "<mark>" + escaped(t.text) + "</mark>" + escaped(t.after) : shortened(t.after);
-  return "<tr><td>" + escaped(t.id) + "</td><td>" + std::to_string(t.position) + " of " + std::to_string(t.of) +
-         "</td><td>" + std::to_string(t.token_id) + "</td><td>" + plain_number(t.difference, 3) + "</td><td>" +
-         plain_number(t.logprob, 3) + "</td><td class=\"text\" dir=\"auto\">" + context + "</td></tr>\n";
+  return "<li><b>" + plain_number(t.difference, 3) + "</b>\n<div><div class=\"text\" dir=\"auto\">" + context +
+         "</div>\n<small>token " + std::to_string(t.position) + " of " + std::to_string(t.of) + ", id " +
+         std::to_string(t.token_id) + " · log π " + plain_number(t.logprob, 3) + " · " + escaped(t.id) +
+         "</small></div></li>\n";
 }
 
 }  // namespace
@@ -69,14 +70,12 @@ std::string answers_html(const RunReport& run) {
 std::string tokens_html(const FileReport& file) {
   if (file.tokens_moved.empty()) return "";
   const bool any_text = std::ranges::any_of(file.tokens_moved, [](const ShownToken& t) { return t.has_text; });
-  std::string html = "<p class=\"muted\">The tokens of " + escaped(file.name) +
-                     " whose log-prob is furthest from the reference's" +
-                     (any_text ? "." : ". --tokenizer FOLDER marks them in their context.") + "</p>\n";
-  html +=
-      "<div class=\"scroll\"><table class=\"tokens\">\n<tr><th>response</th><th>token</th><th>id</th>"
-      "<th>log π − log ref, nats</th><th>log π</th><th>context</th></tr>\n";
-  for (const ShownToken& t : file.tokens_moved) html += token_row(t);
-  return html + "</table></div>\n";
+  std::string html = "<p class=\"muted\">log π − log ref in nats: the tokens of " + escaped(file.name) +
+                     " that moved furthest from the reference" +
+                     (any_text ? "." : ". --tokenizer FOLDER marks them in their context.") +
+                     "</p>\n<ol class=\"tokens\">\n";
+  for (const ShownToken& t : file.tokens_moved) html += token_item(t);
+  return html + "</ol>\n";
 }
 
 }  // namespace nudge

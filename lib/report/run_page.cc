@@ -215,7 +215,8 @@ std::string fits_html(std::span<const RunReport> runs) {
   std::string html = table_of(table) +
                      "<p class=\"muted\">d = √KL; the first form is that of reinforcement learning, the second that of "
                      "best of n (Gao et al. 2022). "
-                     "χ² much above the degrees of freedom: the curve does not describe the points.";
+                     "Where χ² exceeds the degrees of freedom, the points scatter more than their errors say, and the "
+                     "errors here are larger by √(χ² / freedom).";
   if (beyond) html += " * The top lies beyond all points: extrapolated.";
   return html + "</p>\n";
 }

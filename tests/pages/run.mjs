@@ -57,6 +57,8 @@ const hostile = await browser.open('hostile.html', {width: 480});
 ok('no text of a record runs or becomes an element', await hostile.evaluate(() => window.broken === undefined
   && document.querySelectorAll('img').length === 0 && document.querySelectorAll('script').length === 1));
 ok('texts of records are shown as they are', await hostile.evaluate(() =>
-  [...document.querySelectorAll('.tokens td')].some((cell) => cell.textContent === '</script><script>broken=1</script><img src=x onerror=broken=1>\\u202e\\x1b')));
+  [...document.querySelectorAll('.tokens .text')].some((cell) => cell.textContent === '</script><script>broken=1</script><img src=x onerror=broken=1>\\u202e\\x1b')));
+ok('warnings are listed and mark the chart', await hostile.evaluate(() => document.querySelectorAll('.warnings li').length === 3
+  && document.querySelectorAll('#training .charts')[0].querySelectorAll('.mark').length === 3));
 ok('hostile texts are not wider than the window', await browser.fits(hostile));
 await browser.end();

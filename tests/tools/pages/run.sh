@@ -16,5 +16,8 @@ kl-report -q --json --html page.html i0.jsonl i1.jsonl i2.jsonl i3.jsonl > repor
 evil='</script><script>broken=1</script><img src=x onerror=broken=1>'
 awk -v evil="$evil" 'BEGIN { printf "{\"id\":\"%s\",\"prompt\":\"%s\",\"response\":\"%s\\u202e\\u001b\",", evil, evil, evil
   print "\"prompt_ids\":[1],\"response_ids\":[2,3],\"finish\":\"stop\",\"temperature\":1,\"logprobs\":[-1,-2],\"ref_logprobs\":[-2,-1]}" }' > hostile.jsonl
-kl-report -q --html hostile.html hostile.jsonl > /dev/null
+awk -v evil="$evil" 'BEGIN { for (i = 0; i < 1000; ++i)
+  printf "{\"iteration\":%d,\"%s\":%d,\"critic/vf_explained_var\":%s%s}\n", i, evil, i, i % 7 ? "1e300" : "null",
+    i % 400 ? "" : ",\"warnings\":[\"" evil "\"]" }' > metrics.jsonl
+kl-report -q --metrics metrics.jsonl --html hostile.html hostile.jsonl > /dev/null
 in_browser run
