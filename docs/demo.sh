@@ -52,11 +52,14 @@ done
 
 say '4. What it did'
 # The gold judge again, and how varied the answers are: the share of two-word sequences that differ.
+judged=()
 for ((i = 0; i < iterations; i++)); do
-  zstdcat scored-$i.jsonl.zst | judge | jq -cs --argjson iteration "$i" '
+  judged+=("judged-$i.jsonl")
+  zstdcat scored-$i.jsonl.zst | judge > judged-$i.jsonl
+  jq -cs --argjson iteration "$i" '
     def mean: add / length;
     [.[].response | ascii_downcase | [scan("[a-z]+")] | [.[:-1], .[1:]] | transpose | .[] | join(" ")] as $bigrams
-    | {iteration: $iteration, gold: (map(.gold) | mean), bigrams: ($bigrams | (unique | length) / (length + 1e-9))}'
+    | {iteration: $iteration, gold: (map(.gold) | mean), bigrams: ($bigrams | (unique | length) / (length + 1e-9))}' judged-$i.jsonl
 done > gold.jsonl
 {
   echo 'iteration reward gold KL/sequence entropy/token clip.fraction first.ratio length distinct.bigrams'
@@ -67,7 +70,8 @@ done > gold.jsonl
 } | column -t
 kl-report --plot -q scored-*.jsonl.zst | sed -n '/^Reward/,/^Entropy/p' | sed '$d'
 
-for p in 0 $iterations; do
+middle=$((iterations / 2))
+for p in 0 $middle $iterations; do
   rollout -q --policy "p$p" -n 4 --max-tokens 32 --seed 99 held-out.jsonl | judge > held-out-p$p.jsonl
 done
 say 'Five answers to held-out prompts, before and after'
@@ -84,12 +88,17 @@ jq -n -r --slurpfile before held-out-p0.jsonl --slurpfile after "held-out-p$iter
   | [range($b | length) | $a[.] - $b[.]] as $d | ($d | mean) as $m
   | ($d | map((. - $m) * (. - $m)) | add / (length - 1) / length | sqrt) as $se
   | {before: ($b | mean), after: ($a | mean), rise: $m, standard_error: $se, in_standard_errors: ($m / $se)}' | tee result.json
+kl-report -q --html run.html --metrics metrics.jsonl --tokenizer base --samples held-out-p0.jsonl \
+  --samples held-out-p$middle.jsonl --samples held-out-p$iterations.jsonl "${judged[@]}" > report.txt
 cat <<END
+
+The run as a page for a browser: $run/run.html (report.txt has its tables)
 
 Look into any file:
   zstdcat $run/scored-0.jsonl.zst | jq -c '{id, reward, response}' | head
   jq -c '[.iteration, ."objective/scores", ."objective/kl"]' $run/metrics.jsonl
   peek -n 2 $run/scored-0.jsonl.zst
+  peek --html answers.html --tokenizer $run/base $run/held-out-p0.jsonl $run/held-out-p$iterations.jsonl
   kl-report --old $run/p0 --new $run/p1 $run/scored-0.jsonl.zst
 END
 if [ "${DEMO_SHUFFLE:-0}" = 1 ]; then limit='(.in_standard_errors | fabs) <= 2'; else limit='.in_standard_errors > 5'; fi

@@ -13,6 +13,7 @@
 #include "lib/report/run_sections.h"
 #include "lib/run/adapter_options.h"
 #include "lib/run/filter.h"
+#include "lib/run/page_file.h"
 
 namespace nudge {
 namespace {
@@ -26,15 +27,6 @@ void warn_of_bias(Tool& tool, const FileReport& r) {
   warn(r.truncated, "were sampled with top-k or top-p: k1, k2, k3 and the entropy estimate are biased");
   warn(r.chosen, "were chosen by score --best from several: k1, k2, k3 and the entropy estimate are biased");
   warn(r.foreign, "were sampled by another policy than the old one: k1, k2, k3 are biased");
-}
-
-void write_page(RecordWriter& out, const std::string& html) {
-  for (std::size_t begin = 0; begin < html.size();) {
-    const std::size_t end = html.find('\n', begin);
-    out.write_line(std::string_view(html).substr(begin, end - begin));
-    begin = end + 1;
-  }
-  out.finish();
 }
 
 }  // namespace
@@ -107,11 +99,9 @@ void KlReportCommand::add_output_to(Tool& tool) {
 }
 
 std::optional<Tally> KlReportCommand::run(Tool& tool) {
-  if (page && (page->empty() || *page == "-")) usage_error("--html: stdout holds the table", "name a file");
-  refuse_same_file(streams.files, writes_records() ? streams.output : page.value_or("-"));
+  if (writes_records()) refuse_same_file(streams.files, streams.output);
   std::optional<RecordWriter> page_out;
-  if (page)
-    page_out.emplace(WriterOptions{.path = *page, .force = streams.force, .digest = {}, .program = "kl-report"});
+  if (page) page_out.emplace(open_page(tool, *page, streams.files, streams.force));
   leave_on_stops(tool.about().name);
   Bases bases(base);
   const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype, &bases);
