@@ -98,7 +98,7 @@ Look into any file:
   zstdcat $run/scored-0.jsonl.zst | jq -c '{id, reward, response}' | head
   jq -c '[.iteration, ."objective/scores", ."objective/kl"]' $run/metrics.jsonl
   peek -n 2 $run/scored-0.jsonl.zst
-  peek --html answers.html --tokenizer $run/base $run/held-out-p0.jsonl $run/held-out-p$iterations.jsonl
+  peek --html $run/answers.html --tokenizer $run/base $run/held-out-p0.jsonl $run/held-out-p$iterations.jsonl
   kl-report --old $run/p0 --new $run/p1 $run/scored-0.jsonl.zst
 END
 if [ "${DEMO_SHUFFLE:-0}" = 1 ]; then limit='(.in_standard_errors | fabs) <= 2'; else limit='.in_standard_errors > 5'; fi

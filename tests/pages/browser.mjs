@@ -1,12 +1,13 @@
 // Pages in headless Chromium, for the tests of pages. NUDGE_NODE_MODULES names the folder that holds puppeteer-core,
-// NUDGE_CHROMIUM the browser.
+// NUDGE_CHROMIUM the browser; without them, where make check-pages puts them.
 import {createRequire} from 'node:module';
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
 
-const puppeteer = createRequire(join(process.env.NUDGE_NODE_MODULES, 'x'))('puppeteer-core');
+const modules = process.env.NUDGE_NODE_MODULES ?? resolve('build/npm/node_modules');
+const puppeteer = createRequire(join(modules, 'x'))('puppeteer-core');
 
 // A case for tests/tools/lib.sh: "passed", or "failed" with its name.
 let failures = 0;
@@ -19,7 +20,7 @@ export function ok(name, condition, seen) {
 export async function start() {
   const profile = mkdtempSync(join(tmpdir(), 'nudge-pages-'));
   const browser = await puppeteer.launch({
-    executablePath: process.env.NUDGE_CHROMIUM, headless: true, userDataDir: profile,
+    executablePath: process.env.NUDGE_CHROMIUM ?? '/usr/bin/chromium', headless: true, userDataDir: profile,
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--allow-file-access-from-files', '--hide-scrollbars'],
   });
   const requests = [], errors = [];  // of all pages: what they asked for beside themselves, what went wrong in them
