@@ -74,6 +74,7 @@ class Reader {
     const double x = place(line);
     if (update) return add_update(line, x, *update);
     add_numbers(line, x, series_);
+    if (const auto time = line.find_text("time")) times_[x] = *time;
     warnings_[x] =
         line.has("warnings") && !line.is_null("warnings") ? line.texts("warnings") : std::vector<std::string>();
     if (Config config = config_of(line); !config.empty()) configs_[x] = std::move(config);
@@ -91,6 +92,7 @@ class Reader {
     for (const auto& [x, texts] : warnings_)
       for (const std::string& text : texts) log_.warnings.push_back({x, text});
     for (const auto& [x, config] : configs_) add_config(x, config);
+    if (!times_.empty()) log_.first_time = times_.begin()->second, log_.last_time = times_.rbegin()->second;
     return std::move(log_);
   }
 
@@ -141,6 +143,7 @@ class Reader {
   std::map<double, std::int64_t> most_updates_;
   std::map<double, std::vector<std::string>> warnings_;
   std::map<double, Config> configs_;
+  std::map<double, std::string> times_;
 };
 
 }  // namespace

@@ -32,13 +32,14 @@ struct MetricsHistory {
   std::vector<MetricSeries> updates;  // of the lines of updates: x = iteration + (update - 1)/updates of that iteration
   std::vector<MetricsWarning> warnings;
   std::vector<ConfigOption> config;
+  std::string first_time, last_time;  // "2026-11-30T17:05:00Z"; "" where no line tells
 
   const MetricSeries* find(std::string_view key) const;  // in `series`; null where there is none
 };
 
 // Reads the lines of a file. Blank ones are skipped. Of several lines with the same x and key the last one counts, as a
 // run that was made again appends. Error kBadInput naming file and line for one that is not a JSON object, or whose
-// "iteration", "step", "update", "warnings" or "config" is of another type.
+// "iteration", "step", "update", "warnings", "time" or "config" is of another type.
 MetricsHistory read_metrics(const std::string& file, std::string_view text);
 
 }  // namespace nudge

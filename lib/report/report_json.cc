@@ -187,6 +187,7 @@ void put_metrics(JsonWriter& w, const MetricsHistory& log) {
     return;
   }
   w.begin_object().field("file", log.file).field("x_name", log.x_name);
+  if (!log.first_time.empty()) w.field("first_time", log.first_time).field("last_time", log.last_time);
   put_series(w, "series", log.series);
   put_series(w, "updates", log.updates);
   w.key("warnings").begin_array();

@@ -89,6 +89,19 @@ std::string fact_html(const std::string& name, const std::string& html) {
   return html.empty() ? "" : "<div><dt>" + escaped(name) + "</dt><dd>" + html + "</dd></div>\n";
 }
 
+// "2026-11-30 17:05 to 18:20 UTC", from the times of the metrics.
+std::string dates_of(const MetricsHistory& metrics) {
+  const auto part = [](const std::string& time, std::size_t at, std::size_t n) {
+    return time.size() >= at + n ? time.substr(at, n) : time;
+  };
+  const std::string &first = metrics.first_time, &last = metrics.last_time;
+  if (first.empty()) return "";
+  const std::string day = part(first, 0, 10), last_day = part(last, 0, 10);
+  std::string text = day + " " + part(first, 11, 5);
+  if (last != first) text += " to " + (last_day == day ? "" : last_day + " ") + part(last, 11, 5);
+  return text + " UTC";
+}
+
 std::string facts_html(const RunReport& run) {
   std::vector<std::string> fields;
   for (const FileReport& file : run.files)
@@ -101,6 +114,7 @@ std::string facts_html(const RunReport& run) {
     html += fact_html("old policy", value_html(by.old_policy)) + fact_html("new policy", value_html(by.new_policy));
   }
   if (!run.metrics.file.empty()) html += fact_html("metrics", escaped(run.metrics.file));
+  html += fact_html("trained", escaped(dates_of(run.metrics)));
   return html.empty() ? "" : "<dl class=\"facts\">\n" + html + "</dl>\n";
 }
 

@@ -9,8 +9,8 @@
 namespace nudge {
 namespace {
 
-constexpr const char* kFacts[] = {"policy",      "tokenizer", "dtype", "arith",    "seed",
-                                  "temperature", "top_k",     "top_p", "chat_date"};
+constexpr const char* kFacts[] = {"policy", "ref_policy",  "tokenizer", "dtype", "arith",
+                                  "seed",   "temperature", "top_k",     "top_p", "chat_date"};
 constexpr std::size_t kContextCharacters = 40;
 
 // The text of a prompt or an answer: messages as lines.

@@ -35,6 +35,7 @@ Scorer::Scorer(const std::vector<NamedFolder>& reward_models, const std::string&
   if (!reference.empty()) {
     reference_ = std::make_unique<Model>(bases.read_only(reference, options_.dtype));
     reference_->transformer.pack();
+    reference_digest_ = model_digest(reference_->transformer);
   }
   refuse_base_without_adapter(options_.base, !bases.empty());
 }
@@ -46,7 +47,7 @@ std::string Scorer::digest() const {
     d.text(model_digest(m->model().transformer));
   }
   if (reward_models_.empty()) d.text("");
-  d.text(reference_ ? model_digest(reference_->transformer) : "");
+  d.text(reference_digest_);
   return d.hex();
 }
 
@@ -129,7 +130,10 @@ Record Scorer::remade(const Record& record, const Record& there) const {
     static_cast<void>(there.real(key));
     made.set_raw(key, std::string(there.raw(key)));
   }
-  if (reference_ && !pair) made.set_raw("ref_logprobs", std::string(there.raw("ref_logprobs")));
+  if (reference_ && !pair) {
+    made.set_raw("ref_logprobs", std::string(there.raw("ref_logprobs")));
+    made.set_text("ref_policy", reference_digest_);
+  }
   return made;
 }
 
@@ -225,6 +229,7 @@ void Scorer::add_references(std::span<Record* const> records) {
     const ResponseView view = compared[i].view();
     const auto n = static_cast<std::size_t>(view.predicted());
     records[i]->set_reals("ref_logprobs", spread(view, rest.first(n)));
+    records[i]->set_text("ref_policy", reference_digest_);
     rest = rest.subspan(n);
   }
 }

@@ -87,6 +87,7 @@ class Scorer {
 
   std::vector<std::unique_ptr<RewardScorer>> reward_models_;
   std::unique_ptr<Model> reference_;
+  std::string reference_digest_;  // "" without one
   ScoringOptions options_;
   ResponseEvaluator evaluator_;
   std::unordered_set<std::string> ids_;

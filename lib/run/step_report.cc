@@ -1,5 +1,6 @@
 #include "lib/run/step_report.h"
 
+#include <ctime>
 #include <filesystem>
 #include <system_error>
 
@@ -29,11 +30,24 @@ std::string config_json(const std::deque<Option>& options) {
   return w.end_object().text();
 }
 
+namespace {
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts = {};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
+
+}  // namespace
+
 void attach_facts(Metrics& metrics, const std::vector<std::string>& warnings, const Tool& tool) {
   JsonWriter list;
   list.begin_array();
   for (const std::string& warning : warnings) list.value(warning);
   if (!warnings.empty()) metrics.attach("warnings", list.end_array().text());
+  metrics.attach("time", json_quote(utc_now()));
   metrics.attach("config", config_json(tool.options()));
 }
 

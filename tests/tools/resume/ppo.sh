@@ -8,7 +8,7 @@ own() { step --critic-init "$TINY/rm" --critic-lr 3e-3 "$@" "$scored"; }
 shared() { step --critic shared "$@" "$scored"; }
 without_critic() { $under ppo-step --policy "$TINY/p0" --objective reinforce --save-every 1 "$@" "$scored"; }
 
-metrics_but_time() { jq -c 'del(.eps)' "$1"; }
+metrics_but_time() { jq -c 'del(.eps, .time)' "$1"; }
 
 # same_again NAME COMMAND [OPTION...]: stopped while its second update is saved, and so on until it is done. (A signal
 # while the last one is saved stops it where a pass over the data follows, as it does unless the policy stays.)

@@ -16,7 +16,7 @@ same_as_lines() {
     ($lines | map(with_entries(select(.value != null and .key != "eps")))) as $lines
     | length == ($lines | length) and length > 0
       and ([., $lines] | transpose | all(. as [$e, $l] | $e.step == $l[$step]
-        and (($e.scalars | del(.eps) | keys) == ($l | del(.step, .iteration, .update, .warnings, .config) | keys))
+        and (($e.scalars | del(.eps) | keys) == ($l | del(.step, .iteration, .update, .warnings, .time, .config) | keys))
         and all($e.scalars | del(.eps) | to_entries[]; close(.value; $l[.key]))))' curves > /dev/null ||
     { head -c 1500 curves; head -c 1500 "$2"; return 1; }
 }
