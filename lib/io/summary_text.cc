@@ -1,4 +1,5 @@
 // A summary as text and as JSON.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 

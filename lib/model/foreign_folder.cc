@@ -1,6 +1,7 @@
 #include "lib/model/foreign_folder.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <vector>

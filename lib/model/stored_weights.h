@@ -1,6 +1,7 @@
 // A model folder's tensors as stored: model.safetensors, or the shards its index names.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>

@@ -1,6 +1,7 @@
 // Parses templates with jinja2's grammar.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <set>
 #include <string>

@@ -1,5 +1,6 @@
 // tokenizer.json: the model; and the added tokens of all files.
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <map>
 #include <unordered_map>
