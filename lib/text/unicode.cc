@@ -62,16 +62,16 @@ void append_nfc_without_later(std::string_view text, std::string& out) {
 }  // namespace
 
 CharClasses::CharClasses() {
-  std::basic_string<std::uint8_t> flat(0x110000, static_cast<std::uint8_t>(CharClass::kOther));
+  std::string flat(0x110000, static_cast<char>(CharClass::kOther));
   const auto set = [&](const CodePointRange* ranges, int count, CharClass value) {
     for (int i = 0; i < count; ++i) {
-      std::fill(flat.begin() + ranges[i].first, flat.begin() + ranges[i].last + 1, static_cast<std::uint8_t>(value));
+      std::fill(flat.begin() + ranges[i].first, flat.begin() + ranges[i].last + 1, static_cast<char>(value));
     }
   };
   set(letter_ranges, letter_range_count, CharClass::kLetter);
   set(number_ranges, number_range_count, CharClass::kNumber);
   set(space_ranges, static_cast<int>(std::size(space_ranges)), CharClass::kSpace);
-  std::map<std::basic_string<std::uint8_t>, std::uint32_t> stored;
+  std::map<std::string, std::uint32_t> stored;
   for (std::uint32_t page = 0; page < 0x1100; ++page) {
     const auto [at, fresh] = stored.emplace(flat.substr(page * 256, 256), static_cast<std::uint32_t>(cells_.size()));
     if (fresh) cells_ += at->first;

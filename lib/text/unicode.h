@@ -22,7 +22,7 @@ class CharClasses {
  private:
   CharClasses();
   std::uint32_t pages_[0x1100];
-  std::basic_string<std::uint8_t> cells_;
+  std::string cells_;  // of chars, which are filled and compared by memset and memcmp: programs make this as they start
 };
 
 // Numeric as in the Digits pre-tokenizer: \p{N} of the next Unicode version.
