@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/base/rng.h"
@@ -34,6 +36,15 @@ inline ModelConfig family_shape(const std::string& family, const ModelConfig& si
   return c;
 }
 
+// The first n of a stream's normal numbers. They are kept, because many tests draw the same ones: that took a third of
+// the law's time.
+inline const std::vector<double>& normals(std::uint64_t seed, std::uint64_t stream, std::int64_t n) {
+  static std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<double>> kept;
+  std::vector<double>& drawn = kept[{seed, stream}];
+  for (std::size_t i = drawn.size(); i < static_cast<std::size_t>(n); ++i) drawn.push_back(normal(seed, stream, i));
+  return drawn;
+}
+
 // Matrices N(0, scale / sqrt(rows)), embeddings N(0, scale), biases N(0, scale / 3), weights of norms 1 + N(0, 0.2).
 inline Buffer<float> random_values(const Layout& layout, std::uint64_t seed, double scale) {
   Buffer<float> values(layout.size);
@@ -44,8 +55,9 @@ inline Buffer<float> random_values(const Layout& layout, std::uint64_t seed, dou
     const bool in_out = t.name.find(".c_") != std::string::npos;  // GPT-2's; other matrices are stored [out, in]
     const auto rows = static_cast<double>(vector || in_out ? t.shape[0] : t.shape[1]);
     const double deviation = norm_weight ? 0.2 : vector ? scale / 3 : table ? scale : scale / std::sqrt(rows);
+    const double* drawn = normals(seed, stream_of(t.name), t.size).data();
     for (std::int64_t i = 0; i < t.size; ++i) {
-      const double x = deviation * normal(seed, stream_of(t.name), static_cast<std::uint64_t>(i));
+      const double x = deviation * drawn[i];
       values[t.offset + i] = static_cast<float>(norm_weight ? 1 + x : x);
     }
   }
