@@ -1,5 +1,9 @@
 # nudge: `make help` lists the targets.
 
+# Without make's own rules, one of which would make the folder tests/run of tests/run.sh.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+
 CXX       ?= g++
 CXXFLAGS  ?= -O2
 LEVELFLAGS ?= -O3
