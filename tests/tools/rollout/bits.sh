@@ -32,7 +32,7 @@ shards_zstd() {
   cat part0.jsonl.zst part1.jsonl.zst part2.jsonl.zst > all.zst
   zstd -dcq all.zst | sort > x
   sort whole.jsonl | cmp - x
-  score -q --ref "$TINY/base" all.zst | jq -c 'del(.ref_logprobs)' | sort > y
+  score -q --ref "$TINY/base" all.zst | jq -c 'del(.ref_logprobs, .ref_policy)' | sort > y
   jq -c . whole.jsonl | sort | cmp - y
 }
 ok "compressed shards concatenate, for zstd and for the next program" shards_zstd
