@@ -27,10 +27,16 @@ struct Packed {
   bool usable() const { return level == &kernels(); }
 };
 
+// An adapter's two matrices: A as [in, rank], and scale B by blocks, [rank, out].
+struct LowRankPacked {
+  Packed a, b;
+};
+
 // Scratch of the products, reused because the same few shapes come again and again. It belongs to the caller: one
 // product at a time.
 struct ProductScratch {
-  Packed matrix;  // a matrix packed for this product alone
+  Packed matrix;               // a matrix packed for this product alone
+  LowRankPacked low_matrices;  // an adapter's, likewise
   Buffer<float> panels;
   Buffer<std::uint16_t> bf16_panels;
   Buffer<float> low, low_gradient, delta;  // of an adapter: [T, rank], [T, rank], [T, N] or [T, K]

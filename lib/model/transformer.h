@@ -138,9 +138,6 @@ class Transformer {
     std::vector<BlockPacked> packs;
     Packed head;
   };
-  struct LowRankPacked {
-    Packed a, b;  // [in, rank], and scale B by blocks, [rank, out]
-  };
   struct LayerAdapterPacked {
     LowRankPacked qkv, proj, up, down;
   };
@@ -190,6 +187,8 @@ class Transformer {
   void pack_base(bool blocks);
   void pack_adapter();
   void pack_low_rank(const LowRankAt& low, std::int64_t out, LowRankPacked& to) const;
+  // The adapter's packed matrices, in `scratch` where the model holds no usable ones.
+  const LowRankPacked& low_packs(const Linear& l, ProductScratch& scratch) const;
   // The packed head, in `scratch` where the model holds no usable one.
   const Packed& head_pack(Packed& scratch) const;
   // y[T, out] = x B + bias and dx[T, in] = dy B^T with their epilogues.

@@ -84,6 +84,12 @@ void Transformer::pack_low_rank(const LowRankAt& low, std::int64_t out, LowRankP
   nudge::pack(scaled.data(), 1, low.rank, low.rank, out, config_.dtype, to.b);
 }
 
+const LowRankPacked& Transformer::low_packs(const Linear& l, ProductScratch& scratch) const {
+  if (l.low_packed->a.usable()) return *l.low_packed;
+  pack_low_rank(*l.low, l.at.out, scratch.low_matrices);
+  return scratch.low_matrices;
+}
+
 void Transformer::pack_head(Packed& to) const {
   nudge::pack(at(layout_.unembedding), 1, config_.width, config_.width, config_.vocab, config_.dtype, to);
 }
@@ -99,9 +105,10 @@ void Transformer::product(const float* x, std::int64_t T, const Linear& l, float
                           Epilogue epilogue) const {
   const ProfileScope scope(Part::kProducts);
   if (l.low != nullptr) {
+    const LowRankPacked& low = low_packs(l, scratch);
     scratch.low.reserve(T * l.low->rank), scratch.delta.reserve(T * l.at.out);
-    multiply(x, T, l.low_packed->a, {}, scratch.low.data());
-    multiply(scratch.low.data(), T, l.low_packed->b, {.residual = epilogue.residual}, scratch.delta.data());
+    multiply(x, T, low.a, {}, scratch.low.data());
+    multiply(scratch.low.data(), T, low.b, {.residual = epilogue.residual}, scratch.delta.data());
     epilogue.residual = scratch.delta.data();
   }
   if (!l.kept.usable()) pack_matrix(l.at, false, scratch.matrix);
@@ -113,9 +120,10 @@ void Transformer::product_backward(const float* dy, std::int64_t T, const Linear
                                    Epilogue epilogue) const {
   const ProfileScope scope(Part::kProductsBackward);
   if (l.low != nullptr) {
+    const LowRankPacked& low = low_packs(l, scratch);
     scratch.low_gradient.reserve(T * l.low->rank), scratch.delta.reserve(T * l.at.in);
-    multiply_transpose(dy, T, l.low_packed->b, {}, scratch, scratch.low_gradient.data());
-    multiply_transpose(scratch.low_gradient.data(), T, l.low_packed->a, {.residual = epilogue.residual}, scratch,
+    multiply_transpose(dy, T, low.b, {}, scratch, scratch.low_gradient.data());
+    multiply_transpose(scratch.low_gradient.data(), T, low.a, {.residual = epilogue.residual}, scratch,
                        scratch.delta.data());
     epilogue.residual = scratch.delta.data();
   }
@@ -145,14 +153,14 @@ void Transformer::low_rank_parameters(const float* x, const float* dy, const Lin
   const auto scale = static_cast<float>(adapter_->config.scale());
   scratch.low.reserve(T * rank), scratch.low_gradient.reserve(T * rank);
   float *u = scratch.low.data(), *du = scratch.low_gradient.data();
-  multiply(x, T, l.low_packed->a, {}, u);
+  multiply(x, T, low_packs(l, scratch).a, {}, u);
   std::transform(u, u + T * rank, u, [scale](float v) { return scale * v; });
   for (std::size_t i = 0; i < l.low->parts.size(); ++i) {
     const LowRankAt::Part& part = l.low->parts[i];
     const MatrixGradient b{part.size, r, config_.dtype, g.begins(part.b), g.at(part.b), l.at.out, rank};
     accumulate_outer(dy + part.first, u + static_cast<std::int64_t>(i) * r, batch.begin, b, scratch);
   }
-  multiply_transpose(dy, T, l.low_packed->b, {}, scratch, du);
+  multiply_transpose(dy, T, low_packs(l, scratch).b, {}, scratch, du);
   accumulate_outer(du, x, batch.begin, {rank, l.low->in, config_.dtype, g.begins(l.low->a), g.at(l.low->a)}, scratch);
 }
 

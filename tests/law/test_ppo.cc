@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <tuple>
 
 #include "lib/base/error.h"
 #include "lib/rl/ppo.h"
@@ -26,19 +27,33 @@ struct Setup {
   bool masked = false, bootstrap = false;        // bootstrap: every other response was cut
   bool stale = false;                            // the recorded log-probs are another policy's
   std::function<void(PpoOptions&)> choose = {};  // further options
+  bool adapted = false;  // policy and critic are adapters on one base, the reference is that base
 };
+
+// The base of adapters, and the reference.
+Transformer base_of() { return random_transformer(sampler(4).config(), 53, 0.4); }
 
 Model policy_of(const Setup& s) {
   Model language = sampler(4);
   ModelConfig config = language.config();
   config.shared_value = s.shared;
+  if (s.adapted)
+    return Model{random_adapted(base_of(), config, adapter_of(5, 7, {"c_attn", "attn.c_proj", "c_fc"}), 54, 0.4),
+                 std::move(language.tokenizer), "", language.eos};
   return Model{random_transformer(config, 51, 0.4), std::move(language.tokenizer), "", language.eos};
 }
 
-Model critic_of(const Setup& s) {
+// `policy`: on whose base an adapter is.
+Model critic_of(const Setup& s, const Model& policy) {
   Model language = sampler(4);
   ModelConfig config = s.wide_critic ? shape_of(3, 1, 50, 70, 257, 90) : language.config();
   config.head = HeadKind::kScore;
+  if (s.adapted)
+    return Model{
+        random_adapted(policy.transformer, config, adapter_of(3, 3, {"c_attn", "c_proj"}, HeadKind::kScore), 55, 0.4),
+        std::move(language.tokenizer),
+        "",
+        {}};
   return Model{random_transformer(config, 52, 0.6), std::move(language.tokenizer), "", {}};
 }
 
@@ -49,7 +64,7 @@ std::vector<Trajectory> sample(const Setup& s) {
   const Model policy = policy_of(s);
   const auto asked = requests();
   const auto sampled = Generator(policy, options_with(s.temperature, 4, 14)).run(asked);
-  const Transformer reference = random_transformer(sampler(4).config(), 53, 0.4);
+  const Transformer reference = base_of();
   std::vector<Trajectory> all;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     Trajectory t;
@@ -84,8 +99,8 @@ void mask_some(std::vector<Trajectory>& all) {
 
 // Those of a setup, sampled once: how is test_sampling's matter.
 std::vector<Trajectory> trajectories(const Setup& s) {
-  static std::map<std::pair<bool, float>, std::vector<Trajectory>> known;
-  auto& found = known[{s.shared, s.temperature}];
+  static std::map<std::tuple<bool, float, bool>, std::vector<Trajectory>> known;
+  auto& found = known[{s.shared, s.temperature, s.adapted}];
   if (found.empty()) found = sample(s);
   return found;
 }
@@ -113,7 +128,7 @@ PpoOptions options_of(const Setup& s, std::int64_t micro, std::int64_t groups = 
 // that sampled, and weights and metrics after all epochs. `order` puts the records into another order.
 Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(std::vector<Trajectory>&)>& order = {},
                  std::int64_t groups = 1) {
-  Model policy = policy_of(s), critic = critic_of(s);
+  Model policy = policy_of(s), critic = critic_of(s, policy);
   auto records = trajectories(s);
   if (s.masked) mask_some(records);
   for (std::size_t i = 0; i < records.size(); ++i) records[i].stopped = !s.bootstrap || i % 2 == 0;
@@ -121,9 +136,9 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
     for (std::size_t k = 0; k < records[i].logprobs.size(); ++k)
       records[i].logprobs[k] += static_cast<float>(0.4 * normal(9, i, k));
   if (order) order(records);
-  Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
+  Adam adam(policy.transformer.trained(), {}), critic_adam(critic.transformer.trained(), {});
   const bool own = !s.shared && options_of(s, micro).critic;
-  Transformer reference = random_transformer(sampler(4).config(), 53, 0.4);
+  Transformer reference = s.adapted ? policy.transformer.without_adapter() : base_of();
   Ppo ppo(policy, own ? &critic : nullptr, adam, own ? &critic_adam : nullptr, options_of(s, micro, groups),
           &reference);
   const PpoBatch batch = ppo.prepare(records, 0.1, s.stale);
@@ -143,8 +158,11 @@ Floats iteration(const Setup& s, std::int64_t micro, const std::function<void(st
   append(numbers, ppo.policy_gradient().span());
   if (own) append(numbers, ppo.critic_gradient().span());
   numbers.push_back(static_cast<float>(ppo.current_kl(batch)));
-  append(numbers, {policy.transformer.values(), static_cast<std::size_t>(policy.transformer.layout().size)});
-  if (own) append(numbers, {critic.transformer.values(), static_cast<std::size_t>(critic.transformer.layout().size)});
+  const auto trained = [](const Transformer& t) {
+    return std::span(t.trained_values(), static_cast<std::size_t>(t.trained().size));
+  };
+  append(numbers, trained(policy.transformer));
+  if (own) append(numbers, trained(critic.transformer));
   for (char c : metrics.json()) numbers.push_back(static_cast<float>(c));
   return numbers;
 }
@@ -161,6 +179,16 @@ void check(const Setup& s) {
   CHECK(same_bits(iteration(s, 64, [](auto& r) { std::reverse(r.begin(), r.end()); }), expected));
   CHECK(same_bits(iteration(s, 30, [](auto& r) { std::rotate(r.begin(), r.begin() + 3, r.end()); }), expected));
   same_on_every_machine(expected);
+}
+
+}  // namespace
+
+namespace {
+
+Setup adapted() {
+  Setup s;
+  s.adapted = true;
+  return s;
 }
 
 }  // namespace
@@ -186,6 +214,13 @@ TEST_CASE("the clipped objective with the advantages of masked groups obeys the 
 TEST_CASE("the clipped objective with values after cut and masked responses obeys the law") {
   Setup s;
   s.wide_critic = s.masked = s.bootstrap = true;
+  check(s);
+}
+TEST_CASE("adapters of policy and critic on one base obey the law") { check(adapted()); }
+TEST_CASE("an adapter with a shared critic and the exact KL to its base obeys the law") {
+  Setup s = adapted();
+  s.shared = true;
+  s.choose = [](PpoOptions& o) { o.kl_loss = 0.3, o.kl_loss_kind = KlLossKind::kExact; };
   check(s);
 }
 TEST_CASE("the objective with the exact KL obeys the law") { check({Objective::kKl}); }
@@ -251,6 +286,7 @@ void check_groups(const Setup& s) {
 }  // namespace
 
 TEST_CASE("the clipped objective in groups obeys the law, for any ranks") { check_groups({}); }
+TEST_CASE("with adapters of policy and critic, too") { check_groups(adapted()); }
 TEST_CASE("with a shared critic, too") { check_groups({Objective::kClip, true}); }
 TEST_CASE("with a critic of another shape and a KL term, too") {
   check_groups({Objective::kClip, false, true, false, 0.01, 0.3});
@@ -288,7 +324,7 @@ TEST_CASE("the objectives of these tests give different gradients") {
 
 TEST_CASE("a log-prob that is off by one bit is refused, or kept as the ratio's denominator") {
   const Setup s;
-  Model policy = policy_of(s), critic = critic_of(s);
+  Model policy = policy_of(s), critic = critic_of(s, policy);
   auto records = trajectories(s);
   Adam adam(policy.transformer.layout(), {}), critic_adam(critic.transformer.layout(), {});
   Ppo ppo(policy, &critic, adam, &critic_adam, options_of(s, 64));

@@ -65,7 +65,21 @@ std::vector<const T*> pointers(const std::vector<T>& items) {
 
 Floats floats(const Buffer<float>& b) { return Floats(b.data(), b.data() + b.size()); }
 Floats weights(const Model& m) {
-  return Floats(m.transformer.values(), m.transformer.values() + m.transformer.layout().size);
+  return Floats(m.transformer.trained_values(), m.transformer.trained_values() + m.transformer.trained().size);
+}
+
+// What is trained, and how.
+struct Learner {
+  std::int64_t groups = 1;
+  bool reversed = false, adapted = false;
+};
+
+// The model, or an adapter on it.
+Model learner(Model model, const Learner& how, HeadKind head) {
+  if (!how.adapted) return model;
+  AdapterConfig adapter = adapter_of(5, 7, {"c_attn", "c_proj"}, head);
+  model.transformer = random_adapted(model.transformer, model.config(), std::move(adapter), 43, 0.8);
+  return model;
 }
 
 Model score_model() {
@@ -76,12 +90,12 @@ Model score_model() {
 }
 
 // The gradient, the metrics and, after two steps, the weights.
-Floats sft(std::int64_t limit, bool reversed = false, std::int64_t groups = 1) {
-  Model model = sampler(3);
-  SftTrainer trainer(model, AdamOptions{}, limit, false, groups);
+Floats sft(std::int64_t limit, const Learner& how = {}) {
+  Model model = learner(sampler(3), how, HeadKind::kLanguage);
+  SftTrainer trainer(model, AdamOptions{}, limit, false, how.groups);
   const auto all = examples(model.config().vocab);
   auto minibatch = pointers(all);
-  if (reversed) std::reverse(minibatch.begin(), minibatch.end());
+  if (how.reversed) std::reverse(minibatch.begin(), minibatch.end());
   const double loss = trainer.accumulate(minibatch).loss;
   Floats numbers = floats(trainer.gradient());
   numbers.push_back(static_cast<float>(loss));
@@ -95,12 +109,12 @@ Floats sft(std::int64_t limit, bool reversed = false, std::int64_t groups = 1) {
   return numbers;
 }
 
-Floats reward(std::int64_t limit, bool reversed = false, std::int64_t groups = 1) {
-  Model model = score_model();
-  RewardTrainer trainer(model, {0.5f, 0.01f}, AdamOptions{}, limit, false, groups);
+Floats reward(std::int64_t limit, const Learner& how = {}) {
+  Model model = how.adapted ? learner(sampler(3), how, HeadKind::kScore) : score_model();
+  RewardTrainer trainer(model, {0.5f, 0.01f}, AdamOptions{}, limit, false, how.groups);
   const auto all = rankings(model.config().vocab);
   auto minibatch = pointers(all);
-  if (reversed) std::reverse(minibatch.begin(), minibatch.end());
+  if (how.reversed) std::reverse(minibatch.begin(), minibatch.end());
   const RewardStatistics f = trainer.accumulate(minibatch);
   Floats numbers = floats(trainer.gradient());
   for (double x : {f.loss, f.accuracy.value(), f.margin, f.min_reward, f.mean_reward, f.max_reward})
@@ -123,6 +137,14 @@ TEST_CASE("fine-tuning's gradient, norm and weights are the same bits for any mi
 
 TEST_CASE("a reward model's gradient, norm and weights are the same bits for any micro-batch, level and threads") {
   check_law([](std::int64_t limit) { return reward(limit); });
+}
+
+TEST_CASE("an adapter's gradient, norm and weights are the same bits for any micro-batch, level and threads") {
+  check_law([](std::int64_t limit) { return sft(limit, {1, false, true}); });
+}
+
+TEST_CASE("an adapter's with a score head, too") {
+  check_law([](std::int64_t limit) { return reward(limit, {1, false, true}); });
 }
 
 namespace {
@@ -149,20 +171,24 @@ void check_groups(const F& f) {
 }  // namespace
 
 TEST_CASE("fine-tuning in groups is the same bits for any ranks, micro-batch and threads; their number counts") {
-  check_groups([](std::int64_t limit, std::int64_t groups) { return sft(limit, false, groups); });
+  check_groups([](std::int64_t limit, std::int64_t groups) { return sft(limit, {groups}); });
 }
 
 TEST_CASE("a reward model in groups is the same bits for any ranks, micro-batch and threads; their number counts") {
-  check_groups([](std::int64_t limit, std::int64_t groups) { return reward(limit, false, groups); });
+  check_groups([](std::int64_t limit, std::int64_t groups) { return reward(limit, {groups}); });
+}
+
+TEST_CASE("an adapter in groups is the same bits for any ranks, micro-batch and threads; their number counts") {
+  check_groups([](std::int64_t limit, std::int64_t groups) { return sft(limit, {groups, false, true}); });
 }
 
 TEST_CASE("more ranks than gradient parts are a fault") {
-  CHECK_THROWS_AS(in_world(4, [] { return sft(64, false, 2); }), Error);
+  CHECK_THROWS_AS(in_world(4, [] { return sft(64, {2}); }), Error);
 }
 
 TEST_CASE("a gradient summed in another order of the minibatch has other bits") {
-  CHECK_FALSE(same_bits(sft(1 << 20, true), sft(1 << 20)));
-  CHECK_FALSE(same_bits(reward(1 << 20, true), reward(1 << 20)));
+  CHECK_FALSE(same_bits(sft(1 << 20, {1, true}), sft(1 << 20)));
+  CHECK_FALSE(same_bits(reward(1 << 20, {1, true}), reward(1 << 20)));
 }
 
 TEST_CASE("a gradient whose micro-batches start from 0 and are added has other bits") {

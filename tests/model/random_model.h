@@ -72,6 +72,25 @@ inline Transformer random_transformer(const ModelConfig& config, std::uint64_t s
   return t;
 }
 
+// An adapter with random numbers, in the test's dtype as its base, which it shares and freezes. `config`: the base's, but
+// for the head's kind.
+inline Transformer random_adapted(const Transformer& base, ModelConfig config, AdapterConfig adapter,
+                                  std::uint64_t seed, double scale) {
+  config.head = adapter.head;
+  config.dtype = test_dtype();
+  Buffer<float> values = random_values(Layout(config, adapter), seed, scale);
+  Transformer t(base, std::move(config), std::move(adapter), std::move(values));
+  t.pack();
+  return t;
+}
+
+inline AdapterConfig adapter_of(std::int64_t rank, double alpha, std::vector<std::string> targets,
+                                HeadKind head = HeadKind::kLanguage) {
+  AdapterConfig c;
+  c.rank = rank, c.alpha = alpha, c.targets = std::move(targets), c.head = head;
+  return c;
+}
+
 inline std::vector<std::int32_t> random_tokens(std::int64_t n, std::int64_t vocab, std::uint64_t seed) {
   std::vector<std::int32_t> tokens;
   for (std::int64_t i = 0; i < n; ++i)
