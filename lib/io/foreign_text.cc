@@ -87,6 +87,7 @@ Foreign pretty_object(const JsonSketch& object, const InputSource& source) {
   if (has_key(object, "architectures") || has_key(object, "model_type")) {
     return {"is a model's config.json, not records", kModelAdvice};
   }
+  if (has_key(object, "peft_type")) return {"is an adapter's adapter_config.json, not records", kModelAdvice};
   if (has_key(object, "added_tokens") || has_key(object, "tokenizer_class")) {
     return {"is a tokenizer's JSON, not records", kModelAdvice};
   }

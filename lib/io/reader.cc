@@ -35,8 +35,9 @@ void check_input(const std::string& path) {
   }
   if (!S_ISDIR(info.st_mode)) return;
   if (standard) throw Error(Exit::kNoInput, "stdin: is a folder, not a file");
+  const bool model = file_exists(path + "/config.json") || file_exists(path + "/adapter_config.json");
   throw Error(Exit::kNoInput, path + ": is a folder, not a file",
-              file_exists(path + "/config.json") ? kModelAdvice : "give the files in it: " + path + "/*");
+              model ? kModelAdvice : "give the files in it: " + path + "/*");
 }
 
 bool is_blank(std::string_view line) { return std::all_of(line.begin(), line.end(), is_space); }

@@ -53,10 +53,20 @@ Buffer<float> read_values(const SafetensorsFile& file, const Layout& layout) {
   return values;
 }
 
-// Where the base may be, in the order in which it is looked for.
+// Where the base may be, in the order in which it is looked for. A policy's critic names its base as the policy does.
 std::vector<std::string> places_of(const std::string& folder, const std::string& base) {
   if (fs::path(base).is_absolute()) return {base};
-  return {(fs::path(folder) / base).lexically_normal().string(), base};
+  const std::string policy = policy_of_part(folder, "critic");
+  return {(fs::path(policy.empty() ? folder : policy) / base).lexically_normal().string(), base};
+}
+
+[[noreturn]] void refuse_absent_base(const std::string& folder, const std::vector<std::string>& places, bool told) {
+  const std::string& named = places.back();
+  if (told) throw Error(Exit::kNoInput, "--base " + named + ": no such model folder", advice_on_hub_name(named));
+  const std::string fetch = advice_on_hub_name(named);
+  throw Error(Exit::kNoInput,
+              folder + ": its base " + named + " is not here" + (places.size() > 1 ? ", nor " + places.front() : ""),
+              "give its folder with --base" + (fetch.empty() ? "" : "; " + fetch));
 }
 
 }  // namespace
@@ -95,16 +105,13 @@ const Bases::Base& Bases::add(const std::string& folder, const Model& model) {
 }
 
 const Bases::Base& Bases::of(const std::string& folder, const AdapterConfig& adapter, Dtype dtype) {
-  std::vector<std::string> places = told_.empty() ? places_of(folder, adapter.base) : std::vector{told_};
+  has_adapters_ = true;
+  const std::vector<std::string> places = told_.empty() ? places_of(folder, adapter.base) : std::vector{told_};
   if (told_.empty() && adapter.base.empty())
     bad_input(folder + kConfigFile + ": names no base", "give its folder with --base");
   std::error_code error;
   const auto found = std::ranges::find_if(places, [&](const std::string& p) { return fs::is_directory(p, error); });
-  if (found == places.end())
-    throw Error(
-        Exit::kNoInput,
-        folder + ": its base " + places.back() + " is not here" + (places.size() > 1 ? ", nor " + places.front() : ""),
-        "give its folder with --base, or fetch it first: hf download " + places.back() + " --local-dir FOLDER");
+  if (found == places.end()) refuse_absent_base(folder, places, !told_.empty());
   const Base& base = at(*found, dtype);
   if (!adapter.base_digest.empty() && adapter.base_digest != base.digest)
     bad_input(folder + ": was made on another base than " + base.folder, "give the right one with --base");

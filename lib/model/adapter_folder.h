@@ -33,11 +33,13 @@ class Bases {
   Model read_only(const std::string& folder, Dtype dtype);
   // Makes a model that is loaded already a base that others find at `folder`.
   const Base& add(const std::string& folder, const Model& model);
-  bool empty() const { return bases_.empty(); }
+  // Whether a base of an adapter was asked for.
+  bool has_adapters() const { return has_adapters_; }
 
  private:
   std::string told_;
   std::map<std::string, Base> bases_;  // by canonical path
+  bool has_adapters_ = false;
 };
 
 // Errors: read_adapter_config's, Bases'; kBadInput naming a tensor that is missing, unknown or misshapen.

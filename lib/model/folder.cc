@@ -61,6 +61,9 @@ const char* head_name(HeadKind head) { return head == HeadKind::kLanguage ? "a l
 
 // `wanted`: the head that the folder's model doesn't have.
 std::string advice_on_head(const std::string& folder, HeadKind wanted) {
+  if (wanted == HeadKind::kScore && holds_adapter(folder))
+    return "make a whole model of it, which can get a score head: sft-train --epochs 0 --merge --init " + folder +
+           " -o NEW";
   if (wanted == HeadKind::kScore)
     return "give a reward model, which rm-train makes: rm-train --init " + folder +
            " pairs.jsonl -o NEW; a language model is for --policy and --ref";

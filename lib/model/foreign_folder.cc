@@ -8,9 +8,6 @@
 
 #include "lib/base/error.h"
 #include "lib/io/files.h"
-#include "lib/io/json.h"
-#include "lib/io/json_reader.h"
-#include "lib/text/model_file.h"
 
 namespace nudge {
 namespace {
@@ -55,21 +52,12 @@ bool looks_like_records(const std::string& path) {
   return first.starts_with('{') || first == "\x28\xb5\x2f\xfd" || first == "\x5b\x2a\x4d\x18";
 }
 
-constexpr const char* kMerge =
-    "merge it into its base first: python3 -c 'import sys; from peft import AutoPeftModelForCausalLM as M; "
-    "from transformers import AutoTokenizer as T; a, o = sys.argv[1:]; "
-    "M.from_pretrained(a).merge_and_unload().save_pretrained(o); T.from_pretrained(a).save_pretrained(o)' ";
-
-[[noreturn]] void refuse_adapter(const std::string& folder) {
-  const std::string path = folder + "/adapter_config.json";
-  std::string base;
-  if (file_exists(path)) {
-    const JsonReader in(read_file(path), path, kModelFileAdvice);
-    JsonReader::Value value;
-    if (in.find(in.root(), "base_model_name_or_path", "the file", value))
-      base = " of " + std::string(in.text(value, "base_model_name_or_path"));
-  }
-  bad_input(folder + ": is a PEFT adapter" + base + ", without the model that it adapts", kMerge + folder + " NEW");
+// An adapter's weights say neither its scale nor its base.
+void refuse_half_adapter(const std::string& folder) {
+  for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"})
+    if (file_exists(folder + "/" + name))
+      bad_input(folder + "/adapter_config.json: is missing beside " + name,
+                "fetch it as well, or save the adapter again with PEFT's save_pretrained, which writes both");
 }
 
 [[noreturn]] void refuse_file(const std::string& path) {
@@ -103,7 +91,8 @@ void refuse_own_parts(const std::string& folder) {
                 "run its command again, which resumes from there: the model folder appears at the end");
   std::vector<std::string> inside;
   for (const auto& entry : fs::directory_iterator(folder, error))
-    if (fs::exists(entry.path() / "config.json", error)) inside.push_back(entry.path().string());
+    if (fs::exists(entry.path() / "config.json", error) || fs::exists(entry.path() / "adapter_config.json", error))
+      inside.push_back(entry.path().string());
   if (inside.empty()) return;
   std::sort(inside.begin(), inside.end());
   throw Error(Exit::kNoInput, folder + ": is not a model folder, but contains some",
@@ -121,6 +110,11 @@ std::string policy_of_part(const std::string& folder, std::string_view part) {
   return path.filename() == part && model ? parent.string() : "";
 }
 
+std::string advice_on_hub_name(const std::string& name) {
+  if (!may_be_hub_name(name)) return "";
+  return "if it is a name on the Hugging Face hub, fetch the model first: hf download " + name + " --local-dir FOLDER";
+}
+
 void refuse_pointer(const std::string& path) {
   constexpr std::string_view kPointer = "version https://git-lfs.github.com/spec/";
   if (first_bytes(path, kPointer.size()) != kPointer) return;
@@ -135,13 +129,10 @@ void refuse_foreign_folder(const std::string& folder) {
   if (!fs::is_directory(status)) {
     const bool absent = status.type() == fs::file_type::not_found;
     throw Error(Exit::kNoInput, folder + ": no such model folder" + (absent || !error ? "" : ": " + error.message()),
-                absent && may_be_hub_name(folder)
-                    ? "if it is a name on the Hugging Face hub, fetch the model first: hf download " + folder +
-                          " --local-dir FOLDER"
-                    : "");
+                absent ? advice_on_hub_name(folder) : "");
   }
   if (file_exists(folder + "/config.json")) return refuse_pointer(folder + "/config.json");
-  if (file_exists(folder + "/adapter_config.json")) refuse_adapter(folder);
+  refuse_half_adapter(folder);
   refuse_own_parts(folder);
   const std::string missing = folder + "/config.json: is missing: ";
   if (fs::is_directory(folder + "/snapshots", error))
@@ -156,8 +147,7 @@ void refuse_foreign_folder(const std::string& folder) {
 }
 
 void refuse_foreign_weights(const std::string& folder) {
-  for (const char* name : {"/adapter_model.safetensors", "/adapter_model.bin"})
-    if (file_exists(folder + name)) refuse_adapter(folder);
+  refuse_half_adapter(folder);
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
     if (file_exists(folder + "/" + name))
       bad_input(folder + "/" + name + ": the weights are PyTorch pickles, which can run code and are not read",
@@ -172,7 +162,7 @@ void refuse_foreign_weights(const std::string& folder) {
 
 std::string advice_on_tensor(std::string_view name) {
   if (name.find("lora_") != name.npos || name.starts_with("base_model.model."))
-    return "it belongs to an adapter: merge that into its base model first, with PEFT's merge_and_unload()";
+    return "it belongs to an adapter, which PEFT's save_pretrained writes to a folder of its own";
   if (name.starts_with("value_head."))
     return "older OpenRLHF reward models name their head so: rename it to score.weight";
   if (name.starts_with("v_head."))

@@ -1,5 +1,5 @@
-// What people give in place of a model folder, and advice on it: a name on the hub, an adapter alone, weights in another
-// format, files that git left out.
+// What people give in place of a model folder, and advice on it: a name on the hub, weights in another format, files that
+// git left out.
 #pragma once
 
 #include <string>
@@ -12,6 +12,9 @@ void refuse_foreign_folder(const std::string& folder);
 
 // The policy's folder if `folder` is its part of this name ("critic" or "trainer"), else "".
 std::string policy_of_part(const std::string& folder, std::string_view part);
+
+// How to fetch what may be a name on the hub; "" for other names.
+std::string advice_on_hub_name(const std::string& name);
 
 // Error kBadInput if the file at `path` is a Git LFS pointer, a few lines in place of a file not yet fetched.
 void refuse_pointer(const std::string& path);

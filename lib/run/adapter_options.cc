@@ -57,6 +57,7 @@ std::vector<std::string> names_in(const std::string& list) {
     begin = end + 1;
   }
   std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
@@ -73,6 +74,11 @@ AdapterConfig AdapterOptions::config(const ModelConfig& base_config, HeadKind he
   c.base = base_name.empty() ? name : base_name;
   c.head = head;
   return c;
+}
+
+void AdapterOptions::refuse_names(const std::string& reason) const {
+  if (!base.empty()) usage_error("--base: " + reason, "leave it out");
+  if (!base_name.empty()) usage_error("--base-name: " + reason, "leave it out");
 }
 
 void AdapterOptions::check_same(const Model& model, const std::string& folder) const {
@@ -106,14 +112,12 @@ Model AdapterOptions::load(const std::string& folder, HeadKind head, std::uint64
   if (rank == 0 || holds_adapter(folder)) {
     Model model = as_it_is();
     const bool adapted = model.transformer.adapter() != nullptr;
-    refuse_base_without_adapter(base, adapted);
     if (!base_name.empty() && !adapted) usage_error("--base-name: " + folder + " is no adapter", "leave it out");
     if (rank > 0) check_same(model, folder);
     if (!base_name.empty()) model.transformer.set_base_name(base_name);
     freeze(model);
     return model;
   }
-  refuse_base_without_adapter(base, false);
   if (head == HeadKind::kScore && head_of(folder) == HeadKind::kScore)
     bad_input(folder + ": is a reward model, on which no adapter is made",
               "give the language model that it was made from");

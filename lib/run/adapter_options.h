@@ -28,6 +28,8 @@ struct AdapterOptions {
 
   // Registers --freeze, --lora-rank, --lora-alpha, --lora-targets, --lora-rslora, --base and --base-name.
   void add_to(Tool& tool);
+  // Error kUsage where --base or --base-name was given, for this reason.
+  void refuse_names(const std::string& reason) const;
   // The model in `folder` to be trained, or, with a rank, a new adapter on it; an adapter that is there already has to be
   // of this rank, alpha and targets. `head` may be a score head, which a language model gets anew.
   Model load(const std::string& folder, HeadKind head, std::uint64_t seed, Dtype dtype, Bases& bases) const;

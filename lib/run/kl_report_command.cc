@@ -105,7 +105,7 @@ std::optional<Tally> KlReportCommand::run(Tool& tool) {
   leave_on_stops(tool.about().name);
   Bases bases(base);
   const ReportPolicies policies = ReportPolicies::load(old_folder, new_folder, dtype, &bases);
-  refuse_base_without_adapter(base, !bases.empty());
+  refuse_base_without_adapter(base, bases.has_adapters());
   tool.warn_all(policies.remarks());
   if (policies.tokenizers_differ()) tool.warn(*old_folder + " and " + *new_folder + " have different tokenizers");
   if (writes_records()) return evaluate(tool, policies);

@@ -62,9 +62,7 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)), bases_(opt
   if (options_.ppo.advantage == Advantage::kField) options_.reward_kl.beta = 0;  // no reward is read
   settle_rate(*policy_, options_.rate_option, options_.ppo.rate);
   // A new adapter computes what its base does, which has sampled.
-  const AdapterConfig* adapter = policy_->transformer.adapter();
-  const bool fresh = adapter != nullptr && !holds_adapter(options_.policy);
-  digest_ = fresh ? adapter->base_digest : model_digest(policy_->transformer);
+  digest_ = is_new_adapter() ? policy_->transformer.adapter()->base_digest : model_digest(policy_->transformer);
   folder_digest_ = folder_digest(*policy_);
   state_ = TrainerState::read(options_.policy);
   take_place_in_run();
@@ -72,6 +70,7 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)), bases_(opt
   if (uses_critic()) options_.critic == CriticKind::kShared ? load_shared_critic() : load_critic();
   load_trainer();
   load_reference();
+  refuse_base_without_adapter(options_.adapter.base, bases_.has_adapters());
 }
 
 namespace {
@@ -82,7 +81,7 @@ constexpr const char* kOtherCritic =
     "was trained from, or --critic shared; score can still use such a reward model";
 
 // The model folder beside `folder` that has this digest, or "". Weights are read for it, so many as take seconds.
-std::string folder_beside(const std::string& folder, const std::string& digest) {
+std::string folder_beside(const std::string& folder, const std::string& digest, Bases& bases) {
   constexpr std::uintmax_t kMostBytes = std::uintmax_t{4} << 30;
   std::error_code error;
   const fs::path path = fs::path(folder).lexically_normal(), named = path.has_filename() ? path : path.parent_path();
@@ -92,11 +91,12 @@ std::string folder_beside(const std::string& folder, const std::string& digest) 
   std::sort(beside.begin(), beside.end());
   std::uintmax_t bytes = 0;
   for (const fs::path& candidate : beside) {
-    const std::uintmax_t size = fs::file_size(candidate / "model.safetensors", error);
+    const bool adapter = holds_adapter(candidate.string());
+    const auto size = fs::file_size(candidate / (adapter ? "adapter_model.safetensors" : "model.safetensors"), error);
     if (error || head_of(candidate.string()) != HeadKind::kLanguage || (bytes += size) > kMostBytes) continue;
     try {
-      if (model_digest(load_model(candidate.string(), HeadKind::kLanguage).transformer) == digest)
-        return candidate.string();
+      const Model model = load_model(candidate.string(), HeadKind::kLanguage, Dtype::kF32, &bases);
+      if (model_digest(model.transformer) == digest) return candidate.string();
     } catch (const Error&) {
       continue;
     }
@@ -107,10 +107,10 @@ std::string folder_beside(const std::string& folder, const std::string& digest) 
 }  // namespace
 
 // Trajectories are of another policy: mostly the one before this, or the one behind it.
-std::string PpoRun::advice_on_policy(const std::string& sampled_by) const {
+std::string PpoRun::advice_on_policy(const std::string& sampled_by) {
   const std::string accept = ", or accept it with --off-policy";
   if (sampled_by.empty()) return "sample with rollout, which names it" + accept;
-  const std::string folder = folder_beside(options_.policy, sampled_by);
+  const std::string folder = folder_beside(options_.policy, sampled_by, bases_);
   if (!folder.empty()) return "that one is " + folder + ": give --policy " + folder + accept;
   return "give the policy that sampled it, or sample again with this one, rollout --policy " + options_.policy + accept;
 }
@@ -144,6 +144,10 @@ void PpoRun::take_over_controllers() {
   options_.objective_kl.check();
 }
 
+bool PpoRun::is_new_adapter() const {
+  return policy_->transformer.adapter() != nullptr && !holds_adapter(options_.policy);
+}
+
 bool PpoRun::stored_critic() const { return file_exists(options_.policy + "/critic"); }
 
 void PpoRun::load_critic() {
@@ -165,6 +169,9 @@ void PpoRun::load_critic() {
               "give it one with --critic-init FOLDER (the reward model), or use --critic shared");
   }
   if (critic_->transformer.adapter() == nullptr) options_.adapter.freeze(*critic_);
+  const AdapterConfig *its = critic_->transformer.adapter(), *policys = policy_->transformer.adapter();
+  if (its != nullptr && policys != nullptr && its->base_digest == policys->base_digest && !policys->base.empty())
+    critic_->transformer.set_base_name(policys->base);  // from --base-name, too
   settle_rate(*critic_, options_.critic_rate_option, options_.ppo.critic_rate);
   if (critic_->tokenizer.digest() != policy_->tokenizer.digest())
     bad_input((stored_critic() ? own : options_.critic_init) + ": the critic has another tokenizer than the policy",
@@ -184,7 +191,7 @@ Model PpoRun::new_critic() {
   const Bases::Base& base = bases_.at(init, Dtype::kF32);
   AdapterConfig config = *adapter;
   config.head = HeadKind::kScore;
-  if (base.digest != adapter->base_digest) config.base = init;
+  config.base = init;  // or the policy's name for it
   Model critic = with_files(new_adapter(base, std::move(config), options_.ppo.seed), init);
   set_pad(critic);
   return critic;
@@ -218,13 +225,15 @@ void PpoRun::load_shared_critic() {
 void PpoRun::load_trainer() {
   const std::string trainer = options_.policy + "/trainer/";
   adam_ = std::make_unique<Adam>(policy_->transformer.trained(), options_.adam);
-  load_moments(*adam_, trainer + "optimizer.safetensors", state_.steps);
+  const bool fresh = is_new_adapter();  // its folder's moments are those of the whole model
+  if (!fresh) load_moments(*adam_, trainer + "optimizer.safetensors", state_.steps);
   if (!critic_) {
     // While the policy stays, a shared value head has an optimizer of its own, so that the policy's stays as well.
     if (!uses_critic() || !options_.ppo.critic_only) return;
     critic_adam_ = std::make_unique<Adam>(policy_->transformer.trained(), options_.adam,
                                           *policy_->transformer.trained().score_tensor());
-    if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
+    if (stored_critic() && !fresh)
+      load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
     return;
   }
   critic_adam_ = std::make_unique<Adam>(critic_->transformer.trained(), options_.adam);

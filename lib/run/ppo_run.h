@@ -82,8 +82,9 @@ class PpoRun {
   void load_reference();
   void check_age(const Trajectory& t) const;
   std::string critic_digest() const;
-  std::string advice_on_policy(const std::string& sampled_by) const;
-  bool stored_critic() const;  // whether the policy's folder has one
+  std::string advice_on_policy(const std::string& sampled_by);
+  bool is_new_adapter() const;  // of the policy
+  bool stored_critic() const;   // whether the policy's folder has one
   void take_over_controllers();
   bool uses_critic() const { return options_.ppo.critic; }
   void scale_scores();

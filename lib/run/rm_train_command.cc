@@ -81,6 +81,7 @@ std::optional<Tally> RmTrainCommand::run(Tool& tool) {
   leave_on_stops(tool.about().name);
   Bases bases(adapter.base);
   Model model = adapter.load(init, HeadKind::kScore, training.training.seed, dtype, bases);
+  refuse_base_without_adapter(adapter.base, bases.has_adapters());
   training.training.settle_rate(model);
   tool.warn_all(model.remarks);
   Dialogues dialogues(model, chat.options());

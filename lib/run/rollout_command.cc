@@ -66,7 +66,7 @@ std::optional<Tally> RolloutCommand::run(Tool& tool) {
   leave_on_stops(tool.about().name);
   Bases bases(base);
   Model model = load_model(rollout.policy, HeadKind::kLanguage, dtype, &bases);
-  refuse_base_without_adapter(base, !bases.empty());
+  refuse_base_without_adapter(base, bases.has_adapters());
   tool.warn_all(model.remarks);
   rollout.chat = chat.options();
   const SamplingOptions& sampling = rollout.generate.sampling;

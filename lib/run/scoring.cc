@@ -37,7 +37,7 @@ Scorer::Scorer(const std::vector<NamedFolder>& reward_models, const std::string&
     reference_->transformer.pack();
     reference_digest_ = model_digest(reference_->transformer);
   }
-  refuse_base_without_adapter(options_.base, !bases.empty());
+  refuse_base_without_adapter(options_.base, bases.has_adapters());
 }
 
 std::string Scorer::digest() const {

@@ -41,8 +41,11 @@ void SftTrainCommand::add_adapter_to(Tool& tool) {
   adapter.add_to(tool);
   tool.option("--merge", merge, "write a whole model, the adapter added to its base, in place of the adapter");
   tool.after_parsing([this] {
-    if (adapter.rank > 0 && makes_new_model())
+    if (!makes_new_model()) return;
+    if (adapter.rank > 0)
       usage_error("--lora-rank: a new model has nothing worth keeping", "train all of it, and give that to --init");
+    if (merge) usage_error("--merge: a new model is no adapter", "leave it out");
+    adapter.refuse_names("a new model is no adapter");
   });
 }
 
@@ -89,6 +92,7 @@ void SftTrainCommand::warn_of_unused(Tool& tool, const Dialogues& dialogues, con
 Model SftTrainCommand::load_initial(Tool& tool) {
   Bases bases(adapter.base);
   Model model = adapter.load(init, HeadKind::kLanguage, training.training.seed, dtype, bases);
+  refuse_base_without_adapter(adapter.base, bases.has_adapters());
   const bool adapted = model.transformer.adapter() != nullptr;
   if (merge && !adapted) usage_error("--merge: " + init + " is no adapter", "leave it out, or give --lora-rank");
   refuse_unread({store_, shard_size_}, adapted && !merge, "an adapter is stored as f32 in one file");

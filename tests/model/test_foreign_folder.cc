@@ -65,17 +65,25 @@ TEST_CASE("a file in place of a folder") {
   write_file(folder + "/m.gguf", "GGUF\3");
   CHECK(refusal(folder + "/m.gguf").message == folder + "/m.gguf: is a GGUF file, which is llama.cpp's format");
 }
-TEST_CASE("an adapter alone names its base") {
+TEST_CASE("an adapter's weights without their configuration are refused") {
+  for (const std::string name : {"adapter_model.safetensors", "adapter_model.bin"}) {
+    const std::string folder = empty_folder(), beside = without_weights();  // a config.json beside it
+    write_file(folder + "/" + name, "");
+    write_file(beside + "/" + name, "");
+    for (const std::string& f : {folder, beside}) {
+      const Refusal r = refusal(f);
+      CHECK(r.status == Exit::kBadInput);
+      CHECK(r.message == f + "/adapter_config.json: is missing beside " + name);
+      CHECK(has(r.advice, "save_pretrained"));
+    }
+  }
+}
+TEST_CASE("a folder of policies that are adapters names one") {
   const std::string folder = empty_folder();
-  write_file(folder + "/adapter_config.json", R"({"base_model_name_or_path":"Qwen/Qwen2.5-0.5B","r":8})");
-  write_file(folder + "/adapter_model.safetensors", "");
-  const Refusal r = refusal(folder);
-  CHECK(r.status == Exit::kBadInput);
-  CHECK(r.message == folder + ": is a PEFT adapter of Qwen/Qwen2.5-0.5B, without the model that it adapts");
-  CHECK(has(r.advice, "merge_and_unload"));
-  const std::string beside = without_weights();  // its base's config.json beside it
-  write_file(beside + "/adapter_model.safetensors", "");
-  CHECK(refusal(beside).message == beside + ": is a PEFT adapter, without the model that it adapts");
+  std::filesystem::create_directories(folder + "/p1");
+  write_file(folder + "/p1/adapter_config.json", "{}");
+  CHECK(refusal(folder).message == folder + ": is not a model folder, but contains some");
+  CHECK(refusal(folder).advice == "give one of them, such as " + folder + "/p1");
 }
 TEST_CASE("folders in other layouts") {
   const std::string cache = empty_folder();
