@@ -1,4 +1,4 @@
-// A low-rank adapter's configuration, PEFT's adapter_config.json (docs/mathematics.md, 17): y = x W + scale (x A^T) B^T for
+// A low-rank adapter's configuration, PEFT's adapter_config.json (docs/mathematics.md, 20): y = x W + scale (x A^T) B^T for
 // each adapted matrix W, whose A is [rank, in] and B [out, rank].
 #pragma once
 

@@ -37,7 +37,7 @@ struct LayerAt {
   NormAt norm2;
   LinearAt up, down;  // up: [gate | up] where gated
 };
-// The low-rank adapters of one product (docs/mathematics.md, 17), whose matrices each have one of their own, or none.
+// The low-rank adapters of one product (docs/mathematics.md, 20), whose matrices each have one of their own, or none.
 // Their A stand one below the other, [rank, in]; part i's B is [size, r] of the product's columns first .. first + size
 // and the rows r i .. r (i + 1) of A.
 struct LowRankAt {

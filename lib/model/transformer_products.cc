@@ -1,5 +1,5 @@
 // The backbone's products: their matrices packed, with a low-rank adapter beside them where there is one
-// (docs/mathematics.md, 17), forward and backward.
+// (docs/mathematics.md, 20), forward and backward.
 #include <algorithm>
 #include <utility>
 
