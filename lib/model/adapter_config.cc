@@ -13,8 +13,6 @@ namespace {
 
 using Value = JsonReader::Value;
 
-constexpr const char* kAdapterAdvice = "write the adapter again with PEFT's save_pretrained, or merge it there";
-
 // What doesn't change the function of a trained adapter, whatever the value.
 constexpr std::array kHarmless = {"peft_type",
                                   "task_type",
@@ -36,13 +34,15 @@ constexpr std::array kHarmless = {"peft_type",
                                   "qalora_group_size",
                                   "loftq_config",
                                   "runtime_config",
+                                  "velora_config",        // of the backward alone
+                                  "ensure_weight_tying",  // of embeddings and heads, which are refused
                                   "layers_pattern"};
 
-// Whether a value says that something is switched off: null, false, 0, "" or an empty list or object.
+// Whether a value says that something is switched off: null, false, "" or an empty list or object. A number doesn't:
+// "layers_to_transform" 0 is the first layer alone.
 bool is_off(Value value) {
   if (value.is_null()) return true;
   if (const auto flag = JsonReader::as<bool>(value)) return !*flag;
-  if (const auto number = JsonReader::as<double>(value)) return *number == 0;
   if (const auto text = JsonReader::as<std::string_view>(value)) return text->empty();
   if (const auto list = JsonReader::as<JsonReader::Array>(value)) return list->size() == 0;
   if (const auto object = JsonReader::as<JsonReader::Object>(value)) return object->size() == 0;
@@ -53,7 +53,7 @@ void refuse_what_is_not_built(const JsonReader& reader, JsonReader::Object objec
   for (const auto& [name, value] : object) {
     const std::string key(name);
     if (std::ranges::find(kHarmless, key) != kHarmless.end() || is_off(value)) continue;
-    reader.fail("\"" + key + "\" is " + simdjson::minify(value) + ", which is not supported");
+    reader.fail("\"" + key + "\" is " + simdjson::minify(value) + ", which is not supported", kMergeInPeft);
   }
 }
 
@@ -65,8 +65,7 @@ std::vector<std::string> texts(const JsonReader& reader, Value value, const char
 
 std::vector<std::string> targets_of(const JsonReader& reader) {
   const Value value = reader.need(reader.root(), "target_modules", "the file");
-  if (JsonReader::as<std::string_view>(value))
-    reader.fail("\"target_modules\" is a pattern, not a list of names", "give the list of the modules' names");
+  if (JsonReader::as<std::string_view>(value)) return {};  // a pattern
   std::vector<std::string> targets = texts(reader, value, "\"target_modules\"");
   if (targets.empty()) reader.fail("\"target_modules\" is empty");
   std::sort(targets.begin(), targets.end());
@@ -74,18 +73,23 @@ std::vector<std::string> targets_of(const JsonReader& reader) {
   return targets;
 }
 
-// Only a score head is saved beside the adapters.
+// Only a score head is saved beside the adapters. PEFT names it in "modules_to_save", with "classifier" of other models.
 HeadKind head_of_task(const JsonReader& reader) {
-  HeadKind head = HeadKind::kLanguage;
+  std::vector<std::string> saved;
+  if (Value value; reader.find(reader.root(), "modules_to_save", "the file", value))
+    saved = texts(reader, value, "\"modules_to_save\"");
+  const bool has_score = std::ranges::find(saved, "score") != saved.end();
+  HeadKind head = has_score ? HeadKind::kScore : HeadKind::kLanguage;
   if (Value task; reader.find(reader.root(), "task_type", "the file", task)) {
     const std::string_view name = reader.text(task, "\"task_type\"");
-    if (name == "SEQ_CLS") head = HeadKind::kScore;
-    else if (name != "CAUSAL_LM") reader.fail("\"task_type\" is \"" + std::string(name) + "\", which is not supported");
+    if (name != "SEQ_CLS" && name != "CAUSAL_LM")
+      reader.fail("\"task_type\" is \"" + std::string(name) + "\", which is not supported",
+                  "give an adapter of a language model (CAUSAL_LM) or of a reward model (SEQ_CLS)");
+    head = name == "SEQ_CLS" ? HeadKind::kScore : HeadKind::kLanguage;
   }
-  if (Value saved; reader.find(reader.root(), "modules_to_save", "the file", saved))
-    for (const std::string& module : texts(reader, saved, "\"modules_to_save\""))
-      if (head == HeadKind::kLanguage || (module != "score" && module != "classifier"))
-        reader.fail("\"modules_to_save\" names \"" + module + "\", which is not supported");
+  for (const std::string& module : saved)
+    if (head == HeadKind::kLanguage || (module != "score" && module != "classifier"))
+      reader.fail("\"modules_to_save\" names \"" + module + "\", which is not supported", kMergeInPeft);
   return head;
 }
 
@@ -95,14 +99,14 @@ void check_initialisation(const JsonReader& reader) {
   if (JsonReader::as<bool>(value)) return;
   const std::string_view name = reader.text(value, "\"init_lora_weights\"");
   if (name != "gaussian")
-    reader.fail("\"init_lora_weights\" is \"" + std::string(name) + "\", which changes the base and is not supported");
+    reader.fail("\"init_lora_weights\" is \"" + std::string(name) + "\", which is not supported", kMergeInPeft);
 }
 
 void check_bias(const JsonReader& reader) {
   Value value;
   if (!reader.find(reader.root(), "bias", "the file", value)) return;
   const std::string_view kind = reader.text(value, "\"bias\"");
-  if (kind != "none") reader.fail("\"bias\" is \"" + std::string(kind) + "\", which is not supported");
+  if (kind != "none") reader.fail("\"bias\" is \"" + std::string(kind) + "\", which is not supported", kMergeInPeft);
 }
 
 }  // namespace
@@ -123,13 +127,15 @@ bool AdapterConfig::adapts(std::string_view module) const {
 
 AdapterConfig AdapterConfig::parse(std::string_view json, const std::string& where) {
   constexpr std::int64_t kMostRank = 4096;
-  const JsonReader reader(json, where, kAdapterAdvice);
+  const JsonReader reader(json, where, kWriteAgain);
   const JsonReader::Object object = reader.object(reader.root(), "the file");
   const std::string_view method = reader.text(reader.need(reader.root(), "peft_type", "the file"), "\"peft_type\"");
-  if (method != "LORA") reader.fail("\"peft_type\" is \"" + std::string(method) + "\": only LORA is supported");
-  refuse_what_is_not_built(reader, object);
+  if (method != "LORA")
+    reader.fail("\"peft_type\" is \"" + std::string(method) + "\", not \"LORA\", which alone is supported",
+                "train an adapter with LoraConfig, or merge this one into its base with PEFT where it can be merged");
   check_initialisation(reader);
   check_bias(reader);
+  refuse_what_is_not_built(reader, object);
   AdapterConfig c;
   c.head = head_of_task(reader);
   c.rank = reader.integer(reader.need(reader.root(), "r", "the file"), "\"r\"");

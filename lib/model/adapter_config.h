@@ -11,6 +11,11 @@
 
 namespace nudge {
 
+// What mends an adapter that is broken, and one of a kind that isn't built.
+inline constexpr const char* kWriteAgain = "write the adapter again with PEFT's save_pretrained";
+inline constexpr const char* kMergeInPeft =
+    "merge it into its base with PEFT (merge_and_unload, then save_pretrained), and give that folder";
+
 inline constexpr const char* kAdapterPrefix = "base_model.model.";  // of all its tensors' names
 
 // Whether `target` names the module: its whole name, or its last parts ("q_proj" of "model.layers.0.self_attn.q_proj").
@@ -20,7 +25,7 @@ struct AdapterConfig {
   std::int64_t rank = 8;
   double alpha = 16;
   bool rank_stabilized = false;      // rsLoRA: alpha/sqrt(rank) in place of alpha/rank
-  std::vector<std::string> targets;  // modules of the blocks, by their last names
+  std::vector<std::string> targets;  // modules, by their last parts; none where the file gives a pattern of names
   std::string base;                  // "base_model_name_or_path", as it was given
   std::string base_digest;           // of the base that it was made on; "" where that is unknown
   HeadKind head = HeadKind::kLanguage;

@@ -36,17 +36,43 @@ double number_of(const SafetensorsFile& file, const char* key, double fallback) 
   return *number;
 }
 
+// The modules that have an adapter in the file.
+std::vector<std::string> modules_in(const SafetensorsFile& file) {
+  constexpr std::string_view kPrefix = kAdapterPrefix, kEnd = ".lora_A.weight";
+  std::vector<std::string> modules;
+  for (const SafetensorsFile::Tensor& t : file.tensors()) {
+    if (!t.name.starts_with(kPrefix) || !t.name.ends_with(kEnd)) continue;
+    modules.push_back(t.name.substr(kPrefix.size(), t.name.size() - kPrefix.size() - kEnd.size()));
+  }
+  std::sort(modules.begin(), modules.end());
+  return modules;
+}
+
+// PEFT passes over targets that no module of the model has for its name, and takes a pattern in place of a list: what
+// they came to stands in the file.
+void settle_targets(const SafetensorsFile& file, AdapterConfig& adapter) {
+  const std::vector<std::string> modules = modules_in(file);
+  if (modules.empty())
+    bad_input(file.path() + ": has no tensor of a low-rank adapter (....lora_A.weight)", kWriteAgain);
+  if (adapter.targets.empty()) adapter.targets = modules;
+  std::erase_if(adapter.targets, [&](const std::string& target) {
+    return std::ranges::none_of(modules, [&](const std::string& module) { return is_module(module, target); });
+  });
+}
+
 void refuse_others(const SafetensorsFile& file, const Layout& layout) {
   for (const SafetensorsFile::Tensor& t : file.tensors())
     if (layout.find(t.name) == nullptr)
-      bad_input(file.path() + ": tensor " + t.name + " is not one of the adapter that adapter_config.json describes");
+      bad_input(file.path() + ": tensor " + t.name + " is not one of the adapter that adapter_config.json describes",
+                kMergeInPeft);
 }
 
 Buffer<float> read_values(const SafetensorsFile& file, const Layout& layout) {
   Buffer<float> values(layout.size);
   for (const TensorInfo& t : layout.tensors) {
     if (file.at(t.name).shape != t.shape)
-      bad_input(file.path() + ": tensor " + t.name + " differs in shape from what adapter_config.json describes");
+      bad_input(file.path() + ": tensor " + t.name + " differs in shape from what adapter_config.json describes",
+                kWriteAgain);
     file.read_f32(t.name, values.data() + t.offset);
   }
   refuse_others(file, layout);
@@ -129,6 +155,7 @@ Model load_adapter(const std::string& folder, Dtype dtype, Bases& bases) {
   adapter.base_digest = metadata_of(file, kBaseDigest);
   const Bases::Base& base = bases.of(folder, adapter, dtype);
   adapter.base_digest = base.digest;
+  settle_targets(file, adapter);
   ModelConfig config = base.model.config();
   config.head = adapter.head;
   config.reward_mean = number_of(file, kRewardMean, 0), config.reward_std = number_of(file, kRewardStd, 1);

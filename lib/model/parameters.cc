@@ -145,16 +145,25 @@ std::string block_name(const ModelConfig& config, std::size_t layer) {
   return names.prefix + std::string(names.block) + std::to_string(layer) + ".";
 }
 
-// Each target is the name of some matrix of the blocks.
-void check_targets(const ModelConfig& config, const AdapterConfig& adapter) {
-  const BlockParts parts = parts_of(config, block_name(config, 0));
+std::vector<std::string> names_of(const BlockParts& parts) {
   std::vector<std::string> names;
   for (const Placer::Parts* product : {&parts.qkv, &parts.proj, &parts.up, &parts.down})
     for (const auto& [name, out] : *product) names.push_back(name);
+  return names;
+}
+
+// Each target is the name of some matrix of the blocks, of all or of one ("model.layers.1.self_attn.q_proj").
+void check_targets(const ModelConfig& config, const AdapterConfig& adapter) {
+  std::vector<std::string> names, of_first;
+  for (std::int64_t l = 0; l < config.layers; ++l) {
+    const auto more = names_of(parts_of(config, block_name(config, static_cast<std::size_t>(l))));
+    names.insert(names.end(), more.begin(), more.end());
+    if (l == 0) of_first = more;
+  }
   for (const std::string& target : adapter.targets) {
     if (std::ranges::any_of(names, [&](const std::string& name) { return is_module(name, target); })) continue;
     std::string known;
-    for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name.substr(name.rfind('.') + 1);
+    for (const std::string& name : of_first) known += (known.empty() ? "" : ", ") + name.substr(name.rfind('.') + 1);
     bad_input("no linear layer of a " + config.family + " block is called \"" + target + "\"", "there are " + known);
   }
 }
@@ -212,9 +221,8 @@ namespace {
 
 std::vector<std::string> target_names(const ModelConfig& config, bool all) {
   const BlockParts parts = parts_of(config, "");
-  std::vector<std::string> names, chosen;
-  for (const Placer::Parts* product : {&parts.qkv, &parts.proj, &parts.up, &parts.down})
-    for (const auto& [name, out] : *product) names.push_back(name);
+  const std::vector<std::string> names = names_of(parts);
+  std::vector<std::string> chosen;
   const auto last = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
   for (const std::string& name : names) {
     const bool of_attention =

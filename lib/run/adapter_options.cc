@@ -81,6 +81,15 @@ void AdapterOptions::refuse_names(const std::string& reason) const {
   if (!base_name.empty()) usage_error("--base-name: " + reason, "leave it out");
 }
 
+
+namespace {
+
+bool same_names(const Layout& a, const Layout& b) {
+  return std::ranges::equal(a.tensors, b.tensors, {}, &TensorInfo::name, &TensorInfo::name);
+}
+
+}  // namespace
+
 void AdapterOptions::check_same(const Model& model, const std::string& folder) const {
   const AdapterConfig& there = *model.transformer.adapter();
   const AdapterConfig wanted = config(model.transformer.without_adapter().config(), there.head, there.base);
@@ -90,7 +99,8 @@ void AdapterOptions::check_same(const Model& model, const std::string& folder) c
   };
   if (there.rank != wanted.rank) refuse("rank " + std::to_string(there.rank), "--lora-rank");
   if (there.scale() != wanted.scale()) refuse("another scale", "--lora-alpha");
-  if (there.targets != wanted.targets) refuse("other targets", "--lora-targets");
+  if (!same_names(model.transformer.trained(), Layout(model.config(), wanted)))
+    refuse("other targets", "--lora-targets");
 }
 
 void AdapterOptions::freeze(Model& model) const {

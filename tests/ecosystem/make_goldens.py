@@ -1,11 +1,12 @@
-# make_goldens.py FOLDER: writes all of tests/goldens anew but its README. Needs transformers, torch and tokenizers; the
-# numbers in the tree are by transformers 5.12, torch 2.14 and tokenizers 0.23.
+# make_goldens.py FOLDER: writes all of tests/goldens anew but its README. Needs transformers, torch, tokenizers and peft;
+# the numbers in the tree are by transformers 5.12, torch 2.14, tokenizers 0.23 and peft 0.20.
 import os
 import sys
 
 import torch
 from transformers import logging
 
+from golden_adapters import ADAPTERS, make_adapter
 from golden_layouts import LAYOUTS, make_layout, make_tales, make_warps
 from golden_models import FAMILIES, make_family, write_json
 from golden_text import make_tokenizers
@@ -25,6 +26,8 @@ def main():
     write_json(f"{out}/model/TOLERANCES.json", tolerances)
     for name in LAYOUTS:
         make_layout(name, f"{out}/model/layouts/{name}")
+    for name in ADAPTERS:
+        make_adapter(name, f"{out}/model/adapters/{name}", out)
     make_warps(f"{out}/model")
     make_tales(f"{out}/model/tales")
 

@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/io/files.h"
 #include "lib/model/folder.h"
+#include "tests/model/safetensors_text.h"
 #include "tests/model/tiny_model.h"
 
 using namespace nudge;
@@ -84,6 +85,18 @@ TEST_CASE("a folder of policies that are adapters names one") {
   write_file(folder + "/p1/adapter_config.json", "{}");
   CHECK(refusal(folder).message == folder + ": is not a model folder, but contains some");
   CHECK(refusal(folder).advice == "give one of them, such as " + folder + "/p1");
+}
+TEST_CASE("an adapter whose base is not here names it, and what brings it") {
+  const std::string folder = empty_folder();
+  write_file(folder + "/adapter_config.json", R"({"peft_type":"LORA","base_model_name_or_path":"Qwen/Qwen2.5-0.5B",
+    "r":8,"lora_alpha":16,"target_modules":["q_proj"]})");
+  write_file(folder + "/adapter_model.safetensors", safetensors_text({}));
+  const Refusal r = refusal(folder);
+  CHECK(r.status == Exit::kNoInput);
+  CHECK(r.message == folder + ": its base Qwen/Qwen2.5-0.5B is not here, nor " + folder + "/Qwen/Qwen2.5-0.5B");
+  CHECK(has(r.advice, "hf download Qwen/Qwen2.5-0.5B"));
+  std::filesystem::rename(folder + "/adapter_model.safetensors", folder + "/adapter_model.bin");
+  CHECK(has(refusal(folder).message, "adapter_model.bin: is a PyTorch pickle"));
 }
 TEST_CASE("folders in other layouts") {
   const std::string cache = empty_folder();
