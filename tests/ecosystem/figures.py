@@ -55,6 +55,14 @@ def load_tokenizer(folder):
     return AutoTokenizer.from_pretrained(folder)
 
 
+def name_pad(model, tokenizer):
+    """As trainers do where the configuration has no pad token, which an adapter's folder can't name: the tokenizer's,
+    else the ending token."""
+    if model.config.pad_token_id is None:
+        pad = tokenizer.pad_token_id
+        model.config.pad_token_id = tokenizer.eos_token_id if pad is None else pad
+
+
 def prompt_ids(tokenizer, text):
     """What a sequence begins with: the ids of the text and what stands before it, not what is put behind."""
     plain = tokenizer(text, add_special_tokens=False).input_ids

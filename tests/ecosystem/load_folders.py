@@ -150,7 +150,8 @@ def load(name, where):
         check(name, "values at each token", same_values, model, records["values"])
 
 
-logging.disable_progress_bar()
-logging.disable_default_handler()
-for entry in sorted(os.listdir(sys.argv[1])):
-    load(entry, os.path.join(sys.argv[1], entry))
+if __name__ == "__main__":
+    logging.disable_progress_bar()
+    logging.disable_default_handler()
+    for entry in sorted(os.listdir(sys.argv[1])):
+        load(entry, os.path.join(sys.argv[1], entry))

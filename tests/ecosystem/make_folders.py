@@ -187,4 +187,5 @@ def main():
                 f.write(f"{type(e).__name__}: {e}")
 
 
-main()
+if __name__ == "__main__":
+    main()

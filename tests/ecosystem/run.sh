@@ -2,6 +2,8 @@
 # nudge and transformers, each with what the other writes: tiny folders of every family that transformers makes give its
 # ids, greedy texts, log-probs, rewards and dialogues here, and what nudge writes loads there without a warning and
 # gives ours.
+# The same of adapters and PEFT, where the Python has it (adapters.sh): offline, put src/peft of
+# https://github.com/huggingface/peft on its path; transformers, accelerate and safetensors are all that it needs.
 # docs/data.md's lines read Parquet that pyarrow writes (data-parquet; parquet.sh). TensorBoard's own reader reads what
 # --tensorboard writes (tensorboard; events.sh), where it is beside that Python.
 # Prints what failed and closes with "N passed, N failed, N skipped".
@@ -136,8 +138,8 @@ sampled() {  # NAME: a language model
   rollout -q --policy "$1/model" --temperature 0 --max-tokens 10 prompts.jsonl -o "$1/greedy.jsonl"
 }
 # What reward models judge: answers that end with each of a few tokens, the special ones among them.
-scored() {  # NAME: a reward model
-  jq -nc --slurpfile c "$1/model/config.json" '
+scored() {  # NAME [CONFIG]: a reward model, and the config.json of its base
+  jq -nc --slurpfile c "${2:-$1/model/config.json}" '
     [[], [$c[0].eos_token_id | if type == "array" then .[0] else . end], [$c[0].pad_token_id]] as [$plain, $eos, $pad]
     | [(5, 9, 40) as $n | ($plain, $eos, $pad, $eos + $pad) as $last | {$n, $last}] | to_entries[]
     | {id: "\(.key)", prompt_ids: [range(10; 10 + .value.n)], finish: "stop",
@@ -228,6 +230,7 @@ write_policy() {  # NAME FOLDER OPTION...: an iteration of PPO from a language m
 }
 
 mkdir made written
+skipped=0
 ok "transformers makes folders" python make_folders.py "${scratch#"$python_root"}/made" "$pattern"
 names=$(ls made)
 for name in $names; do
@@ -265,6 +268,8 @@ for family in gpt2 llama mistral qwen2 qwen3 gpt_neox; do
     --critic shared
 done
 # shellcheck disable=SC2254
+case $pattern in adapter-*|\*) . "$ROOT/tests/ecosystem/adapters.sh" ;; esac
+# shellcheck disable=SC2254
 case data-parquet in $pattern) . "$ROOT/tests/ecosystem/parquet.sh" ;; esac
 # shellcheck disable=SC2254
 case tensorboard in $pattern) . "$ROOT/tests/ecosystem/events.sh" ;; esac
@@ -275,5 +280,5 @@ grep '^failed' verdicts || :
 
 passed=$(grep -c passed "$CASES" || :)
 failed=$(grep -c failed "$CASES" || :)
-echo "$passed passed, $failed failed, 0 skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
