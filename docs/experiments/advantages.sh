@@ -23,8 +23,7 @@ esac
 : "${ADV_TEXTS:=6000}" "${ADV_PAIRS:=2000}" "${ADV_HELD:=100}" "${ADV_WIDTH:=96}"
 export ADV_ROUNDS ADV_PROMPTS ADV_ANSWERS task
 
-DEMO=$(cd "$(dirname "$0")/../demo" && pwd)
-export DEMO
+. "$(dirname "$0")/reviews.inc"
 if [ $# -ge 1 ]; then
   mkdir -p "$1" && cd "$1"
 else
@@ -36,26 +35,14 @@ say() { printf '%s\n' "$*" >&2; }
 
 # ---- The tasks: folders base and critic, prompts.jsonl, held.jsonl; `rewarded` adds the reward, `gold` a figure that no
 # training sees ----
-reviews() { awk -f "$DEMO/reviews.awk" -v "mode=$1" -v "seed=$2" -v "n=$3" -v "part=${4:-train}"; }
-judge() { jq -c --arg field gold -f "$DEMO/judge.jq"; }
 sentences() { jq -c '.reward = (.response | [scan("[.!?]")] | length)'; }
 rewarded() {
   if [ "$task" = stories ]; then sentences | score -q --ref base
   else score -q --reward-model critic --ref base --missing-end replace --missing-end-value -2; fi
 }
 gold() { if [ "$task" = stories ]; then jq -c '.gold = .reward'; else judge; fi; }
-export -f judge sentences rewarded gold
+export -f sentences rewarded gold
 
-make_reviews() {
-  reviews text 1 "$ADV_TEXTS" > text.jsonl
-  reviews prompts 2 $((ADV_ROUNDS * ADV_PROMPTS)) > prompts.jsonl
-  reviews prompts 3 "$ADV_HELD" held-out > held.jsonl
-  sft-train -q --init new --layers 2 --width "$ADV_WIDTH" --heads 3 --context 64 --vocab 700 --epochs 3 --lr 4e-3 \
-    --schedule cosine --warmup 20 text.jsonl -o base
-  reviews prompts 5 "$ADV_PAIRS" | rollout -q --policy base -n 4 --max-tokens 32 --seed 7 | judge |
-    label -q --by gold -o pairs.jsonl
-  rm-train -q --init base --lr 2e-3 --epochs 3 --schedule linear --warmup 10 --normalize-std pairs.jsonl -o critic
-}
 make_stories() {
   ln -s "$model" base
   ln -s "$model" critic
@@ -90,14 +77,7 @@ train() {
   rollout -q --policy "$policy" -n 8 --max-tokens 32 --seed 99 held.jsonl | rewarded | gold | result > "$out/result"
   rm -rf "$policy"
 }
-# J, reward, gold, KL a sequence.
-result() {
-  jq -s -r '[.[] | ([.logprobs, .ref_logprobs] | transpose | map(.[0] - .[1]) | add) as $kl
-      | {reward, gold, kl: $kl, j: (.reward - 0.1 * $kl)}]
-    | [.[].j, .[].reward, .[].gold, .[].kl] as $all | length as $n
-    | [range(4) | $all[. * $n:(. + 1) * $n] | add / $n] | @tsv'
-}
-export -f train result
+export -f train
 
 best_rate() {  # ARM: by J of seed 0
   for rate in $ADV_RATES; do printf '%s %s\n' "$(cut -f1 "run-$1-$rate-0/result")" "$rate"; done | sort -g | tail -n 1 |
@@ -105,7 +85,8 @@ best_rate() {  # ARM: by J of seed 0
 }
 
 say "making the task $task"
-"make_$task"
+if [ "$task" = stories ]; then make_stories
+else make_reviews $((ADV_ROUNDS * ADV_PROMPTS)) "$ADV_TEXTS" "$ADV_PAIRS" "$ADV_HELD" "$ADV_WIDTH"; fi
 say 'choosing rates with seed 0'
 for arm in $ADV_ARMS; do for rate in $ADV_RATES; do echo "$arm $rate 0"; done; done |
   xargs -P "$ADV_JOBS" -L 1 bash -euc -o pipefail 'train "$@"' train
