@@ -28,6 +28,7 @@ new_adapters() {  # FAMILY: a policy and a reward model, then PPO of the base an
     -o "$(adapted "$1-rm")"
   scored "adapted/$1-rm" "bases/$1/config.json"
   ppo_adapter "$1-ppo" "bases/$1" "bases/$1" --lora-rank 2 --critic-init "bases/$1"
+  ppo_adapter "$1-ppo-shared" "bases/$1" "bases/$1" --lora-rank 2 --critic shared
   ppo_adapter "$1-ppo-again" "bases/$1" "adapted/$1-sft/model" --critic-init "adapted/$1-rm/model"
 }
 ppo_adapter() {  # NAME BASE POLICY OPTION...
@@ -36,6 +37,7 @@ ppo_adapter() {  # NAME BASE POLICY OPTION...
   rollout -q --policy "$policy" -n 2 --max-tokens 8 prompts.jsonl | jq -c '.reward = (.response | length)' > rolled.jsonl
   ppo-step -q --policy "$policy" --kl-beta 0 "$@" rolled.jsonl -o "$(adapted "$name")"
   sampled "adapted/$name"
+  [ -e "adapted/$name/model/critic/adapter_config.json" ] || return 0
   mkdir "adapted/$name-critic"
   ln -s "../$name/model/critic" "adapted/$name-critic/model"
   scored "adapted/$name-critic" "$base/config.json"

@@ -12,7 +12,7 @@ from peft import (AutoPeftModelForCausalLM, AutoPeftModelForSequenceClassificati
                   get_peft_model_state_dict)
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import logging
+from transformers import AutoModelForCausalLM, logging
 
 from figures import load_model, load_tokenizer, name_pad, remarks, score
 from load_folders import check, near, read, same_greedy, same_ids, same_logprobs, same_texts, same_values, tell
@@ -58,9 +58,11 @@ def loads_by_its_base_name(folder, records):
             model = AutoPeftModelForSequenceClassification.from_pretrained(folder, num_labels=1)
         name_pad(model, load_tokenizer(folder))
         return same_rewards(model.double().eval(), folder, records["scored"])
-    with remarks() as said:
-        model = AutoPeftModelForCausalLM.from_pretrained(folder)
-    return "; ".join(said) or same_logprobs(model.double().eval(), records["sampled"])
+    for cls in AutoPeftModelForCausalLM, AutoModelForCausalLM:  # PEFT's, and transformers' own way
+        with remarks() as said:
+            model = cls.from_pretrained(folder)
+        if fault := "; ".join(said) or same_logprobs(model.double().eval(), records["sampled"]):
+            return f"{cls.__name__}: {fault}"
 
 
 def same_rewards(model, folder, records):
@@ -77,7 +79,7 @@ def load(name, where):
     if not (records.get("sampled") and records.get("greedy") or records.get("scored")):
         return tell(name, "records", "there are none")
     check(name, "PEFT loads it without a warning", loads_in_silence, folder)
-    check(name, "PEFT loads it by its base's name", loads_by_its_base_name, folder, records)
+    check(name, "PEFT and transformers load it by its base's name", loads_by_its_base_name, folder, records)
     model = on_base(folder)[0].double().eval()
     if "scored" in records:
         check(name, "rewards", same_rewards, model, folder, records["scored"])
