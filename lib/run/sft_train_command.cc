@@ -44,6 +44,8 @@ void SftTrainCommand::add_adapter_to(Tool& tool) {
     if (!makes_new_model()) return;
     if (adapter.rank > 0)
       usage_error("--lora-rank: a new model has nothing worth keeping", "train all of it, and give that to --init");
+    if (adapter.frozen_blocks > 0)
+      usage_error("--freeze: a new model's blocks are random numbers", "train all of it, and give that to --init");
     if (merge) usage_error("--merge: a new model is no adapter", "leave it out");
     adapter.refuse_names("a new model is no adapter");
   });

@@ -56,6 +56,7 @@ critics_base() {  # of a whole policy's critic
 new_models() {
   new="sft-train --init new --layers 1 --width 16 --heads 2 --context 40 --vocab 270 --epochs 0"
   misuse '--lora-rank: a new model has nothing worth keeping' $new --lora-rank 2 "$answers" -o bad
+  misuse "--freeze: a new model's blocks are random numbers" $new --freeze 1 "$answers" -o bad
   misuse '--merge: a new model is no adapter' $new --merge "$answers" -o bad
   misuse '--base: a new model is no adapter' $new --base base "$answers" -o bad
   misuse '--base-name: a new model is no adapter' $new --base-name x "$answers" -o bad
