@@ -35,7 +35,7 @@ struct RewardCurves {
 struct RunReport {
   std::string name;                  // of --run NAME=...; "" where there is one run
   std::vector<FileReport> files;     // iteration i is file i
-  MetricsHistory metrics;                // its `file` is "" where none was given
+  MetricsHistory metrics;            // its `file` is "" where none was given
   std::vector<RewardCurves> curves;  // of the gold reward, where there is one, then of the reward
   // Over the files ([set] is the file). Lengths in tokens; ratios new/old by token.
   Histogram rewards, golds, lengths, ratios;

@@ -81,7 +81,6 @@ void AdapterOptions::refuse_names(const std::string& reason) const {
   if (!base_name.empty()) usage_error("--base-name: " + reason, "leave it out");
 }
 
-
 namespace {
 
 bool same_names(const Layout& a, const Layout& b) {
