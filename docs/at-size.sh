@@ -5,17 +5,23 @@
 #
 #   docs/at-size.sh [FOLDER]     needs 10 GB of disk in FOLDER (build/at-size), 12 GiB of memory, some minutes
 #
-# SIZE_SMALL=1 takes tiny models: it shows only that the script runs.
+# SIZE_ADAPTERS=1 measures adapters in bf16 instead, with Qwen2.5-0.5B's and Llama-3.2-1B's shapes: an update of policy and
+# critic by 4 responses of 256 tokens. SIZE_SMALL=1 takes tiny models: it shows only that the script runs.
 set -euo pipefail
 run=${1:-build/at-size}
 mkdir -p "$run"; cd "$run"
 
 gpt2=(--layers 12 --width 768 --heads 12 --context 1024 --vocab 50257)
 smollm2=(--family llama --layers 30 --width 576 --heads 9 --kv-heads 3 --inner 1536 --context 2048 --vocab 49152)
+qwen2=(--family qwen2 --layers 24 --width 896 --heads 14 --kv-heads 2 --inner 4864 --context 2048 --vocab 151936)
+llama=(--family llama --layers 16 --width 2048 --heads 32 --kv-heads 8 --inner 8192 --context 2048 --vocab 128256)
 words=60000 short=64 long=256
+[ -z "${SIZE_ADAPTERS:-}" ] || words=190000
 if [ -n "${SIZE_SMALL:-}" ]; then
   gpt2=(--layers 1 --width 24 --heads 2 --context 512 --vocab 300)
   smollm2=(--family llama --layers 1 --width 24 --heads 6 --kv-heads 2 --inner 40 --context 512 --vocab 300)
+  qwen2=(--family qwen2 --layers 1 --width 24 --heads 6 --kv-heads 2 --inner 40 --context 512 --vocab 300)
+  llama=("${smollm2[@]}")
   words=200 short=8 long=16
 fi
 
@@ -37,6 +43,22 @@ measured() {
     { parts = split($0, part, ", "); took = part[parts]; sub(/ \(.*/, "", took) }' log
 }
 printf '%-8s %-9s %11s %6s\n' model program time GiB
+
+if [ -n "${SIZE_ADAPTERS:-}" ]; then
+  for model in qwen2 llama; do
+    declare -n shape=$model
+    sft-train -q --force --init new "${shape[@]}" --store bf16 --epochs 0 words.jsonl -o "$model"
+    measured rollout --dtype bf16 --policy "$model" -n 4 --max-tokens $long prompt.jsonl -o rolled.jsonl.zst
+    zstdcat rolled.jsonl.zst | jq -c '.reward = (.id | split("/")[-1] | tonumber)' > judged.jsonl
+    for options in '--lora-rank 8 --lora-targets attention' '--lora-rank 16'; do
+      # shellcheck disable=SC2086
+      measured ppo-step --policy "$model" $options --critic-init "$model" --kl-beta 0 --epochs 1 --minibatch 4 \
+        judged.jsonl -o next
+      echo "$options: $(($(du -sb next | cut -f1) / 1000000)) MB"
+    done
+  done
+  exit
+fi
 
 model=gpt2
 sft-train -q --force --init new "${gpt2[@]}" --epochs 0 words.jsonl -o base

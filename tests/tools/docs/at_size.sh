@@ -12,3 +12,12 @@ models() {
 }
 ok "every program's time and memory are told" runs
 ok "the second model is of SmolLM2's kind" models
+adapters() {
+  SIZE_SMALL=1 SIZE_ADAPTERS=1 bash "$ROOT/docs/at-size.sh" adapted > table 2> err || { cat err; return 1; }
+  [ "$(grep -v '^--' table | awk 'NR > 1 { print $1 "/" $2 }' | paste -sd ' ')" = \
+    'qwen2/rollout qwen2/ppo-step qwen2/ppo-step llama/rollout llama/ppo-step llama/ppo-step' ]
+  [ "$(grep -c '^--lora-rank .* MB$' table)" = 4 ]
+  jq -e '.r == 16' adapted/next/adapter_config.json
+  jq -e '.r == 16 and .task_type == "SEQ_CLS"' adapted/next/critic/adapter_config.json
+}
+ok "with SIZE_ADAPTERS policy and critic are adapters, and their folders' sizes are told" adapters
