@@ -101,7 +101,7 @@ files() {
   jq '.target_modules = ["c_attn"]' a/adapter_config.json > other/adapter_config.json
   refused 65 'other/adapter_model.safetensors: tensor .* is not one of the adapter' score --ref other "$sampled"
   jq '.peft_type = "IA3"' a/adapter_config.json > other/adapter_config.json
-  refused 65 'other/adapter_config.json: "peft_type" is "IA3": only LORA is supported' score --ref other "$sampled"
+  refused 65 'other/adapter_config.json: "peft_type" is "IA3", not "LORA", which alone is supported' score --ref other "$sampled"
   cp -r a half && rm half/adapter_config.json
   refused 65 'half/adapter_config.json: is missing beside adapter_model.safetensors' score --ref half "$sampled"
   cp -r a pickled && mv pickled/adapter_model.safetensors pickled/adapter_model.bin
