@@ -29,7 +29,7 @@ def scalars(folder, lines):
     for line in map(json.loads, open(lines, encoding="utf-8")):
         step = line.get("step", line.get("iteration"))
         for tag, x in line.items():
-            if tag not in ("step", "iteration", "update", "eps") and x is not None:
+            if tag not in ("step", "iteration", "update", "eps") and isinstance(x, (int, float)):
                 want.setdefault(tag, []).append((step, float(numpy.float32(x))))
     got = {tag: [(e.step, value(events, e)) for e in events.Scalars(tag)]
            for tag in events.Tags()["scalars"] if tag != "eps"}
