@@ -31,12 +31,14 @@ void check_near(const std::optional<double>& got, simdjson::dom::element wanted)
 TEST_CASE("kappas and their jackknife errors are the oracle's") {
   simdjson::dom::parser parser;
   int cases = 0;
-  for (auto row : parser.load("tests/label/agreement.json").value()) {
+  const simdjson::dom::element all = parser.load("tests/label/agreement.json");
+  for (const simdjson::dom::element row : simdjson::dom::array(all)) {
     CAPTURE(cases);
     std::vector<RatedPair> pairs;
-    for (auto pair : row["pairs"]) {
+    for (const simdjson::dom::element pair : simdjson::dom::array(row["pairs"])) {
       std::vector<int> verdicts;
-      for (auto verdict : pair.at(1)) verdicts.push_back(static_cast<int>(std::int64_t(verdict)));
+      for (const simdjson::dom::element verdict : simdjson::dom::array(pair.at(1)))
+        verdicts.push_back(static_cast<int>(std::int64_t(verdict)));
       pairs.push_back(rated(std::string(std::string_view(pair.at(0))), verdicts));
     }
     const Agreement a = std::int64_t(row["judges"]) == 2 ? cohens_kappa(pairs) : fleiss_kappa(pairs);
