@@ -219,7 +219,8 @@ check-ecosystem: deps  ## model folders exchanged with transformers, both ways (
 
 puppeteer := puppeteer-core@24.43.1
 check-pages: deps  ## HTML pages in headless Chromium (Debian's chromium, node; puppeteer-core from npm)
-	@sh tests/deps.sh chromium $$(command -v node > /dev/null || echo nodejs) $$(command -v npm > /dev/null || echo npm)
+	@sh tests/deps.sh chromium
+	@command -v npm > /dev/null || sh tests/deps.sh nodejs npm
 	@npm install --prefix build/npm --loglevel=error --no-audit --no-fund $(puppeteer)
 	@$(MAKE) --no-print-directory $(jobs) all
 	@NUDGE_NODE_MODULES="$(CURDIR)/build/npm/node_modules" sh tests/tools/run.sh $(build) 'pages/*'
