@@ -26,6 +26,13 @@ struct Rotary {
   std::int64_t original_context = 0;
 };
 
+// How the attention of a layer differs from that of others.
+struct LayerForm {
+  enum class Rope { kMain, kLocal, kNone };
+  std::int64_t window = 0;  // a query sees so many tokens, itself included; 0: all before it
+  Rope rope = Rope::kMain;  // kLocal: ModelConfig::local_rotary
+};
+
 // The head on the backbone: a language model's logits, or one score per token (`score.weight`), which a reward model
 // reads at the last token and a critic at every token.
 enum class HeadKind { kLanguage, kScore };
@@ -39,10 +46,20 @@ struct ModelConfig {
   double norm_eps = 1e-5;
   PositionKind positions = PositionKind::kLearned;
   Rotary rotary;
+  Rotary local_rotary;                 // of layers whose form says so
+  std::int64_t position_offset = 0;    // rows of the learned positions before that of position 0
+  std::vector<LayerForm> layer_forms;  // one for each layer, or none where all are alike, as LayerForm() is
   Activation activation = Activation::kGeluTanh;
-  bool gated = false;     // activation(gate) * up
-  bool qk_norm = false;   // RMS norm of each head's queries and keys, before RoPE
-  bool parallel = false;  // attention and feed-forward both read the block's input
+  bool gated = false;                              // activation(gate) * up
+  bool qk_norm = false;                            // RMS norm of each head's queries and keys, before RoPE
+  bool parallel = false;                           // attention and feed-forward both read the block's input
+  bool norm_offset = false;                        // RMS norms weigh by 1 + weight
+  bool norm_before = true, norm_after = false;     // of a sublayer's input; of its output, before the residual is added
+  bool qk_norm_whole = false;                      // with qk_norm: over all heads' channels together
+  double embedding_scale = 1, residual_scale = 1;  // of the embeddings; of a sublayer's output
+  double attention_scale = 0;                      // of q . k; 0: 1 / sqrt(D)
+  double attention_cap = 0, logit_cap = 0;         // scores and logits become cap tanh(x / cap); 0: they stay
+  double logit_scale = 1;                          // of the logits, before the cap
   bool qkv_bias = true, proj_bias = true, feed_forward_bias = true;
   bool tied = true;  // the head's matrix is the embedding's
   HeadKind head = HeadKind::kLanguage;
@@ -59,6 +76,9 @@ struct ModelConfig {
   double reward_mean = 0, reward_std = 1;
 
   std::int64_t head_dim() const { return head_size > 0 ? head_size : width / heads; }
+  LayerForm form_of(std::int64_t layer) const {
+    return layer_forms.empty() ? LayerForm() : layer_forms[static_cast<std::size_t>(layer)];
+  }
   std::int64_t kv_heads() const { return kv_head_count > 0 ? kv_head_count : heads; }
 
   // What all models of a family share, without sizes and rotary dims. Error kInternal for an unknown family.

@@ -27,9 +27,10 @@ struct Family {
     const char *embedding, *positions, *final_norm, *head;
     const char* block;  // followed by the layer's number and "."
     const char *norm1, *norm2, *q_norm, *k_norm;
-    const char* qkv[3];  // one fused matrix, or three
+    const char *after1 = "", *after2 = "";  // norms of the outputs of attention and feed-forward
+    const char* qkv[3];                     // one fused matrix, or three
     const char* proj;
-    const char* up[2];  // one matrix; gate and up where gated
+    const char* up[2];  // one matrix; gate and up where gated, or both as one matrix
     const char* down;
     const char* ignored[3];  // suffixes of masks and tables that old files store beside the parameters
     bool stored_in_out;      // matrices are [in, out], else [out, in]
@@ -39,8 +40,9 @@ struct Family {
   struct Block {
     NormKind norm;
     PositionKind positions;
-    bool gated;  // SwiGLU instead of up, activation, down
+    bool gated;  // activation(gate) up instead of activation(up)
     bool qk_norm;
+    bool norm_offset = false, qk_norm_whole = false;  // see ModelConfig
   } block;
 
   // "" where the family has no such key.
@@ -48,6 +50,9 @@ struct Family {
     const char *layers, *width, *heads, *kv_heads, *head_dim, *feed_forward, *context, *context_copy, *eps, *activation;
     const char *theta, *rotary_share, *parallel;
     const char* dropouts[3];  // written as 0: Hugging Face's default is not
+    // Of the forward's scales and caps, see ModelConfig; query_scalar s: attention_scale is 1 / sqrt(s).
+    const char *embedding_scale = "", *residual_scale = "", *attention_scale = "", *query_scalar = "";
+    const char *logit_divisor = "", *attention_cap = "", *logit_cap = "";
   } keys;
 
   // Whether there is a bias: the configuration's key, or the fallback where the key is "".
