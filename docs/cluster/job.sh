@@ -5,6 +5,9 @@ settings=$2 i=$3
 . "$settings"
 cd "$(dirname "$settings")"
 
+# Since Slurm 22.05 srun does not take --cpus-per-task from the job.
+[ -z "${SLURM_CPUS_PER_TASK:-}" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
+
 # go [SRUN OPTION...] PROGRAM...: runs it as a step of the job, because signals reach only steps. If it is stopped with
 # its work saved (75), the job is requeued, and the same command resumes.
 go() {

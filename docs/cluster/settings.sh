@@ -5,6 +5,7 @@
 iterations=10  # of PPO
 shards=8       # of the prompts: tasks of the array that samples and scores
 ranks=4        # that share a step of PPO; like threads, they affect no bit
+mpi=pmix      # srun's, for Open MPI; with MPICH pmi2
 groups=8       # gradient parts, the most ranks ever; a power of two; affects the result (docs/determinism.md)
 
 rollout_options=(-n 4 --max-tokens 128)

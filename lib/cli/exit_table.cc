@@ -15,7 +15,7 @@ constexpr ExitMeaning kTable[] = {
      "choose another output, or make its folder writable"},
     {Exit::kIo, "reading or writing failed half-way, for example on a full disk",
      "check that the disk has space and works, then run the command again"},
-    {Exit::kStopped, "stopped by SIGTERM, SIGINT or SIGUSR1 with the work saved",
+    {Exit::kStopped, "stopped by SIGTERM, SIGINT, SIGUSR1 or SIGHUP with the work saved",
      "run the same command again to resume"},
 };
 

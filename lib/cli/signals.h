@@ -7,7 +7,8 @@
 
 namespace nudge {
 
-inline constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGUSR1};
+// SIGHUP, which a terminal that closes sends, is one unless the parent ignored it, as nohup does.
+inline constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
 
 // Ignores SIGXFSZ, so that a file-size limit is a failed write (status 74); restores SIGPIPE, which ends the program
 // quietly, even if the parent ignored it; opens closed standard descriptors on /dev/null, in the direction that fails,
@@ -18,8 +19,9 @@ void prepare_process();
 // begun (with several ranks the first one writes it). For the phase that has nothing to save, waits for input included.
 void leave_on_stops(const std::string& program);
 
-// From now on a stop signal sets the flag that stop_requested() reads, once: a second one of the same kind ends the
-// program at once. System calls are interrupted (EINTR), so a program that waits for input sees the flag too.
+// From now on a stop signal sets the flag that stop_requested() reads, once: a second one of the same kind, 0.2 s later
+// or more, ends the program at once. System calls are interrupted (EINTR), so a program that waits for input sees the
+// flag too.
 void catch_stops();
 void end_on_stops();  // from now on stop signals have their default action
 bool stop_requested();

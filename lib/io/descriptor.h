@@ -84,6 +84,7 @@ inline constexpr const char* kCheckpointTag = "checkpoint";
 struct Leftover {
   std::string path, tag;
   bool abandoned = false;        // left on purpose, or by a dead process of this host
+  bool elsewhere = false;        // of another host, where its process may live
   std::int64_t checkpoint = -1;  // the step of a checkpoint
 };
 std::string temporary_name(const std::string& output, const std::string& tag);

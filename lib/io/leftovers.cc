@@ -99,7 +99,8 @@ std::vector<Leftover> find_leftovers(const std::string& output) {
     for (std::string part; std::getline(rest, part, '.');) parts.push_back(part);
     if (parts.size() != 4) continue;
     const bool on_purpose = parts[1] == "-", dead = parts[1] == host && process_is_gone(parts[2], parts[3]);
-    found.push_back({sibling(output, name), parts[0], on_purpose || dead, on_purpose ? step_of(parts) : -1});
+    const bool elsewhere = !on_purpose && parts[1] != host;
+    found.push_back({sibling(output, name), parts[0], on_purpose || dead, elsewhere, on_purpose ? step_of(parts) : -1});
   }
   std::sort(found.begin(), found.end(), [](const Leftover& a, const Leftover& b) { return a.path < b.path; });
   return found;

@@ -14,7 +14,9 @@
 #include <limits>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
@@ -90,6 +92,7 @@ struct RecordWriter::State {
   ~State();
   void open_stdout();
   void open_file();
+  bool take_leftover(const std::string& fresh) const;
   void open_encoder();
   void adopt_leftover(std::int64_t most);
   void put(std::string_view bytes);
@@ -149,16 +152,32 @@ void RecordWriter::State::open_file() {
     tag = Digest().text(encode_mark(mark(false))).number(options.zstd).hex();
   }
   const std::string fresh = temporary_name(final_path, tag);
-  bool adopted = false;
-  for (const Leftover& left : find_leftovers(final_path)) {
-    if (tag.empty() || !left.abandoned || left.tag != tag) continue;
-    adopted = ::rename(left.path.c_str(), fresh.c_str()) == 0;  // if two processes try, one succeeds
-    if (adopted) break;
-  }
+  const bool adopted = !tag.empty() && take_leftover(fresh);
   sweep_leftovers(final_path);
   fd = Descriptor(::open(fresh.c_str(), O_RDWR | O_CLOEXEC | (adopted ? 0 : O_CREAT | O_EXCL), 0666));
   if (!fd) system_error(Exit::kCannotCreate, name, "can't be created", errno);
   temporary = fresh;
+}
+
+// Makes what an earlier run of the same job left the file `fresh`. A file of another host, where the process may still
+// write, is copied: adopt_leftover() takes what is whole in it.
+bool RecordWriter::State::take_leftover(const std::string& fresh) const {
+  const std::vector<Leftover> all = find_leftovers(final_path);
+  for (const Leftover& left : all)
+    if (left.abandoned && left.tag == tag && ::rename(left.path.c_str(), fresh.c_str()) == 0)
+      return true;  // if two processes try, one succeeds
+  std::uintmax_t most = 0;
+  const Leftover* longest = nullptr;
+  for (const Leftover& left : all) {
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(left.path, error);
+    if (left.elsewhere && left.tag == tag && !error && size > most) most = size, longest = &left;
+  }
+  if (longest == nullptr) return false;
+  std::error_code error;
+  if (std::filesystem::copy_file(longest->path, fresh, error)) return true;
+  std::filesystem::remove(fresh, error);
+  return false;
 }
 
 void RecordWriter::State::open_encoder() {

@@ -189,9 +189,9 @@ TEST_CASE("SIGPIPE ends the program quietly, also where the parent ignored it") 
   CHECK(result.err.empty());
 }
 
-TEST_CASE("SIGXFSZ is ignored, SIGTERM, SIGINT and SIGUSR1 are noticed once, then 75") {
+TEST_CASE("SIGXFSZ is ignored, SIGTERM, SIGINT, SIGUSR1 and SIGHUP are noticed once, then 75") {
   CHECK(run([](Tool&) { std::raise(SIGXFSZ); }).status == 0);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
     const auto result = run([&](Tool&) {
       catch_stops();
       if (stop_requested()) throw Error(Exit::kInternal, "too early");
@@ -203,13 +203,34 @@ TEST_CASE("SIGXFSZ is ignored, SIGTERM, SIGINT and SIGUSR1 are noticed once, the
     CHECK(run([&](Tool&) {
             catch_stops();
             std::raise(signal);
+            ::usleep(250'000);
             std::raise(signal);
           }).status == 128 + signal);
+    CHECK(run([&](Tool&) {  // of one ^C two signals come where `timeout` passes it on
+            catch_stops();
+            std::raise(signal);
+            std::raise(signal);
+          })
+              .status == 0);
   }
 }
 
+TEST_CASE("SIGHUP is ignored if the parent ignored it, as nohup does") {
+  const auto result = run([](Tool&) {
+    std::signal(SIGHUP, SIG_IGN);
+    leave_on_stops("rollout");
+    std::raise(SIGHUP);
+    catch_stops();
+    std::raise(SIGHUP);
+    if (stop_requested()) throw Error(Exit::kInternal, "noticed");
+    end_on_stops();
+    std::raise(SIGHUP);
+  });
+  CHECK(result.status == 0);
+}
+
 TEST_CASE("a stop signal makes a descriptor readable, for good, and one that came before the waiting too") {
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
     const auto result = run([&](Tool&) {
       catch_stops();
       catch_stops();  // again is once

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "lib/io/descriptor.h"
 #include "tests/io/helpers.h"
@@ -63,6 +64,32 @@ TEST_CASE("killed again and again, the same command ends in the same bytes") {
     writer.finish();
     CHECK(bytes_of(again) == bytes_of(once));
     CHECK(std::distance(std::filesystem::directory_iterator(scratch("again")), {}) == 1);
+  }
+}
+
+TEST_CASE("killed on one host, the work goes on at another, which leaves the first one's file") {
+  const auto lines = sample_lines(100);
+  for (const char* name : {"/out.jsonl", "/out.jsonl.zst"}) {
+    CAPTURE(name);
+    const std::string once = fresh_folder("once") + name, again = fresh_folder("again") + name;
+    write_lines(resumable(once), lines);
+    killed_after(resumable(again), lines, 95);
+    // The same name with another HOST: .NAME.TAG.HOST.PID.START.part
+    const std::string here = only_entry(scratch("again"));
+    const std::size_t start = here.rfind('.', here.rfind('.') - 1), pid = here.rfind('.', start - 1);
+    const std::string there = here.substr(0, here.rfind('.', pid - 1)) + ".elsewhere" + here.substr(pid);
+    std::filesystem::rename(here, there);
+    std::ofstream(scratch("again") + "/.out" + (name + 4) + ".othertag.elsewhere.1.1.part") << std::string(9999, 'x');
+    const std::string unfinished = bytes_of(there);
+    {
+      RecordWriter writer(resumable(again));
+      CHECK(writer.resumed() > 95 - 4 * 10);
+      go_on(writer, lines, lines.size());
+      writer.finish();
+    }
+    CHECK(bytes_of(again) == bytes_of(once));
+    CHECK(bytes_of(there) == unfinished);
+    CHECK(std::distance(std::filesystem::directory_iterator(scratch("again")), {}) == 3);
   }
 }
 

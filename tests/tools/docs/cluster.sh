@@ -83,3 +83,20 @@ END
   [ "$(cut -d : -f 1 said | tr '\n' ' ')" = 'sample-1 step-1 report ' ]
 }
 ok "what is left of a run is submitted as a chain" submitted
+# A step's srun, seen by one that only tells how it was called.
+steps() {
+  mkdir -p steps/fake
+  cat > steps/fake/srun <<'END'
+#!/bin/sh
+echo "${SRUN_CPUS_PER_TASK:-none} $*"
+END
+  chmod +x steps/fake/srun
+  sed 's/^mpi=pmix /mpi=pmi2 /' "$ROOT/docs/cluster/settings.sh" > steps/settings.sh
+  step() { PATH=$PWD/steps/fake:$PATH SLURM_NTASKS=4 bash "$ROOT/docs/cluster/step.sbatch" "$ROOT/docs/cluster" "$PWD/steps/settings.sh" 0; }
+  SLURM_CPUS_PER_TASK=8 step > told
+  [ "$(grep -c '^8 ' told)" = 2 ]
+  grep -e '--mpi=pmi2 ppo-step --ranks 4 --groups 8' told
+  step > told
+  [ "$(grep -c '^none ' told)" = 2 ]
+}
+ok "a job's steps have its processors per task, and the MPI of the settings" steps

@@ -17,9 +17,10 @@ goes_on() {
   nothing_left "$1"
 }
 
-second_signal() {  # the first at a line of metrics, the second while the stop is saved
+second_signal() {  # the first at a line of metrics, the second 0.25 s later while the stop is saved
   saved a
-  under="strace -f -qq -o trace -e trace=write,fsync -e inject=write:signal=$1:when=3 -e inject=fsync:signal=$1:when=2"
+  under="strace -f -qq -o trace -e trace=write,fsync,mkdir -e inject=write:signal=$1:when=3"
+  under="$under -e inject=mkdir:delay_exit=250000 -e inject=fsync:signal=$1:when=2"
   status_of train -o a --metrics a2.m
   under=
   [ "$status" != 75 ] && [ "$status" -gt 128 ] || { echo "status $status"; cat err; return 1; }
@@ -27,7 +28,7 @@ second_signal() {  # the first at a line of metrics, the second while the stop i
   goes_on a
   rm -r a
 }
-for signal in TERM INT USR1; do
+for signal in TERM INT USR1 HUP; do
   ok "a second SIG$signal while it is saved leaves the checkpoint before" second_signal $signal
 done
 

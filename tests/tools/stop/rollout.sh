@@ -8,7 +8,7 @@ roll prompts.jsonl -o whole.jsonl 2> undisturbed
 roll -q prompts.jsonl -o whole.jsonl.zst
 
 each_signal() {
-  for signal in TERM INT USR1; do
+  for signal in TERM INT USR1 HUP; do
     rm -f "$1"
     start --slots 1 -o "$1"
     give 5 prompts.jsonl
