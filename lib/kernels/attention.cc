@@ -1,4 +1,4 @@
-// Attention of one head, causal, exact: all scores of a query, then its softmax, then its values, for as
+// Attention of one head, causal or in a window, exact: all scores of a query, then its softmax, then its values, for as
 // many queries at once as a tile has rows. No running rescale: its factors would depend on where blocks of
 // keys end, and one row of scores fits the cache.
 #include "lib/kernels/level.h"
@@ -11,6 +11,7 @@ namespace {
 constexpr int64_t kQueries = 48;  // per step of the backward pass: whole tiles at every level
 
 int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+int64_t most(int64_t a, int64_t b) { return a < b ? b : a; }
 int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Weights of `rows` queries for all keys: keys in blocks of kStripBlock, within a block a row per query.
@@ -46,19 +47,19 @@ struct TransposedKeys {
   const float* p;
   int64_t D;
   const float* keys(int64_t group) const { return p + group * 16 * D; }
-  const float* next_keys(int64_t group, int64_t) const { return keys(group); }
+  const float* next_keys(int64_t group, int64_t, int64_t) const { return keys(group); }
 };
 struct Rows {
   const float* p;
   int64_t step;
   static constexpr bool kPadded = false;
   const float* values(int64_t j) const { return p + j * step; }
-  const float* next_values(int64_t j, int64_t) const { return values(j); }
+  const float* next_values(int64_t j, int64_t, int64_t) const { return values(j); }
   int64_t run_end(int64_t j) const { return (j / kStripBlock + 1) * kStripBlock; }
 };
 
 // Keys and values in blocks; step is the distance of two values. next_keys and next_values are what is read where
-// that group or key would be: behind the last key the values, behind the last value the next head's keys.
+// that group or key would be: behind the last key the values from `begin` on, behind the last value the next head's keys.
 template <class E>
 struct Blocks {
   KvBlocks kv;
@@ -67,8 +68,12 @@ struct Blocks {
   E* block(int64_t i) const { return reinterpret_cast<E*>(static_cast<char*>(kv.blocks[i]) + kv.offset); }
   E* keys(int64_t group) const { return block(group * 16 / kKvBlock) + group * 16 % kKvBlock * D; }
   E* values(int64_t j) const { return block(j / kKvBlock) + kKvBlock * D + j % kKvBlock * step; }
-  E* next_keys(int64_t group, int64_t groups) const { return group < groups ? keys(group) : values(0); }
-  E* next_values(int64_t j, int64_t end) const { return j < end ? values(j) : block(0) + kKvBlock * (D + step); }
+  E* next_keys(int64_t group, int64_t groups, int64_t begin) const {
+    return group < groups ? keys(group) : values(begin);
+  }
+  E* next_values(int64_t j, int64_t end, int64_t begin) const {
+    return j < end ? values(j) : block(begin / kKvBlock) + kKvBlock * (D + step);
+  }
   int64_t run_end(int64_t j) const { return (j / kKvBlock + 1) * kKvBlock; }
 };
 static_assert(kKvBlock % 32 == 0 && kStripBlock % kKvBlock == 0);
@@ -95,17 +100,19 @@ NUDGE_INLINE void score_groups(const float* x, const E* kt, const E* next, int64
   store_tile(t, w.at(row, group * 16), kStripStep, 16 * W);
 }
 
-// The same for groups 0 .. groups - 1 of keys and up to kTileRows rows x[rows, D].
+// The same for the keys from the block that holds key `begin` up to group `groups` - 1 and up to kTileRows rows
+// x[rows, D].
 template <class K>
-void score(const float* x, int64_t ld, int64_t rows, K k, int64_t groups, int64_t D, float scale, Weights w,
-           int64_t row, float* transposed) {
+void score(const float* x, int64_t ld, int64_t rows, K k, int64_t begin, int64_t groups, int64_t D, float scale,
+           Weights w, int64_t row, float* transposed) {
   if (rows > 1) transpose_rows<kTileRows>(x, ld, rows, D, transposed);
   with_rows<kTileRows>(rows, [&](auto r) {
     constexpr int R = r, W = R == 1 ? 2 : kTileWide;  // two groups are in one block
     const auto run = [&](int64_t g, auto wide) NUDGE_LAMBDA {
-      score_groups<R, wide>(R == 1 ? x : transposed, k.keys(g), k.next_keys(g + wide, groups), D, scale, g, w, row);
+      const auto* next = k.next_keys(g + wide, groups, begin);
+      score_groups<R, wide>(R == 1 ? x : transposed, k.keys(g), next, D, scale, g, w, row);
     };
-    int64_t g = 0;
+    int64_t g = begin / kKvBlock * (kKvBlock / 16);
     for (; g + W <= groups; g += W) run(g, Index<W>());
     for (; g < groups; ++g) run(g, Index<1>());
   });
@@ -116,37 +123,82 @@ NUDGE_INLINE RightOf<E> right_of(const E* p, int64_t step) {
   return {p, step, 16, 32};
 }
 
-// The chains of a tile of R rows of out go on: out[r, :] (+)= sum over k of a[r * row + k * step] b[k, :].
-template <int R>
-NUDGE_INLINE void add_products(const float* a, int64_t row, int64_t step, const float* b, int64_t ldb, int64_t K,
-                               int64_t D, bool from_zero, float* out, int64_t ldo) {
-  constexpr int W = R == 1 ? 4 : kTileWide;
-  int64_t n = 0;
-  auto run = [&](auto tile, auto whole) NUDGE_LAMBDA {
-    if (from_zero) clear(tile);
-    else load_tile(tile, out + n, ldo, D - n);
-    multiply<0, whole != 0>(tile, a, row, step, right_of(b + n, ldb), K, D - n);
-    store_tile(tile, out + n, ldo, D - n);
-  };
-  for (; n + 16 * W <= D; n += 16 * W) run(Tile<R, W>(), Index<1>());
-  for (; n + 16 <= D; n += 16) run(Tile<R, 1>(), Index<1>());
-  if (n < D) run(Tile<R, 1>(), Index<0>());
+// Which terms k of a sum the rows of a tile take: row r those with max(begin, from + r) <= k < min(end, to + r).
+struct Band {
+  int64_t begin, end, from, to;
+};
+
+// The weights of sums over keys, for rows `row`.. (queries), and of sums over queries, for rows `key`.. (keys of one
+// block): that of row r in term k is at(k)[r * kRow].
+struct OverKeys {
+  Weights w;
+  int64_t row;
+  static constexpr int64_t kRow = kStripStep, kStep = 1;
+  const float* at(int64_t k) const { return w.at(row, k); }
+};
+struct OverQueries {
+  Weights w;
+  int64_t first, key;  // the query of the weights' row 0
+  static constexpr int64_t kRow = 1, kStep = kStripStep;
+  const float* at(int64_t k) const { return w.at(k - first, key); }
+};
+
+// Rows [r0, r1) of the tile take one term.
+template <int r0, int r1, bool whole, int R, int W, class E>
+NUDGE_INLINE void add_term(Tile<R, W>& t, const float* a, int64_t row, const E* b, int64_t columns) {
+  f32x16 right[W];
+  each<W>([&](auto w) NUDGE_LAMBDA {
+    if constexpr (whole) right[w] = load_numbers(b + 16 * w);
+    else right[w] = load_first(b, columns);
+  });
+  each<r1 - r0>([&](auto i) NUDGE_LAMBDA {
+    constexpr int r = r0 + i;
+    const f32x16 left = broadcast(a[r * row]);
+    each<W>([&](auto w) NUDGE_LAMBDA { t.at[r][w] = fma(left, right[w], t.at[r][w]); });
+  });
 }
 
-// out[r, :] (+)= sum over keys in [begin, end) of w[row + r, key] values[key, :]; from zero where begin is 0.
-template <int R, class V>
-void add_keys(Weights w, int64_t row, V v, int64_t begin, int64_t end, int64_t D, float* out, int64_t ldo) {
+// The chains of a tile go on: t[r] = fma(weight of row r in term k, v's row k from channel n on, t[r]) for k in
+// ascending order over r's part of the band. Terms that only some rows take stand at its two edges, which must not
+// overlap; no row touches a term that isn't its own.
+template <bool whole, int R, int W, class A, class V>
+NUDGE_INLINE void add_band(Tile<R, W>& t, A a, V v, Band b, int64_t n, int64_t columns) {
+  const int64_t begin = most(b.begin, b.from + R - 1), end = least(b.end, b.to);
+  if constexpr (R > 1) {
+    if (b.from + R - 1 > b.begin) {
+      each<R - 1>([&](auto i) NUDGE_LAMBDA {
+        const int64_t k = b.from + i;
+        if (k >= b.begin && k < b.end) add_term<0, i + 1, whole>(t, a.at(k), A::kRow, v.values(k) + n, columns);
+      });
+    }
+  }
+  for (int64_t k = begin; k < end;) {
+    const int64_t stop = least(end, v.run_end(k));
+    multiply<0, whole>(t, a.at(k), A::kRow, A::kStep, right_of(v.values(k) + n, v.step), stop - k, columns,
+                       fetched<R, W>(v.next_values(stop, end, begin) + n, v.step));
+    k = stop;
+  }
+  if constexpr (R > 1) {
+    if (b.to < b.end) {
+      each<R - 1>([&](auto i) NUDGE_LAMBDA {
+        const int64_t k = b.to + i;
+        if (k >= b.begin && k < b.end) add_term<i + 1, R, whole>(t, a.at(k), A::kRow, v.values(k) + n, columns);
+      });
+    }
+  }
+}
+
+// out[r, :] (+)= the band's sums of R rows, from zero or from what out holds; then divided by by[r], if there is any.
+template <int R, class A, class V>
+void sum_band(A a, V v, Band b, int64_t D, bool from_zero, const float* by, float* out, int64_t ldo) {
   constexpr int W = R == 1 ? 4 : kTileWide;
   int64_t n = 0;
   auto run = [&]<int wide>(Tile<R, wide> tile, auto whole) NUDGE_LAMBDA {
-    if (begin == 0) clear(tile);
+    if (from_zero) clear(tile);
     else load_tile(tile, out + n, ldo, D - n);
-    for (int64_t j = begin; j < end;) {
-      const int64_t stop = least(end, v.run_end(j));
-      const auto* b = v.values(j) + n;
-      multiply<0, whole != 0>(tile, w.at(row, j), kStripStep, 1, right_of(b, v.step), stop - j, D - n,
-                              fetched<R, wide>(v.next_values(stop, end) + n, v.step));
-      j = stop;
+    add_band<whole != 0>(tile, a, v, b, n, D - n);
+    if (by != nullptr) {
+      each_of<R, wide>([&](auto r, auto w) NUDGE_LAMBDA { tile.at[r][w] = tile.at[r][w] / broadcast(by[r]); });
     }
     store_tile(tile, out + n, ldo, D - n);
   };
@@ -155,40 +207,66 @@ void add_keys(Weights w, int64_t row, V v, int64_t begin, int64_t end, int64_t D
   if (n < D) run(Tile<R, 1>(), Index<V::kPadded>());
 }
 
-// out[r, :] = the sum over keys 0 .. first + r for `rows` queries: those that all of them see together, then
-// each query's own, so that no query touches a key behind its position.
-template <class V>
-void sum_keys(Weights w, int64_t row, int64_t rows, int64_t first, V v, int64_t D, float* out, int64_t ldo) {
-  with_rows<kTileRows>(rows, [&](auto r) { add_keys<r>(w, row, v, 0, first + 1, D, out, ldo); });
-  for (int64_t r = 1; r < rows; ++r) add_keys<1>(w, row + r, v, first + 1, first + r + 1, D, out + r * ldo, ldo);
+// f(r, R) for all rows r of a tile in steps of a few constant sizes R, the largest first. With `single` each alone.
+template <class F>
+void each_rows(int64_t rows, bool single, const F& f) {
+  int64_t r = 0;
+  const auto step = [&](auto size) {
+    for (; !single && r + size <= rows; r += size) f(r, size);
+  };
+  step(Index<kTileRows>()), step(Index<kTileRows / 2>());
+  if constexpr (kTileRows / 4 > 1) step(Index<kTileRows / 4>());
+  for (; r < rows; ++r) f(r, Index<1>());
 }
 
-// Row `row` of scores becomes exp(score - max) for keys 0 .. position; max and sum of the weights.
-void exponentiate(Weights w, int64_t row, int64_t position, float* max_score, float* sum) {
-  const int64_t last = position / 16;
-  const mask16 seen = first(position % 16 + 1);
+// The first key that the query at a position sees.
+int64_t window_begin(int64_t position, int64_t window) { return window > 0 ? most(0, position - window + 1) : 0; }
+
+// Where a window is narrower than a tile is high, the band's edges would overlap.
+bool is_narrow(int64_t window) { return window > 0 && window < kTileRows; }
+
+// out[r, :] = the sum over the keys that query first + r sees, for `rows` queries; divided by by[r], if there is any.
+template <class V>
+void sum_keys(Weights w, int64_t row, int64_t rows, int64_t first, V v, int64_t D, int64_t window, const float* by,
+              float* out, int64_t ldo) {
+  each_rows(rows, is_narrow(window), [&](int64_t r, auto size) {
+    const int64_t position = first + r, end = position + size;
+    const Band band = {0, end, window > 0 ? position - window + 1 : -kTileRows, position + 1};
+    sum_band<size>(OverKeys{w, row + r}, v, band, D, true, by == nullptr ? by : by + r, out + r * ldo, ldo);
+  });
+}
+
+// The keys [begin, end) that a query sees.
+struct Seen {
+  int64_t begin, end;
+  // Of the vector at key j the lanes of those; the others are `other`.
+  NUDGE_LAMBDA f32x16 only(f32x16 x, int64_t j, f32x16 other) const {
+    if (j + 16 > end) x = select(first(end - j), x, other);
+    return j < begin ? select(first(begin - j), other, x) : x;
+  }
+  int64_t vector() const { return begin / 16 * 16; }
+};
+Seen seen_from(int64_t position, int64_t window) { return {window_begin(position, window), position + 1}; }
+
+// Row `row` of scores, capped if there is a cap, becomes exp(score - max) for the keys seen, 0 in the other lanes of
+// their vectors; max and sum of the weights.
+void exponentiate(Weights w, int64_t row, Seen seen, float cap, float* max_score, float* sum) {
   const f32x16 lowest = broadcast(-__builtin_inff());
-  f32x16 most = lowest;
-  for (int64_t b = 0; b < last; ++b) most = max(most, load(w.at(row, 16 * b)));
-  most = max(most, select(seen, load(w.at(row, 16 * last)), lowest));
-  *max_score = max_lanes(most);
-  most = broadcast(*max_score);
+  f32x16 largest = lowest;
+  for (int64_t j = seen.vector(); j < seen.end; j += 16) {
+    f32x16 s = load(w.at(row, j));
+    if (cap > 0) store(w.at(row, j), s = broadcast(cap) * tanh(s / broadcast(cap)));
+    largest = max(largest, seen.only(s, j, lowest));
+  }
+  *max_score = max_lanes(largest);
+  largest = broadcast(*max_score);
   f32x16 total = broadcast(0);
-  for (int64_t b = 0; b <= last; ++b) {
-    float* p = w.at(row, 16 * b);
-    f32x16 e = exp(load(p) - most);
-    if (b == last) e = select(seen, e, broadcast(0));
+  for (int64_t j = seen.vector(); j < seen.end; j += 16) {
+    const f32x16 e = seen.only(exp(load(w.at(row, j)) - largest), j, broadcast(0));
     total = total + e;
-    store(p, e);
+    store(w.at(row, j), e);
   }
   *sum = sum_lanes(total);
-}
-
-void divide(float* y, int64_t n, float by) {
-  for (int64_t i = 0; i < n; i += 16) {
-    const int64_t lanes = least(16, n - i);
-    store_first(y + i, load_first(y + i, lanes) / broadcast(by), lanes);
-  }
 }
 
 float dot_of(const float* x, const float* y, int64_t n) {
@@ -200,29 +278,38 @@ float dot_of(const float* x, const float* y, int64_t n) {
   return sum_lanes(sum);
 }
 
-// Scores and products dout . v of one query become probabilities P and scale * dL/dscore = scale P (dP - delta).
-void differentiate(Weights p, Weights ds, int64_t row, int64_t position, const float* stats, float delta, float scale) {
-  const f32x16 most = broadcast(stats[0]), sum = broadcast(stats[1]);
-  for (int64_t j = 0; j <= position; j += 16) {
-    const f32x16 weight = exp(load(p.at(row, j)) - most) / sum;
+// Scores and products dout . v of one query become probabilities P and scale * dL/dscore: scale P (dP - delta), times
+// 1 - tanh(score / cap)^2 where scores are capped (15).
+void differentiate(Weights p, Weights ds, int64_t row, Seen seen, const float* stats, float delta, AttentionForm form) {
+  const f32x16 largest = broadcast(stats[0]), sum = broadcast(stats[1]), cap = broadcast(form.cap);
+  for (int64_t j = seen.vector(); j < seen.end; j += 16) {
+    f32x16 s = load(p.at(row, j)), slope = broadcast(form.scale);
+    if (form.cap > 0) {
+      const f32x16 t = tanh(s / cap);
+      s = cap * t, slope = slope * fnma(t, t, broadcast(1));
+    }
+    const f32x16 weight = exp(s - largest) / sum;
     const f32x16 change = weight * (load(ds.at(row, j)) - broadcast(delta));
     store(p.at(row, j), weight);
-    store(ds.at(row, j), change * broadcast(scale));
+    store(ds.at(row, j), change * slope);
   }
 }
 
-// out[j, :] (+)= sum over queries i of w[i, j] x[i, :], i ascending, for queries first .. first + n - 1 (rows
-// 0 .. n - 1 of w and x) and the keys that they see. A key's chain begins with the query at its own position.
-void sum_queries(Weights w, int64_t first, int64_t n, const float* x, int64_t ldx, int64_t D, float* out, int64_t ldo) {
-  for (int64_t j = 0; j < first;) {
-    const int64_t rows = least(least(kTileRows, first - j), kStripBlock - j % kStripBlock);
-    with_rows<kTileRows>(
-        rows, [&](auto r) { add_products<r>(w.at(0, j), 1, kStripStep, x, ldx, n, D, false, out + j * ldo, ldo); });
+// out[j, :] (+)= sum over queries i of w[i - first, j] x[i, :], i ascending, for queries first .. first + n - 1 and the
+// keys that they see. A key's chain begins with the query at its own position.
+void sum_queries(Weights w, int64_t first, int64_t n, Rows x, int64_t D, int64_t window, float* out, int64_t ldo) {
+  const auto sum = [&](int64_t j, int64_t rows) {
+    each_rows(rows, is_narrow(window), [&](int64_t r, auto size) {
+      const int64_t key = j + r, end = first + n;
+      const Band band = {first, end, key, window > 0 ? key + window : end};
+      sum_band<size>(OverQueries{w, first, key}, x, band, D, j >= first, nullptr, out + key * ldo, ldo);
+    });
+  };
+  for (int64_t j = window_begin(first, window); j < first + n;) {
+    const int64_t end = j < first ? first : first + n;
+    const int64_t rows = least(least(kTileRows, end - j), kStripBlock - j % kStripBlock);
+    sum(j, rows);
     j += rows;
-  }
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t j = first + i;
-    add_products<1>(w.at(i, j), 1, kStripStep, x + i * ldx, ldx, n - i, D, true, out + j * ldo, ldo);
   }
 }
 
@@ -258,20 +345,20 @@ void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64
 }
 
 template <class E>
-void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv, int64_t D, float scale, float* out,
-            int64_t ldo, float* stats, float* scratch) {
+void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv, int64_t D, AttentionForm form,
+            float* out, int64_t ldo, float* stats, float* scratch) {
   const Weights w = {scratch + transposed_size(D), kTileRows};
   for (int64_t i = 0; i < n; i += kTileRows) {
     const int64_t rows = least(kTileRows, n - i), position = first + i;
-    score(q + i * ldq, ldq, rows, kv, (position + rows - 1) / 16 + 1, D, scale, w, 0, scratch);
+    score(q + i * ldq, ldq, rows, kv, window_begin(position, form.window), (position + rows - 1) / 16 + 1, D,
+          form.scale, w, 0, scratch);
     float sums[kTileRows];
     for (int64_t r = 0; r < rows; ++r) {
-      float most;
-      exponentiate(w, r, position + r, &most, &sums[r]);
-      if (stats != nullptr) stats[2 * (i + r)] = most, stats[2 * (i + r) + 1] = sums[r];
+      float largest;
+      exponentiate(w, r, seen_from(position + r, form.window), form.cap, &largest, &sums[r]);
+      if (stats != nullptr) stats[2 * (i + r)] = largest, stats[2 * (i + r) + 1] = sums[r];
     }
-    sum_keys(w, 0, rows, position, kv, D, out + i * ldo, ldo);
-    for (int64_t r = 0; r < rows; ++r) divide(out + (i + r) * ldo, D, sums[r]);
+    sum_keys(w, 0, rows, position, kv, D, form.window, sums, out + i * ldo, ldo);
   }
 }
 
@@ -292,14 +379,14 @@ int64_t attention_scratch(int64_t T, int64_t D) {
   return transposed_size(D) + 2 * weights_size(kQueries, T) + ceiling(T, 16) * 16 * D;
 }
 
-void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, float scale, float* out,
-               int64_t ldo, float* stats, float* scratch) {
-  if (kv.bf16) attend(q, ldq, n, first, Blocks<uint16_t>{kv, D}, D, scale, out, ldo, stats, scratch);
-  else attend(q, ldq, n, first, Blocks<float>{kv, D}, D, scale, out, ldo, stats, scratch);
+void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, AttentionForm form,
+               float* out, int64_t ldo, float* stats, float* scratch) {
+  if (kv.bf16) attend(q, ldq, n, first, Blocks<uint16_t>{kv, D}, D, form, out, ldo, stats, scratch);
+  else attend(q, ldq, n, first, Blocks<float>{kv, D}, D, form, out, ldo, stats, scratch);
 }
 
 void attention_backward(const float* q, const float* k, const float* v, int64_t ldq, const float* kt, const float* out,
-                        const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D, float scale,
+                        const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D, AttentionForm form,
                         float* dq, float* dk, float* dv, int64_t ldd, float* scratch) {
   float* transposed = scratch;
   const Weights p = {transposed + transposed_size(D), kQueries}, ds = {p.p + weights_size(kQueries, T), kQueries};
@@ -308,19 +395,20 @@ void attention_backward(const float* q, const float* k, const float* v, int64_t 
   for (int64_t i = 0; i < T; i += kQueries) {
     const int64_t n = least(kQueries, T - i);
     for (int64_t r = 0; r < n; r += kTileRows) {
-      const int64_t rows = least(kTileRows, n - r), groups = (i + r + rows - 1) / 16 + 1;
-      score(q + (i + r) * ldq, ldq, rows, TransposedKeys{kt, D}, groups, D, scale, p, r, transposed);
-      score(dout + (i + r) * ldo, ldo, rows, TransposedKeys{vt, D}, groups, D, 1, ds, r, transposed);
+      const int64_t rows = least(kTileRows, n - r), begin = window_begin(i + r, form.window);
+      const int64_t groups = (i + r + rows - 1) / 16 + 1;
+      score(q + (i + r) * ldq, ldq, rows, TransposedKeys{kt, D}, begin, groups, D, form.scale, p, r, transposed);
+      score(dout + (i + r) * ldo, ldo, rows, TransposedKeys{vt, D}, begin, groups, D, 1, ds, r, transposed);
     }
     for (int64_t r = 0; r < n; ++r) {
       const float delta = dot_of(dout + (i + r) * ldo, out + (i + r) * ldo, D);
-      differentiate(p, ds, r, i + r, stats + 2 * (i + r), delta, scale);
+      differentiate(p, ds, r, seen_from(i + r, form.window), stats + 2 * (i + r), delta, form);
     }
     for (int64_t r = 0; r < n; r += kTileRows) {
-      sum_keys(ds, r, least(kTileRows, n - r), i + r, Rows{k, ldq}, D, dq + (i + r) * ldd, ldd);
+      sum_keys(ds, r, least(kTileRows, n - r), i + r, Rows{k, ldq}, D, form.window, nullptr, dq + (i + r) * ldd, ldd);
     }
-    sum_queries(ds, i, n, q + i * ldq, ldq, D, dk, ldd);
-    sum_queries(p, i, n, dout + i * ldo, ldo, D, dv, ldd);
+    sum_queries(ds, i, n, Rows{q, ldq}, D, form.window, dk, ldd);
+    sum_queries(p, i, n, Rows{dout, ldo}, D, form.window, dv, ldd);
   }
 }
 

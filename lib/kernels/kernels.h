@@ -55,6 +55,14 @@ struct KvBlocks {
   bool bf16;
 };
 
+// How queries and keys make scores (15): s = scale q.k; with a cap > 0 s becomes cap tanh(s / cap). A query at position i
+// sees the keys j <= i, with a window > 0 those of them with j > i - window.
+struct AttentionForm {
+  float scale;
+  float cap = 0;
+  int64_t window = 0;
+};
+
 constexpr int64_t kPanelColumns = 32;  // of a packed matrix, see pack
 
 // A product's epilogue, applied while its elements are in a cache: C = residual + (chain + bias), then `active` =
@@ -193,17 +201,18 @@ struct Kernels {
   int64_t (*kv_block_size)(int64_t D);
   // Stores tokens first .. first + n - 1 of k[n, D] and v[n, D] (both ld) in their blocks; rounds where these are bf16.
   void (*put_kv)(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, int64_t D, KvBlocks to);
-  // For queries at positions first .. first + n - 1: out = softmax(scale q.k) v over tokens 0 .. position.
+  // For queries at positions first .. first + n - 1: out = softmax(scores) v over the keys that each sees.
   // q, out [n, D] with ldq, ldo. The score is a chain over D from 0; the weights' sum is 16 lanes by token modulo 16
-  // and the tree; out is a chain over tokens, then divided by the sum. All of it in float32, also over bf16.
-  // stats (may be null): per query the maximal scaled score and the sum, 2n floats. scratch: attention_scratch(T, D).
-  void (*attention)(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, float scale,
+  // and the tree; out is a chain over tokens, then divided by the sum. All of it in float32, also over bf16. Blocks in
+  // front of the one that holds the first key of the first query's window aren't touched, and may be null.
+  // stats (may be null): per query the maximal score and the sum, 2n floats. scratch: attention_scratch(T, D).
+  void (*attention)(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, AttentionForm form,
                     float* out, int64_t ldo, float* stats, float* scratch);
   // For a whole sequence of T: writes (not adds) dq, dk, dv [T, D] with ldd. q, k, v with ldq, out and dout with ldo,
   // kt from put_keys, stats from attention.
   void (*attention_backward)(const float* q, const float* k, const float* v, int64_t ldq, const float* kt,
                              const float* out, const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D,
-                             float scale, float* dq, float* dk, float* dv, int64_t ldd, float* scratch);
+                             AttentionForm form, float* dq, float* dk, float* dv, int64_t ldd, float* scratch);
   int64_t (*attention_scratch)(int64_t T, int64_t D);
 
   // --- optimizer (13) ---

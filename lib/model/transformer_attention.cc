@@ -144,7 +144,7 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
     const std::int64_t g = h / (H / G);
     if (G == H) put(r, h);
     kernels().attention(block.qkv.data() + r.begin * row.row + row.q + h * row.q_step, row.row, r.count, r.first,
-                        cache.blocks(layer, r.sequence, g), D, attention_scale(),
+                        cache.blocks(layer, r.sequence, g), D, {attention_scale()},
                         block.attention.data() + r.begin * H * D + h * D, H * D,
                         block.stats.data() + 2 * (h * T + r.begin), attention_scratch(r.first + r.count, D));
   };
@@ -188,7 +188,7 @@ void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, c
       const std::int64_t out = begin * H * D + h * D;
       kernels().attention_backward(from + row.q + h * row.q_step, from + k, from + v, row.row, keys.data(),
                                    block.attention.data() + out, dattention + out, H * D,
-                                   block.stats.data() + 2 * (h * T + begin), count, D, attention_scale(), dq, dk, dv,
+                                   block.stats.data() + 2 * (h * T + begin), count, D, {attention_scale()}, dq, dk, dv,
                                    row.row, attention_scratch(count, D));
     };
     for (std::int64_t h = g * share; h < (g + 1) * share; ++h) {

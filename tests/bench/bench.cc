@@ -102,7 +102,7 @@ void Bench::attention() {
       const float* q = qkv.data() + h * D;
       const KvBlocks at = {blocks.data() + h * T / kKvBlock, 0, false};
       k.put_kv(q + H * D, q + 2 * H * D, ld, 0, T, D, at);
-      k.attention(q, ld, T, 0, at, D, 0.125f, out.data() + h * D, H * D, nullptr, own_scratch());
+      k.attention(q, ld, T, 0, at, D, {0.125f}, out.data() + h * D, H * D, nullptr, own_scratch());
     });
   };
   run();
