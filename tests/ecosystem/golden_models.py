@@ -1,6 +1,7 @@
 # Tiny random models of each family, and in float64, by PyTorch's autograd on transformers' modules, what is to come of
 # them: states, logits, the losses of supervised fine-tuning, of pairs and of PPO, every gradient, steps of AdamW.
 # The formulas of PPO stand here in the open and share nothing with lib/.
+import contextlib
 import copy
 import json
 import os
@@ -8,7 +9,9 @@ import zlib
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, GraniteConfig
+from transformers.modeling_layers import GenericForSequenceClassification
+from transformers.models.granite.modeling_granite import GranitePreTrainedModel
 
 from golden_text import PAIRS, SAMPLES, small_tokenizer
 from vocabularies import write_tokenizer
@@ -17,8 +20,13 @@ HIDDEN, LONG = 8, 60
 HYPER = {"gamma": 0.98, "lam": 0.95, "kl_coef": 0.05, "clip": 0.2, "vclip": 0.2, "ent_coef": 0.01, "kl_loss_coef": 0.05}
 ADAM = {"lr": 0.002, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1, "max_norm": 1.0}
 STEPS = 20
+# transformers rounds norms, softmax and angles to float32 whatever the model's type. The numbers of these families have
+# that in them; those of the others don't (exactly).
+ROUNDED = ("gpt2", "llama3", "mistral", "qwen2", "qwen3", "neox", "neox-seq")
 LEAST_MARGIN = 1e-3  # of logits
 BASE = {"hidden_size": HIDDEN, "intermediate_size": 12, "num_hidden_layers": 2, "max_position_embeddings": 64}
+GROUPED = BASE | {"num_attention_heads": 2, "num_key_value_heads": 1}
+WINDOW = 5  # tokens
 # Grouped keys, heads wider than their share, a frequency in each range of Llama 3's scaling, both of NeoX's residuals.
 FAMILIES = {
     "gpt2": ("gpt2", {"n_embd": HIDDEN, "n_layer": 2, "n_head": 2, "n_positions": 48}),
@@ -39,7 +47,43 @@ FAMILIES = {
     "neox-seq": ("gpt_neox", BASE | {
         "num_attention_heads": 2, "use_parallel_residual": False,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 1.0}}),
+    "mistral-window": ("mistral", GROUPED | {"head_dim": 6, "sliding_window": WINDOW}),
+    "qwen3-window": ("qwen3", GROUPED | {
+        "head_dim": 6, "tie_word_embeddings": True, "use_sliding_window": True, "sliding_window": WINDOW,
+        "max_window_layers": 1}),
+    "gemma": ("gemma", GROUPED | {"head_dim": 6}),
+    "gemma2": ("gemma2", GROUPED | {
+        "head_dim": 6, "query_pre_attn_scalar": 9, "sliding_window": WINDOW, "attn_logit_softcapping": 2.0,
+        "final_logit_softcapping": 6.0}),
+    "gemma3": ("gemma3_text", GROUPED | {
+        "head_dim": 6, "query_pre_attn_scalar": 10, "sliding_window": WINDOW,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "rope_parameters": {"full_attention": {"rope_type": "linear", "rope_theta": 1000.0, "factor": 8.0},
+                            "sliding_attention": {"rope_type": "default", "rope_theta": 20.0}}}),
+    "smollm3": ("smollm3", GROUPED | {"no_rope_layers": [1, 0]}),
+    "olmo2": ("olmo2", GROUPED | {}),
+    "granite": ("granite", GROUPED | {
+        "embedding_multiplier": 1.5, "attention_multiplier": 0.3, "residual_multiplier": 0.6, "logits_scaling": 2.0}),
+    "phi3": ("phi3", GROUPED | {"sliding_window": None}),
+    # Phi-4-mini's; heads of 8 channels, of which 6 rotate.
+    "phi3-longrope": ("phi3", GROUPED | {
+        "hidden_size": 2 * HIDDEN, "tie_word_embeddings": True, "sliding_window": None, "max_position_embeddings": 256,
+        "original_max_position_embeddings": 64, "partial_rotary_factor": 0.75,
+        "rope_parameters": {"rope_type": "longrope", "rope_theta": 100.0, "partial_rotary_factor": 0.75,
+                            "short_factor": [1.0, 1.25, 2.5], "long_factor": [1.0, 8.0, 30.0]}}),
+    "opt": ("opt", {"hidden_size": HIDDEN, "ffn_dim": 12, "num_hidden_layers": 2, "num_attention_heads": 2,
+                    "max_position_embeddings": 64}),
+    "gpt_neo": ("gpt_neo", {"hidden_size": HIDDEN, "intermediate_size": 12, "num_layers": 2, "num_heads": 2,
+                            "attention_types": [[["global", "local"], 1]], "window_size": WINDOW,
+                            "max_position_embeddings": 64}),
 }
+
+
+class GraniteForSequenceClassification(GenericForSequenceClassification, GranitePreTrainedModel):
+    """transformers has no such class; its mixin for one head of scores on any backbone makes it."""
+
+
+AutoModelForSequenceClassification.register(GraniteConfig, GraniteForSequenceClassification)
 
 
 def configuration(family, **other_sizes):
@@ -57,14 +101,36 @@ def random_model(config, seed, score=False):
         config.num_labels = 1
     model = cls.from_config(config, attn_implementation="eager").float().eval()
     generator = torch.Generator().manual_seed(seed)
+    from_one = config.model_type.startswith("gemma")  # norms weigh by 1 + weight
     for name, p in model.named_parameters():
         deviation = 1.0 if any(k in name for k in ("emb", "wte", "head", "score")) else 0.35
         mean = 0.0
         if "norm" in name or "ln_" in name:
-            mean, deviation = (1.0 if name.endswith("weight") else 0.0), 0.2
+            mean, deviation = (1.0 if name.endswith("weight") and not from_one else 0.0), 0.2
         p.data = mean + deviation * torch.randn(p.shape, generator=generator)
     model.tie_weights()
     return model
+
+
+@contextlib.contextmanager
+def exactly():
+    """float64 wherever code names float32."""
+    default, kept = torch.get_default_dtype(), (torch.float32, torch.float, torch.Tensor.float)
+    torch.set_default_dtype(torch.float64)
+    torch.float32, torch.float, torch.Tensor.float = torch.float64, torch.float64, torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.float32, torch.float, torch.Tensor.float = kept
+        torch.set_default_dtype(default)
+
+
+def in_double(model):
+    """A copy in float64, its buffers (frequencies, scales) computed in that."""
+    other = type(model)(copy.deepcopy(model.config)).double().eval()
+    other.load_state_dict(model.state_dict())
+    other.tie_weights()
+    return other
 
 
 def moved(model, config, seed, by, score=False):
@@ -357,14 +423,16 @@ def make_family(family, folder):
     for name in ("policy", "old", "ref", "rm", "critic"):
         save(models[name], os.path.join(folder, name))
 
-    double = {k: copy.deepcopy(m).double() for k, m in models.items()}
-    samples = text_samples(double["policy"])
     context = getattr(config, "n_positions", LONG)
     long_ids = torch.randint(0, config.vocab_size, (context,), generator=torch.Generator().manual_seed(seed)).tolist()
-    tensors, full, sections = numbers(double, samples, long_ids)
+    rounded_family = family in ROUNDED
+    with contextlib.nullcontext() if rounded_family else exactly():
+        double = {k: copy.deepcopy(m).double() if rounded_family else in_double(m) for k, m in models.items()}
+        samples = text_samples(double["policy"])
+        tensors, full, sections = numbers(double, samples, long_ids)
+        write_json(f"{folder}/e2e.json", end_to_end(double))
+        losses, norms, third = adamw(double["policy"], samples)
     single_tensors, single_full, _ = numbers(models, samples, long_ids)
-    write_json(f"{folder}/e2e.json", end_to_end(double))
-    losses, norms, third = adamw(double["policy"], samples)
     single_losses, _, single_third = adamw(models["policy"], samples)
 
     save_tensors(f"{folder}/golden.safetensors", tensors)

@@ -40,13 +40,14 @@ class Golden {
   // Ten times what an honest float32 implementation was seen to differ by.
   double tolerance(const char* key) const { return 10 * double(tolerances_[key]); }
   // How much the weights of a tensor may differ after three steps of AdamW. The list names the worst tensors; in
-  // GPT-2 and NeoX the key biases, whose gradient is zero but for noise, are worst and judged apart.
+  // GPT-2, NeoX and OPT the key biases, whose gradient is zero but for noise, are worst and judged apart.
   double adamw_tolerance() const {
     double worst_other = 0;
     for (auto entry : simdjson::dom::array(tolerances_["adamw3_worst"])) {
       const std::string_view name = entry.at(0);
-      if (name.find("c_attn.bias") == name.npos && name.find("query_key_value.bias") == name.npos)
-        worst_other = std::max(worst_other, double(entry.at(1)));
+      const bool has_keys = name.find("c_attn.bias") != name.npos || name.find("query_key_value.bias") != name.npos ||
+                            (name.find("decoder.") != name.npos && name.ends_with("k_proj.bias"));
+      if (!has_keys) worst_other = std::max(worst_other, double(entry.at(1)));
     }
     return 10 * worst_other;
   }
@@ -90,23 +91,30 @@ inline double worst(const std::vector<float>& a, const std::vector<float>& b) {
   return worst(a.data(), b.data(), a.size());
 }
 
+// What rounding may leave of a tensor's gradient that is zero in exact arithmetic, as that of OPT's key biases is; 0 of
+// one that isn't. `norm` is the tensor's, `whole` the norm of all tensors together.
+inline double noise_of_zero(double norm, double whole) { return norm < 1e-9 * whole ? 1e-6 * whole : 0; }
+
 // Compares a gradient, tensor by tensor, with a safetensors file of full gradients: the greatest absolute
 // difference and the relative one in the L2 norm of the worst tensor.
 inline void check_gradient(const Golden& golden, const Layout& layout, const Buffer<float>& gradient,
                            const std::string& file_name) {
   const SafetensorsFile file(golden.folder + "/" + file_name);
   CHECK(file.tensors().size() == layout.tensors.size());
-  double overall = 0;
+  double whole = 0;
+  for (const TensorInfo& t : layout.tensors)
+    for (const float g : Golden::read(file, t.name)) whole += double(g) * double(g);
+  whole = std::sqrt(whole);
   for (const TensorInfo& t : layout.tensors) {
     const auto expected = Golden::read(file, t.name);
     double difference = 0, norm = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const double x = double(expected[i]), y = double(gradient[t.offset + static_cast<std::int64_t>(i)]);
       difference += (x - y) * (x - y), norm += x * x;
-      overall = std::max(overall, std::abs(x - y) / std::max(1.0, std::sqrt(norm)));
     }
     INFO(file_name << " " << t.name);
-    CHECK(std::sqrt(difference) <= golden.tolerance("sft_grad_rel_l2_worst_tensor") * std::sqrt(norm) + 1e-12);
+    const double limit = golden.tolerance("sft_grad_rel_l2_worst_tensor") * std::sqrt(norm) + 1e-12;
+    CHECK(std::sqrt(difference) <= limit + noise_of_zero(std::sqrt(norm), whole));
   }
 }
 
@@ -114,6 +122,9 @@ inline void check_gradient(const Golden& golden, const Layout& layout, const Buf
 inline void check_gradient_norms(const Golden& golden, const Layout& layout, const Buffer<float>& gradient,
                                  simdjson::dom::element expected) {
   const double limit = golden.tolerance("sft_grad_rel_l2_worst_tensor");
+  double whole = 0;
+  for (const TensorInfo& t : layout.tensors) whole += std::pow(double(expected[t.name]["norm"]), 2);
+  whole = std::sqrt(whole);
   for (const TensorInfo& t : layout.tensors) {
     double norm = 0, projection = 0;
     for (std::int64_t i = 0; i < t.size; ++i) {
@@ -123,8 +134,9 @@ inline void check_gradient_norms(const Golden& golden, const Layout& layout, con
     }
     const double want = double(expected[t.name]["norm"]);
     INFO(t.name);
-    CHECK(std::abs(std::sqrt(norm) - want) <= limit * want + 1e-10);
-    CHECK(std::abs(projection - double(expected[t.name]["proj"])) <= limit * want * 3 + 1e-10);
+    const double noise = noise_of_zero(want, whole) + 1e-10;
+    CHECK(std::abs(std::sqrt(norm) - want) <= limit * want + noise);
+    CHECK(std::abs(projection - double(expected[t.name]["proj"])) <= limit * want * 3 + noise);
   }
 }
 
