@@ -209,8 +209,10 @@ PreTokenizer::PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {
   const Step& last = steps_.back();
   if (byte_level(true)) {
     last_ = gpt2_word_end;
-  } else if (last.kind == Step::Kind::kSplit && last.behavior == SplitBehavior::kIsolated && !last.invert) {
-    last_ = last.known;
+  } else if (last.kind == Step::Kind::kSplit) {
+    // The known expressions match everywhere, so nothing is between matches for an inverted Removed to remove.
+    const bool removes_none = last.behavior == SplitBehavior::kRemoved && last.invert;
+    if (removes_none || (last.behavior == SplitBehavior::kIsolated && !last.invert)) last_ = last.known;
   }
   if (last_ != nullptr) steps_.pop_back();
 }

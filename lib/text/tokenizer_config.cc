@@ -125,21 +125,24 @@ TokenizerKind kind_of(std::string_view class_name) {
   if (class_name == "GPTNeoXTokenizer") return TokenizerKind::kNeox;
   if (class_name == "Qwen2Tokenizer") return TokenizerKind::kQwen2;
   if (class_name == "LlamaTokenizer") return TokenizerKind::kLlama;
+  if (class_name == "GemmaTokenizer") return TokenizerKind::kGemma;
   return class_name == "CodeLlamaTokenizer" ? TokenizerKind::kCodeLlama : TokenizerKind::kFile;
 }
 
 // The class that AutoTokenizer picks: the files' class. The model's class is the default, and overrides the files for
-// Qwen 2 and for Mistral, which has no class of its own.
+// Qwen 2 and for the models that have no class of their own.
 std::string class_of(std::string_view model_type, std::string name) {
-  static const std::map<std::string_view, std::string> registered = {{"gpt2", "GPT2Tokenizer"},
-                                                                     {"gpt_neox", "GPTNeoXTokenizer"},
-                                                                     {"qwen2", "Qwen2Tokenizer"},
-                                                                     {"qwen3", "Qwen2Tokenizer"},
-                                                                     {"mistral", "TokenizersBackend"}};
+  static const std::map<std::string_view, std::string> registered = {
+      {"gpt2", "GPT2Tokenizer"},         {"gpt_neo", "GPT2Tokenizer"},     {"opt", "GPT2Tokenizer"},
+      {"gpt_neox", "GPTNeoXTokenizer"},  {"olmo2", "GPTNeoXTokenizer"},    {"qwen2", "Qwen2Tokenizer"},
+      {"qwen3", "Qwen2Tokenizer"},       {"gemma", "GemmaTokenizer"},      {"gemma2", "GemmaTokenizer"},
+      {"gemma3_text", "GemmaTokenizer"}, {"mistral", "TokenizersBackend"}, {"granite", "TokenizersBackend"},
+      {"phi3", "TokenizersBackend"}};
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
   const auto found = registered.find(model_type);
   if (found == registered.end()) return name;
-  return name.empty() || model_type == "qwen2" || model_type == "mistral" ? found->second : name;
+  const bool overrides = model_type == "qwen2" || found->second == "TokenizersBackend";
+  return name.empty() || overrides ? found->second : name;
 }
 
 void name_by_default(TokenizerConfig& config) {
@@ -154,6 +157,10 @@ void name_by_default(TokenizerConfig& config) {
     if (config.kind != TokenizerKind::kQwen2) set("bos_token", "<|endoftext|>");
     if (config.kind != TokenizerKind::kGpt2)
       set("pad_token", config.kind == TokenizerKind::kNeox ? "<|padding|>" : "<|endoftext|>");
+  }
+  if (config.kind == TokenizerKind::kGemma) {
+    for (const char* name : {"bos", "eos", "unk", "pad", "mask"})
+      set(std::string(name) + "_token", "<" + std::string(name) + ">");
   }
   if (config.kind != TokenizerKind::kLlama && config.kind != TokenizerKind::kCodeLlama) return;
   set("bos_token", "<s>");
@@ -208,7 +215,8 @@ TokenizerConfig read_tokenizer_config(const TokenizerFiles& files, const std::st
   }
   if (!config.lists_added) read_older_files(files, where, config);
   config.kind = kind_of(class_of(model_type, name));
-  if (config.kind == TokenizerKind::kFile) config.prefix_space.reset();
+  const bool reads_prefix = config.kind != TokenizerKind::kFile && config.kind != TokenizerKind::kGemma;
+  if (!reads_prefix) config.prefix_space.reset();
   name_by_default(config);
   return config;
 }

@@ -18,10 +18,10 @@ struct TokenizerFiles {
   std::string_view json, config, special_tokens_map, added_tokens, model_config;
 };
 
-// A transformers tokenizer class that has built-in tokens and reads add_prefix_space. kFile: any other. (Since version
-// 5 these classes also split texts in their own way, whatever tokenizer.json says. Models were trained by
-// tokenizer.json.)
-enum class TokenizerKind : std::uint8_t { kFile, kGpt2, kNeox, kQwen2, kLlama, kCodeLlama };
+// A transformers tokenizer class that has built-in tokens and, but for Gemma's, reads add_prefix_space. kFile: any
+// other. (Since version 5 these classes also split texts in their own way, whatever tokenizer.json says. Models were
+// trained by tokenizer.json.)
+enum class TokenizerKind : std::uint8_t { kFile, kGpt2, kNeox, kQwen2, kLlama, kCodeLlama, kGemma };
 
 struct NamedToken {
   std::string key;    // "eos_token" and so on

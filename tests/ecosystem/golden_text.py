@@ -25,7 +25,8 @@ TEXTS = ["The film was", "Once upon a time", "a", "", "I'll say it again: 3.1415
          "👍 and 👩‍👩‍👧", "꽃 ༀ 𝔘", "x <|endoftext|> y", "x</s> y", "<s>a</s>", "<|im_start|>user\nhi<|im_end|>\n",
          "<think>\nno</think> so", "\u00a0no\u2003break", "\r\n mixed \r ends", "▁under_score▁", "\u200bzero\ufeff",
          "\u0085next\u2028line", "a\u0000b", "①②½٣", "ÅÅÅ", "ꙮ ǆ ᾳ", "  \n  \n", "<|begin_of_text|>The<|eot_id|>"]
-KINDS = ["gpt2", "gpt2-with-prefix", "llama2", "llama3", "mistral", "qwen3", "gpt_neox"]
+KINDS = ["gpt2", "gpt2-with-prefix", "llama2", "llama3", "mistral", "qwen3", "gpt_neox", "gemma", "phi3", "phi4", "granite",
+         "olmo2", "opt"]
 
 
 def byte_character(byte):
@@ -104,7 +105,7 @@ def write_kind(out, name, tokenizer, config):
         write_lines(f"{out}/vectors/{name}{suffix}.dev.jsonl",
                     ({"cat": cat, "text": t, "ids": tokenizer.encode(t, add_special_tokens=whole).ids}
                      for cat, t in (texts[::6] if whole else texts)))
-    bytewise = name not in ("llama2", "mistral")
+    bytewise = name not in ("llama2", "mistral", "gemma", "phi3")
     write_lines(f"{out}/vectors/{name}.decode.dev.jsonl", decode_records(tokenizer, bytewise, name))
 
 

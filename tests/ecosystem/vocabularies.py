@@ -17,6 +17,11 @@ The end of the story was the best part of the whole film, they said.
 GPT4_SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
               r"\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN_SPLIT = GPT4_SPLIT.replace(r"\p{N}{1,3}", r"\p{N}")
+# GPT-4o's, which Phi-4-mini has.
+O200K_SPLIT = "|".join([
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
 UNLIMITED = 1000000000000000019884624838656  # what transformers writes where no length is known
 
 
@@ -60,13 +65,13 @@ def llama3():
                "model_max_length": 131072, "clean_up_tokenization_spaces": True}
 
 
-def characters():
+def characters(special_tokens=("<unk>", "<s>", "</s>")):
     """A vocabulary and merges of SentencePiece's kind, with a token for each byte."""
     t = Tokenizer(models.BPE())
     t.pre_tokenizer = pre_tokenizers.Metaspace()
     model = json.loads(trained(t, 220).to_str())["model"]
     words = sorted(model["vocab"], key=model["vocab"].get)
-    tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)] + words
+    tokens = [*special_tokens] + [f"<0x{i:02X}>" for i in range(256)] + words
     merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in model["merges"]]
     return models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges, unk_token="<unk>",
                       fuse_unk=True, byte_fallback=True)
@@ -88,6 +93,98 @@ def sentencepiece(metaspace):
                "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
                "pad_token": None, "add_bos_token": True, "add_eos_token": False, "legacy": False,
                "model_max_length": UNLIMITED, "clean_up_tokenization_spaces": False, "sp_model_kwargs": {}}
+
+
+def gemma():
+    """Runs of line ends and of spaces are tokens that the raw text is searched for."""
+    begin = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    turns = ["<start_of_turn>", "<end_of_turn>"]
+    runs = ["\n" * n for n in range(1, 5)] + ["▁" * n for n in range(2, 5)] + ["<table>", "</b>"]
+    t = Tokenizer(characters(begin + turns + runs))
+    t.normalizer = normalizers.Replace(" ", "▁")
+    t.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    t.post_processor = processors.TemplateProcessing(single="<bos> $A", pair="<bos> $A <bos>:1 $B:1",
+                                                     special_tokens=[("<bos>", t.token_to_id("<bos>"))])
+    t.add_special_tokens([special(x) for x in begin + turns])
+    t.add_tokens([AddedToken(x, normalized=False) for x in runs])
+    return t, {"tokenizer_class": "GemmaTokenizer", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>",
+               "pad_token": "<pad>", "additional_special_tokens": turns, "add_bos_token": True, "add_eos_token": False,
+               "model_max_length": UNLIMITED, "clean_up_tokenization_spaces": False, "sp_model_kwargs": {},
+               "spaces_between_special_tokens": False}
+
+
+def phi3():
+    """Llama 2's with tokens of turns, which take the spaces behind them."""
+    t, config = sentencepiece(False)
+    t = Tokenizer.from_str(t.to_str())
+    t.add_special_tokens([special("<|endoftext|>")])
+    t.add_special_tokens([AddedToken(f"<|{x}|>", special=True, normalized=False, rstrip=True)
+                          for x in ["assistant", "end", "system", "user"]])
+    end = "<|endoftext|>"
+    return t, config | {"tokenizer_class": "LlamaTokenizer", "eos_token": end, "pad_token": end}
+
+
+def phi4():
+    t = byte_level([pre_tokenizers.Split(Regex(O200K_SPLIT), "isolated"),
+                    pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    end = "<|endoftext|>"
+    t.post_processor = processors.ByteLevel(trim_offsets=True)
+    t.add_special_tokens([special(end)])
+    t.add_special_tokens([special(f"<|{x}|>") for x in ["assistant", "end", "system", "user"]])
+    return t, {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": False, "add_eos_token": False, "bos_token": end,
+               "eos_token": end, "pad_token": end, "unk_token": end, "model_max_length": 131072,
+               "add_prefix_space": False, "clean_up_tokenization_spaces": False}
+
+
+def granite():
+    """StarCoder's: digits singly, then GPT-2's words."""
+    t = byte_level([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    end = "<|end_of_text|>"
+    t.post_processor = processors.ByteLevel(trim_offsets=True)
+    t.add_special_tokens([special(x) for x in [end, "<fim_prefix>", "<|start_of_role|>", "<|end_of_role|>"]])
+    return t, {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": False, "add_prefix_space": False, "bos_token": end,
+               "eos_token": end, "pad_token": end, "unk_token": end, "model_max_length": 9223372036854775807,
+               "additional_special_tokens": ["<|start_of_role|>", "<|end_of_role|>"], "padding_side": "left"}
+
+
+def olmo2():
+    """GPT-4's words, written as what is not to be removed."""
+    t = byte_level([pre_tokenizers.Split(Regex(GPT4_SPLIT), "removed", invert=True),
+                    pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    end = "<|endoftext|>"
+    t.post_processor = processors.ByteLevel(trim_offsets=True)
+    t.add_special_tokens([special(x) for x in [end, "<|im_start|>", "<|im_end|>", "<|pad|>"]])
+    # The hub says GPT2Tokenizer, which in transformers 5 cuts in GPT-2's way, in which no OLMo 2 was trained.
+    return t, {"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": False, "bos_token": end,
+               "eos_token": end, "pad_token": "<|pad|>", "unk_token": end, "model_max_length": 4096}
+
+
+def smollm3():
+    """Llama 3's without a first token."""
+    t = byte_level([pre_tokenizers.Split(Regex(GPT4_SPLIT), "isolated"),
+                    pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    t.post_processor = processors.ByteLevel(trim_offsets=True)
+    t.add_special_tokens([special(f"<|{name}|>") for name in ["begin_of_text", "end_of_text", "im_start", "im_end"]])
+    t.add_tokens([AddedToken(x, normalized=False) for x in ["<think>", "</think>"]])
+    return t, {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": None, "eos_token": "<|im_end|>",
+               "pad_token": "<|im_end|>", "model_max_length": 131072, "clean_up_tokenization_spaces": True,
+               "fast": False, "model_input_names": ["input_ids", "attention_mask"]}
+
+
+def opt():
+    """GPT-2's with </s> before each text. Its hub folders have no tokenizer.json: this is what save_pretrained makes."""
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.decoder = decoders.ByteLevel()
+    t = trained(t, 380, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                special_tokens=["<s>", "<pad>", "</s>", "<unk>"])
+    end = "</s>"
+    t.post_processor = processors.TemplateProcessing(single=f"{end} $A", pair=f"{end} $A {end}:1 $B:1",
+                                                     special_tokens=[(end, t.token_to_id(end))])
+    return t, {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": True, "add_prefix_space": False, "bos_token": end,
+               "eos_token": end, "pad_token": "<pad>", "unk_token": end, "errors": "replace",
+               "model_max_length": UNLIMITED}
 
 
 def qwen(thinks=False):
@@ -120,7 +217,8 @@ def neox(nfc=True):
 VOCABULARIES = {"gpt2": gpt2, "gpt2-with-prefix": lambda: gpt2(True), "llama2": lambda: sentencepiece(False),
                 "llama3": llama3, "mistral": lambda: sentencepiece(True), "llama5": lambda: sentencepiece(True),
                 "qwen2": qwen, "qwen3": lambda: qwen(True),
-                "gpt_neox": neox, "gpt_neox-without-nfc": lambda: neox(False)}
+                "gemma": gemma, "phi3": phi3, "phi4": phi4, "granite": granite, "olmo2": olmo2, "smollm3": smollm3,
+                "opt": opt, "gpt_neox": neox, "gpt_neox-without-nfc": lambda: neox(False)}
 made = {}
 
 

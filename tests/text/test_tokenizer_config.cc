@@ -134,6 +134,32 @@ TEST_CASE("how texts are cut tokenizer.json says, whatever the class") {
   }
 }
 
+TEST_CASE("Gemma's class names tokens by itself, others of its time go by the model's type") {
+  const std::string json = merged_bytes(), gemma = "<bos><eos><unk><pad><mask>";
+  for (const char* type : {"gemma", "gemma2", "gemma3_text"})
+    CHECK(of_class(json, "", type).encode(gemma) == Ids{261, 262, 263, 264, 265});
+  const Tokenizer tokenizer = of_class(json, "GemmaTokenizerFast", "llama").make();
+  CHECK(tokenizer.encode(gemma) == Ids{261, 262, 263, 264, 265});
+  CHECK(tokenizer.bos_id() == 261);
+  CHECK(tokenizer.eos_id() == 262);
+  CHECK(tokenizer.pad_id() == 264);
+  CHECK(of_class(json, "GemmaTokenizer", "gemma", R"(,"mask_token":null,"bos_token":"<s>")").encode(gemma + "<s>") ==
+        of_ascii("<bos>") + Ids{262, 263, 264} + of_ascii("<mask>") + Ids{261});
+  CHECK(of_class(json, "GemmaTokenizer", "", R"(,"add_prefix_space":true)").encode("1") == Ids{16});
+
+  const std::string others = "<s><|endoftext|><|padding|>";
+  const std::pair<const char*, const char*> plain[] = {
+      {"LlamaTokenizer", "phi3"},          {"GPT2Tokenizer", "granite"}, {"", "phi3"}, {"", "smollm3"}, {"", "granite"},
+      {"PreTrainedTokenizerFast", "gemma"}};
+  for (const auto& [name, type] : plain)
+    CHECK(of_class(json, name, type).encode(others + gemma) == of_ascii(others + gemma));
+  for (const char* type : {"opt", "gpt_neo"})
+    CHECK(of_class(json, "", type).encode(others) == of_ascii("<s>") + Ids{261} + of_ascii("<|padding|>"));
+  CHECK(of_class(json, "", "olmo2").encode(others) == of_ascii("<s>") + Ids{261, 262});
+  CHECK(of_class(json, "GPT2Tokenizer", "olmo2").encode(others) ==
+        of_ascii("<s>") + Ids{261} + of_ascii("<|padding|>"));
+}
+
 TEST_CASE("a class names tokens by itself, and those that a model has no row for are left out") {
   const std::string json = merged_bytes(), text = "<|endoftext|><|padding|>";
   CHECK(of_class(json, "GPT2Tokenizer", "").encode(text) == Ids{261} + of_ascii("<|padding|>"));

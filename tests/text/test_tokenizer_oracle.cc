@@ -87,7 +87,8 @@ void check_family(const std::string& goldens, const std::string& family) {
 }  // namespace
 
 TEST_CASE("every vector of a small vocabulary of each kind is met, with and without the tokens of its template") {
-  for (const std::string kind : {"gpt2", "gpt2-with-prefix", "llama2", "llama3", "mistral", "qwen3", "gpt_neox"}) {
+  for (const std::string kind : {"gpt2", "gpt2-with-prefix", "llama2", "llama3", "mistral", "qwen3", "gpt_neox",
+                                 "gemma", "phi3", "phi4", "granite", "olmo2", "opt"}) {
     CAPTURE(kind);
     check_family(kTree, kind);
     check_encode(kTree, Tokenizer::load(kTree + "/tok/" + kind), kind + ".whole", true);
