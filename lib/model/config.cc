@@ -101,7 +101,9 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   const Keys keys(reader, reader.object(reader.root(), "the file"));
   const std::string type = keys.text("model_type", "");
   const Family* family = find_family(type);
-  if (family == nullptr) keys.refuse("model_type", "is \"" + type + "\"; supported: " + family_names());
+  if (family == nullptr)
+    keys.refuse("model_type",
+                "is \"" + type + "\"" + std::string(clause_on_model_type(type)) + "; supported: " + family_names());
   const Family::Keys& names = family->keys;
   const Family::Defaults& defaults = family->defaults;
   ModelConfig c = usual(type);

@@ -179,4 +179,32 @@ std::string advice_on_class(std::string_view name, std::string_view score_class)
          "if .normalize_reward then .reward_mean = .mean | .reward_std = .std else . end'";
 }
 
+std::string_view clause_on_model_type(std::string_view model_type) {
+  struct Kind {
+    std::string_view clause;
+    std::vector<std::string_view> types;
+  };
+  static const Kind kinds[] = {
+      {", whose layers hold recurrent states",
+       {"mamba", "mamba2", "falcon_mamba", "jamba", "zamba", "zamba2", "bamba", "falcon_h1", "nemotron_h",
+        "granitemoehybrid", "recurrent_gemma", "rwkv", "xlstm"}},
+      {", in which some layers have linear attention",
+       {"qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_next", "olmo_hybrid", "minimax"}},
+      {", in which some layers are convolutions", {"lfm2", "lfm2_moe", "lfm2_vl"}},
+      {", a mixture of experts",
+       {"mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe", "granitemoeshared", "phimoe", "deepseek_v2",
+        "deepseek_v3", "gpt_oss", "glm4_moe", "ernie4_5_moe", "dbrx", "jetmoe"}},
+      {", an encoder",
+       {"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "deberta", "deberta-v2", "electra", "albert",
+        "mpnet", "modernbert", "eurobert", "nomic_bert"}},
+      {", an encoder with a decoder",
+       {"t5", "mt5", "umt5", "bart", "mbart", "pegasus", "marian", "m2m_100", "t5gemma", "encoder-decoder"}},
+      {", which reads images or sounds as well",
+       {"gemma3", "gemma3n", "gemma4", "paligemma", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "mistral3", "llava", "mllama",
+        "idefics3", "smolvlm", "phi4_multimodal", "whisper"}}};
+  for (const Kind& kind : kinds)
+    if (std::find(kind.types.begin(), kind.types.end(), model_type) != kind.types.end()) return kind.clause;
+  return "";
+}
+
 }  // namespace nudge

@@ -29,4 +29,8 @@ std::string advice_on_tensor(std::string_view name);
 // the family's own.
 std::string advice_on_class(std::string_view name, std::string_view score_class);
 
+// What sets the models of a model_type apart, where that is known and no family can have it, as a clause to stand behind
+// its name: ", whose layers hold recurrent states". Else "".
+std::string_view clause_on_model_type(std::string_view model_type);
+
 }  // namespace nudge

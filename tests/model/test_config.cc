@@ -115,7 +115,17 @@ TEST_CASE("a configuration that is written reads back as it was") {
 
 TEST_CASE("a model of another kind is refused") {
   const std::string supported = "; supported: gpt2, llama, mistral, qwen2, qwen3, gpt_neox";
-  CHECK(refusal("model_type", "\"mamba\"") == "config: \"model_type\" is \"mamba\"" + supported);
+  CHECK(refusal("model_type", "\"another\"") == "config: \"model_type\" is \"another\"" + supported);
+  const std::pair<const char*, const char*> known[] = {{"mamba", ", whose layers hold recurrent states"},
+                                                       {"qwen3_5_text", ", in which some layers have linear attention"},
+                                                       {"lfm2", ", in which some layers are convolutions"},
+                                                       {"mixtral", ", a mixture of experts"},
+                                                       {"roberta", ", an encoder"},
+                                                       {"t5", ", an encoder with a decoder"},
+                                                       {"gemma3", ", which reads images or sounds as well"}};
+  for (const auto& [type, clause] : known)
+    CHECK(refusal("model_type", '"' + std::string(type) + '"') ==
+          "config: \"model_type\" is \"" + std::string(type) + "\"" + clause + supported);
   CHECK(refusal("model_type", "") == "config: \"model_type\" is \"\"" + supported);
   CHECK(refusal("model_type", "2") == "config: \"model_type\" is not a string");
   CHECK(refusal("architectures", "[\"GPT2DoubleHeadsModel\"]") ==
