@@ -155,10 +155,12 @@ struct Kernels {
   void (*layer_norm_parameters)(const float* dy, const float* x, const float* mean, const float* rstd, int64_t T,
                                 int64_t C, int64_t begin, int64_t end, float* dweight, float* dbias);
 
-  // --- RMS norm (15): y = x rstd weight, rstd = 1 / sqrt(mean of x^2 + eps); as layer norm in all else ---
-  void (*rms_norm)(const float* x, const float* weight, int64_t T, int64_t C, float eps, float* y, float* rstd);
-  void (*rms_norm_backward)(const float* dy, const float* x, const float* weight, const float* rstd, int64_t T,
-                            int64_t C, float* dx);
+  // --- RMS norm (15): y = x rstd weight, or x rstd (1 + weight) with plus_one; rstd = 1 / sqrt(mean of x^2 + eps); as
+  // layer norm in all else. The weight's gradient is the same in both forms. ---
+  void (*rms_norm)(const float* x, const float* weight, bool plus_one, int64_t T, int64_t C, float eps, float* y,
+                   float* rstd);
+  void (*rms_norm_backward)(const float* dy, const float* x, const float* weight, bool plus_one, const float* rstd,
+                            int64_t T, int64_t C, float* dx);
   void (*rms_norm_parameters)(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t begin,
                               int64_t end, float* dweight);
 

@@ -54,9 +54,10 @@ void layer_norm_parameters(const float* dy, const float* x, const float* mean, c
                            int64_t begin, int64_t end, float* dweight, float* dbias);
 
 // rms_norm.cc
-void rms_norm(const float* x, const float* weight, int64_t T, int64_t C, float eps, float* y, float* rstd);
-void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* rstd, int64_t T, int64_t C,
-                       float* dx);
+void rms_norm(const float* x, const float* weight, bool plus_one, int64_t T, int64_t C, float eps, float* y,
+              float* rstd);
+void rms_norm_backward(const float* dy, const float* x, const float* weight, bool plus_one, const float* rstd,
+                       int64_t T, int64_t C, float* dx);
 void rms_norm_parameters(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t begin,
                          int64_t end, float* dweight);
 

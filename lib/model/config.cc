@@ -88,6 +88,7 @@ ModelConfig ModelConfig::usual(std::string_view family) {
                  : std::string_view(f.defaults.activation) == "gelu" ? Activation::kGeluErf
                                                                      : Activation::kGeluTanh;
   c.qk_norm = f.block.qk_norm;
+  c.norm_offset = f.block.norm_offset;
   c.parallel = f.defaults.parallel;
   c.qkv_bias = f.qkv_bias.fallback;
   c.proj_bias = f.proj_bias.fallback;

@@ -193,7 +193,7 @@ void norm(const float* x, std::int64_t T, const Norm& n, float* y, float* mean, 
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
     const float* from = x + begin * C;
     float* to = y + begin * C;
-    if (n.bias == nullptr) kernels().rms_norm(from, n.weight, end - begin, C, n.eps, to, rstd + begin);
+    if (n.bias == nullptr) kernels().rms_norm(from, n.weight, n.plus_one, end - begin, C, n.eps, to, rstd + begin);
     else kernels().layer_norm(from, n.weight, n.bias, end - begin, C, n.eps, to, mean + begin, rstd + begin);
   });
 }
@@ -206,7 +206,7 @@ void norm_backward(const float* dy, const float* x, std::int64_t T, const Norm& 
   parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t at = begin * C, rows = end - begin;
     const float* rstd = stats.rstd + begin;
-    if (n.bias == nullptr) k.rms_norm_backward(dy + at, x + at, n.weight, rstd, rows, C, dx + at);
+    if (n.bias == nullptr) k.rms_norm_backward(dy + at, x + at, n.weight, n.plus_one, rstd, rows, C, dx + at);
     else k.layer_norm_backward(dy + at, x + at, n.weight, stats.mean + begin, rstd, rows, C, dx + at);
   });
   if (g.weight == nullptr) return;

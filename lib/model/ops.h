@@ -78,8 +78,9 @@ void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum)
 struct Norm {
   std::int64_t C;
   float eps;
-  const float* weight;  // [C]
-  const float* bias;    // [C]
+  const float* weight;    // [C]
+  const float* bias;      // [C]
+  bool plus_one = false;  // RMS norm weighs by 1 + weight
 };
 // What the backward needs of T rows; mean is not read for RMS norm.
 struct NormStats {

@@ -262,7 +262,7 @@ Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout
   for (const TensorInfo& t : layout.tensors) {
     float* v = values.data() + t.offset;
     if (t.name == "score.weight" || t.name.ends_with("bias")) continue;
-    if (t.shape.size() == 1) std::fill(v, v + t.size, 1.0f);
+    if (t.shape.size() == 1) std::fill(v, v + t.size, config.norm_offset ? 0.0f : 1.0f);
     else fill_normal(v, t.size, adds_up(t.name) ? residual : 0.02, seed, t.name);
   }
   if (layout.score >= 0) initialise_score(config, layout, seed, values.data());

@@ -87,7 +87,7 @@ struct Layout {
 std::vector<std::string> linear_layers(const ModelConfig& config);
 std::vector<std::string> attention_layers(const ModelConfig& config);
 
-// N(0, 0.02) weights, residual projections scaled by 1/sqrt(2L), zero biases, norm weights of 1 (GPT-2's
+// N(0, 0.02) weights, residual projections scaled by 1/sqrt(2L), zero biases, norms that weigh by 1 (GPT-2's
 // initialisation); the score head N(0, 1/sqrt(C+1)). A pure function of seed and tensor name.
 Buffer<float> initial_parameters(const ModelConfig& config, const Layout& layout, std::uint64_t seed);
 void initialise_score(const ModelConfig& config, const Layout& layout, std::uint64_t seed, float* values);

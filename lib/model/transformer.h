@@ -178,7 +178,8 @@ class Transformer {
                  Trace& trace) const;
   const float* bias_at(const LinearAt& l) const { return l.bias < 0 ? nullptr : at(l.bias); }
   Norm norm_at(const NormAt& n, std::int64_t channels) const {
-    return {channels, static_cast<float>(config_.norm_eps), at(n.weight), n.bias < 0 ? nullptr : at(n.bias)};
+    return {channels, static_cast<float>(config_.norm_eps), at(n.weight), n.bias < 0 ? nullptr : at(n.bias),
+            config_.norm_offset};
   }
   Norm norm_at(const NormAt& n) const { return norm_at(n, config_.width); }
   // Packs the matrix B[in, out] or its transpose.

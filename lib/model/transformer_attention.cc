@@ -79,7 +79,7 @@ void Transformer::norm_and_rotate(const std::vector<std::int64_t>& positions, co
     gather_heads(b.qkv.data(), T, h, raw);
     parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin * h.heads; i < end * h.heads; ++i)
-        kernels().rms_norm(raw + i * D, at(n.weight), 1, D, static_cast<float>(config_.norm_eps),
+        kernels().rms_norm(raw + i * D, at(n.weight), config_.norm_offset, 1, D, static_cast<float>(config_.norm_eps),
                            b.qkv.data() + h.at(i), rstd + i);
     });
   };

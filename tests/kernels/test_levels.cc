@@ -126,11 +126,13 @@ TEST_CASE("v3 and v4: RMS norm and its gradients") {
   same_at_both([](const Kernels& k, std::int64_t n) {
     const std::int64_t C = n + 1, T = 3;
     const Floats x = normals(T * C, 9, 3), weight = normals(C, 10), dy = normals(T * C, 12);
-    Floats y = zeros(T * C), rstd = zeros(T), dx = normals(T * C, 13), dweight = zeros(C);
-    k.rms_norm(x.data(), weight.data(), T, C, 1e-5f, y.data(), rstd.data());
-    k.rms_norm_backward(dy.data(), x.data(), weight.data(), rstd.data(), T, C, dx.data());
+    Floats y = zeros(T * C), z = y, rstd = zeros(T), dx = normals(T * C, 13), dz = dx, dweight = zeros(C);
+    k.rms_norm(x.data(), weight.data(), true, T, C, 1e-5f, z.data(), rstd.data());
+    k.rms_norm(x.data(), weight.data(), false, T, C, 1e-5f, y.data(), rstd.data());
+    k.rms_norm_backward(dy.data(), x.data(), weight.data(), true, rstd.data(), T, C, dz.data());
+    k.rms_norm_backward(dy.data(), x.data(), weight.data(), false, rstd.data(), T, C, dx.data());
     k.rms_norm_parameters(dy.data(), x.data(), rstd.data(), T, C, 0, C, dweight.data());
-    return joined({y, rstd, dx, dweight});
+    return joined({y, z, rstd, dx, dz, dweight});
   });
 }
 

@@ -10,11 +10,12 @@ constexpr float kEps = 1e-5f;
 
 struct Case {
   std::int64_t T, C;
+  bool plus_one;
   Floats x, weight, dy;
 };
 
-Case make(std::int64_t T, std::int64_t C) {
-  Case c{T, C, normals(T * C, 81, 2), normals(C, 82), normals(T * C, 83)};
+Case make(std::int64_t T, std::int64_t C, bool plus_one = false) {
+  Case c{T, C, plus_one, normals(T * C, 81, 2), normals(C, 82), normals(T * C, 83)};
   for (float& x : c.x) x += 0.25f;
   return c;
 }
@@ -25,17 +26,18 @@ struct Forward {
 
 Forward forward(const Kernels& k, const Case& c, float eps = kEps, int shift = 0) {
   Guarded x(c.x, shift), y(c.T * c.C, shift + 1), rstd(c.T, 3);
-  k.rms_norm(x.data(), c.weight.data(), c.T, c.C, eps, y.data(), rstd.data());
+  k.rms_norm(x.data(), c.weight.data(), c.plus_one, c.T, c.C, eps, y.data(), rstd.data());
   CHECK((y.intact() && rstd.intact()));
   return {y.values(), rstd.values()};
 }
 
 // One row's output.
-Doubles normed(const Doubles& x, const Doubles& weight, double eps) {
+Doubles normed(const Doubles& x, const Doubles& weight, bool plus_one, double eps) {
   double square = 0;
   for (double v : x) square += v * v / double(x.size());
   Doubles y;
-  for (std::size_t c = 0; c < x.size(); ++c) y.push_back(x[c] / std::sqrt(square + eps) * weight[c]);
+  for (std::size_t c = 0; c < x.size(); ++c)
+    y.push_back(x[c] / std::sqrt(square + eps) * (plus_one ? 1 + weight[c] : weight[c]));
   return y;
 }
 
@@ -43,7 +45,7 @@ Doubles normed(const Doubles& x, const Doubles& weight, double eps) {
 double loss(const Case& c, const Doubles& x, const Doubles& weight) {
   double sum = 0;
   for (std::int64_t t = 0; t < c.T; ++t) {
-    const Doubles y = normed(Doubles(x.begin() + t * c.C, x.begin() + (t + 1) * c.C), weight, double(kEps));
+    const Doubles y = normed(Doubles(x.begin() + t * c.C, x.begin() + (t + 1) * c.C), weight, c.plus_one, double(kEps));
     for (std::size_t i = 0; i < y.size(); ++i) sum += y[i] * double(c.dy[std::size_t(t * c.C) + i]);
   }
   return sum;
@@ -65,12 +67,13 @@ TEST_CASE("RMS norm agrees with double precision at every size and alignment") {
   for (const Kernels* k : levels()) {
     for (std::int64_t C : sizes()) {
       if (C == 0) continue;
-      const Case c = make(3, C);
+      const Case c = make(3, C, C % 2 == 0);
       const Forward f = forward(*k, c, kEps, int(C % 13));
       for (std::int64_t t = 0; t < 3; ++t) {
         const Doubles x(c.x.begin() + t * C, c.x.begin() + (t + 1) * C);
-        const Doubles y = normed(x, doubles(c.weight), double(kEps));
-        for (std::size_t i = 0; i < y.size(); ++i) REQUIRE(near(f.y[std::size_t(t * C) + i], y[i], 1e-6, 1e-9));
+        const Doubles y = normed(x, doubles(c.weight), c.plus_one, double(kEps));
+        const double floor = c.plus_one ? 1e-6 : 1e-9;  // 1 + w rounds where w is near -1
+        for (std::size_t i = 0; i < y.size(); ++i) REQUIRE(near(f.y[std::size_t(t * C) + i], y[i], 1e-6, floor));
       }
     }
   }
@@ -101,21 +104,21 @@ TEST_CASE("RMS norm may be done in place, row by row or all at once") {
     Floats x = c.x, rstd(5);
     for (std::int64_t t = 0; t < 5; ++t) {
       float* row = &x[std::size_t(t * 50)];
-      k->rms_norm(row, c.weight.data(), 1, 50, kEps, row, &rstd[std::size_t(t)]);
+      k->rms_norm(row, c.weight.data(), false, 1, 50, kEps, row, &rstd[std::size_t(t)]);
     }
     CHECK((same_bits(x, f.y) && same_bits(rstd, f.rstd)));
   }
 }
 
 TEST_CASE("the gradient of RMS norm by its input agrees with central differences and is added") {
-  for (std::int64_t C : {2, 3, 15, 16, 17, 33, 65}) {  // of a row of one nothing but rounding is left
-    const Case c = make(2, C);
+  for (std::int64_t C : {2, 3, 15, 16, 17, 33, 65, 34, 66}) {  // of a row of one nothing but rounding is left
+    const Case c = make(2, C, C > 2 && C % 2 == 0);
     const Floats residual = normals(2 * C, 85);
     const auto f = [&c](const Doubles& x) { return loss(c, x, doubles(c.weight)); };
     for (const Kernels* k : levels()) {
       const Forward y = forward(*k, c);
       Guarded dx(residual, int(C % 7));
-      k->rms_norm_backward(c.dy.data(), c.x.data(), c.weight.data(), y.rstd.data(), 2, C, dx.data());
+      k->rms_norm_backward(c.dy.data(), c.x.data(), c.weight.data(), c.plus_one, y.rstd.data(), 2, C, dx.data());
       CHECK(dx.intact());
       const Floats d = dx.values();
       for (std::size_t i = 0; i < d.size(); ++i) {
@@ -128,7 +131,7 @@ TEST_CASE("the gradient of RMS norm by its input agrees with central differences
 
 TEST_CASE("the gradient of the weight agrees with central differences") {
   for (std::int64_t C : {1, 15, 16, 17, 33, 64, 65, 150}) {
-    const Case c = make(4, C);
+    const Case c = make(4, C, C % 2 == 0);
     const auto f = [&c](const Doubles& g) { return loss(c, doubles(c.x), g); };
     for (const Kernels* k : levels()) {
       const Floats d = parameters(*k, c, 0, C, zeros(C));

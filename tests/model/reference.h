@@ -98,7 +98,8 @@ class Reference {
         for (double v : row) mean += v / n;
       for (double v : row) variance += (v - mean) * (v - mean) / n;
       for (std::size_t i = 0; i < row.size(); ++i)
-        row[i] = (row[i] - mean) / std::sqrt(variance + config_.norm_eps) * gain[i] + (bias == nullptr ? 0 : bias[i]);
+        row[i] = (row[i] - mean) / std::sqrt(variance + config_.norm_eps) * (gain[i] + (config_.norm_offset ? 1 : 0)) +
+                 (bias == nullptr ? 0 : bias[i]);
     }
     return out;
   }

@@ -320,3 +320,17 @@ TEST_CASE("masks in shards need no entry in the index") {
   s.write();
   CHECK(same_values(load_model(s.folder, HeadKind::kLanguage).transformer, model.transformer));
 }
+TEST_CASE("norms of a new model weigh by 1, in whichever form") {
+  for (const char* family : {"llama", "qwen3"}) {
+    for (bool offset : {false, true}) {
+      ModelConfig c = small_of(family).config();
+      c.norm_offset = offset;
+      const Layout layout(c);
+      const Buffer<float> values = initial_parameters(c, layout, 3);
+      for (const TensorInfo& t : layout.tensors) {
+        if (!t.name.ends_with("norm.weight")) continue;
+        for (std::int64_t i = 0; i < t.size; ++i) CHECK(values[t.offset + i] == (offset ? 0.0f : 1.0f));
+      }
+    }
+  }
+}

@@ -354,6 +354,14 @@ TEST_CASE("gradients of a tied NeoX with residuals in sequence and gelu_new are 
   c.parallel = false, c.tied = true, c.activation = Activation::kGeluTanh;
   check_problem(c, {9, 4}, 27);
 }
+TEST_CASE("gradients of norms that weigh by 1 + w are central differences") {
+  ModelConfig c = family_shape("llama", shape_of(2, 4, 6, 19, 23, 20), 2, 0, 6);
+  c.norm_offset = true;
+  check_problem(c, {5, 1, 9}, 33);
+  c = family_shape("qwen3", shape_of(1, 4, 5, 23, 31, 40), 2, 8, 8);
+  c.norm_offset = true;
+  check_problem(c, {33, 1}, 34);
+}
 TEST_CASE("gradients of score models and shared value heads of the families are central differences") {
   for (const char* family : {"llama", "qwen3", "gpt_neox"}) {
     const std::int64_t kv_heads = std::string(family) == "gpt_neox" ? 0 : 2;
