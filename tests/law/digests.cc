@@ -9,7 +9,8 @@
 namespace nudge::test {
 namespace {
 
-// By "dtype, number of the call within its case, name of the case", separated by tabs.
+// By "dtype, number of the call within its case or for its subject, name of the case and of the subject", separated by
+// tabs.
 std::map<std::string, std::string> known_digests() {
   std::map<std::string, std::string> all;
   std::ifstream file("tests/law/digests.tsv");
@@ -20,10 +21,10 @@ std::map<std::string, std::string> known_digests() {
 
 }  // namespace
 
-void same_on_every_machine(const std::vector<float>& numbers) {
+void same_on_every_machine(const std::vector<float>& numbers, const std::string& subject) {
   static const std::map<std::string, std::string> known = known_digests();
   static std::map<std::string, int> calls;
-  const std::string name = doctest::getContextOptions()->currentTest->m_name;
+  const std::string name = doctest::getContextOptions()->currentTest->m_name + (subject.empty() ? "" : ": " + subject);
   const std::string key = name_of(test_dtype()) + std::string("\t") + std::to_string(++calls[name]) + "\t" + name;
   const std::string digest = Digest().bytes(numbers.data(), numbers.size() * sizeof(float)).hex();
   if (const char* path = std::getenv("NUDGE_TEST_DIGESTS")) {

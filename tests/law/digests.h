@@ -5,11 +5,13 @@
 // which appends to FILE instead of comparing.
 #pragma once
 
+#include <string>
 #include <vector>
 
 namespace nudge::test {
 
-// Asserts it of the running test case's numbers; a case may call it several times.
-void same_on_every_machine(const std::vector<float>& numbers);
+// Asserts it of the running test case's numbers. A case may call it several times, by number, or for subjects with
+// names, so that others can be added beside them.
+void same_on_every_machine(const std::vector<float>& numbers, const std::string& subject = "");
 
 }  // namespace nudge::test

@@ -58,7 +58,7 @@ void at_every_setting(const F& f) {
 
 // Asserts that f() gives the same numbers at every setting, and on every machine; returns them.
 template <class F>
-Floats same_everywhere(const F& f) {
+Floats same_everywhere(const F& f, const std::string& subject = "") {
   Floats first;
   at_every_setting([&] {
     const Floats result = f();
@@ -66,7 +66,7 @@ Floats same_everywhere(const F& f) {
     CHECK(same_bits(result, first));
   });
   REQUIRE(!first.empty());
-  same_on_every_machine(first);
+  same_on_every_machine(first, subject);
   return first;
 }
 
