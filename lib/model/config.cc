@@ -88,7 +88,10 @@ ModelConfig ModelConfig::usual(std::string_view family) {
                  : std::string_view(f.defaults.activation) == "gelu" ? Activation::kGeluErf
                                                                      : Activation::kGeluTanh;
   c.qk_norm = f.block.qk_norm;
+  c.qk_norm_whole = f.block.qk_norm_whole;
   c.norm_offset = f.block.norm_offset;
+  c.norm_before = *f.tensors.norm1 != 0;
+  c.norm_after = *f.tensors.after1 != 0;
   c.parallel = f.defaults.parallel;
   c.qkv_bias = f.qkv_bias.fallback;
   c.proj_bias = f.proj_bias.fallback;
@@ -135,7 +138,7 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   c.bos = first(keys.tokens("bos_token_id", c.vocab, defaults.bos));
   c.eos = first(eos);
   if (eos.size() > 1) c.more_eos.assign(eos.begin() + 1, eos.end());
-  c.pad = first(keys.tokens("pad_token_id", c.vocab, -1));
+  c.pad = first(keys.tokens("pad_token_id", c.vocab, defaults.pad));
   c.reward_mean = keys.number("reward_mean", 0);
   c.reward_std = keys.positive("reward_std", 1);
   return c;

@@ -72,7 +72,7 @@ std::string ModelConfig::json(const char* torch_dtype) const {
     else if (fallback >= 0) keys[key] = [](JsonWriter& w) { w.null(); };
   };
   token("bos_token_id", bos, f.defaults.bos), token("eos_token_id", eos, f.defaults.eos);
-  token("pad_token_id", pad, -1);
+  token("pad_token_id", pad, f.defaults.pad);
   if (!more_eos.empty()) {
     keys["eos_token_id"] = [this](JsonWriter& w) {
       w.begin_array().value(eos);

@@ -29,6 +29,13 @@ constexpr Family::Tensors kQwen3Tensors = [] {
   t.q_norm = "self_attn.q_norm", t.k_norm = "self_attn.k_norm";
   return t;
 }();
+// Norms after the sublayers alone.
+constexpr Family::Tensors kOlmo2Tensors = [] {
+  Family::Tensors t = kQwen3Tensors;
+  t.norm1 = t.norm2 = "";
+  t.after1 = "post_attention_layernorm", t.after2 = "post_feedforward_layernorm";
+  return t;
+}();
 constexpr Family::Block kLlamaBlock = {NormKind::kRms, PositionKind::kRotary, true, false};
 constexpr Family::Keys kLlamaKeys = {
     .layers = "num_hidden_layers",
@@ -256,7 +263,37 @@ constexpr Family kNeox = {
                  .window_flag = false},
 };
 
-constexpr const Family* kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3, &kNeox};
+constexpr Family kOlmo2 = {
+    .model_type = "olmo2",
+    .architectures = {"Olmo2ForCausalLM", "Olmo2ForSequenceClassification", "Olmo2Model"},
+    .tensors = kOlmo2Tensors,
+    .block = {.norm = NormKind::kRms,
+              .positions = PositionKind::kRotary,
+              .gated = true,
+              .qk_norm = true,
+              .qk_norm_whole = true},
+    .keys = kLlamaKeys,
+    .qkv_bias = {"attention_bias", false},
+    .proj_bias = {"attention_bias", false},
+    .feed_forward_bias = kUnbiased,
+    .defaults = {.kv_heads = 0,
+                 .head_dim = 0,
+                 .feed_forward = 11008,
+                 .context = 2048,
+                 .eps = 1e-5,
+                 .activation = "silu",
+                 .tied = false,
+                 .bos = -1,
+                 .eos = 50279,
+                 .theta = 10000,
+                 .rotary_share = 1,
+                 .parallel = false,
+                 .window = 0,
+                 .window_flag = false,
+                 .pad = 1},
+};
+
+constexpr const Family* kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3, &kNeox, &kOlmo2};
 
 }  // namespace
 

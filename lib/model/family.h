@@ -42,7 +42,7 @@ struct Family {
     PositionKind positions;
     bool gated;  // activation(gate) up instead of activation(up)
     bool qk_norm;
-    bool norm_offset = false, qk_norm_whole = false;  // see ModelConfig
+    bool norm_offset = false, qk_norm_whole = false;  // see ModelConfig; the latter with QkvOrder::kParts
   } block;
 
   // "" where the family has no such key.
@@ -76,6 +76,7 @@ struct Family {
     bool parallel;
     std::int64_t window;  // of attention; 0: none
     bool window_flag;     // "use_sliding_window" decides about the window, and is false by default
+    std::int32_t pad = -1;
   } defaults;
 };
 

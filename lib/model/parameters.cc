@@ -127,11 +127,13 @@ void declare_block(const ModelConfig& config, const std::string& h, Placer& plac
   const Family::Tensors& names = family_of(config.family).tensors;
   const std::int64_t C = config.width, D = config.head_dim();
   const bool bias = config.norm == NormKind::kLayer;
-  placer.norm(h + names.norm1, C, bias, l.norm1);
-  placer.norm(h + names.norm2, C, bias, l.norm2);
+  if (config.norm_before)
+    placer.norm(h + names.norm1, C, bias, l.norm1), placer.norm(h + names.norm2, C, bias, l.norm2);
+  if (config.norm_after)
+    placer.norm(h + names.after1, C, bias, l.after1), placer.norm(h + names.after2, C, bias, l.after2);
   if (config.qk_norm) {
-    placer.norm(h + names.q_norm, D, false, l.q_norm);
-    placer.norm(h + names.k_norm, D, false, l.k_norm);
+    placer.norm(h + names.q_norm, config.qk_norm_whole ? config.heads * D : D, false, l.q_norm);
+    placer.norm(h + names.k_norm, config.qk_norm_whole ? config.kv_heads() * D : D, false, l.k_norm);
   }
   const BlockParts parts = parts_of(config, h);
   placer.linear(parts.qkv, C, config.qkv_bias, l.qkv);

@@ -31,11 +31,11 @@ struct NormAt {
   std::int64_t weight = -1, bias = -1;  // bias -1: RMS norm; weight -1: no norm
 };
 struct LayerAt {
-  NormAt norm1;
-  NormAt q_norm, k_norm;  // [D]
+  NormAt norm1, after1;   // of attention's input and of its output
+  NormAt q_norm, k_norm;  // [D], or [H D] and [G D] where over all heads
   LinearAt qkv, proj;
-  NormAt norm2;
-  LinearAt up, down;  // up: [gate | up] where gated
+  NormAt norm2, after2;  // of the feed-forward's
+  LinearAt up, down;     // up: [gate | up] where gated
 };
 // The low-rank adapters of one product (docs/mathematics.md, 20), whose matrices each have one of their own, or none.
 // Their A stand one below the other, [rank, in]; part i's B is [size, r] of the product's columns first .. first + size

@@ -103,6 +103,9 @@ void Transformer::reserve(std::int64_t T, BlockTrace& b) const {
   b.attention.reserve(T * H * D);
   b.stats.reserve(2 * T * H);
   b.up.reserve(T * (config_.gated ? 2 * F : F));
+  if (!config_.norm_after) return;
+  for (SublayerTrace* s : {&b.attended, &b.fed})
+    s->out.reserve(T * config_.width), s->mean.reserve(T), s->rstd.reserve(T);
 }
 
 void Transformer::reserve(std::int64_t T, Trace& trace) const {
@@ -136,8 +139,9 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
   for (std::size_t l = 0; l < layers; ++l) {
     run_block(l, runs, positions, cache, trace);
     float* out = l + 1 < layers ? trace.in[trace.keep ? l + 1 : 0].data() : trace.last.data();
-    product(trace.active.data(), T, linear(l, Product::kDown), out, trace.products,
-            {.residual = trace.block(l).post_attention.data()});
+    BlockTrace& b = trace.block(l);
+    add_sublayer(trace.active.data(), T, {linear(l, Product::kDown), layout_.layers[l].after2, b.fed},
+                 b.post_attention.data(), out, trace.products);
   }
   norm(trace.last.data(), T, norm_at(layout_.final_norm), trace.final.data(), trace.mean.data(), trace.rstd.data());
 }
@@ -149,21 +153,21 @@ void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std:
   const float* in = trace.in[trace.keep ? l : 0].data();
   BlockTrace& b = trace.block(l);
   float* normed = trace.normed.data();
-  norm(in, T, norm_at(layer.norm1), normed, b.mean1.data(), b.rstd1.data());
-  product(normed, T, linear(l, Product::kQkv), b.qkv.data(), trace.products);
+  const float* read = norm_before(in, T, layer.norm1, normed, b.mean1.data(), b.rstd1.data());
+  product(read, T, linear(l, Product::kQkv), b.qkv.data(), trace.products);
   norm_and_rotate(positions, layer, trace.rotary, b);
   attend(runs, static_cast<std::int64_t>(l), T, cache, b);
   float* post = b.post_attention.data();
-  product(b.attention.data(), T, linear(l, Product::kProj), post, trace.products, {.residual = in});
-  norm(config_.parallel ? in : post, T, norm_at(layer.norm2), normed, b.mean2.data(), b.rstd2.data());
-  feed_forward_in(normed, T, l, trace);
+  add_sublayer(b.attention.data(), T, {linear(l, Product::kProj), layer.after1, b.attended}, in, post, trace.products);
+  read = norm_before(config_.parallel ? in : post, T, layer.norm2, normed, b.mean2.data(), b.rstd2.data());
+  feed_forward_in(read, T, l, trace);
 }
 
 Transformer::BackwardScratch Transformer::reserve_backward(std::int64_t T, Trace& trace) const {
   const std::int64_t C = config_.width, F = config_.feed_forward;
   const std::int64_t narrow = std::max(C, config_.heads * config_.head_dim());
   const std::int64_t wide = std::max(config_.gated ? 2 * F : F, layout_.heads.row), active = config_.gated ? F : 0;
-  trace.scratch.reserve(T * (C + narrow + wide + active) + qk_scratch(T));
+  trace.scratch.reserve(T * (C + narrow + wide + active) + qk_scratch(T) + sublayer_scratch(T));
   if (config_.parallel) trace.branch.reserve(T * C);
   BackwardScratch s;
   s.dx = trace.scratch.data();
@@ -171,6 +175,7 @@ Transformer::BackwardScratch Transformer::reserve_backward(std::int64_t T, Trace
   s.wide = s.narrow + T * narrow;
   s.dactive = s.wide + T * wide;
   s.heads = s.dactive + T * active;
+  s.branch = s.heads + qk_scratch(T);
   return s;
 }
 
@@ -191,11 +196,10 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
     product_backward(dy, T, l, to, trace.products);
   };
   const auto normed = [&](const float* x, const NormAt& n, Buffer<float>& mean, Buffer<float>& rstd) {
-    norm(x, T, norm_at(n), trace.normed.data(), mean.data(), rstd.data());
-    return trace.normed.data();
+    return norm_before(x, T, n, trace.normed.data(), mean.data(), rstd.data());
   };
   const auto norm_input_backward = [&](const float* dy, const float* x, const NormAt& n, NormStats stats) {
-    norm_backward(dy, x, T, norm_at(n), stats, dx, norm_gradient(n, g));
+    norm_before_backward(dy, x, T, n, stats, dx, g);
   };
 
   norm_input_backward(dfinal, trace.last.data(), layout_.final_norm, {trace.mean.data(), trace.rstd.data()});
@@ -203,18 +207,24 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
     const LayerAt& layer = layout_.layers[l];
     BlockTrace& b = trace.block(l);
     const Linear qkv = linear(l, Product::kQkv), proj = linear(l, Product::kProj), up = linear(l, Product::kUp);
+    const Sublayer attended{proj, layer.after1, b.attended}, fed{linear(l, Product::kDown), layer.after2, b.fed};
     // The last block's trace is what the forward left.
-    if (trace.recompute && l + 1 < layout_.layers.size()) run_block(l, runs, positions, trace.cache, trace);
+    if (trace.recompute && l + 1 < layout_.layers.size()) {
+      run_block(l, runs, positions, trace.cache, trace);
+      if (config_.norm_after)
+        add_sublayer(trace.active.data(), T, fed, b.post_attention.data(), trace.normed.data(), trace.products);
+    }
     const float *in = trace.in[l].data(), *read = config_.parallel ? in : b.post_attention.data();
     if (config_.parallel) std::memcpy(dlast, dx, bytes);
     if (!trace.recompute) activate(b, T, trace.active.data());
-    parameters_backward(trace.active.data(), dx, linear(l, Product::kDown));
-    feed_forward_in_backward(dx, T, l, scratch.dactive, wide, trace);
+    const float* dfed = sublayer_backward(dx, T, fed, scratch.branch, g);
+    parameters_backward(trace.active.data(), dfed, fed.last);
+    feed_forward_in_backward(dfed, T, l, scratch.dactive, wide, trace);
     parameters_backward(normed(read, layer.norm2, b.mean2, b.rstd2), wide, up);
     input_backward(wide, up, narrow);
     norm_input_backward(narrow, read, layer.norm2, {b.mean2.data(), b.rstd2.data()});
 
-    const float* dattended = config_.parallel ? dlast : dx;
+    const float* dattended = sublayer_backward(config_.parallel ? dlast : dx, T, attended, scratch.branch, g);
     parameters_backward(b.attention.data(), dattended, proj);
     input_backward(dattended, proj, narrow);
     attend_backward(batch, b, narrow, wide);

@@ -34,6 +34,11 @@ struct Batch {
   }
 };
 
+// Of a sublayer whose output is normed: that output [T, C] and the norm's statistics [T].
+struct SublayerTrace {
+  Buffer<float> out, mean, rstd;
+};
+
 // What a block's forward keeps for its backward; T rows each. RMS norms leave mean1 and mean2 unused. Outputs of norms
 // and activations are not kept but recomputed: that takes no product and saves a third of the memory.
 struct BlockTrace {
@@ -42,6 +47,7 @@ struct BlockTrace {
   Buffer<float> qkv, attention, stats;         // [T, (H + 2G) D] normed and rotated, [T, H D], [H, T, 2]
   Buffer<float> post_attention, mean2, rstd2;  // [T, C] the residual stream after attention, [T], [T]
   Buffer<float> up;                            // [T, F] before the activation ([T, 2F] where gated)
+  SublayerTrace attended, fed;                 // of attention and of the feed-forward
 };
 
 // The memory of a forward and its backward. All that a pass leaves is here, so threads that share a model need a trace
@@ -162,6 +168,13 @@ class Transformer {
     float* wide;     // [T, F], [T, 2F] or [T, (H + 2G) D]
     float* dactive;  // [T, F] where gated
     float* heads;    // qk_scratch(T)
+    float* branch;   // sublayer_scratch(T)
+  };
+  // The end of attention or of the feed-forward: its last product and the norm after it, if there is one.
+  struct Sublayer {
+    Linear last;
+    const NormAt& after;
+    SublayerTrace& kept;
   };
 
   const float* at(std::int64_t offset) const { return base_->values.data() + offset; }
@@ -202,6 +215,20 @@ class Transformer {
                           Gradients& gradients) const;
   void low_rank_parameters(const float* x, const float* dy, const Linear& l, const Batch& batch,
                            ProductScratch& scratch, Gradients& gradients) const;
+  // to = residual + s norm(x B + bias) with s the configuration's residual_scale (docs/mathematics.md, 15), [T, C] each;
+  // `to` is not `residual`.
+  void add_sublayer(const float* x, std::int64_t T, const Sublayer& sublayer, const float* residual, float* to,
+                    ProductScratch& scratch) const;
+  // Of dy, the gradient by that sum, that by the product's output: dy itself where nothing stands between them, else in
+  // scratch, sublayer_scratch(T) floats.
+  const float* sublayer_backward(const float* dy, std::int64_t T, const Sublayer& sublayer, float* scratch,
+                                 Gradients& gradients) const;
+  std::int64_t sublayer_scratch(std::int64_t T) const;
+  // The norm of a sublayer's input: its output, in y, or x itself where there is none.
+  const float* norm_before(const float* x, std::int64_t T, const NormAt& n, float* y, float* mean, float* rstd) const;
+  // Adds to dx, the gradient by x.
+  void norm_before_backward(const float* dy, const float* x, std::int64_t T, const NormAt& n, NormStats stats,
+                            float* dx, Gradients& gradients) const;
   // The gradient of a norm's parameters, which are frozen under an adapter.
   NormGradient norm_gradient(const NormAt& n, Gradients& g) const {
     if (adapter_) return {nullptr, nullptr};

@@ -40,10 +40,13 @@ void scatter_heads(const float* dense, std::int64_t T, const HeadRows& h, float*
   });
 }
 
+// What a norm of queries or of keys takes as a row: a head, or all heads, which are adjacent then.
 HeadRows query_rows(const ModelConfig& c, const HeadsAt& at) {
+  if (c.qk_norm_whole) return {at.row, at.q, 0, 1, c.heads * c.head_dim()};
   return {at.row, at.q, at.q_step, c.heads, c.head_dim()};
 }
 HeadRows key_rows(const ModelConfig& c, const HeadsAt& at) {
+  if (c.qk_norm_whole) return {at.row, at.k, 0, 1, c.kv_heads() * c.head_dim()};
   return {at.row, at.k, at.kv_step, c.kv_heads(), c.head_dim()};
 }
 
@@ -79,8 +82,8 @@ void Transformer::norm_and_rotate(const std::vector<std::int64_t>& positions, co
     gather_heads(b.qkv.data(), T, h, raw);
     parallel_ranges(T, 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin * h.heads; i < end * h.heads; ++i)
-        kernels().rms_norm(raw + i * D, at(n.weight), config_.norm_offset, 1, D, static_cast<float>(config_.norm_eps),
-                           b.qkv.data() + h.at(i), rstd + i);
+        kernels().rms_norm(raw + i * h.D, at(n.weight), config_.norm_offset, 1, h.D,
+                           static_cast<float>(config_.norm_eps), b.qkv.data() + h.at(i), rstd + i);
     });
   };
   if (config_.qk_norm) {

@@ -1,4 +1,4 @@
-// The law for every kind of block: RMS norm, rotary positions with their scalings, shared heads of keys, heads of a
+// The law for every kind of block: RMS norm, norms of outputs, scaled residuals, rotary positions with their scalings, shared heads of keys, heads of a
 // width of their own, gates, biases, norms of queries and keys, parallel and sequential residuals. GPT-2's block has
 // the other files.
 #include <map>
@@ -12,7 +12,7 @@ using namespace nudge::test;
 
 namespace {
 
-// Width 522 and feed-forward width 531 pass blocks of 256 twice, six heads of 86 or so too; two or one heads of keys.
+// Their digests go by their order. Width 522 and feed-forward width 531 pass blocks of 256 twice, six heads of 86 or so too; two or one heads of keys.
 const std::map<std::string, ModelConfig>& kinds() {
   static const std::map<std::string, ModelConfig> all = [] {
     const ModelConfig sizes = shape_of(1, 6, 87, 531, 67, 560);
@@ -37,12 +37,31 @@ const std::map<std::string, ModelConfig>& kinds() {
   return all;
 }
 
-// f(subject) for each kind, with a sequence of that many tokens.
+// Of these the digests go by name.
+const std::map<std::string, ModelConfig>& more_kinds() {
+  static const std::map<std::string, ModelConfig> all = [] {
+    const ModelConfig sizes = shape_of(1, 6, 87, 531, 67, 560);
+    std::map<std::string, ModelConfig> m;
+    m["olmo2"] = family_shape("olmo2", sizes, 2, 90, 90);
+    m["qwen3, norms by 1 + w, scaled residuals"] = [&] {
+      ModelConfig c = family_shape("qwen3", sizes, 2, 90, 90);
+      c.norm_offset = true, c.residual_scale = 0.22;
+      return c;
+    }();
+    return m;
+  }();
+  return all;
+}
+
+// f(subject, its name in digests) for each kind, with a sequence of that many tokens.
 template <class F>
 void for_each_kind(std::int64_t tokens, const F& f) {
-  for (const auto& kind : kinds()) {
-    CAPTURE(kind.first);
-    f(Subject{random_transformer(kind.second, 71, 1.2), random_tokens(tokens, kind.second.vocab, 72)});
+  for (const auto* some : {&kinds(), &more_kinds()}) {
+    for (const auto& kind : *some) {
+      CAPTURE(kind.first);
+      f(Subject{random_transformer(kind.second, 71, 1.2), random_tokens(tokens, kind.second.vocab, 72)},
+        some == &kinds() ? "" : kind.first);
+    }
   }
 }
 
@@ -76,8 +95,8 @@ Floats gradient(const Transformer& model, const std::vector<std::vector<std::int
 }  // namespace
 
 TEST_CASE("every kind of block gives the same bits alone, at every level and number of threads, and in any batch") {
-  for_each_kind(101, [](const Subject& s) {
-    const Floats expected = same_everywhere([&] { return alone(s.model, s.tokens); });
+  for_each_kind(101, [](const Subject& s, const std::string& name) {
+    const Floats expected = same_everywhere([&] { return alone(s.model, s.tokens); }, name);
     at_every_setting([&] {
       CHECK(same_bits(among(s, {3, 1, 17}, {31, 1}), expected));
       CHECK(same_bits(among(s, {}, {7}), expected));
@@ -86,7 +105,7 @@ TEST_CASE("every kind of block gives the same bits alone, at every level and num
 }
 
 TEST_CASE("every kind of block gives the same bits in chunks of any size over a long sequence") {
-  for_each_kind(545, [](const Subject& s) {
+  for_each_kind(545, [](const Subject& s, const std::string&) {
     const Floats expected = alone(s.model, s.tokens);
     at_every_setting([&] {
       KvCache cache = poisoned_cache(s, 2);
@@ -96,7 +115,7 @@ TEST_CASE("every kind of block gives the same bits in chunks of any size over a 
 }
 
 TEST_CASE("every kind of block decodes token by token to the bits of its prefill") {
-  for_each_kind(300, [](const Subject& s) {
+  for_each_kind(300, [](const Subject& s, const std::string&) {
     const Floats expected = alone(s.model, s.tokens);
     KeepSettings keep;
     set_thread_count(1);
@@ -110,18 +129,18 @@ TEST_CASE("every kind of block decodes token by token to the bits of its prefill
 }
 
 TEST_CASE("every kind of block has the same gradient at every level and number of threads, in any micro-batches") {
-  for_each_kind(1, [](const Subject& s) {
+  for_each_kind(1, [](const Subject& s, const std::string& name) {
     std::vector<std::vector<std::int32_t>> sequences;
     for (std::int64_t n : {97, 1, 50, 64})
       sequences.push_back(random_tokens(n, s.model.config().vocab, static_cast<std::uint64_t>(n)));
-    const Floats expected = same_everywhere([&] { return gradient(s.model, sequences, 4); });
+    const Floats expected = same_everywhere([&] { return gradient(s.model, sequences, 4); }, name);
     for (std::size_t together : {1, 2, 3}) CHECK(same_bits(gradient(s.model, sequences, together), expected));
   });
 }
 
 TEST_CASE("working memory left by a model of another kind changes no bit, forward or backward") {
   std::vector<Subject> subjects;
-  for_each_kind(40, [&](const Subject& s) {
+  for_each_kind(40, [&](const Subject& s, const std::string&) {
     subjects.push_back({random_transformer(s.model.config(), 71, 1.2), s.tokens});
   });
   Trace used{true};

@@ -35,11 +35,13 @@ class Reference {
     for (std::int64_t l = 0; l < config_.layers; ++l) {
       const std::string n = std::to_string(l) + ".";
       const std::string h = gpt2() ? "transformer.h." + n : neox() ? "gpt_neox.layers." + n : "model.layers." + n;
-      const Rows before = x, mixed = attention(norm(x, h + (gpt2() ? "ln_1" : "input_layernorm")), h);
-      for (std::size_t t = 0; t < x.size(); ++t) add(mixed[t], x[t]);
+      const Norms names = norms();
+      const auto normed = [&](const Rows& rows, const char* name) { return *name == 0 ? rows : norm(rows, h + name); };
+      const Rows before = x, mixed = normed(attention(normed(x, names.before1), h), names.after1);
+      for (std::size_t t = 0; t < x.size(); ++t) add(mixed[t], x[t], config_.residual_scale);
       const Rows& read = config_.parallel ? before : x;
-      const Rows out = feed_forward(norm(read, h + (gpt2() ? "ln_2" : "post_attention_layernorm")), h);
-      for (std::size_t t = 0; t < x.size(); ++t) add(out[t], x[t]);
+      const Rows out = normed(feed_forward(normed(read, names.before2), h), names.after2);
+      for (std::size_t t = 0; t < x.size(); ++t) add(out[t], x[t], config_.residual_scale);
     }
     return norm(x, gpt2() ? "transformer.ln_f" : neox() ? "gpt_neox.final_layer_norm" : "model.norm");
   }
@@ -65,6 +67,15 @@ class Reference {
  private:
   bool gpt2() const { return config_.family == "gpt2"; }
   bool neox() const { return config_.family == "gpt_neox"; }
+  // Of a block's two sublayers, before and after each; "" where there is none.
+  struct Norms {
+    const char *before1, *after1, *before2, *after2;
+  };
+  Norms norms() const {
+    if (gpt2()) return {"ln_1", "", "ln_2", ""};
+    if (config_.family == "olmo2") return {"", "post_attention_layernorm", "", "post_feedforward_layernorm"};
+    return {"input_layernorm", "", "post_attention_layernorm", ""};
+  }
   std::string embedding() const {
     return gpt2() ? "transformer.wte.weight" : neox() ? "gpt_neox.embed_in.weight" : "model.embed_tokens.weight";
   }
@@ -73,8 +84,8 @@ class Reference {
     const double* p = start(name) + i * config_.width;
     return Row(p, p + config_.width);
   }
-  static void add(const Row& x, Row& y) {
-    for (std::size_t i = 0; i < y.size(); ++i) y[i] += x[i];
+  static void add(const Row& x, Row& y, double scale = 1) {
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += scale * x[i];
   }
   static double dot(const Row& x, const Row& y) {
     double sum = 0;
@@ -183,8 +194,11 @@ class Reference {
       k = heads_of(qkv, apart, step, H, "", true);
       v = heads_of(qkv, 2 * apart, step, H, "", false);
     } else {
-      q = heads_of(linear(x, h + "self_attn.q_proj"), 0, D, H, h + "self_attn.q_norm", true);
-      k = heads_of(linear(x, h + "self_attn.k_proj"), 0, D, G, h + "self_attn.k_norm", true);
+      Rows queries = linear(x, h + "self_attn.q_proj"), keys = linear(x, h + "self_attn.k_proj");
+      const bool whole = config_.qk_norm_whole;
+      if (whole) queries = norm(queries, h + "self_attn.q_norm"), keys = norm(keys, h + "self_attn.k_norm");
+      q = heads_of(queries, 0, D, H, whole ? "" : h + "self_attn.q_norm", true);
+      k = heads_of(keys, 0, D, G, whole ? "" : h + "self_attn.k_norm", true);
       v = heads_of(linear(x, h + "self_attn.v_proj"), 0, D, G, "", false);
     }
     Rows out(x.size(), Row(H * D, 0.0));

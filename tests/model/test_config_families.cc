@@ -39,8 +39,8 @@ std::string refusal(const std::string& family, const Keys& changes) {
   return message_of([&] { parsed(family, changes); });
 }
 
-constexpr const char* kAfterGpt2[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox"};
-constexpr const char* kLlamaLike[] = {"llama", "mistral", "qwen2", "qwen3"};
+constexpr const char* kAfterGpt2[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "olmo2"};
+constexpr const char* kLlamaLike[] = {"llama", "mistral", "qwen2", "qwen3", "olmo2"};
 
 }  // namespace
 
@@ -89,6 +89,16 @@ TEST_CASE("a short GPT-NeoX configuration has Hugging Face's defaults") {
   CHECK((c.activation == Activation::kGeluErf && !c.gated && c.parallel && !c.tied));
   CHECK((c.qkv_bias && c.proj_bias && c.feed_forward_bias));
   CHECK((c.bos == 0 && c.eos == 2 && c.kv_heads() == 4));
+}
+TEST_CASE("a short OLMo 2 configuration has Hugging Face's defaults") {
+  const ModelConfig c = parsed("olmo2", {{"vocab_size", "50304"}});
+  CHECK((c.kv_heads() == 4 && c.head_dim() == 12 && c.feed_forward == 11008 && c.context == 2048));
+  CHECK((c.norm == NormKind::kRms && c.norm_eps == 1e-5 && c.rotary.theta == 10000 && c.rotary.dims == 12));
+  CHECK((c.norm_after && c.qk_norm && c.qk_norm_whole && c.gated && c.activation == Activation::kSilu));
+  CHECK_FALSE((c.norm_before || c.norm_offset || c.qkv_bias || c.proj_bias || c.feed_forward_bias || c.tied));
+  CHECK((c.bos == -1 && c.eos == 50279 && c.pad == 1));
+  CHECK(parsed("olmo2", {{"pad_token_id", "null"}}).pad == -1);
+  CHECK(parsed("olmo2", {{"attention_bias", "true"}}).qkv_bias);
 }
 TEST_CASE("every key of Llama is read") {
   const ModelConfig c = parsed("llama", {{"num_key_value_heads", "2"},
@@ -180,6 +190,9 @@ TEST_CASE("a configuration of every family that is written reads back as it was"
         CHECK((again.bos == -1 && again.eos == 4 && again.more_eos == c.more_eos && again.pad == 7));
       }
     }
+    // Where there is no pad, an absent key would mean the family's.
+    const ModelConfig c = parsed(family, {{"pad_token_id", "null"}});
+    CHECK((c.pad == -1 && ModelConfig::parse(c.json(), "again").pad == -1));
   }
   for (const char* key : {"attention_bias", "mlp_bias", "tie_word_embeddings"}) {
     const ModelConfig c = parsed("llama", {{key, "true"}, {"head_dim", "10"}});
@@ -188,8 +201,8 @@ TEST_CASE("a configuration of every family that is written reads back as it was"
   }
 }
 TEST_CASE("what is written has the family's own architecture") {
-  const Keys stems{
-      {"llama", "Llama"}, {"mistral", "Mistral"}, {"qwen2", "Qwen2"}, {"qwen3", "Qwen3"}, {"gpt_neox", "GPTNeoX"}};
+  const Keys stems{{"llama", "Llama"}, {"mistral", "Mistral"},  {"qwen2", "Qwen2"},
+                   {"qwen3", "Qwen3"}, {"gpt_neox", "GPTNeoX"}, {"olmo2", "Olmo2"}};
   for (const auto& [family, stem] : stems) {
     ModelConfig c = parsed(family, {{"architectures", "[\"" + stem + "ForCausalLM\"]"}});
     CHECK(c.head == HeadKind::kLanguage);

@@ -16,7 +16,7 @@ using namespace nudge::test;
 
 namespace {
 
-constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox"};
+constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "olmo2"};
 
 Model small_of(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
   Model base = tiny_model(1, 5, {2, 24, 4, 20});
@@ -105,6 +105,12 @@ TEST_CASE("what is written has the family's usual names and layout") {
   CHECK(names("qwen2") == qwen2);
   qwen3["model.layers.0.self_attn.q_norm.weight"] = qwen3["model.layers.0.self_attn.k_norm.weight"] = {10};
   CHECK(names("qwen3") == qwen3);
+  Shapes olmo2 = llama;
+  olmo2.erase("model.layers.0.input_layernorm.weight");
+  olmo2["model.layers.0.post_feedforward_layernorm.weight"] = {24};
+  olmo2["model.layers.0.self_attn.q_norm.weight"] = {40};
+  olmo2["model.layers.0.self_attn.k_norm.weight"] = {20};
+  CHECK(names("olmo2") == olmo2);
   CHECK(names("gpt_neox") == Shapes{{"embed_out.weight", {V, 24}},
                                     {"gpt_neox.embed_in.weight", {V, 24}},
                                     {"gpt_neox.final_layer_norm.weight", {24}},
@@ -321,7 +327,7 @@ TEST_CASE("masks in shards need no entry in the index") {
   CHECK(same_values(load_model(s.folder, HeadKind::kLanguage).transformer, model.transformer));
 }
 TEST_CASE("norms of a new model weigh by 1, in whichever form") {
-  for (const char* family : {"llama", "qwen3"}) {
+  for (const char* family : {"llama", "olmo2"}) {
     for (bool offset : {false, true}) {
       ModelConfig c = small_of(family).config();
       c.norm_offset = offset;

@@ -362,8 +362,23 @@ TEST_CASE("gradients of norms that weigh by 1 + w are central differences") {
   c.norm_offset = true;
   check_problem(c, {33, 1}, 34);
 }
+TEST_CASE("gradients of an OLMo 2, whose norms stand after the sublayers and over all heads, are central differences") {
+  check_problem(family_shape("olmo2", shape_of(2, 6, 5, 23, 31, 20), 3, 8, 8), {7, 11, 1}, 35);
+  check_problem(family_shape("olmo2", shape_of(1, 3, 8, 17, 21, 60), 0, 0, 8), {50, 1}, 36);
+}
+TEST_CASE("gradients of blocks whose sublayers' outputs are scaled are central differences") {
+  ModelConfig c = family_shape("llama", shape_of(2, 4, 6, 19, 23, 20), 2, 0, 6);
+  c.residual_scale = 0.22;
+  check_problem(c, {5, 1, 9}, 37);
+  c = family_shape("gpt_neox", shape_of(2, 3, 10, 33, 27, 20), 0, 0, 4);
+  c.residual_scale = -1.7;
+  check_problem(c, {6, 1, 13}, 38);
+  c = family_shape("olmo2", shape_of(2, 4, 6, 19, 23, 20), 2, 0, 6);
+  c.residual_scale = 0.4, c.parallel = true, c.norm_offset = true;
+  check_problem(c, {6, 1, 13}, 39);
+}
 TEST_CASE("gradients of score models and shared value heads of the families are central differences") {
-  for (const char* family : {"llama", "qwen3", "gpt_neox"}) {
+  for (const char* family : {"llama", "qwen3", "gpt_neox", "olmo2"}) {
     const std::int64_t kv_heads = std::string(family) == "gpt_neox" ? 0 : 2;
     ModelConfig c = family_shape(family, shape_of(1, 4, 6, 15, 19, 14), kv_heads, 0, 6);
     c.head = HeadKind::kScore;
@@ -380,6 +395,9 @@ TEST_CASE("gradients of what is not frozen are central differences") {
   c = with(family_shape("llama", shape_of(2, 4, 6, 33, 41, 19), 2, 6, 6), Activation::kSilu, false);
   c.frozen_blocks = 1;
   check_problem(c, {4, 7}, 32);
+  c = family_shape("olmo2", shape_of(2, 4, 6, 33, 41, 19), 2, 6, 6);
+  c.frozen_blocks = 1;
+  check_problem(c, {4, 7}, 40);
 }
 TEST_CASE("embeddings and the first blocks are what is frozen") {
   ModelConfig c = with(shape_of(12, 2, 9, 29, 37, 21), Activation::kGeluTanh, false);
@@ -412,6 +430,11 @@ TEST_CASE("gradients of adapters on a fused matrix of parallel branches are cent
                  low_rank({"query_key_value", "dense_4h_to_h"}),
                  {9, 4},
                  24});
+}
+TEST_CASE("gradients of adapters under norms of outputs are central differences") {
+  ModelConfig c = family_shape("olmo2", shape_of(2, 4, 6, 33, 41, 19), 2, 6, 6);
+  c.residual_scale = 0.6;
+  check_problem({c, low_rank({"q_proj", "o_proj", "up_proj", "down_proj"}), {7, 3}, 41});
 }
 TEST_CASE("gradients of adapters and a score head on a language model are central differences") {
   check_problem(

@@ -22,6 +22,7 @@ const std::map<std::string, ModelConfig>& kinds() {
     m["gpt2"] = sizes;
     m["llama"] = family_shape("llama", sizes, 2, 10, 10);
     m["qwen3"] = family_shape("qwen3", sizes, 2, 12, 12);
+    m["olmo2"] = family_shape("olmo2", sizes, 2, 12, 12);
     m["neox"] = family_shape("gpt_neox", sizes, 0, 0, 4);
     return m;
   }();
@@ -64,7 +65,8 @@ std::int64_t floats_in(const Trace& trace) {
   for (const Buffer<float>& x : trace.in) n += x.size();
   for (const BlockTrace& b : trace.blocks)
     for (const Buffer<float>* x : {&b.mean1, &b.rstd1, &b.q_raw, &b.q_rstd, &b.k_raw, &b.k_rstd, &b.qkv, &b.attention,
-                                   &b.stats, &b.post_attention, &b.mean2, &b.rstd2, &b.up})
+                                   &b.stats, &b.post_attention, &b.mean2, &b.rstd2, &b.up, &b.attended.out,
+                                   &b.attended.mean, &b.attended.rstd, &b.fed.out, &b.fed.mean, &b.fed.rstd})
       n += x->size();
   return n;
 }
