@@ -12,9 +12,29 @@ extract() {
 ok "every block of commands is marked sh or console" extract
 [ -n "$(find blocks -name 'README-*.sh')" ]
 # docs/data.md's are run by data.sh, on samples, docs/recipes.md's by recipes.sh and sandbox.sh, in their order,
-# docs/metrics.md's by metrics.sh.
+# docs/metrics.md's by metrics.sh. README.md's run one after the other in an empty folder.
+in_order() {
+  mkdir empty
+  # shellcheck disable=SC2046
+  cat $(printf '%s\n' blocks/README-*.sh | sort -t - -k 2n) > all.sh
+  (cd empty && bash -euo pipefail ../all.sh) > said 2>&1 || { cat said; return 1; }
+  for made in p1/critic shorter answers.html; do [ -e "empty/$made" ]; done
+  # What the reward model prefers, the rule does.
+  zstdcat empty/scored.jsonl.zst | jq -s 'map(select(.response | test("good|fine|warm")).reward) as $kind |
+    map(select(.response | test("good|fine|warm") | not).reward) as $other |
+    ($kind | add / length) - ($other | add / length) > 1' | grep true
+}
+ok "README's blocks run one after the other in an empty folder" in_order
+# A line that puts the programs in PATH holds in any folder: the scripts enter folders of their own.
+paths() {
+  grep -hoE 'PATH=.*make.*:[$]PATH' "$ROOT"/docs/*.md "$ROOT"/docs/*/*.md > lines
+  make() { echo build/hash; }
+  while read -r line; do (eval "$line"; case $PATH in /*) ;; *) echo "relative: $line"; exit 1 ;; esac); done < lines
+  [ "$(wc -l < lines)" -ge 3 ]
+}
+ok "lines that set PATH set whole paths" paths
 for block in blocks/*.sh; do
-  case $block in blocks/data-* | blocks/metrics-* | blocks/recipes-*) continue ;; esac
+  case $block in blocks/README-* | blocks/data-* | blocks/metrics-* | blocks/recipes-*) continue ;; esac
   ok "${block#blocks/} (its line) runs" in_set "$PWD/$block"
 done
 
