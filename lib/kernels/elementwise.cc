@@ -89,6 +89,18 @@ void scale(float s, float* y, int64_t n) {
   map(y, y, n, [s](f32x16 a) { return a * broadcast(s); });
 }
 
+void add_scaled(float s, const float* x, float* y, int64_t n) {
+  map2(x, y, y, n, [s](f32x16 a, f32x16 b) { return fma(broadcast(s), a, b); });
+}
+
+void multiply(const float* a, const float* b, float* y, int64_t n) {
+  map2(a, b, y, n, [](f32x16 u, f32x16 v) { return u * v; });
+}
+
+void soft_cap(float cap, float* x, int64_t n) {
+  map(x, x, n, [cap](f32x16 a) { return broadcast(cap) * tanh(a / broadcast(cap)); });
+}
+
 void round_to_bf16(const float* x, float* y, int64_t n) {
   map(x, y, n, [](f32x16 a) { return round_to_bf16(a); });
 }
@@ -105,6 +117,14 @@ void gelu_erf(const float* x, float* y, int64_t n) {
 }
 void gelu_erf_backward(const float* x, const float* dy, float* dx, int64_t n) {
   map2(x, dy, dx, n, [](f32x16 a, f32x16 d) { return d * gelu_erf_derivative(a); });
+}
+
+// A NaN stays one.
+void relu(const float* x, float* y, int64_t n) {
+  map(x, y, n, [](f32x16 a) { return select(a <= broadcast(0.0f), broadcast(0.0f), a); });
+}
+void relu_backward(const float* x, const float* dy, float* dx, int64_t n) {
+  map2(x, dy, dx, n, [](f32x16 a, f32x16 d) { return select(a <= broadcast(0.0f), broadcast(0.0f), d); });
 }
 
 void silu_gate(const float* g, const float* u, float* y, int64_t n) {

@@ -36,6 +36,7 @@ struct RowGradient {
   float entropy;     // dL/d entropy
   float kl_old;      // dL/d KL(old || p), exact over the row; 0 without old logits
   float kl_ref = 0;  // dL/d KL(p || ref), exact over the row; 0 without reference logits
+  float cap = 0;     // of the logits (see soft_cap): the gradient is then by what was capped; 0 without
 };
 
 // The same row of logits by another model.
@@ -109,6 +110,12 @@ struct Kernels {
   void (*add)(const float* x, float* y, int64_t n);
   // y *= s
   void (*scale)(float s, float* y, int64_t n);
+  // y = fma(s, x, y)
+  void (*add_scaled)(float s, const float* x, float* y, int64_t n);
+  // y = a b; y may be a or b.
+  void (*multiply)(const float* a, const float* b, float* y, int64_t n);
+  // x = cap tanh(x / cap) (15), in place; its slope is 1 - (y / cap)^2.
+  void (*soft_cap)(float cap, float* x, int64_t n);
   // y = x rounded to the nearest bf16, ties to even; denormals become 0.
   void (*round_to_bf16)(const float* x, float* y, int64_t n);
   // GELU (15), the tanh form (gelu_new) and the erf form; backward: dx = dy * gelu'(x), dx may be dy.
@@ -116,6 +123,9 @@ struct Kernels {
   void (*gelu_tanh_backward)(const float* x, const float* dy, float* dx, int64_t n);
   void (*gelu_erf)(const float* x, float* y, int64_t n);
   void (*gelu_erf_backward)(const float* x, const float* dy, float* dx, int64_t n);
+  // max(x, 0); backward: dx = dy where x > 0, else 0; dx may be dy.
+  void (*relu)(const float* x, float* y, int64_t n);
+  void (*relu_backward)(const float* x, const float* dy, float* dx, int64_t n);
   // The gated product of SwiGLU (15): y = silu(g) u with silu(g) = g sigmoid(g); y may be g or u.
   // Backward: dg = dy u silu'(g), du = dy silu(g); dg may be g or dy, du may be u.
   void (*silu_gate)(const float* g, const float* u, float* y, int64_t n);
@@ -133,7 +143,7 @@ struct Kernels {
   void (*row_stats)(const float* logits, int64_t V, float temperature, int32_t chosen, RowStats* out);
   // dlogits (may be logits): the gradient of g.logprob log p[chosen] + g.entropy H(p) + g.kl_old KL(old || p) +
   // g.kl_ref KL(p || ref). `stats` are those of `logits`; `old` and `ref` may be empty where their derivative is 0, and
-  // `ref` holds KL(p || ref). chosen may be -1 when g.logprob is 0.
+  // `ref` holds KL(p || ref). chosen may be -1 when g.logprob is 0. With g.cap, `logits` are capped ones.
   void (*row_backward)(const float* logits, int64_t V, float temperature, const RowStats* stats, int32_t chosen,
                        RowGradient g, OtherRow old, OtherRow ref, float* dlogits);
   // KL(p || q) = sum p (log p - log q) of two rows of logits with their stats; exactly 0 for equal rows.

@@ -21,11 +21,16 @@ void sigmoid(const float* x, float* y, int64_t n);
 void log_sigmoid(const float* x, float* y, int64_t n);
 void add(const float* x, float* y, int64_t n);
 void scale(float s, float* y, int64_t n);
+void add_scaled(float s, const float* x, float* y, int64_t n);
+void multiply(const float* a, const float* b, float* y, int64_t n);
+void soft_cap(float cap, float* x, int64_t n);
 void round_to_bf16(const float* x, float* y, int64_t n);
 void gelu_tanh(const float* x, float* y, int64_t n);
 void gelu_tanh_backward(const float* x, const float* dy, float* dx, int64_t n);
 void gelu_erf(const float* x, float* y, int64_t n);
 void gelu_erf_backward(const float* x, const float* dy, float* dx, int64_t n);
+void relu(const float* x, float* y, int64_t n);
+void relu_backward(const float* x, const float* dy, float* dx, int64_t n);
 void silu_gate(const float* g, const float* u, float* y, int64_t n);
 void silu_gate_backward(const float* g, const float* u, const float* dy, float* dg, float* du, int64_t n);
 

@@ -101,6 +101,12 @@ NUDGE_INLINE f32x16 log_probability(f32x16 z, const RowStats& s) {
   return max(broadcast(kExpZero), z - broadcast(s.max) - broadcast(s.log_sum));
 }
 
+// The slope of cap tanh(x / cap) where that is l.
+NUDGE_INLINE f32x16 cap_slope(f32x16 l, float cap) {
+  const f32x16 t = l / broadcast(cap);
+  return fnma(t, t, broadcast(1.0f));
+}
+
 // exp(-d) - 1 + d for |d| < 1/4, by Taylor's series; the next term is below 2e-8 of the result.
 NUDGE_INLINE f32x16 exp_remainder(f32x16 d) {
   f32x16 p = broadcast(1.0f / 40320);
@@ -146,9 +152,10 @@ void row_backward(const float* logits, int64_t V, float temperature, const RowSt
   const Row row = {logits, temperature}, old_row = {old.logits, temperature}, ref_row = {ref.logits, temperature};
   const RowStats s = *stats;
   const float inverse = 1.0f / temperature;
-  const bool with_old = g.kl_old != 0.0f, with_ref = g.kl_ref != 0.0f;
+  const bool with_old = g.kl_old != 0.0f, with_ref = g.kl_ref != 0.0f, capped = g.cap != 0.0f;
   // dlogits may overwrite the logits: this is read first.
   const bool possible = chosen >= 0 && logits[chosen] > -kInfinity;
+  const float slope = possible && capped ? first_lane(cap_slope(broadcast(logits[chosen]), g.cap)) : 1.0f;
   const auto gradient = [&](int64_t i, int64_t lanes) NUDGE_LAMBDA {
     fetch(logits + i + kBlock);
     const f32x16 z = z_at(row, i, lanes), log_p = log_probability(z, s), p = exp_within(log_p);
@@ -161,6 +168,7 @@ void row_backward(const float* logits, int64_t V, float temperature, const RowSt
       const f32x16 log_ref = log_probability(z_at(ref_row, i, lanes), *ref.stats);
       d = fma(broadcast(g.kl_ref) * p, log_p - log_ref - broadcast(ref.kl), d);
     }
+    if (capped) d = d * cap_slope(logits_at(row, i, lanes), g.cap);
     return select(z == broadcast(-kInfinity), broadcast(0.0f), d * broadcast(inverse));
   };
   int64_t i = 0;
@@ -174,7 +182,7 @@ void row_backward(const float* logits, int64_t V, float temperature, const RowSt
     finish_streams();
   }
   if (i < V) store_first(dlogits + i, gradient(i, V - i), V - i);
-  if (possible) dlogits[chosen] += g.logprob * inverse;
+  if (possible) dlogits[chosen] += g.logprob * inverse * slope;
 }
 
 // Summed as p log(p/q) - p + q, which has the same sum because p and q add to 1. Each term is at least 0,

@@ -9,10 +9,10 @@ namespace {
 using Kernel = void (*Kernels::*)(const float*, float*, std::int64_t);
 using Backward = void (*Kernels::*)(const float*, const float*, float*, std::int64_t);
 
-const Kernel unary[] = {&Kernels::exp,       &Kernels::log,      &Kernels::tanh,
-                        &Kernels::erf,       &Kernels::sigmoid,  &Kernels::log_sigmoid,
-                        &Kernels::gelu_tanh, &Kernels::gelu_erf, &Kernels::round_to_bf16};
-const Backward backward[] = {&Kernels::gelu_tanh_backward, &Kernels::gelu_erf_backward};
+const Kernel unary[] = {&Kernels::exp,     &Kernels::log,          &Kernels::tanh,      &Kernels::erf,
+                        &Kernels::sigmoid, &Kernels::log_sigmoid,  &Kernels::gelu_tanh, &Kernels::gelu_erf,
+                        &Kernels::relu,    &Kernels::round_to_bf16};
+const Backward backward[] = {&Kernels::gelu_tanh_backward, &Kernels::gelu_erf_backward, &Kernels::relu_backward};
 
 double gelu_tanh(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
 double gelu_erf(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
@@ -88,6 +88,57 @@ TEST_CASE("add and scale work at every size and alignment and leave their neighb
       }
       CHECK((a.intact() && b.intact()));
     }
+  }
+}
+
+TEST_CASE("products and scaled sums work at every size and alignment and leave their neighbours alone") {
+  const Floats x = normals(2100, 6), y = normals(2100, 7);
+  for (const Kernels* k : levels()) {
+    for (std::int64_t n : sizes()) {
+      Guarded a(Floats(x.begin(), x.begin() + n), 1), b(Floats(y.begin(), y.begin() + n), static_cast<int>(n % 5)),
+          c(n, 2);
+      k->multiply(a.data(), b.data(), c.data(), n);
+      const Floats product = c.values();
+      k->add_scaled(0.7f, a.data(), b.data(), n);
+      const Floats sum = b.values();
+      k->multiply(a.data(), a.data(), a.data(), n);
+      const Floats square = a.values();
+      for (std::size_t i = 0; i < product.size(); ++i) {
+        REQUIRE(product[i] == x[i] * y[i]);
+        REQUIRE(square[i] == x[i] * x[i]);
+        REQUIRE(sum[i] == std::fma(0.7f, x[i], y[i]));
+      }
+      CHECK((a.intact() && b.intact() && c.intact()));
+    }
+  }
+}
+
+TEST_CASE("a soft cap agrees with double precision at every size and alignment") {
+  const Floats x = normals(2100, 8, 40);
+  for (const Kernels* k : levels()) {
+    FlushDenormals flush;
+    for (std::int64_t n : sizes()) {
+      Guarded a(Floats(x.begin(), x.begin() + n), static_cast<int>(n % 5));
+      k->soft_cap(30, a.data(), n);
+      const Floats capped = a.values();
+      for (std::size_t i = 0; i < capped.size(); ++i)
+        REQUIRE(near(capped[i], 30 * std::tanh(double(x[i]) / 30), 4e-7, 0));
+      CHECK(a.intact());
+    }
+    Floats far{-kInf, -FLT_MAX, 0, FLT_MAX, kInf, kNan};
+    k->soft_cap(2, far.data(), 6);
+    CHECK((far[0] == -2 && far[1] == -2 && far[2] == 0 && far[3] == 2 && far[4] == 2 && std::isnan(far[5])));
+  }
+}
+
+TEST_CASE("ReLU and its gradient are 0 up to 0, and a NaN stays one") {
+  const Floats x{-kInf, -2.5f, -0.0f, 0.0f, FLT_MIN, 3.25f, kInf, kNan}, dy{1, 2, 3, 4, 5, 6, 7, 8};
+  for (const Kernels* k : levels()) {
+    Floats y(8), dx(8);
+    k->relu(x.data(), y.data(), 8);
+    k->relu_backward(x.data(), dy.data(), dx.data(), 8);
+    CHECK(same_bits(y, Floats{0, 0, 0, 0, FLT_MIN, 3.25f, kInf, kNan}));
+    CHECK(same_bits(dx, Floats{0, 0, 0, 0, 5, 6, 7, 8}));
   }
 }
 

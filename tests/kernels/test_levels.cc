@@ -46,8 +46,9 @@ Floats zeros(std::int64_t n) { return Floats(std::size_t(n)); }
 
 TEST_CASE("v3 and v4: elementwise kernels, on any number") {
   using Kernel = void (*Kernels::*)(const float*, float*, std::int64_t);
-  for (Kernel kernel : {&Kernels::exp, &Kernels::log, &Kernels::tanh, &Kernels::erf, &Kernels::sigmoid,
-                        &Kernels::log_sigmoid, &Kernels::add, &Kernels::gelu_tanh, &Kernels::gelu_erf}) {
+  for (Kernel kernel :
+       {&Kernels::exp, &Kernels::log, &Kernels::tanh, &Kernels::erf, &Kernels::sigmoid, &Kernels::log_sigmoid,
+        &Kernels::add, &Kernels::gelu_tanh, &Kernels::gelu_erf, &Kernels::relu}) {
     same_at_both([kernel](const Kernels& k, std::int64_t n) {
       const Floats x = wild(n, std::uint64_t(n));
       Floats y = normals(n, 1);
@@ -57,13 +58,20 @@ TEST_CASE("v3 and v4: elementwise kernels, on any number") {
   }
 }
 
-TEST_CASE("v3 and v4: scale and the gradients of GELU") {
+TEST_CASE("v3 and v4: scales, caps, products and the gradients of activations") {
   same_at_both([](const Kernels& k, std::int64_t n) {
     Floats y = wild(n, std::uint64_t(n));
     k.scale(0.3f, y.data(), n);
     return y;
   });
-  for (auto kernel : {&Kernels::gelu_tanh_backward, &Kernels::gelu_erf_backward}) {
+  same_at_both([](const Kernels& k, std::int64_t n) {
+    Floats y = wild(n, std::uint64_t(n)), x = normals(n, 3);
+    k.soft_cap(7, y.data(), n);
+    k.add_scaled(0.3f, x.data(), y.data(), n);
+    k.multiply(x.data(), y.data(), y.data(), n);
+    return y;
+  });
+  for (auto kernel : {&Kernels::gelu_tanh_backward, &Kernels::gelu_erf_backward, &Kernels::relu_backward}) {
     same_at_both([kernel](const Kernels& k, std::int64_t n) {
       const Floats x = wild(n, std::uint64_t(n)), dy = normals(n, 2);
       Floats dx = zeros(n);
@@ -86,7 +94,8 @@ TEST_CASE("v3 and v4: the softmax of a row, its gradient, and the divergence of 
   for (float temperature : {1.0f, 0.7f}) {
     same_at_both([temperature](const Kernels& k, std::int64_t n) {
       const std::int64_t V = n + 1;
-      Floats p = normals(V, std::uint64_t(n), 6), q = normals(V, std::uint64_t(n + 1), 6), d = zeros(V), dref = d;
+      Floats p = normals(V, std::uint64_t(n), 6), q = normals(V, std::uint64_t(n + 1), 6), d = zeros(V), dref = d,
+             capped = d;
       if (V > 5) p[3] = q[3] = p[4] = -kInf;
       RowStats a, b;
       k.row_stats(p.data(), V, temperature, int(V / 2), &a);
@@ -95,7 +104,9 @@ TEST_CASE("v3 and v4: the softmax of a row, its gradient, and the divergence of 
       const OtherRow other = {q.data(), &b, kl};
       k.row_backward(p.data(), V, temperature, &a, int(V / 2), {0.7f, -0.2f, 1.1f}, other, {}, d.data());
       k.row_backward(p.data(), V, temperature, &a, int(V / 2), {0.7f, -0.2f, 1.1f, 0.4f}, other, other, dref.data());
-      return joined({{a.max, a.log_sum, a.logprob, a.entropy, b.max, b.log_sum, b.logprob, b.entropy, kl}, d, dref});
+      k.row_backward(p.data(), V, temperature, &a, int(V / 2), {0.7f, -0.2f, 1.1f, 0, 30}, other, {}, capped.data());
+      return joined(
+          {{a.max, a.log_sum, a.logprob, a.entropy, b.max, b.log_sum, b.logprob, b.entropy, kl}, d, dref, capped});
     });
   }
 }

@@ -101,6 +101,27 @@ TEST_CASE("a reference that is the row itself has no gradient, and one that excl
   }
 }
 
+TEST_CASE("the gradient by what a soft cap was applied to agrees with central differences") {
+  constexpr float kCap = 5;
+  for (float temperature : {1.0f, 0.6f}) {
+    for (int V : {1, 2, 15, 16, 17, 33}) {
+      Case c = make(V, temperature, {0.7f, -0.4f, 1.1f, 0.6f, kCap}, true);
+      c.ref_logits = normals(V, 43, 2);
+      const Floats raw = normals(V, 44, 4);
+      const auto capped = [](double x) { return double(kCap) * std::tanh(x / double(kCap)); };
+      for (std::size_t i = 0; i < raw.size(); ++i) c.logits[i] = static_cast<float>(capped(double(raw[i])));
+      const auto loss = [&](Doubles x) {
+        for (double& l : x) l = capped(l);
+        return loss_of(c, x);
+      };
+      for (const Kernels* k : levels()) {
+        const Floats d = gradient_of(*k, c);
+        for (std::size_t i = 0; i < d.size(); ++i) CHECK(near(d[i], slope(loss, doubles(raw), i), 3e-6, 2e-6));
+      }
+    }
+  }
+}
+
 TEST_CASE("the three terms add up, at any temperature") {
   for (float temperature : {1.0f, 0.6f, 3.0f}) {
     for (int V : {2, 16, 35}) check_gradient(make(V, temperature, {0.7f, -0.4f, 1.1f}, true));
