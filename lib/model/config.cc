@@ -1,5 +1,8 @@
 #include "lib/model/config.h"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <string_view>
 
 #include "lib/base/error.h"
@@ -26,26 +29,31 @@ HeadKind head_of(const Keys& keys, const Family::Architectures& known) {
               advice_on_class(name, known.score));
 }
 
-// What a feed-forward part of that kind may have.
+// SiLU has no kernel without a gate.
 Activation activation_of(const Keys& keys, const Family& family) {
   const char* key = family.keys.activation;
   const std::string name = keys.text(key, family.defaults.activation);
-  if (family.block.gated) {
-    if (name == "silu" || name == "swish") return Activation::kSilu;
-  } else {
-    for (const char* tanh_form : {"gelu_new", "gelu_pytorch_tanh", "gelu_fast"})
-      if (name == tanh_form) return Activation::kGeluTanh;
-    if (name == "gelu") return Activation::kGeluErf;
-  }
-  keys.refuse(key, "is " + name + ", which is not supported");
+  const std::optional<Activation> activation = activation_named(name);
+  if (!activation || (*activation == Activation::kSilu && !family.block.gated))
+    keys.refuse(key, "is " + name + ", which is not supported");
+  return *activation;
 }
 
 // Keys that change the mathematics: anything but their default is refused rather than ignored.
-void refuse_unsupported(const Keys& keys) {
-  if (!keys.flag("scale_attn_weights", true)) keys.refuse("scale_attn_weights", "false is not supported");
-  for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder"})
+void refuse_unsupported(const Keys& keys, const Family::Keys& own) {
+  for (const char* key : {"scale_attn_weights", "layer_norm_elementwise_affine"})
+    if (!keys.flag(key, true)) keys.refuse(key, "false is not supported");
+  if (!keys.flag("do_layer_norm_before", true))
+    keys.refuse("do_layer_norm_before", "false is not supported: norms would follow the residuals, as OPT-350m's do");
+  for (const char* key :
+       {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder", "_remove_final_layer_norm"})
     if (keys.flag(key, false)) keys.refuse(key, "true is not supported");
   element value;
+  const auto is_own = [&own](std::string_view key) {
+    return std::ranges::any_of(std::array{own.embedding_scale, own.residual_scale, own.attention_scale,
+                                          own.query_scalar, own.logit_divisor, own.attention_cap, own.logit_cap},
+                               [key](const char* name) { return name == key; });
+  };
   // clang-format off
   for (const char* key : {"quantization_config", "pruned_heads", "attention_multiplier", "embedding_multiplier",
                           "residual_multiplier", "logits_scaling", "logit_scale", "attn_logit_softcapping",
@@ -53,7 +61,32 @@ void refuse_unsupported(const Keys& keys) {
                           "attention_chunk_size", "dual_chunk_attention_config", "rope_interleaved", "use_mrope",
                           "use_qk_norm", "qk_layernorm", "mlp_only_layers", "num_local_experts", "num_experts"})
     // clang-format on
-    if (keys.find(key, value) && !is_nothing(value)) keys.refuse(key, "is not supported");
+    if (!is_own(key) && keys.find(key, value) && !is_nothing(value)) keys.refuse(key, "is not supported");
+}
+
+// The embeddings' width, where it may differ from the blocks'.
+void refuse_projections(const Keys& keys, std::int64_t width) {
+  if (keys.size("word_embed_proj_dim", width, kWidest) != width)
+    keys.refuse("word_embed_proj_dim", "differs from hidden_size, which is not supported: OPT-350m's projections");
+}
+
+// Null means none, where an absent key may mean the family's own cap.
+double cap_of(const Keys& keys, const char* key, double usual) {
+  element value;
+  if (keys.has(key) ? !keys.find(key, value) : usual == 0) return 0;
+  return keys.positive(key, usual);
+}
+
+void read_scales(const Keys& keys, const Family& family, ModelConfig& c) {
+  const Family::Keys& names = family.keys;
+  const Family::Defaults& usual = family.defaults;
+  c.embedding_scale = keys.positive(names.embedding_scale, 1);
+  c.residual_scale = keys.positive(names.residual_scale, 1);
+  if (usual.attention_scale > 0) c.attention_scale = keys.positive(names.attention_scale, usual.attention_scale);
+  if (usual.query_scalar > 0) c.query_scalar = keys.positive(names.query_scalar, usual.query_scalar);
+  c.logit_divisor = keys.positive(names.logit_divisor, 1);
+  c.attention_cap = cap_of(keys, names.attention_cap, usual.attention_cap);
+  c.logit_cap = cap_of(keys, names.logit_cap, usual.logit_cap);
 }
 
 // null means what follows from the other sizes, which is not what an absent key means in every family.
@@ -74,6 +107,26 @@ void read_heads(const Keys& keys, const Family& family, ModelConfig& c) {
 
 }  // namespace
 
+std::optional<Activation> activation_named(std::string_view name) {
+  for (const char* tanh_form : {"gelu_new", "gelu_pytorch_tanh", "gelu_fast"})
+    if (name == tanh_form) return Activation::kGeluTanh;
+  if (name == "gelu") return Activation::kGeluErf;
+  if (name == "silu" || name == "swish") return Activation::kSilu;
+  if (name == "relu") return Activation::kRelu;
+  return std::nullopt;
+}
+
+double ModelConfig::score_scale() const {
+  if (attention_scale > 0) return attention_scale;
+  return 1.0 / std::sqrt(query_scalar > 0 ? query_scalar : static_cast<double>(head_dim()));
+}
+
+// Gemma's code has the root as a float, whatever the model's type.
+double ModelConfig::embedding_factor() const {
+  const auto root = static_cast<float>(std::sqrt(static_cast<double>(width)));
+  return root_embedding ? embedding_scale * static_cast<double>(root) : embedding_scale;
+}
+
 ModelConfig ModelConfig::usual(std::string_view family) {
   const Family& f = family_of(family);
   ModelConfig c;
@@ -84,9 +137,11 @@ ModelConfig ModelConfig::usual(std::string_view family) {
   c.rotary.theta = f.defaults.theta;
   c.rotary.share = f.defaults.rotary_share;
   c.gated = f.block.gated;
-  c.activation = f.block.gated                                       ? Activation::kSilu
-                 : std::string_view(f.defaults.activation) == "gelu" ? Activation::kGeluErf
-                                                                     : Activation::kGeluTanh;
+  c.activation = activation_named(f.defaults.activation).value();
+  c.position_offset = f.block.position_offset;
+  c.root_embedding = f.block.root_embedding;
+  c.attention_scale = f.defaults.attention_scale, c.query_scalar = f.defaults.query_scalar;
+  c.attention_cap = f.defaults.attention_cap, c.logit_cap = f.defaults.logit_cap;
   c.qk_norm = f.block.qk_norm;
   c.qk_norm_whole = f.block.qk_norm_whole;
   c.norm_offset = f.block.norm_offset;
@@ -111,7 +166,7 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   const Family::Keys& names = family->keys;
   const Family::Defaults& defaults = family->defaults;
   ModelConfig c = usual(type);
-  refuse_unsupported(keys);
+  refuse_unsupported(keys, names);
   c.head = head_of(keys, family->architectures);
   c.layers = keys.size(names.layers, -1, kMostLayers);
   c.width = keys.size(names.width, -1, kWidest);
@@ -124,6 +179,8 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   read_heads(keys, *family, c);
   c.norm_eps = keys.positive(names.eps, defaults.eps);
   c.activation = activation_of(keys, *family);
+  refuse_projections(keys, c.width);
+  read_scales(keys, *family, c);
   if (c.positions == PositionKind::kRotary) c.rotary = rotary_of(keys, *family, c.head_dim());
   else refuse_rotary(keys);
   refuse_windows(keys, *family, c.layers, c.context);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,9 @@
 
 namespace nudge {
 
-enum class Activation { kGeluTanh, kGeluErf, kSilu };
+enum class Activation { kGeluTanh, kGeluErf, kSilu, kRelu };
+// By its name in Hugging Face's configurations; nothing for one that isn't supported.
+std::optional<Activation> activation_named(std::string_view name);
 
 // RoPE (docs/mathematics.md, 15): rotates the first `dims` channels of a head, pair by pair.
 enum class RopeScaling { kNone, kLinear, kLlama3 };
@@ -57,9 +60,11 @@ struct ModelConfig {
   bool norm_before = true, norm_after = false;     // of a sublayer's input; of its output, before the residual is added
   bool qk_norm_whole = false;                      // with qk_norm: over all heads' channels together
   double embedding_scale = 1, residual_scale = 1;  // of the embeddings; of a sublayer's output
-  double attention_scale = 0;                      // of q . k; 0: 1 / sqrt(D)
-  double attention_cap = 0, logit_cap = 0;         // scores and logits become cap tanh(x / cap); 0: they stay
-  double logit_scale = 1;                          // of the logits, before the cap
+  bool root_embedding = false;                     // the embeddings' scale is embedding_scale sqrt(C)
+  // Of q . k; 0: 1 / sqrt(query_scalar). Configurations give the one or the other.
+  double attention_scale = 0, query_scalar = 0;  // the latter 0: D
+  double attention_cap = 0, logit_cap = 0;       // scores and logits become cap tanh(x / cap); 0: they stay
+  double logit_divisor = 1;                      // of the logits, before the cap
   bool qkv_bias = true, proj_bias = true, feed_forward_bias = true;
   bool tied = true;  // the head's matrix is the embedding's
   HeadKind head = HeadKind::kLanguage;
@@ -79,6 +84,8 @@ struct ModelConfig {
   LayerForm form_of(std::int64_t layer) const {
     return layer_forms.empty() ? LayerForm() : layer_forms[static_cast<std::size_t>(layer)];
   }
+  double score_scale() const;       // of q . k
+  double embedding_factor() const;  // of the embeddings
   std::int64_t kv_heads() const { return kv_head_count > 0 ? kv_head_count : heads; }
 
   // What all models of a family share, without sizes and rotary dims. Error kInternal for an unknown family.

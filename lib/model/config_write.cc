@@ -11,8 +11,16 @@
 namespace nudge {
 namespace {
 
-const char* name_of(Activation a) {
-  return a == Activation::kSilu ? "silu" : a == Activation::kGeluErf ? "gelu" : "gelu_new";
+// The family's own name of its own activation.
+const char* name_of(Activation a, const Family& family) {
+  if (activation_named(family.defaults.activation) == a) return family.defaults.activation;
+  switch (a) {
+    case Activation::kSilu: return "silu";
+    case Activation::kGeluErf: return "gelu";
+    case Activation::kRelu: return "relu";
+    case Activation::kGeluTanh: break;
+  }
+  return "gelu_new";
 }
 
 void write_scaling(JsonWriter& w, const Rotary& r) {
@@ -51,12 +59,19 @@ std::string ModelConfig::json(const char* torch_dtype) const {
   put(f.keys.kv_heads, kv_heads());
   if (f.defaults.head_dim > 0 || head_dim() * heads != width) put(f.keys.head_dim, head_dim());
   put(f.keys.eps, norm_eps);
-  put(f.keys.activation, name_of(activation));
+  put(f.keys.activation, name_of(activation, f));
   for (const char* dropout : f.keys.dropouts) put(dropout, 0.0);
   for (const auto& [bias, value] :
        {std::pair{f.qkv_bias, qkv_bias}, {f.proj_bias, proj_bias}, {f.feed_forward_bias, feed_forward_bias}})
     put(bias.key, value);
   put(f.keys.parallel, parallel);
+  put(f.keys.embedding_scale, embedding_scale), put(f.keys.residual_scale, residual_scale);
+  put(f.keys.attention_scale, attention_scale), put(f.keys.query_scalar, query_scalar);
+  put(f.keys.logit_divisor, logit_divisor);
+  for (const auto& [key, cap] : {std::pair{f.keys.attention_cap, attention_cap}, {f.keys.logit_cap, logit_cap}}) {
+    if (cap > 0) put(key, cap);
+    else if (*key != 0) keys[key] = [](JsonWriter& w) { w.null(); };
+  }
   if (positions == PositionKind::kRotary) {
     put(f.keys.theta, rotary.theta);
     put(f.keys.rotary_share, rotary.share);
@@ -143,12 +158,14 @@ std::string ModelConfig::mathematics() const {
   note("norm_after", norm_after, false);
   note("qk_norm_whole", qk_norm_whole, false);
   note("position_offset", position_offset, 0);
+  note("root_embedding", root_embedding, false);
   for (const auto& [key, value, usually] : {std::tuple{"embedding_scale", embedding_scale, 1.0},
                                             {"residual_scale", residual_scale, 1.0},
                                             {"attention_scale", attention_scale, 0.0},
+                                            {"query_scalar", query_scalar, 0.0},
                                             {"attention_cap", attention_cap, 0.0},
                                             {"logit_cap", logit_cap, 0.0},
-                                            {"logit_scale", logit_scale, 1.0}})
+                                            {"logit_divisor", logit_divisor, 1.0}})
     note(key, json_number(value), json_number(usually));
   if (!layer_forms.empty()) describe_layers(s, *this);
   return s.str();

@@ -1,6 +1,7 @@
 #include "lib/model/family.h"
 
 #include "lib/base/error.h"
+#include "lib/model/family_tables.h"
 
 namespace nudge {
 namespace {
@@ -293,7 +294,7 @@ constexpr Family kOlmo2 = {
                  .pad = 1},
 };
 
-constexpr const Family* kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3, &kNeox, &kOlmo2};
+constexpr const Family* kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3, &kNeox, &kOlmo2, &kOpt};
 
 }  // namespace
 

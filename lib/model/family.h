@@ -43,6 +43,8 @@ struct Family {
     bool gated;  // activation(gate) up instead of activation(up)
     bool qk_norm;
     bool norm_offset = false, qk_norm_whole = false;  // see ModelConfig; the latter with QkvOrder::kParts
+    std::int64_t position_offset = 0;                 // likewise
+    bool root_embedding = false;                      // likewise
   } block;
 
   // "" where the family has no such key.
@@ -50,7 +52,7 @@ struct Family {
     const char *layers, *width, *heads, *kv_heads, *head_dim, *feed_forward, *context, *context_copy, *eps, *activation;
     const char *theta, *rotary_share, *parallel;
     const char* dropouts[3];  // written as 0: Hugging Face's default is not
-    // Of the forward's scales and caps, see ModelConfig; query_scalar s: attention_scale is 1 / sqrt(s).
+    // Of the forward's scales and caps, see ModelConfig.
     const char *embedding_scale = "", *residual_scale = "", *attention_scale = "", *query_scalar = "";
     const char *logit_divisor = "", *attention_cap = "", *logit_cap = "";
   } keys;
@@ -77,6 +79,7 @@ struct Family {
     std::int64_t window;  // of attention; 0: none
     bool window_flag;     // "use_sliding_window" decides about the window, and is false by default
     std::int32_t pad = -1;
+    double attention_scale = 0, query_scalar = 0, attention_cap = 0, logit_cap = 0;  // see ModelConfig
   } defaults;
 };
 

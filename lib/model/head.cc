@@ -116,6 +116,7 @@ void LanguageHead::train(const HeadInput& input, const Batch& batch, const Loss&
       const auto u = static_cast<std::size_t>(i);
       float* row = logits_.data() + i * V;
       const auto target = static_cast<std::size_t>(begin + i);
+      gradient[u].cap = static_cast<float>(input.model.config().logit_cap);
       OtherRow old, ref;
       if (with_old) old = {old_logits_.data() + i * V, &old_stats_[u]};
       if (with_ref) ref = {ref_logits_.data() + i * V, &ref_stats_[u], input.reference.kl[target]};

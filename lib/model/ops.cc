@@ -216,22 +216,44 @@ void norm_backward(const float* dy, const float* x, std::int64_t T, const Norm& 
   });
 }
 
-void silu_gate(const float* gate_up, std::int64_t T, std::int64_t F, float* y) {
+void gate(const ActivationKernels& activation, const float* gate_up, std::int64_t T, std::int64_t F, float* y) {
   const ProfileScope scope(Part::kElementwise, 0, 12.0 * T * F);
   parallel_ranges(T, 4, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t)
-      kernels().silu_gate(gate_up + 2 * t * F, gate_up + (2 * t + 1) * F, y + t * F, F);
+    for (std::int64_t t = begin; t < end; ++t) {
+      const float *g = gate_up + 2 * t * F, *u = g + F;
+      float* to = y + t * F;
+      if (activation.gate != nullptr) {
+        activation.gate(g, u, to, F);
+        continue;
+      }
+      activation.forward(g, to, F);
+      kernels().multiply(to, u, to, F);
+    }
   });
 }
 
-void silu_gate_backward(const float* gate_up, const float* dy, std::int64_t T, std::int64_t F, float* dgate_up) {
+void gate_backward(const ActivationKernels& activation, const float* gate_up, const float* dy, std::int64_t T,
+                   std::int64_t F, float* dgate_up) {
   const ProfileScope scope(Part::kElementwise, 0, 20.0 * T * F);
   parallel_ranges(T, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
-      const std::int64_t gate = 2 * t * F, up = gate + F;
-      kernels().silu_gate_backward(gate_up + gate, gate_up + up, dy + t * F, dgate_up + gate, dgate_up + up, F);
+      const float *g = gate_up + 2 * t * F, *u = g + F, *d = dy + t * F;
+      float *dg = dgate_up + 2 * t * F, *du = dg + F;
+      if (activation.gate_backward != nullptr) {
+        activation.gate_backward(g, u, d, dg, du, F);
+        continue;
+      }
+      activation.forward(g, du, F);
+      kernels().multiply(du, d, du, F);
+      kernels().multiply(u, d, dg, F);
+      activation.backward(g, dg, dg, F);
     }
   });
+}
+
+void scale_rows(float s, std::int64_t T, std::int64_t C, float* x) {
+  parallel_ranges(T * C, 8192,
+                  [&](std::int64_t begin, std::int64_t end) { kernels().scale(s, x + begin, end - begin); });
 }
 
 void gather_rows(const float* from, const std::int64_t* rows, std::int64_t n, std::int64_t C, float* to) {

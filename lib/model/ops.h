@@ -95,9 +95,22 @@ void norm(const float* x, std::int64_t T, const Norm& n, float* y, float* mean, 
 void norm_backward(const float* dy, const float* x, std::int64_t T, const Norm& n, NormStats stats, float* dx,
                    NormGradient g);
 
-// SwiGLU of T rows [gate | up] of 2F: y[T, F] = silu(gate) up, and its backward into rows of the same form.
-void silu_gate(const float* gate_up, std::int64_t T, std::int64_t F, float* y);
-void silu_gate_backward(const float* gate_up, const float* dy, std::int64_t T, std::int64_t F, float* dgate_up);
+// An activation's kernels: it and its backward, and where there is a kernel for it the gated product of both.
+struct ActivationKernels {
+  void (*forward)(const float* x, float* y, std::int64_t n);
+  void (*backward)(const float* x, const float* dy, float* dx, std::int64_t n);
+  void (*gate)(const float* g, const float* u, float* y, std::int64_t n) = nullptr;
+  void (*gate_backward)(const float* g, const float* u, const float* dy, float* dg, float* du,
+                        std::int64_t n) = nullptr;
+};
+// The gated product of T rows [gate | up] of 2F (docs/mathematics.md, 15): y[T, F] = activation(gate) up, and its
+// backward into rows of the same form.
+void gate(const ActivationKernels& activation, const float* gate_up, std::int64_t T, std::int64_t F, float* y);
+void gate_backward(const ActivationKernels& activation, const float* gate_up, const float* dy, std::int64_t T,
+                   std::int64_t F, float* dgate_up);
+
+// x[T, C] *= s
+void scale_rows(float s, std::int64_t T, std::int64_t C, float* x);
 
 // Rows of a matrix of C columns by number: to[i] = from[rows[i]]; scatter writes to[rows[i]] = from[i].
 void gather_rows(const float* from, const std::int64_t* rows, std::int64_t n, std::int64_t C, float* to);

@@ -120,6 +120,7 @@ BlockParts parts_of(const ModelConfig& config, const std::string& h) {
       {{h + names.qkv[0], (H + 2 * G) * D}}, {{h + names.proj, C}}, {{h + names.up[0], F}}, {{h + names.down, C}}};
   if (*names.qkv[1] != 0) p.qkv = {{h + names.qkv[0], H * D}, {h + names.qkv[1], G * D}, {h + names.qkv[2], G * D}};
   if (*names.up[1] != 0) p.up.emplace_back(h + names.up[1], F);
+  else if (config.gated) p.up[0].second = 2 * F;
   return p;
 }
 
@@ -186,7 +187,7 @@ Layout::Layout(const ModelConfig& config) {
   placer.freeze(config.frozen_blocks > 0);
   placer.tensor(root + names.embedding, {V, C}, &embedding);
   if (config.positions == PositionKind::kLearned)
-    placer.tensor(root + names.positions, {config.context, C}, &positions);
+    placer.tensor(root + names.positions, {config.context + config.position_offset, C}, &positions);
   layers.resize(static_cast<std::size_t>(config.layers));
   for (std::size_t l = 0; l < layers.size(); ++l) {
     placer.freeze(static_cast<std::int64_t>(l) < config.frozen_blocks);

@@ -69,7 +69,7 @@ struct Layout {
   std::int64_t size = 0;            // floats in all, padding included
   std::int64_t trained_begin = 0;   // what is frozen stands before that
   std::int64_t embedding = -1;
-  std::int64_t positions = -1;    // [context, C]; -1 where positions are not learned
+  std::int64_t positions = -1;    // [position_offset + context, C]; -1 where positions are not learned
   std::int64_t unembedding = -1;  // [V, C]; the embedding itself where tied; -1 without a language head
   std::int64_t score = -1;        // [C]; -1 without a score head
   std::vector<LayerAt> layers;

@@ -239,6 +239,7 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
 void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* out) const {
   const ProfileScope scope(Part::kElementwise, 0, 8.0 * batch.size() * config_.width);
   const std::int64_t C = config_.width;
+  const auto scale = static_cast<float>(config_.embedding_factor());
   parallel_for(static_cast<std::int64_t>(runs.size()), [&](std::int64_t i) {
     const Run& r = runs[static_cast<std::size_t>(i)];
     for (std::int64_t t = 0; t < r.count; ++t) {
@@ -248,7 +249,9 @@ void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* ou
         throw Error(Exit::kInternal, "a token or position beyond the model's reached it");
       float* row = out + (r.begin + t) * C;
       std::memcpy(row, at(layout_.embedding + token * C), static_cast<std::size_t>(C) * sizeof(float));
-      if (layout_.positions >= 0) kernels().add(at(layout_.positions + position * C), row, C);
+      if (scale != 1.0f) kernels().scale(scale, row, C);
+      if (layout_.positions < 0) continue;
+      kernels().add(at(layout_.positions + (config_.position_offset + position) * C), row, C);
     }
   });
 }
@@ -257,6 +260,7 @@ void Transformer::embed(const Batch& batch, std::span<const Run> runs, float* ou
 void Transformer::embed_backward(const Batch& batch, const float* dx, Gradients& g) const {
   const ProfileScope scope(Part::kElementwise, 0, 12.0 * batch.size() * config_.width);
   const std::int64_t C = config_.width;
+  const auto scale = static_cast<float>(config_.embedding_factor());
   g.meet(batch.tokens);
   parallel_ranges(C, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = 0; b < batch.sequences(); ++b) {
@@ -264,19 +268,32 @@ void Transformer::embed_backward(const Batch& batch, const float* dx, Gradients&
       for (std::int64_t t = batch.begin[i]; t < batch.begin[i + 1]; ++t) {
         const float* row = dx + t * C + begin;
         const std::int32_t token = batch.tokens[static_cast<std::size_t>(t)];
-        kernels().add(row, g.embedding(token) + begin, end - begin);
+        if (scale == 1.0f) kernels().add(row, g.embedding(token) + begin, end - begin);
+        else kernels().add_scaled(scale, row, g.embedding(token) + begin, end - begin);
         if (layout_.positions < 0) continue;
-        kernels().add(row, g.at(layout_.positions + (t - batch.begin[i]) * C + begin), end - begin);
+        const std::int64_t position = config_.position_offset + t - batch.begin[i];
+        kernels().add(row, g.at(layout_.positions + position * C + begin), end - begin);
       }
     }
   });
 }
 
+ActivationKernels Transformer::activation() const {
+  const Kernels& k = kernels();
+  switch (config_.activation) {
+    case Activation::kGeluErf: return {k.gelu_erf, k.gelu_erf_backward};
+    case Activation::kRelu: return {k.relu, k.relu_backward};
+    case Activation::kSilu: return {nullptr, nullptr, k.silu_gate, k.silu_gate_backward};
+    case Activation::kGeluTanh: break;
+  }
+  return {k.gelu_tanh, k.gelu_tanh_backward};
+}
+
 void Transformer::activate(const BlockTrace& b, std::int64_t T, float* active) const {
   const ProfileScope scope(Part::kElementwise, 0, config_.gated ? 0 : 8.0 * T * config_.feed_forward);
-  if (config_.gated) return silu_gate(b.up.data(), T, config_.feed_forward, active);
+  if (config_.gated) return gate(activation(), b.up.data(), T, config_.feed_forward, active);
   parallel_ranges(T * config_.feed_forward, 8192, [&](std::int64_t begin, std::int64_t end) {
-    activation()(b.up.data() + begin, active + begin, end - begin);
+    activation().forward(b.up.data() + begin, active + begin, end - begin);
   });
 }
 
@@ -289,7 +306,7 @@ void Transformer::feed_forward_in(const float* normed, std::int64_t T, std::size
     return activate(b, T, active);
   }
   product(normed, T, up, trace.keep ? b.up.data() : active, trace.products,
-          {.activation = activation(), .active = active});
+          {.activation = activation().forward, .active = active});
 }
 
 void Transformer::feed_forward_in_backward(const float* dy, std::int64_t T, std::size_t l, float* dactive, float* dup,
@@ -298,29 +315,41 @@ void Transformer::feed_forward_in_backward(const float* dy, std::int64_t T, std:
   const BlockTrace& b = trace.block(l);
   if (config_.gated) {
     product_backward(dy, T, down, dactive, trace.products);
-    return silu_gate_backward(b.up.data(), dactive, T, config_.feed_forward, dup);
+    return gate_backward(activation(), b.up.data(), dactive, T, config_.feed_forward, dup);
   }
-  const bool tanh_form = config_.activation == Activation::kGeluTanh;
   product_backward(dy, T, down, dup, trace.products,
-                   {.activation_backward = tanh_form ? kernels().gelu_tanh_backward : kernels().gelu_erf_backward,
-                    .slope_at = b.up.data(),
-                    .active = dup});
+                   {.activation_backward = activation().backward, .slope_at = b.up.data(), .active = dup});
+}
+
+const float* Transformer::head_input(const float* final, std::int64_t n, Buffer<float>& scratch) const {
+  if (config_.logit_divisor == 1) return final;
+  scratch.reserve(n * config_.width);
+  std::memcpy(scratch.data(), final, static_cast<std::size_t>(n * config_.width) * sizeof(float));
+  scale_rows(static_cast<float>(1 / config_.logit_divisor), n, config_.width, scratch.data());
+  return scratch.data();
 }
 
 void Transformer::logits(const float* final, std::int64_t n, float* out) const {
   const ProfileScope scope(Part::kHead);
-  Packed scratch;
-  multiply(final, n, head_pack(scratch), {}, out);
+  Packed packed;
+  Buffer<float> scaled;
+  multiply(head_input(final, n, scaled), n, head_pack(packed), {}, out);
+  if (config_.logit_cap == 0) return;
+  const auto cap = static_cast<float>(config_.logit_cap);
+  parallel_ranges(n * config_.vocab, 8192,
+                  [&](std::int64_t begin, std::int64_t end) { kernels().soft_cap(cap, out + begin, end - begin); });
 }
 
 void Transformer::logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin,
                                   float* dfinal, Gradients& g, ProductScratch& scratch) const {
   const ProfileScope scope(Part::kHead);
-  multiply_transpose(dlogits, begin.back(), head_pack(scratch.matrix), {}, scratch, dfinal);
-  if (adapter_ || !layout_.trains(layout_.unembedding)) return;
-  const std::int64_t at = layout_.unembedding;
-  accumulate_outer(dlogits, final, begin, {config_.vocab, config_.width, config_.dtype, g.begins(at), g.at(at)},
-                   scratch);
+  const std::int64_t n = begin.back(), at = layout_.unembedding;
+  multiply_transpose(dlogits, n, head_pack(scratch.matrix), {}, scratch, dfinal);
+  if (config_.logit_divisor != 1) scale_rows(static_cast<float>(1 / config_.logit_divisor), n, config_.width, dfinal);
+  if (adapter_ || !layout_.trains(at)) return;
+  Buffer<float> scaled;
+  accumulate_outer(dlogits, head_input(final, n, scaled), begin,
+                   {config_.vocab, config_.width, config_.dtype, g.begins(at), g.at(at)}, scratch);
 }
 
 void Transformer::scores(const float* final, std::span<const std::int64_t> rows, float* score) const {

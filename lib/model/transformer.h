@@ -118,9 +118,10 @@ class Transformer {
   // Appends new tokens to sequences of a cache: run i of `runs` (as in Batch) to sequences[i].
   void extend(const Batch& runs, std::span<const std::int64_t> sequences, KvCache& cache, Trace& trace) const;
 
-  // logits[n, V] of n rows of final states. Needs a language head.
+  // logits[n, V] of n rows of final states, scaled and capped as configured (docs/mathematics.md, 14). Needs a language
+  // head.
   void logits(const float* final, std::int64_t n, float* logits) const;
-  // dfinal[n, C] = dlogits[n, V] W, and adds the head's gradient. Sequence b has rows begin[b] .. begin[b + 1] - 1;
+  // dfinal[n, C] = dlogits[n, V] W / logit_divisor, and adds the head's gradient. dlogits: by the logits before the cap. Sequence b has rows begin[b] .. begin[b + 1] - 1;
   // n is begin.back().
   void logits_backward(const float* dlogits, const float* final, std::span<const std::int64_t> begin, float* dfinal,
                        Gradients& gradients, ProductScratch& scratch) const;
@@ -203,6 +204,8 @@ class Transformer {
   void pack_low_rank(const LowRankAt& low, std::int64_t out, LowRankPacked& to) const;
   // The adapter's packed matrices, in `scratch` where the model holds no usable ones.
   const LowRankPacked& low_packs(const Linear& l, ProductScratch& scratch) const;
+  // What the head's matrix multiplies: final[n, C] / logit_divisor, in `scratch` where that is another.
+  const float* head_input(const float* final, std::int64_t n, Buffer<float>& scratch) const;
   // The packed head, in `scratch` where the model holds no usable one.
   const Packed& head_pack(Packed& scratch) const;
   // y[T, out] = x B + bias and dx[T, in] = dy B^T with their epilogues.
@@ -249,9 +252,7 @@ class Transformer {
   void rotate(const std::vector<std::int64_t>& positions, const RotaryTable& table, bool back, float* qkv) const;
   void attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache, BlockTrace& block) const;
   void attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention, float* dqkv) const;
-  auto activation() const {
-    return config_.activation == Activation::kGeluTanh ? kernels().gelu_tanh : kernels().gelu_erf;
-  }
+  ActivationKernels activation() const;
   void activate(const BlockTrace& block, std::int64_t T, float* active) const;
   // The first half of the feed-forward and its backward: up and active of `normed`, and dup of dy, the gradient at the
   // output of `down`. dactive: scratch of [T, F] where gated.

@@ -1,6 +1,5 @@
 // The backbone's attention: norms and RoPE of queries and keys, attention itself, and the backward of both.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -52,9 +51,7 @@ HeadRows key_rows(const ModelConfig& c, const HeadsAt& at) {
 
 }  // namespace
 
-float Transformer::attention_scale() const {
-  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim())));
-}
+float Transformer::attention_scale() const { return static_cast<float>(config_.score_scale()); }
 
 void Transformer::rotate(const std::vector<std::int64_t>& positions, const RotaryTable& table, bool back,
                          float* qkv) const {

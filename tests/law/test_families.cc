@@ -48,6 +48,13 @@ const std::map<std::string, ModelConfig>& more_kinds() {
       c.norm_offset = true, c.residual_scale = 0.22;
       return c;
     }();
+    m["gelu gate, scales, capped logits"] = [&] {
+      ModelConfig c = family_shape("llama", sizes, 2, 86, 86);
+      c.activation = Activation::kGeluTanh, c.root_embedding = c.tied = true;
+      c.attention_scale = 0.2, c.logit_divisor = 0.7, c.logit_cap = 6;
+      return c;
+    }();
+    m["opt"] = family_shape("opt", sizes, 0, 0, 0);
     return m;
   }();
   return all;

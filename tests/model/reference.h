@@ -29,12 +29,17 @@ class Reference {
     Rows x;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
       Row row = row_of(embedding(), tokens[t]);
-      if (gpt2()) add(row_of("transformer.wpe.weight", static_cast<std::int64_t>(t)), row);
+      for (double& v : row)
+        v *= config_.embedding_scale * (config_.root_embedding ? std::sqrt(static_cast<double>(row.size())) : 1);
+      if (config_.positions == PositionKind::kLearned) {
+        const char* name = opt() ? "model.decoder.embed_positions.weight" : "transformer.wpe.weight";
+        add(row_of(name, static_cast<std::int64_t>(t) + (opt() ? 2 : config_.position_offset)), row);
+      }
       x.push_back(row);
     }
     for (std::int64_t l = 0; l < config_.layers; ++l) {
       const std::string n = std::to_string(l) + ".";
-      const std::string h = gpt2() ? "transformer.h." + n : neox() ? "gpt_neox.layers." + n : "model.layers." + n;
+      const std::string h = blocks() + n;
       const Norms names = norms();
       const auto normed = [&](const Rows& rows, const char* name) { return *name == 0 ? rows : norm(rows, h + name); };
       const Rows before = x, mixed = normed(attention(normed(x, names.before1), h), names.after1);
@@ -43,13 +48,15 @@ class Reference {
       const Rows out = normed(feed_forward(normed(read, names.before2), h), names.after2);
       for (std::size_t t = 0; t < x.size(); ++t) add(out[t], x[t], config_.residual_scale);
     }
-    return norm(x, gpt2() ? "transformer.ln_f" : neox() ? "gpt_neox.final_layer_norm" : "model.norm");
+    return norm(x, final_norm());
   }
 
   Row logits(const Row& state) const {
     Row out;
     const std::string name = config_.tied ? embedding() : neox() ? "embed_out.weight" : "lm_head.weight";
-    for (std::int64_t v = 0; v < config_.vocab; ++v) out.push_back(dot(row_of(name, v), state));
+    for (std::int64_t v = 0; v < config_.vocab; ++v) out.push_back(dot(row_of(name, v), state) / config_.logit_divisor);
+    for (double& l : out)
+      if (config_.logit_cap > 0) l = config_.logit_cap * std::tanh(l / config_.logit_cap);
     return out;
   }
   double score(const Row& state) const { return dot(row_of("score.weight", 0), state); }
@@ -67,17 +74,33 @@ class Reference {
  private:
   bool gpt2() const { return config_.family == "gpt2"; }
   bool neox() const { return config_.family == "gpt_neox"; }
+  bool gpt_neo() const { return config_.family == "gpt_neo"; }
+  bool opt() const { return config_.family == "opt"; }
+  bool phi3() const { return config_.family == "phi3"; }
   // Of a block's two sublayers, before and after each; "" where there is none.
   struct Norms {
     const char *before1, *after1, *before2, *after2;
   };
   Norms norms() const {
-    if (gpt2()) return {"ln_1", "", "ln_2", ""};
+    if (gpt2() || gpt_neo()) return {"ln_1", "", "ln_2", ""};
+    if (opt()) return {"self_attn_layer_norm", "", "final_layer_norm", ""};
     if (config_.family == "olmo2") return {"", "post_attention_layernorm", "", "post_feedforward_layernorm"};
     return {"input_layernorm", "", "post_attention_layernorm", ""};
   }
   std::string embedding() const {
-    return gpt2() ? "transformer.wte.weight" : neox() ? "gpt_neox.embed_in.weight" : "model.embed_tokens.weight";
+    if (opt()) return "model.decoder.embed_tokens.weight";
+    if (gpt2() || gpt_neo()) return "transformer.wte.weight";
+    return neox() ? "gpt_neox.embed_in.weight" : "model.embed_tokens.weight";
+  }
+  std::string blocks() const {
+    if (opt()) return "model.decoder.layers.";
+    if (gpt2() || gpt_neo()) return "transformer.h.";
+    return neox() ? "gpt_neox.layers." : "model.layers.";
+  }
+  std::string final_norm() const {
+    if (opt()) return "model.decoder.final_layer_norm";
+    if (gpt2() || gpt_neo()) return "transformer.ln_f";
+    return neox() ? "gpt_neox.final_layer_norm" : "model.norm";
   }
   const double* start(const std::string& name) const { return parameters.data() + layout_.find(name)->offset; }
   Row row_of(const std::string& name, std::int64_t i) const {
@@ -92,7 +115,9 @@ class Reference {
     for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
     return sum;
   }
-  double gelu(double x) const {
+  double activation(double x) const {
+    if (config_.activation == Activation::kSilu) return x / (1 + std::exp(-x));
+    if (config_.activation == Activation::kRelu) return std::max(x, 0.0);
     if (config_.activation == Activation::kGeluErf) return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
     return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
   }
@@ -131,17 +156,33 @@ class Reference {
     return y;
   }
 
-  Rows feed_forward(const Rows& x, const std::string& h) const {
-    if (gpt2() || neox()) {
-      Rows up = linear(x, h + (gpt2() ? "mlp.c_fc" : "mlp.dense_h_to_4h"));
-      for (Row& row : up)
-        for (double& v : row) v = gelu(v);
-      return linear(up, h + (gpt2() ? "mlp.c_proj" : "mlp.dense_4h_to_h"));
+  // Columns [first, first + n) of rows.
+  static Rows columns(const Rows& x, std::size_t first, std::size_t n) {
+    Rows out;
+    for (const Row& row : x) {
+      const auto from = row.begin() + static_cast<std::ptrdiff_t>(first);
+      out.emplace_back(from, from + static_cast<std::ptrdiff_t>(n));
     }
-    Rows gate = linear(x, h + "mlp.gate_proj");
-    const Rows up = linear(x, h + "mlp.up_proj");
+    return out;
+  }
+
+  Rows feed_forward(const Rows& x, const std::string& h) const {
+    if (!config_.gated) {
+      Rows up = linear(x, h + (opt() ? "fc1" : neox() ? "mlp.dense_h_to_4h" : "mlp.c_fc"));
+      for (Row& row : up)
+        for (double& v : row) v = activation(v);
+      return linear(up, h + (opt() ? "fc2" : neox() ? "mlp.dense_4h_to_h" : "mlp.c_proj"));
+    }
+    Rows gate, up;
+    if (phi3()) {
+      const Rows both = linear(x, h + "mlp.gate_up_proj");
+      const auto F = static_cast<std::size_t>(config_.feed_forward);
+      gate = columns(both, 0, F), up = columns(both, F, F);
+    } else {
+      gate = linear(x, h + "mlp.gate_proj"), up = linear(x, h + "mlp.up_proj");
+    }
     for (std::size_t t = 0; t < gate.size(); ++t)
-      for (std::size_t i = 0; i < gate[t].size(); ++i) gate[t][i] *= up[t][i] / (1 + std::exp(-gate[t][i]));
+      for (std::size_t i = 0; i < gate[t].size(); ++i) gate[t][i] = activation(gate[t][i]) * up[t][i];
     return linear(gate, h + "mlp.down_proj");
   }
 
@@ -176,7 +217,8 @@ class Reference {
         rows.emplace_back(from, from + static_cast<std::ptrdiff_t>(D));
       }
       if (config_.qk_norm && !norm_name.empty()) rows = norm(rows, norm_name);
-      for (std::size_t t = 0; turns && !gpt2() && t < rows.size(); ++t) turn(rows[t], t);
+      for (std::size_t t = 0; turns && config_.positions == PositionKind::kRotary && t < rows.size(); ++t)
+        turn(rows[t], t);
       heads.push_back(std::move(rows));
     }
     return heads;
@@ -193,27 +235,39 @@ class Reference {
       q = heads_of(qkv, 0, step, H, "", true);
       k = heads_of(qkv, apart, step, H, "", true);
       v = heads_of(qkv, 2 * apart, step, H, "", false);
+    } else if (phi3()) {
+      const Rows qkv = linear(x, h + "self_attn.qkv_proj");
+      q = heads_of(qkv, 0, D, H, "", true);
+      k = heads_of(qkv, H * D, D, G, "", true);
+      v = heads_of(qkv, (H + G) * D, D, G, "", false);
     } else {
-      Rows queries = linear(x, h + "self_attn.q_proj"), keys = linear(x, h + "self_attn.k_proj");
+      const std::string a = h + (gpt_neo() ? "attn.attention." : "self_attn.");
+      Rows queries = linear(x, a + "q_proj"), keys = linear(x, a + "k_proj");
       const bool whole = config_.qk_norm_whole;
-      if (whole) queries = norm(queries, h + "self_attn.q_norm"), keys = norm(keys, h + "self_attn.k_norm");
-      q = heads_of(queries, 0, D, H, whole ? "" : h + "self_attn.q_norm", true);
-      k = heads_of(keys, 0, D, G, whole ? "" : h + "self_attn.k_norm", true);
-      v = heads_of(linear(x, h + "self_attn.v_proj"), 0, D, G, "", false);
+      if (whole) queries = norm(queries, a + "q_norm"), keys = norm(keys, a + "k_norm");
+      q = heads_of(queries, 0, D, H, whole ? "" : a + "q_norm", true);
+      k = heads_of(keys, 0, D, G, whole ? "" : a + "k_norm", true);
+      v = heads_of(linear(x, a + "v_proj"), 0, D, G, "", false);
     }
+    const double scale = config_.attention_scale > 0 ? config_.attention_scale
+                         : config_.query_scalar > 0  ? 1 / std::sqrt(config_.query_scalar)
+                                                     : 1 / std::sqrt(static_cast<double>(D));
     Rows out(x.size(), Row(H * D, 0.0));
     for (std::size_t head = 0; head < H; ++head) {
       const Rows &keys = k[head * G / H], &values = v[head * G / H];
       for (std::size_t t = 0; t < x.size(); ++t) {
         Row scores;
-        for (std::size_t j = 0; j <= t; ++j)
-          scores.push_back(dot(q[head][t], keys[j]) / std::sqrt(static_cast<double>(D)));
+        for (std::size_t j = 0; j <= t; ++j) scores.push_back(dot(q[head][t], keys[j]) * scale);
         const Row weights = log_softmax(scores, 1);
         for (std::size_t j = 0; j <= t; ++j)
           for (std::size_t i = 0; i < D; ++i) out[t][head * D + i] += std::exp(weights[j]) * values[j][i];
       }
     }
-    return linear(out, h + (gpt2() ? "attn.c_proj" : neox() ? "attention.dense" : "self_attn.o_proj"));
+    return linear(out, h + (gpt2()      ? "attn.c_proj"
+                            : neox()    ? "attention.dense"
+                            : gpt_neo() ? "attn.attention.out_proj"
+                            : opt()     ? "self_attn.out_proj"
+                                        : "self_attn.o_proj"));
   }
 
   ModelConfig config_;

@@ -270,7 +270,7 @@ TEST_CASE("sizes of every family that are missing or make no sense are refused")
 }
 TEST_CASE("activations that are not the family's are refused") {
   for (const char* family : kLlamaLike)
-    CHECK(refusal(family, {{"hidden_act", "\"gelu\""}}) == "config: \"hidden_act\" is gelu, which is not supported");
+    CHECK(refusal(family, {{"hidden_act", "\"relu2\""}}) == "config: \"hidden_act\" is relu2, which is not supported");
   CHECK(refusal("gpt_neox", {{"hidden_act", "\"silu\""}}) == "config: \"hidden_act\" is silu, which is not supported");
   CHECK(refusal("gpt_neox", {{"hidden_act", "3"}}) == "config: \"hidden_act\" is not a string");
 }

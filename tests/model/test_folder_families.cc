@@ -16,12 +16,13 @@ using namespace nudge::test;
 
 namespace {
 
-constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "olmo2"};
+constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "olmo2", "opt"};
 
 Model small_of(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
   Model base = tiny_model(1, 5, {2, 24, 4, 20});
   const bool neox = family == "gpt_neox";
-  ModelConfig c = family_shape(family, base.config(), neox ? 0 : 2, neox ? 0 : 10, neox ? 4 : 10);
+  const bool plain = *family_of(family).keys.kv_heads == 0;  // heads of C / H, each with its own keys
+  ModelConfig c = family_shape(family, base.config(), plain ? 0 : 2, plain ? 0 : 10, neox ? 4 : 10);
   c.tied = tied, c.head = head, c.eos = base.config().eos;
   const Layout layout(c);
   return Model{Transformer(c, random_values(layout, 5, 1)), std::move(base.tokenizer), "", {c.eos}};

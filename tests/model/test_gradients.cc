@@ -388,6 +388,34 @@ TEST_CASE("gradients of score models and shared value heads of the families are 
   }
 }
 
+TEST_CASE("gradients under scales of embeddings, attention and logits are central differences") {
+  ModelConfig c = family_shape("llama", shape_of(2, 4, 6, 19, 23, 20), 2, 0, 6);
+  c.tied = true, c.embedding_scale = 1.7, c.attention_scale = 0.9, c.logit_divisor = 0.4;
+  check_problem(c, {5, 1, 9}, 41);
+  c = family_shape("llama", shape_of(1, 4, 6, 19, 23, 20), 2, 0, 6);
+  c.root_embedding = true, c.query_scalar = 2.5, c.logit_divisor = 3;
+  check_problem(c, {7, 4}, 42);
+}
+TEST_CASE("gradients under a cap of the logits are central differences") {
+  ModelConfig c = with(shape_of(2, 2, 7, 33, 41, 19), Activation::kGeluTanh, true);
+  c.logit_cap = 1.5;
+  check_problem(c, {1, 7, 3}, 43);
+  c.tied = false, c.logit_divisor = 0.3, c.shared_value = true;
+  check_problem(c, {6, 2}, 44);
+}
+TEST_CASE("gradients of gated products with GELU and ReLU are central differences") {
+  for (Activation a : {Activation::kGeluTanh, Activation::kGeluErf, Activation::kRelu}) {
+    ModelConfig c = family_shape("llama", shape_of(2, 4, 6, 37, 23, 20), 2, 0, 6);
+    c.activation = a;
+    check_problem(c, {5, 1, 8}, 45);
+  }
+}
+TEST_CASE("gradients of an OPT with ReLU and positions from the third row on are central differences") {
+  const ModelConfig c = family_shape("opt", shape_of(2, 3, 5, 31, 29, 21), 0, 0, 0);
+  check_problem(c, {5, 1, 9}, 46);
+  check_problem(scored(c, Activation::kGeluErf), {4, 7}, 47);
+}
+
 TEST_CASE("gradients of what is not frozen are central differences") {
   ModelConfig c = with(shape_of(3, 2, 9, 29, 37, 21), Activation::kGeluTanh, true, true);
   c.frozen_blocks = 2;
