@@ -144,8 +144,8 @@ TEST_CASE("sizes that are missing or make no sense are refused") {
   CHECK(refusal("n_head", "3") == "config: \"n_head\" does not divide n_embd");
 }
 TEST_CASE("keys that change the mathematics and are not supported are refused") {
-  CHECK(refusal("activation_function", "\"relu\"") ==
-        "config: \"activation_function\" is relu, which is not supported");
+  CHECK(refusal("activation_function", "\"mish\"") ==
+        "config: \"activation_function\" is mish, which is not supported");
   CHECK(refusal("scale_attn_weights", "false") == "config: \"scale_attn_weights\" false is not supported");
   for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder"}) {
     CHECK(refusal(key, "true") == "config: \"" + std::string(key) + "\" true is not supported");

@@ -137,7 +137,8 @@ TEST_CASE("names without prefix, masks, rotary tables and a copy of a tied head 
     for (auto& t : tensors) t.name = t.name.substr(prefix.size());
     const bool neox = std::string(family) == "gpt_neox";
     const std::string block = neox ? "layers.0.attention." : "layers.0.self_attn.";
-    tensors.push_back({block + "rotary_emb.inv_freq", "F32", {2}, float_bytes(std::vector<float>{1, 2})});
+    if (family_of(family).block.positions == PositionKind::kRotary)
+      tensors.push_back({block + "rotary_emb.inv_freq", "F32", {2}, float_bytes(std::vector<float>{1, 2})});
     if (neox) {
       tensors.push_back({block + "bias", "BOOL", {1, 1, 4, 4}, std::string(16, '\1')});
       tensors.push_back({prefix + block + "masked_bias", "F32", {}, float_bytes(std::vector<float>{-1e9f})});
