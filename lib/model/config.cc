@@ -36,6 +36,10 @@ Activation activation_of(const Keys& keys, const Family& family) {
   const std::optional<Activation> activation = activation_named(name);
   if (!activation || (*activation == Activation::kSilu && !family.block.gated))
     keys.refuse(key, "is " + name + ", which is not supported");
+  // Gemma's files may have both; which of them counts has changed over transformers' versions.
+  for (const char* other : {"hidden_act", "hidden_activation"})
+    if (std::string_view(key).starts_with("hidden_act") && activation_named(keys.text(other, name)) != activation)
+      keys.refuse(other, "differs from " + std::string(key) + ", which is " + name);
   return *activation;
 }
 
@@ -45,8 +49,8 @@ void refuse_unsupported(const Keys& keys, const Family::Keys& own) {
     if (!keys.flag(key, true)) keys.refuse(key, "false is not supported");
   if (!keys.flag("do_layer_norm_before", true))
     keys.refuse("do_layer_norm_before", "false is not supported: norms would follow the residuals, as OPT-350m's do");
-  for (const char* key :
-       {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder", "_remove_final_layer_norm"})
+  for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention", "is_encoder_decoder",
+                          "_remove_final_layer_norm", "use_bidirectional_attention"})
     if (keys.flag(key, false)) keys.refuse(key, "true is not supported");
   element value;
   const auto is_own = [&own](std::string_view key) {

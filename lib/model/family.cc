@@ -6,30 +6,6 @@
 namespace nudge {
 namespace {
 
-constexpr Family::Tensors kLlamaTensors = {
-    .prefix = "model.",
-    .embedding = "embed_tokens.weight",
-    .positions = "",
-    .final_norm = "norm",
-    .head = "lm_head.weight",
-    .block = "layers.",
-    .norm1 = "input_layernorm",
-    .norm2 = "post_attention_layernorm",
-    .q_norm = "",
-    .k_norm = "",
-    .qkv = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"},
-    .proj = "self_attn.o_proj",
-    .up = {"mlp.gate_proj", "mlp.up_proj"},
-    .down = "mlp.down_proj",
-    .ignored = {"rotary_emb.inv_freq", "", ""},
-    .stored_in_out = false,
-    .order = QkvOrder::kParts,
-};
-constexpr Family::Tensors kQwen3Tensors = [] {
-  Family::Tensors t = kLlamaTensors;
-  t.q_norm = "self_attn.q_norm", t.k_norm = "self_attn.k_norm";
-  return t;
-}();
 // Norms after the sublayers alone.
 constexpr Family::Tensors kOlmo2Tensors = [] {
   Family::Tensors t = kQwen3Tensors;
@@ -37,24 +13,6 @@ constexpr Family::Tensors kOlmo2Tensors = [] {
   t.after1 = "post_attention_layernorm", t.after2 = "post_feedforward_layernorm";
   return t;
 }();
-constexpr Family::Block kLlamaBlock = {NormKind::kRms, PositionKind::kRotary, true, false};
-constexpr Family::Keys kLlamaKeys = {
-    .layers = "num_hidden_layers",
-    .width = "hidden_size",
-    .heads = "num_attention_heads",
-    .kv_heads = "num_key_value_heads",
-    .head_dim = "head_dim",
-    .feed_forward = "intermediate_size",
-    .context = "max_position_embeddings",
-    .context_copy = "",
-    .eps = "rms_norm_eps",
-    .activation = "hidden_act",
-    .theta = "rope_theta",
-    .rotary_share = "",
-    .parallel = "",
-    .dropouts = {"", "", ""},
-};
-constexpr Family::Bias kBiased = {"", true}, kUnbiased = {"", false};
 
 constexpr Family kGpt2 = {
     .model_type = "gpt2",
@@ -294,7 +252,7 @@ constexpr Family kOlmo2 = {
                  .pad = 1},
 };
 
-constexpr const Family* kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3, &kNeox, &kOlmo2, &kOpt};
+constexpr const Family* kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3, &kNeox, &kOlmo2, &kOpt, &kGemma};
 
 }  // namespace
 

@@ -42,6 +42,7 @@ const std::map<std::string, ModelConfig>& more_kinds() {
   static const std::map<std::string, ModelConfig> all = [] {
     const ModelConfig sizes = shape_of(1, 6, 87, 531, 67, 560);
     std::map<std::string, ModelConfig> m;
+    m["gemma"] = family_shape("gemma", sizes, 1, 90, 90);
     m["olmo2"] = family_shape("olmo2", sizes, 2, 90, 90);
     m["qwen3, norms by 1 + w, scaled residuals"] = [&] {
       ModelConfig c = family_shape("qwen3", sizes, 2, 90, 90);

@@ -26,7 +26,8 @@ Keys keys_of(const std::string& family, const Keys& changes = {}) {
             {"hidden_size", "48"},
             {"num_attention_heads", "4"},
             {"vocab_size", "100"}};
-  if (family == "mistral" || family == "qwen2" || family == "qwen3") keys["num_key_value_heads"] = "2";
+  for (const char* grouped : {"mistral", "qwen2", "qwen3", "gemma"})  // as many by default as these heads don't go into
+    if (family == grouped) keys["num_key_value_heads"] = "2";
   if (family == "mistral") keys["sliding_window"] = "null";
   if (family == "gpt_neox") keys["hidden_size"] = "64";  // a quarter of a head's 16 channels rotates
   for (const auto& [key, value] : changes) keys[key] = value;
@@ -39,8 +40,8 @@ std::string refusal(const std::string& family, const Keys& changes) {
   return message_of([&] { parsed(family, changes); });
 }
 
-constexpr const char* kAfterGpt2[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "olmo2"};
-constexpr const char* kLlamaLike[] = {"llama", "mistral", "qwen2", "qwen3", "olmo2"};
+constexpr const char* kAfterGpt2[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "olmo2", "gemma"};
+constexpr const char* kLlamaLike[] = {"llama", "mistral", "qwen2", "qwen3", "olmo2", "gemma"};
 
 }  // namespace
 
@@ -99,6 +100,26 @@ TEST_CASE("a short OLMo 2 configuration has Hugging Face's defaults") {
   CHECK((c.bos == -1 && c.eos == 50279 && c.pad == 1));
   CHECK(parsed("olmo2", {{"pad_token_id", "null"}}).pad == -1);
   CHECK(parsed("olmo2", {{"attention_bias", "true"}}).qkv_bias);
+}
+TEST_CASE("a short Gemma configuration has Hugging Face's defaults") {
+  const ModelConfig c = parsed("gemma", {{"num_key_value_heads", ""}, {"num_attention_heads", "16"}});
+  CHECK((c.kv_heads() == 16 && c.head_dim() == 256 && c.feed_forward == 24576 && c.context == 8192));
+  CHECK((c.norm == NormKind::kRms && c.norm_eps == 1e-6 && c.norm_offset && c.norm_before && !c.norm_after));
+  CHECK((c.gated && c.activation == Activation::kGeluTanh && c.tied && c.root_embedding));
+  CHECK((c.rotary.theta == 10000 && c.rotary.dims == 256 && c.score_scale() == 1.0 / 16));
+  CHECK_FALSE((c.qkv_bias || c.proj_bias || c.feed_forward_bias || c.qk_norm));
+  CHECK((c.bos == 2 && c.eos == 1 && c.pad == 0));
+  CHECK((parsed("gemma", {{"attention_bias", "true"}}).proj_bias));
+  CHECK(c.json().find("\"hidden_act\": \"gelu_pytorch_tanh\"") != std::string::npos);
+}
+TEST_CASE("activations that two keys give have to agree, and attention to both sides is refused") {
+  const Keys other{{"hidden_activation", "\"gelu_pytorch_tanh\""}, {"hidden_act", "\"gelu\""}};
+  CHECK(refusal("gemma", other) == "config: \"hidden_activation\" differs from hidden_act, which is gelu");
+  CHECK(refusal("gemma", {{"hidden_activation", "\"gelu_new\""}}) == "nothing thrown");
+  CHECK(refusal("gemma", {{"hidden_activation", "null"}, {"hidden_act", "\"gelu\""}}) == "nothing thrown");
+  CHECK(refusal("gemma", {{"use_bidirectional_attention", "true"}}) ==
+        "config: \"use_bidirectional_attention\" true is not supported");
+  CHECK(refusal("gemma", {{"use_bidirectional_attention", "null"}}) == "nothing thrown");
 }
 TEST_CASE("every key of Llama is read") {
   const ModelConfig c = parsed("llama", {{"num_key_value_heads", "2"},
@@ -201,8 +222,8 @@ TEST_CASE("a configuration of every family that is written reads back as it was"
   }
 }
 TEST_CASE("what is written has the family's own architecture") {
-  const Keys stems{{"llama", "Llama"}, {"mistral", "Mistral"},  {"qwen2", "Qwen2"},
-                   {"qwen3", "Qwen3"}, {"gpt_neox", "GPTNeoX"}, {"olmo2", "Olmo2"}};
+  const Keys stems{{"llama", "Llama"},      {"mistral", "Mistral"}, {"qwen2", "Qwen2"}, {"qwen3", "Qwen3"},
+                   {"gpt_neox", "GPTNeoX"}, {"olmo2", "Olmo2"},     {"gemma", "Gemma"}};
   for (const auto& [family, stem] : stems) {
     ModelConfig c = parsed(family, {{"architectures", "[\"" + stem + "ForCausalLM\"]"}});
     CHECK(c.head == HeadKind::kLanguage);

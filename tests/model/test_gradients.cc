@@ -362,6 +362,9 @@ TEST_CASE("gradients of norms that weigh by 1 + w are central differences") {
   c.norm_offset = true;
   check_problem(c, {33, 1}, 34);
 }
+TEST_CASE("gradients of a Gemma are central differences") {
+  check_problem(family_shape("gemma", shape_of(2, 4, 6, 19, 23, 20), 1, 10, 10), {5, 1, 9}, 42);
+}
 TEST_CASE("gradients of an OLMo 2, whose norms stand after the sublayers and over all heads, are central differences") {
   check_problem(family_shape("olmo2", shape_of(2, 6, 5, 23, 31, 20), 3, 8, 8), {7, 11, 1}, 35);
   check_problem(family_shape("olmo2", shape_of(1, 3, 8, 17, 21, 60), 0, 0, 8), {50, 1}, 36);
@@ -378,7 +381,7 @@ TEST_CASE("gradients of blocks whose sublayers' outputs are scaled are central d
   check_problem(c, {6, 1, 13}, 39);
 }
 TEST_CASE("gradients of score models and shared value heads of the families are central differences") {
-  for (const char* family : {"llama", "qwen3", "gpt_neox", "olmo2"}) {
+  for (const char* family : {"llama", "qwen3", "gpt_neox", "olmo2", "gemma"}) {
     const std::int64_t kv_heads = std::string(family) == "gpt_neox" ? 0 : 2;
     ModelConfig c = family_shape(family, shape_of(1, 4, 6, 15, 19, 14), kv_heads, 0, 6);
     c.head = HeadKind::kScore;

@@ -40,6 +40,8 @@ short() {  # FAMILY
       .use_parallel_residual)" ;;
     opt) echo "del($common, .activation_function, .do_layer_norm_before, .enable_bias, .tie_word_embeddings,
       .word_embed_proj_dim, .layer_norm_elementwise_affine, ._remove_final_layer_norm)" ;;
+    olmo2) echo "del($common, .rms_norm_eps, .rope_parameters, .tie_word_embeddings)" ;;
+    gemma) echo "del($common, .rms_norm_eps, .rope_parameters, .tie_word_embeddings, .use_bidirectional_attention)" ;;
     neox-seq) echo "del($common, .tie_word_embeddings, .layer_norm_eps)" ;;
   esac
 }
