@@ -12,6 +12,10 @@ from chats import CHATML, CHATS
 from vocabularies import UNLIMITED, vocabulary
 
 FAMILIES = ["gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox"]
+# What a folder may differ in is tried in those; of these, what the family itself has a hand in.
+LATER_FAMILIES = ["gemma", "gemma2", "gemma3_text", "smollm3", "olmo2", "granite", "phi3", "opt", "gpt_neo"]
+VOCABULARIES = {"llama": "llama2", "gemma2": "gemma", "gemma3_text": "gemma", "gpt_neo": "gpt2"}  # else its own
+WINDOW = 8
 CONTEXT = 128
 EXTRA_ROWS = 3  # of the embedding, beyond the tokenizer: many models have some
 
@@ -33,22 +37,49 @@ class Case:
 def sizes(family):
     if family == "gpt2":
         return {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT}
+    if family == "gpt_neo":
+        return {"hidden_size": 32, "num_layers": 2, "num_heads": 4, "max_position_embeddings": CONTEXT,
+                "attention_types": [[["global", "local"], 1]], "window_size": WINDOW}
     own = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
            "max_position_embeddings": CONTEXT}
-    if family != "gpt_neox":
+    if family == "opt":
+        own["ffn_dim"] = own.pop("intermediate_size")
+    if family not in ("gpt_neox", "opt"):
         own["num_key_value_heads"] = 2
-    if family in ("qwen3", "mistral"):
+    if family in ("qwen3", "mistral", "gemma", "gemma2", "gemma3_text"):
         own["head_dim"] = 12
-    return own
+    if family in ("gemma2", "gemma3_text"):
+        own |= {"query_pre_attn_scalar": 16, "sliding_window": WINDOW}
+    return own | OWN_SIZES.get(family, {})
+
+
+OWN_SIZES = {
+    "gemma3_text": {"layer_types": ["sliding_attention", "full_attention"], "sliding_window_pattern": 2},
+    "smollm3": {"no_rope_layers": [1, 0]},
+    "granite": {"embedding_multiplier": 1.5, "attention_multiplier": 0.3, "residual_multiplier": 0.6,
+                "logits_scaling": 2.0},
+}
 
 
 def other_sizes(family):
     if family == "gpt2":
         return {"n_embd": 40, "n_layer": 3, "n_head": 5, "n_inner": 56, "layer_norm_epsilon": 1e-3}
+    if family == "gpt_neo":
+        return {"hidden_size": 40, "num_layers": 3, "num_heads": 5, "intermediate_size": 56, "window_size": 3,
+                "attention_types": [[["local"], 2], [["global"], 1]], "layer_norm_epsilon": 1e-3}
     own = {"hidden_size": 40, "intermediate_size": 56, "num_hidden_layers": 3, "num_attention_heads": 5}
     if family == "gpt_neox":
         return own | {"layer_norm_eps": 1e-3}
+    if family == "opt":
+        own["ffn_dim"] = own.pop("intermediate_size")
+        return own
     theta = {"rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}}
+    if family == "gemma3_text":
+        theta = {"layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+                 "rope_parameters": {"full_attention": {"rope_type": "linear", "rope_theta": 500000.0, "factor": 2.0},
+                                     "sliding_attention": {"rope_type": "default", "rope_theta": 1000.0}}}
+    if family == "smollm3":
+        theta["no_rope_layers"] = [0, 1, 1]
     return own | {"num_key_value_heads": 1, "rms_norm_eps": 1e-3} | theta
 
 
@@ -106,6 +137,10 @@ def old_form(config):
     config.pop("layer_types", None)
     if rope is None:
         return
+    if "full_attention" in rope:
+        config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        config["sliding_window_pattern"] = config.pop("_sliding_window_pattern")
+        rope = rope["full_attention"]
     theta, share, kind = rope.pop("rope_theta"), rope.pop("partial_rotary_factor", None), rope.pop("rope_type")
     if config["model_type"] == "gpt_neox":
         config["rotary_emb_base"], config["rotary_pct"] = theta, 1.0 if share is None else share
@@ -151,8 +186,10 @@ def with_old_buffers(stored):
         for start, names in [("transformer.h.", ["attn.bias", "attn.masked_bias"]),
                              ("model.layers.", ["self_attn.rotary_emb.inv_freq"]),
                              ("gpt_neox.layers.", ["attention.bias", "attention.masked_bias",
-                                                   "attention.rotary_emb.inv_freq"])]:
-            if any(k.startswith(start) for k in stored):
+                                                   "attention.rotary_emb.inv_freq"]),
+                             ("transformer.h.", ["attn.attention.bias", "attn.attention.masked_bias"])]:
+            family_has = any(".attn.attention." in k for k in stored) == names[0].startswith("attn.attention")
+            if family_has and any(k.startswith(start) for k in stored):
                 for name in names:
                     new[f"{start}{layer}.{name}"] = (mask if name.endswith(".bias") else torch.tensor(-1e9)
                                                      if "masked" in name else torch.ones(4))
@@ -172,10 +209,13 @@ def added(content, special=True):
             "special": special}
 
 
+def of_family(family):
+    return lambda name, **options: Case(f"{family}-{name}", family, VOCABULARIES.get(family, family), **options)
+
+
 def of_each_family():
     for family in FAMILIES:
-        usual = "llama2" if family == "llama" else family
-        c = lambda name, **options: Case(f"{family}-{name}", family, options.pop("vocabulary", usual), **options)
+        c = of_family(family)
         tied = family == "gpt2"
         old = edit_json("config.json", old_form)
         pad_is_eos = edit_json("config.json", lambda k: k.update(pad_token_id=k["eos_token_id"]))
@@ -221,6 +261,31 @@ def of_each_family():
         yield c("score-shards", score=True, shard="20KB", edits=[settings(pad_token_id=11)])
 
 
+def of_later_families():
+    old = edit_json("config.json", old_form)
+    pad_is_eos = edit_json("config.json", lambda k: k.update(pad_token_id=k["eos_token_id"]))
+    for family in LATER_FAMILIES:
+        c = of_family(family)
+        tied = family not in ("olmo2", "granite", "phi3")
+        yield c("f32")
+        yield c("f32-saved-anew", new_tokenizer=True)
+        yield c("bf16-old-form", dtype="bfloat16", edits=[old])
+        yield c("f16", dtype="float16", new_tokenizer=True)
+        yield c("shards", shard="20KB")
+        yield c("untied" if tied else "tied", config={"tie_word_embeddings": not tied})
+        yield c("tied-with-a-copy", config={"tie_word_embeddings": True}, edits=[tensors(with_copy_of_tied_head)])
+        yield c("no-prefix", edits=[tensors(without_prefix)])
+        yield c("old-buffers", edits=[tensors(with_old_buffers), old])
+        yield c("other-sizes", config=other_sizes(family))
+        yield c("tie-unsaid", edits=[without("tie_word_embeddings")])
+        if family not in ("smollm3", "phi3"):  # whose usual pad token is beyond a small vocabulary
+            yield c("special-ids-unsaid", edits=[without("bos_token_id", "eos_token_id", "pad_token_id"),
+                                                 remove("generation_config.json")])
+        yield c("score-pad-is-eos", score=True, edits=[pad_is_eos])
+        yield c("score-own-pad", score=True, edits=[settings(pad_token_id=7), old])
+        yield c("score-shards", score=True, shard="20KB", edits=[settings(pad_token_id=11)])
+
+
 def of_shapes():
     llama3 = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 4.0, "low_freq_factor": 1.0,
               "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
@@ -236,19 +301,41 @@ def of_shapes():
     for window in (None, CONTEXT, 4096):
         yield Case(f"mistral-window-{window}", "mistral", "mistral", edits=[settings(sliding_window=window)])
     yield Case("mistral-window-unsaid", "mistral", "mistral", edits=[without("sliding_window")])
-    yield Case("mistral-window-short", "mistral", "mistral", {"sliding_window": 8}, refusal="sliding_window")
+    yield Case("mistral-window-short", "mistral", "llama2", {"sliding_window": WINDOW})
     yield Case("qwen2-window-off", "qwen2", "qwen2", edits=[old, settings(use_sliding_window=False, sliding_window=8,
                                                                         max_window_layers=2)])
     yield Case("qwen2-window-in-no-layer", "qwen2", "qwen2",
                edits=[old, settings(use_sliding_window=True, sliding_window=8, max_window_layers=2)])
-    yield Case("qwen2-window-in-a-layer", "qwen2", "qwen2", refusal="sliding_window|layer_types",
+    yield Case("qwen2-window-in-a-layer", "qwen2", "qwen2",
                edits=[old, settings(use_sliding_window=True, sliding_window=8, max_window_layers=1)])
+    yield Case("qwen3-window-in-a-layer", "qwen3", "qwen3",
+               {"use_sliding_window": True, "sliding_window": WINDOW, "max_window_layers": 1})
     yield Case("gpt_neox-sequential", "gpt_neox", "gpt_neox", {"use_parallel_residual": False})
     yield Case("gpt_neox-all-rotary", "gpt_neox", "gpt_neox",
                {"rope_parameters": {"rope_type": "default", "rope_theta": 25000.0, "partial_rotary_factor": 1.0}})
     yield Case("gpt_neox-no-attention-bias", "gpt_neox", "gpt_neox", {"attention_bias": False})
     yield Case("gpt2-gelu", "gpt2", "gpt2", {"activation_function": "gelu"})
     yield Case("gpt2-inner", "gpt2", "gpt2", {"n_inner": 40})
+    longrope = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.5, 2.0, 2.5],
+                "long_factor": [1.0, 4.0, 16.0, 64.0]}
+    beyond = {"max_position_embeddings": 4 * CONTEXT, "original_max_position_embeddings": CONTEXT}
+    yield Case("phi3-longrope", "phi3", "phi3", beyond | {"rope_parameters": longrope})
+    yield Case("phi3-longrope-old-form", "phi3", "phi3", beyond | {"rope_parameters": longrope}, edits=[old])
+    yield Case("phi3-part-of-channels", "phi3", "phi4", beyond | {
+        "tie_word_embeddings": True, "partial_rotary_factor": 0.75, "sliding_window": 262144,
+        "rope_parameters": longrope | {"partial_rotary_factor": 0.75, "short_factor": [1.0, 1.5, 2.0],
+                                       "long_factor": [1.0, 4.0, 16.0]}})
+    yield Case("phi3-window", "phi3", "phi3", {"sliding_window": WINDOW})
+    yield Case("gemma2-caps-off", "gemma2", "gemma", {"attn_logit_softcapping": None, "final_logit_softcapping": None})
+    yield Case("gemma3_text-pattern", "gemma3_text", "gemma", {"num_hidden_layers": 3, "layer_types": None})
+    yield Case("smollm3-all-rope", "smollm3", "smollm3", {"no_rope_layers": [1, 1]})
+    yield Case("smollm3-interval", "smollm3", "smollm3", {"num_hidden_layers": 4, "no_rope_layers": None})
+    yield Case("olmo2-grouped", "olmo2", "olmo2", {"num_key_value_heads": 1})
+    yield Case("opt-350m", "opt", "opt", {"do_layer_norm_before": False}, refusal="do_layer_norm_before")
+    yield Case("opt-projected", "opt", "opt", {"word_embed_proj_dim": 16}, refusal="word_embed_proj_dim")
+    yield Case("gpt_neo-gelu", "gpt_neo", "gpt2", {"activation_function": "gelu", "intermediate_size": 40})
+    yield Case("granite-plain", "granite", "granite", dict.fromkeys(
+        ["embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling"], 1.0))
 
 
 def of_tokenizers():
@@ -260,7 +347,8 @@ def of_tokenizers():
         return {key: ["<|extra|>", "<|more|>"]}
 
     for family, vocab in [("gpt2", "gpt2"), ("llama", "llama2"), ("llama", "llama3"), ("llama", "llama5"),
-                          ("qwen2", "qwen2"), ("gpt_neox", "gpt_neox"), ("mistral", "mistral")]:
+                          ("qwen2", "qwen2"), ("gpt_neox", "gpt_neox"), ("mistral", "mistral"), ("gemma", "gemma"),
+                          ("phi3", "phi3"), ("opt", "opt")]:
         for key in ("added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"):
             yield Case(f"{vocab}-vocabulary-{key}", family, vocab,
                        edits=[settings("tokenizer_config.json", **only_in_config(vocab, key))])
@@ -309,6 +397,7 @@ def of_chats():
 
 def all_cases():
     yield from of_each_family()
+    yield from of_later_families()
     yield from of_shapes()
     yield from of_tokenizers()
     yield from of_chats()

@@ -9,6 +9,8 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import chat_template_utils
 
+import granite_score  # noqa: F401
+
 torch.set_num_threads(1)
 
 

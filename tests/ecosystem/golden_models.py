@@ -9,10 +9,9 @@ import zlib
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, GraniteConfig
-from transformers.modeling_layers import GenericForSequenceClassification
-from transformers.models.granite.modeling_granite import GranitePreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
+import granite_score  # noqa: F401
 from golden_text import PAIRS, SAMPLES, small_tokenizer
 from vocabularies import write_tokenizer
 
@@ -77,13 +76,6 @@ FAMILIES = {
                             "attention_types": [[["global", "local"], 1]], "window_size": WINDOW,
                             "max_position_embeddings": 64}),
 }
-
-
-class GraniteForSequenceClassification(GenericForSequenceClassification, GranitePreTrainedModel):
-    """transformers has no such class; its mixin for one head of scores on any backbone makes it."""
-
-
-AutoModelForSequenceClassification.register(GraniteConfig, GraniteForSequenceClassification)
 
 
 def configuration(family, **other_sizes):

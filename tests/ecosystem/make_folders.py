@@ -1,8 +1,8 @@
 # make_folders.py FOLDER [PATTERN]: a folder FOLDER/NAME for each case whose name matches: the model in model/, and
 # records whose `want` is what transformers makes of it: greedy.jsonl, given.jsonl (log-probs of given tokens),
-# ids.jsonl; where there is a chat template dialogues.jsonl, dated.jsonl (the same on 2026-11-30) and refused.jsonl
-# (`want` is what the template says instead of a text); of reward models scores.jsonl and pairs.jsonl. `refusal` is the
-# pattern of an error that may stand in for the numbers.
+# ids.jsonl; where there is a chat template dialogues.jsonl, dated.jsonl (those that are others on 2026-11-30) and
+# refused.jsonl (`want` is what the template says instead of a text); of reward models scores.jsonl and pairs.jsonl.
+# `refusal` is the pattern of an error that may stand in for the numbers.
 import fnmatch
 import json
 import os
@@ -36,10 +36,11 @@ DAY = "2024-07-26"  # what nudge tells a template that asks, if it isn't told an
 
 def randomise(model, seed):
     torch.manual_seed(seed)
+    usual = 0.0 if model.config.model_type.startswith("gemma") else 1.0  # Gemma's norms weigh by 1 + weight
     with torch.no_grad():
         for name, p in model.named_parameters():
             if "norm" in name or "ln_" in name:
-                p.normal_(1.0 if name.endswith("weight") else 0.0, 0.2)
+                p.normal_(usual if name.endswith("weight") else 0.0, 0.2)
             else:
                 p.normal_(0.0, 0.5 if "emb" in name or "wte" in name or "head" in name or "score" in name else 0.25)
 
@@ -165,10 +166,12 @@ def make(case: Case, where):
     write_records(os.path.join(where, "given.jsonl"), given_records(model, tokenizer))
     write_records(os.path.join(where, "ids.jsonl"), ids_records(tokenizer))
     if tokenizer.chat_template:
-        write_records(os.path.join(where, "dialogues.jsonl"), dialogue_records(tokenizer, DAY, False))
+        usual = list(dialogue_records(tokenizer, DAY, False))
+        write_records(os.path.join(where, "dialogues.jsonl"), usual)
         write_records(os.path.join(where, "refused.jsonl"), dialogue_records(tokenizer, DAY, True))
-        if "strftime_now" in str(tokenizer.chat_template):
-            write_records(os.path.join(where, "dated.jsonl"), dialogue_records(tokenizer, "2026-11-30", False))
+        dated = [r for r, u in zip(dialogue_records(tokenizer, "2026-11-30", False), usual) if r["want"] != u["want"]]
+        if dated:
+            write_records(os.path.join(where, "dated.jsonl"), dated)
 
 
 def main():

@@ -251,7 +251,8 @@ for format in chatml qwen2 qwen2.5 smollm2 qwen3 llama2 llama3 llama3.1 zephyr a
     [ ! -e "made/$name" ] || ok "$name: is written with the template $format" write_format "$name" $format
   done
 done
-for family in gpt2 llama mistral qwen2 qwen3 gpt_neox; do
+families="gpt2 llama mistral qwen2 qwen3 gpt_neox gemma gemma2 gemma3_text smollm3 olmo2 granite phi3 opt gpt_neo"
+for family in $families; do
   if [ -e "made/$family-f32" ]; then
     ok "$family: is written in other ways" write_in_other_ways $family "made/$family-f32/model"
     ok "$family: reward models from it" write_reward_models $family "made/$family-f32/model"
