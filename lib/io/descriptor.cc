@@ -150,6 +150,10 @@ void write_all_at(int fd, std::string_view data, off_t at, const std::string& na
              fd, data, name);
 }
 
+void begin_sync(int fd, off_t at, std::size_t size) {
+  (void)::sync_file_range(fd, at, static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
+}
+
 void sync_file(int fd, const std::string& name) {
   while (::fsync(fd) != 0) {
     if (errno == EINTR) continue;

@@ -56,6 +56,10 @@ void read_exactly_at(int fd, char* to, std::size_t size, off_t at, const std::st
 void write_all(int fd, std::string_view data, const std::string& name);
 void write_all_at(int fd, std::string_view data, off_t at, const std::string& name);
 
+// Tells the system to begin moving bytes at .. at + size to the disk, without waiting: a later sync_file then has less
+// to wait for. Where the system can't, it does nothing; errors of the disk are sync_file's to report.
+void begin_sync(int fd, off_t at, std::size_t size);
+
 void sync_file(int fd, const std::string& name);   // kIo; does nothing for descriptors that can't be synced
 void sync_folder(const std::string& path);         // its entries; skips a folder that can't be opened; kIo
 void sync_parent_folder(const std::string& path);  // so that a rename survives a power cut; kIo
