@@ -22,7 +22,7 @@ class Buffer {
 
   Buffer() = default;
   // Throws std::bad_alloc, also for impossible sizes.
-  explicit Buffer(std::int64_t size) : size_(size) {
+  explicit Buffer(std::int64_t size) : size_(size), capacity_(size) {
     if (size == 0) return;
     if (size < 0 || static_cast<std::uint64_t>(size) > (PTRDIFF_MAX - kHugePage) / sizeof(T)) throw std::bad_alloc();
     // calloc, then aligned by hand: aligned_alloc does not zero, and memset would touch all pages.
@@ -59,6 +59,11 @@ class Buffer {
   void reserve(std::int64_t size) {
     if (size > size_) *this = Buffer(size);
   }
+  // Holds `size` elements from now on, whose content is undefined. Keeps its memory if that was ever large enough.
+  void resize(std::int64_t size) {
+    if (size > capacity_) *this = Buffer(size);
+    size_ = size;
+  }
   Buffer copy() const {
     Buffer other(size_);
     if (size_ > 0) std::memcpy(static_cast<void*>(other.data_), data_, static_cast<std::size_t>(size_) * sizeof(T));
@@ -70,11 +75,12 @@ class Buffer {
     std::swap(raw_, other.raw_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
   }
 
   void* raw_ = nullptr;
   T* data_ = nullptr;
-  std::int64_t size_ = 0;
+  std::int64_t size_ = 0, capacity_ = 0;
 };
 
 }  // namespace nudge

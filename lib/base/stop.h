@@ -16,8 +16,8 @@ class StopRequested : public Error {
 // process, like the signals it stands for. A program that trains in several threads leaves it alone.
 void let_stops_interrupt(bool (*stopped)());
 
-// Call between micro-batches: throws StopRequested once a stop was requested. Weights change only at the end of a
-// minibatch, so they are consistent here. With several ranks it does nothing: they would have to agree, and stop after
+// Call between micro-batches: throws StopRequested once a stop was requested. Weights change only at the end of a pass
+// through a minibatch, so they are consistent here. With several ranks it does nothing: they would have to agree, and stop after
 // the step instead.
 void leave_if_stopped();
 

@@ -55,6 +55,20 @@ void Gradients::fill_zero(std::int64_t begin, std::int64_t end) {
                   [&](std::int64_t from, std::int64_t to) { std::fill(at(begin + from), at(begin + to), 0.0f); });
 }
 
+void Gradients::take_memory(Gradients& other) {
+  std::swap(values_, other.values_);
+  for (Gradients* g : {this, &other}) {
+    g->values_.resize(g->layout_->trained_size());
+    g->changed_ = true;
+  }
+}
+
+void Gradients::release() {
+  values_ = Buffer<float>();  // before the new one, which touches no pages
+  values_ = Buffer<float>(layout_->trained_size());
+  changed_ = true;
+}
+
 void Gradients::zero() {
   const ProfileScope scope(Part::kOptimizer);
   for (std::int32_t t : met_) {

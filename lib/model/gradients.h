@@ -26,6 +26,11 @@ class Gradients {
   // Reserves rows for the embedding's gradient by these tokens; embedding() is the row of one of them.
   void meet(std::span<const std::int32_t> tokens);
   float* embedding(std::int32_t token);
+  // Goes on in the memory of another, of this or another layout, which gets this one's: so that one of two that are
+  // never needed at once takes no memory. What both held is lost.
+  void take_memory(Gradients& other);
+  // Gives its memory back; the next minibatch takes it again.
+  void release();
   // Before a minibatch.
   void zero();
   // Call it once when all sequences of the minibatch have been added.

@@ -46,8 +46,8 @@ PpoOptions textbook_reinforce(PpoOptions options) {
 
 Ppo::Ppo(Model& policy, Model* critic, Adam& adam, Adam* critic_adam, PpoOptions options, Transformer* reference)
     : policy_(policy), critic_(critic), adam_(adam), critic_adam_(critic_adam), options_(options),
-      reference_(reference), parts_(options.groups), gradients_(policy.config(), policy.transformer.trained()),
-      trace_(true, options.recompute) {
+      reference_(reference), parts_(options.groups), critic_parts_(options.groups),
+      gradients_(policy.config(), policy.transformer.trained()), trace_(true, options.recompute) {
   if (options_.critic ? !own_critic() && !shared_critic() : options_.advantage == Advantage::kGae)
     throw Error(Exit::kInternal, "no critic for PPO");
   if (exact_reference() && reference_ == nullptr) throw Error(Exit::kInternal, "no reference for PPO");
@@ -196,66 +196,74 @@ void Ppo::critic_pass(const MicroBatch& m, LossStatistics& sums) {
   model.backward(m.packed, trace_, dfinal_.data(), *critic_gradients_);
 }
 
-LossStatistics Ppo::accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double divisor,
-                                    double policy_beta) {
+Ppo::Minibatch Ppo::minibatch_of(const PpoBatch& batch, std::span<const std::int64_t> members,
+                                 double policy_beta) const {
+  Minibatch m{batch, members, policy_beta};
+  for (const std::int64_t i : members) m.tokens += static_cast<std::int64_t>(batch.size(static_cast<std::size_t>(i)));
+  m.divisor = static_cast<double>(options_.loss_mean == LossMean::kTokens ? m.tokens : std::ssize(members));
+  return m;
+}
+
+LossStatistics Ppo::run_part(Pass pass, const Minibatch& minibatch, std::span<const std::int64_t> members) {
   LossStatistics sums;
-  const PpoBatch part = batch.select(members);
+  const PpoBatch part = minibatch.batch.select(members);
   const std::vector<ResponseView> views = part.views();
   for (const auto& [begin, end] : micro_batches(views, options_.micro_tokens)) {
     leave_if_stopped();
-    MicroBatch m{part, static_cast<std::size_t>(begin), static_cast<std::size_t>(end), divisor, policy_beta};
+    MicroBatch m{part, static_cast<std::size_t>(begin), static_cast<std::size_t>(end), minibatch.divisor,
+                 minibatch.policy_beta};
     for (std::size_t i = m.begin; i < m.end; ++i) {
       lay_out(views[i], m.packed, m.targets);
       m.shares.insert(m.shares.end(), part.size(i), share_of_token(options_, part.size(i)));
     }
-    policy_pass(m, sums);
-    if (own_critic()) critic_pass(m, sums);
+    (this->*pass)(m, sums);
   }
   return sums;
 }
 
-LossStatistics Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64_t> minibatch, double policy_beta) {
-  LossStatistics s;
-  for (std::int64_t m : minibatch) s.tokens += static_cast<std::int64_t>(batch.size(static_cast<std::size_t>(m)));
-  const auto n = static_cast<double>(s.tokens);
-  const double divisor = options_.loss_mean == LossMean::kTokens ? n : static_cast<double>(minibatch.size());
-  std::vector<Gradients*> gradients{&gradients_};
-  if (own_critic()) gradients.push_back(critic_gradients_.get());
-  std::vector<LossStatistics> parts;  // of this rank
-  parts_.run(std::ssize(minibatch), gradients, [&](std::int64_t begin, std::int64_t end) {
-    const auto members = minibatch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-    parts.push_back(accumulate_part(batch, members, divisor, policy_beta));
+void Ppo::run_pass(Pass pass, const Minibatch& m, Gradients& gradients, GradientParts& parts, LossStatistics& sums) {
+  Gradients* const one = &gradients;
+  std::vector<LossStatistics> of_parts;  // of this rank
+  parts.run(std::ssize(m.members), {&one, 1}, [&](std::int64_t begin, std::int64_t end) {
+    of_parts.push_back(
+        run_part(pass, m, m.members.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin))));
   });
-  for (const LossStatistics& part : comm().gather(parts)) {
-    for (const auto term : kTerms) s.*term += part.*term;
-    for (const auto mean : kMeans) s.*mean += part.*mean;
+  for (const LossStatistics& part : comm().gather(of_parts)) {
+    for (const auto term : kTerms) sums.*term += part.*term;
+    for (const auto mean : kMeans) sums.*mean += part.*mean;
   }
-  for (const auto term : kTerms) s.*term /= divisor;
-  for (const auto mean : kMeans) s.*mean /= n;
-  const LossWeights w = weights(policy_beta);
+}
+
+LossStatistics Ppo::means(LossStatistics s, const Minibatch& m) const {
+  s.tokens = m.tokens;
+  for (const auto term : kTerms) s.*term /= m.divisor;
+  for (const auto mean : kMeans) s.*mean /= static_cast<double>(m.tokens);
+  const LossWeights w = weights(m.policy_beta);
   s.loss = s.policy_loss + w.value * s.value_loss + w.entropy * s.entropy_loss + w.kl_ref * s.kl_loss +
            w.kl_old * s.kl_old_loss;
   return s;
 }
 
-GradientNorms Ppo::step() {
-  const auto norm_of = [](const Buffer<float>& gradient) {
-    const Buffer<float>* const all[] = {&gradient};
-    return gradient_norm(all);
-  };
-  const GradientNorms norms{norm_of(gradients_.values()), own_critic() ? norm_of(critic_gradients_->values()) : 0};
-  if (!std::isfinite(norms.policy) || !std::isfinite(norms.critic))
-    bad_input("the gradient is not finite", "lower --lr, or look at the rewards' range with peek");
-  adam_.step(policy_.transformer, gradients_.values(), static_cast<float>(options_.rate),
-             clip_coefficient(norms.policy, options_.max_norm));
-  if (own_critic())
-    critic_adam_->step(critic_->transformer, critic_gradients_->values(), static_cast<float>(options_.critic_rate),
-                       clip_coefficient(norms.critic, options_.max_norm));
-  return norms;
+LossStatistics Ppo::accumulate(const PpoBatch& batch, std::span<const std::int64_t> minibatch, double policy_beta) {
+  const Minibatch m = minibatch_of(batch, minibatch, policy_beta);
+  LossStatistics sums;
+  run_pass(&Ppo::policy_pass, m, gradients_, parts_, sums);
+  if (own_critic()) run_pass(&Ppo::critic_pass, m, *critic_gradients_, critic_parts_, sums);
+  return means(sums, m);
 }
 
-// The step of an iteration in which the policy stays.
-GradientNorms Ppo::critic_step() {
+// Of the policy, with a value head that shares it.
+double Ppo::policy_step() {
+  const double norm = adam_.norm(gradients_.values());
+  if (!std::isfinite(norm))
+    bad_input("the gradient is not finite", "lower --lr, or look at the rewards' range with peek");
+  adam_.step(policy_.transformer, gradients_.values(), static_cast<float>(options_.rate),
+             clip_coefficient(norm, options_.max_norm));
+  return norm;
+}
+
+// Of the critic, or while the policy stays, of the value head that shares it.
+double Ppo::critic_step() {
   Transformer& model = own_critic() ? critic_->transformer : policy_.transformer;
   const Buffer<float>& gradient = own_critic() ? critic_gradients_->values() : gradients_.values();
   const double norm = critic_adam_->norm(gradient);
@@ -263,7 +271,34 @@ GradientNorms Ppo::critic_step() {
     bad_input("the critic's gradient is not finite", "lower its rate, or look at the rewards' range with peek");
   const double rate = own_critic() ? options_.critic_rate : options_.rate;
   critic_adam_->step(model, gradient, static_cast<float>(rate), clip_coefficient(norm, options_.max_norm));
-  return own_critic() ? GradientNorms{0, norm} : GradientNorms{norm, 0};
+  return norm;
+}
+
+// The critic comes second, because the policy's pass may end the iteration. It computes its gradient in the memory of
+// the policy's.
+std::optional<std::pair<LossStatistics, GradientNorms>> Ppo::update(const Minibatch& m,
+                                                                    const std::function<void()>& after_policy) {
+  Progress& p = progress_;
+  if (!p.policy_done) {
+    p.sums = {};
+    if (own_critic()) gradients_.take_memory(*critic_gradients_);
+    run_pass(&Ppo::policy_pass, m, gradients_, parts_, p.sums);
+    const double approxkl = p.sums.approxkl / static_cast<double>(m.tokens);
+    p.approxkl.add(approxkl);
+    p.stopped = options_.target_kl > 0 && approxkl > options_.target_kl;
+    if (p.stopped) return std::nullopt;
+    p.policy_norm = !options_.critic_only ? policy_step() : own_critic() ? 0 : critic_step();
+  }
+  GradientNorms norms{p.policy_norm, 0};
+  if (own_critic()) {
+    p.policy_done = true;
+    if (after_policy) after_policy();
+    critic_gradients_->take_memory(gradients_);
+    run_pass(&Ppo::critic_pass, m, *critic_gradients_, critic_parts_, p.sums);
+    norms.critic = critic_step();
+    p.policy_done = false;
+  }
+  return std::pair(means(p.sums, m), norms);
 }
 
 std::int64_t Ppo::planned_updates(std::int64_t n) const {
@@ -280,6 +315,12 @@ void Ppo::Progress::add(const LossStatistics& s, const GradientNorms& norm) {
 void Ppo::visit_progress(StateFields& fields) {
   Progress& p = progress_;
   fields("epoch", p.epoch), fields("begin", p.begin), fields("stopped", p.stopped);
+  fields.optional("policy_done", p.policy_done);
+  if (p.policy_done) {
+    fields("policy_norm", p.policy_norm);
+    for (std::size_t i = 0; i < std::size(kTerms); ++i) fields("term/" + std::to_string(i), p.sums.*kTerms[i]);
+    for (std::size_t i = 0; i < std::size(kMeans); ++i) fields("mean/" + std::to_string(i), p.sums.*kMeans[i]);
+  }
   for (const auto& [name, moments] : {std::pair{"policy_loss", &p.policy_loss},
                                       {"value_loss", &p.value_loss},
                                       {"loss", &p.loss},
@@ -296,7 +337,7 @@ void Ppo::visit_progress(StateFields& fields) {
 }
 
 void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics,
-                const AfterUpdate& after) {
+                const AfterUpdate& after, const std::function<void()>& policy_is_final) {
   const auto n = static_cast<std::int64_t>(batch.trajectories.size());
   const bool once = options_.one_update;
   const std::int64_t epochs = once ? 1 : options_.epochs, size = once ? n : options_.minibatch;
@@ -308,11 +349,11 @@ void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_bet
     while (p.begin < n && !p.stopped) {
       const auto members = std::span(order).subspan(static_cast<std::size_t>(p.begin),
                                                     static_cast<std::size_t>(std::min(size, n - p.begin)));
-      const LossStatistics s = accumulate(batch, members, policy_beta);
-      p.approxkl.add(s.approxkl);
-      p.stopped = options_.target_kl > 0 && s.approxkl > options_.target_kl;
-      if (p.stopped) break;
-      const GradientNorms norms = options_.critic_only ? critic_step() : step();
+      const bool last = p.epoch + 1 == epochs && p.begin + size >= n;
+      const auto updated =
+          update(minibatch_of(batch, members, policy_beta), last ? policy_is_final : std::function<void()>());
+      if (!updated) break;
+      const auto& [s, norms] = *updated;
       p.add(s, norms);
       p.begin += size;
       if (after) after(static_cast<std::int64_t>(p.norms.count()), s, norms);
@@ -323,6 +364,14 @@ void Ppo::train(const PpoBatch& batch, std::int64_t iteration, double policy_bet
               "sample with this policy, or raise --target-kl");
   set_means(metrics);
   finished_ = true;
+  release_memory();
+}
+
+// Of the updates, before evaluations that have their own.
+void Ppo::release_memory() {
+  gradients_.release();
+  if (critic_gradients_) critic_gradients_->release();
+  for (Trace* t : {&trace_, &old_trace_, &ref_trace_}) *t = Trace(t->keep, t->recompute);
 }
 
 void Ppo::set_means(Metrics& metrics) const {

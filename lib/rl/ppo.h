@@ -91,12 +91,14 @@ class Ppo {
   // Receives the number of updates so far, and the last one's statistics and gradient norms.
   using AfterUpdate = std::function<void(std::int64_t updates, const LossStatistics& s, const GradientNorms& norms)>;
   // All epochs. `policy_beta`: of kKl's penalty. Sets the policy/, loss/, val/ ... metrics, means over updates. Calls
-  // `after` after each.
+  // `after` after each, and `policy_is_final` when the policy has had its last update and a critic of its own is still
+  // to have one; not where --target-kl ends the iteration.
   void train(const PpoBatch& batch, std::int64_t iteration, double policy_beta, Metrics& metrics,
-             const AfterUpdate& after = nullptr);
+             const AfterUpdate& after = nullptr, const std::function<void()>& policy_is_final = nullptr);
   // Updates of n trajectories, where --target-kl ends none of them.
   std::int64_t planned_updates(std::int64_t n) const;
-  // The position within train(): saved after an update, read back before train(), which then goes on there.
+  // The position within train(): saved after an update or where a stop interrupts train(), read back before train(),
+  // which then goes on there.
   void visit_progress(StateFields& fields);
 
   // KL(old || policy) in nats per token as the policy stands now: exact, or k3 with kl_estimate.
@@ -114,9 +116,20 @@ class Ppo {
   struct Progress {
     std::int64_t epoch = 0, begin = 0;  // the next minibatch
     bool stopped = false;
+    // Whether the policy has learnt by the next minibatch and its critic is still to: its sums and the policy's norm.
+    bool policy_done = false;
+    LossStatistics sums;
+    double policy_norm = 0;
     Moments policy_loss, value_loss, loss, entropy, approxkl, clipfrac, value_clipfrac, ratio, ratio_variance, kl,
         norms, critic_norms;
     void add(const LossStatistics& s, const GradientNorms& norm);  // all but approxkl
+  };
+  struct Minibatch {
+    const PpoBatch& batch;
+    std::span<const std::int64_t> members;  // indices into batch.trajectories
+    double policy_beta;
+    std::int64_t tokens = 0;
+    double divisor = 0;  // of the sums over its tokens
   };
   // Consecutive sequences of a minibatch's part, packed for one pass. Its target i is the part's token first() + i.
   struct MicroBatch {
@@ -146,16 +159,24 @@ class Ppo {
   // or empty.
   LanguageHead::Loss row_losses(const MicroBatch& m, const std::optional<PolicyLoss>& whole,
                                 const std::vector<float>& kl_ref, LossStatistics& sums) const;
+  using Pass = void (Ppo::*)(const MicroBatch& m, LossStatistics& sums);
   void policy_pass(const MicroBatch& m, LossStatistics& sums);
   void critic_pass(const MicroBatch& m, LossStatistics& sums);
   // From the final states in `trace` to the value loss's gradient by them, in dfinal_, and by the value head.
   void value_pass(const Transformer& model, const MicroBatch& m, const Trace& trace, Gradients& gradients,
                   LossStatistics& sums);
-  // Adds the gradients of some members of a minibatch; returns sums over their tokens.
-  LossStatistics accumulate_part(const PpoBatch& batch, std::span<const std::int64_t> members, double divisor,
-                                 double policy_beta);
-  GradientNorms step();
-  GradientNorms critic_step();
+  Minibatch minibatch_of(const PpoBatch& batch, std::span<const std::int64_t> members, double policy_beta) const;
+  // Some members of a minibatch through one pass: adds their gradients, returns sums over their tokens.
+  LossStatistics run_part(Pass pass, const Minibatch& m, std::span<const std::int64_t> members);
+  // All of them, on all ranks: leaves the gradient and adds to the sums.
+  void run_pass(Pass pass, const Minibatch& m, Gradients& gradients, GradientParts& parts, LossStatistics& sums);
+  LossStatistics means(LossStatistics sums, const Minibatch& m) const;
+  // The update by a minibatch, one network after the other. Null where the policy is too far from where it was.
+  std::optional<std::pair<LossStatistics, GradientNorms>> update(const Minibatch& m,
+                                                                 const std::function<void()>& after_policy);
+  void release_memory();
+  double policy_step();
+  double critic_step();
 
   Model& policy_;
   Model* critic_;
@@ -166,7 +187,7 @@ class Ppo {
   bool finished_ = false;             // train() is done with progress_
   std::unique_ptr<Transformer> old_;  // for the exact KL: the policy before the first update
   Transformer* reference_;
-  GradientParts parts_;
+  GradientParts parts_, critic_parts_;
   Gradients gradients_;
   std::unique_ptr<Gradients> critic_gradients_;
   Trace trace_, old_trace_, ref_trace_;

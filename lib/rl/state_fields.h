@@ -47,6 +47,11 @@ class StateFields {
   void operator()(const std::string& name, Moments& moments) {
     moments.visit([&](const char* part, auto& x) { (*this)(name + "/" + part, x); });
   }
+  // A flag that is off is left out.
+  void optional(const std::string& name, bool& flag) {
+    if (reads_ ? record_.has(name) : flag) (*this)(name, flag);
+    else flag = false;
+  }
   // Those to which nothing was added are left out.
   void optional(const std::string& name, Moments& moments) {
     if (reads_ ? record_.has(name + "/count") : moments.count() > 0) (*this)(name, moments);

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "lib/base/error.h"
+#include "lib/base/stop.h"
 #include "lib/rl/ppo.h"
 #include "tests/law/shapes.h"
 #include "tests/law/world.h"
@@ -337,4 +338,92 @@ TEST_CASE("a log-prob that is off by one bit is refused, or kept as the ratio's 
   const PpoBatch batch = ppo.prepare(records, 0.1, true);
   CHECK(batch.first_ratio_max == doctest::Approx(std::exp(0.01)).epsilon(1e-5));
   CHECK(batch.first_ratio_min == 1.0f);
+}
+
+namespace {
+
+std::int64_t calls_until_stop = 0;  // of leave_if_stopped(); 0: never
+
+// The weights after all epochs where a stop interrupts the `stop`th micro-batch, and another run, which has what a
+// checkpoint has, goes on. Whether one was interrupted is in `stopped`.
+Floats interrupted(const Setup& s, std::int64_t stop, bool& stopped) {
+  Model policy = policy_of(s), critic = critic_of(s, policy);
+  const auto records = trajectories(s);
+  Adam adam(policy.transformer.trained(), {}), critic_adam(critic.transformer.trained(), {});
+  Record state("state");
+  Metrics metrics;
+  stopped = false;
+  {
+    Ppo ppo(policy, &critic, adam, &critic_adam, options_of(s, 16));
+    const PpoBatch batch = ppo.prepare(records, 0.1, false);
+    calls_until_stop = stop;
+    let_stops_interrupt([] { return calls_until_stop > 0 && --calls_until_stop == 0; });
+    try {
+      ppo.train(batch, 0, 0, metrics);
+    } catch (const StopRequested&) {
+      stopped = true;
+    }
+    let_stops_interrupt(nullptr);
+    StateFields writing(state, StateFields::kWrite);
+    ppo.visit_progress(writing);
+  }
+  if (stopped) {
+    Model before = policy_of(s), critic_before = critic_of(s, before);  // what prepares the batch
+    Adam unused(before.transformer.trained(), {}), critic_unused(critic_before.transformer.trained(), {});
+    const PpoBatch batch =
+        Ppo(before, &critic_before, unused, &critic_unused, options_of(s, 16)).prepare(records, 0.1, false);
+    Ppo ppo(policy, &critic, adam, &critic_adam, options_of(s, 16));
+    StateFields reading(state, StateFields::kRead);
+    ppo.visit_progress(reading);
+    ppo.train(batch, 0, 0, metrics);
+  }
+  Floats numbers;
+  for (const Transformer* t : {&policy.transformer, &critic.transformer})
+    append(numbers, {t->trained_values(), static_cast<std::size_t>(t->trained().size)});
+  for (char c : metrics.json()) numbers.push_back(static_cast<float>(c));
+  return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("an iteration that a stop interrupts before any micro-batch goes on to the same bits") {
+  for (const bool warm_up : {false, true}) {
+    CAPTURE(warm_up);
+    Setup s;
+    s.choose = [warm_up](PpoOptions& o) { o.critic_only = warm_up; };
+    bool stopped = false;
+    const Floats expected = interrupted(s, 0, stopped);
+    REQUIRE(!stopped);
+    std::int64_t stop = 1;
+    for (;; ++stop) {
+      const Floats found = interrupted(s, stop, stopped);
+      if (!stopped) break;
+      CAPTURE(stop);
+      CHECK(same_bits(found, expected));
+    }
+    CHECK(stop > 20);  // micro-batches of policy and critic, in both epochs
+  }
+}
+
+TEST_CASE("the policy is told to be final before its critic's last update, and once") {
+  Setup s;
+  Model policy = policy_of(s), critic = critic_of(s, policy);
+  const auto records = trajectories(s);
+  Adam adam(policy.transformer.trained(), {}), critic_adam(critic.transformer.trained(), {});
+  Ppo ppo(policy, &critic, adam, &critic_adam, options_of(s, 64));
+  const PpoBatch batch = ppo.prepare(records, 0.1, false);
+  const auto weights = [](const Model& m) {
+    const Transformer& t = m.transformer;
+    return Floats(t.trained_values(), t.trained_values() + t.trained().size);
+  };
+  Metrics metrics;
+  Floats told, critic_then;
+  std::int64_t updates = 0, calls = 0;
+  ppo.train(
+      batch, 0, 0, metrics, [&](std::int64_t n, const auto&, const auto&) { updates = n; },
+      [&] { ++calls, told = weights(policy), critic_then = weights(critic); });
+  CHECK(calls == 1);
+  CHECK(updates == ppo.planned_updates(std::ssize(batch.trajectories)));
+  CHECK(same_bits(told, weights(policy)));
+  CHECK(!same_bits(critic_then, weights(critic)));
 }

@@ -157,6 +157,47 @@ TEST_CASE("gradients that were zeroed hold nothing of the minibatch before") {
   }
 }
 
+TEST_CASE("gradients in the memory of others, of larger and smaller models, are those in their own") {
+  const Batch first = batch_of({600, 500}, 7), second = batch_of({3, 40}, 8);
+  for (const auto& kind : kinds()) {
+    CAPTURE(kind.first);
+    const ModelConfig& config = kind.second;
+    ModelConfig scored = config;
+    scored.head = HeadKind::kScore;
+    const Transformer model = random_transformer(config, 44, 1), other = random_transformer(scored, 45, 1);
+    const auto expected = [&](const Batch& batch) {
+      Gradients own(model.config(), model.layout());
+      own.zero();
+      Trace trace(true);
+      add_gradient(model, batch, trace, own);
+      own.finish();
+      return floats(own.values());
+    };
+    Gradients g(model.config(), model.layout()), lender(other.config(), other.layout());
+    for (const Batch& batch : {first, second, first}) {
+      std::fill_n(lender.change().data(), lender.values().size(), 7.0f);
+      const float* const lent = lender.values().data();
+      const bool fits = lender.values().size() >= g.values().size();
+      g.take_memory(lender);
+      CHECK(g.values().size() == model.layout().size);
+      CHECK(lender.values().size() == other.layout().size);
+      if (fits) CHECK(g.values().data() == lent);
+      g.zero();
+      Trace trace(true);
+      add_gradient(model, batch, trace, g);
+      g.finish();
+      CHECK(same_bits(floats(g.values()), expected(batch)));
+      lender.take_memory(g);
+    }
+    g.release();
+    g.zero();
+    Trace trace(true);
+    add_gradient(model, second, trace, g);
+    g.finish();
+    CHECK(same_bits(floats(g.values()), expected(second)));
+  }
+}
+
 TEST_CASE("the head's statistics and gradients don't depend on where its chunks of rows end") {
   const Transformer model = random_transformer(kinds().at("llama"), 45, 1);
   const Batch batch = batch_of({600}, 9);
