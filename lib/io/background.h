@@ -1,5 +1,4 @@
-// A thread that reads ahead of the calling thread or writes behind it, and the short queue between them. Internal to
-// lib/io.
+// A thread that reads ahead of the calling thread or writes behind it, and the short queue between them.
 #pragma once
 
 #include <array>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "lib/base/digest.h"
 #include "lib/base/error.h"
@@ -261,7 +262,7 @@ Metrics update_metrics(std::int64_t iteration, std::int64_t update, const LossSt
 
 // What prepare() made is a function of the policy as it was, whose weights are still in place: only now they become
 // those of the checkpoint. Controllers take their step after the last update, so that none is to be kept.
-void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpdate& on_update) {
+void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpdate& on_update, RunFolder* folder) {
   checkpoint.steps(planned_updates());
   checkpoint.learner("policy", policy_->transformer, *adam_);
   if (critic_adam_) checkpoint.learner("critic", (critic_ ? critic_ : policy_)->transformer, *critic_adam_);
@@ -271,7 +272,15 @@ void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpd
     on_update(updates, update_metrics(state_.iteration, updates, s, norms));
     checkpoint.after(updates);
   };
-  ppo_->train(batch_.select(batch_.learnt), state_.iteration, options_.objective_kl.beta, metrics, after);
+  bool begun = folder == nullptr;  // writing the policy
+  const auto save_ahead = [&] {
+    if (std::exchange(begun, true)) return;
+    ahead_.start([this, to = folder->temporary(), trainer = folder->trainer()] { save_policy(to, trainer); });
+  };
+  ppo_->train(batch_.select(batch_.learnt), state_.iteration, options_.objective_kl.beta, metrics, after, save_ahead);
+  save_ahead();
+  if (folder != nullptr)
+    ahead_.start([this, to = folder->temporary(), trainer = folder->trainer()] { save_critic(to, trainer); });
   check_finite(policy_->transformer);
   if (critic_) check_finite(critic_->transformer);
   finish_iteration(metrics);
@@ -302,17 +311,25 @@ void PpoRun::finish_iteration(Metrics& metrics) {
   if (uses_critic()) state_.critic_steps = critic_adam_ ? critic_adam_->steps() : 0;
 }
 
-void PpoRun::save(RunFolder& folder) const {
-  save_model(*policy_, folder.temporary());
-  adam_->save(folder.trainer() + "/optimizer.safetensors");
+void PpoRun::save(RunFolder& folder) {
   write_file(folder.trainer() + "/state.json", state_.json());
-  const std::string critic = folder.temporary() + "/critic";
+  const ProfileScope scope(Part::kSaving);
+  ahead_.finish();
+}
+
+void PpoRun::save_policy(const std::string& folder, const std::string& trainer) const {
+  save_model(*policy_, folder);
+  adam_->save(trainer + "/optimizer.safetensors");
+}
+
+void PpoRun::save_critic(const std::string& folder, const std::string& trainer) const {
+  const std::string critic = folder + "/critic", moments = trainer + "/critic-optimizer.safetensors";
   if (critic_) {
     fs::create_directory(critic);
     save_model(*critic_, critic);
-    critic_adam_->save(folder.trainer() + "/critic-optimizer.safetensors");
+    critic_adam_->save(moments);
   } else if (policy_->config().shared_value) {
-    if (critic_adam_) critic_adam_->save(folder.trainer() + "/critic-optimizer.safetensors");
+    if (critic_adam_) critic_adam_->save(moments);
     fs::create_directory(critic);
     const TensorInfo& t = *policy_->transformer.trained().score_tensor();
     const TensorView head{"score.weight", t.shape, policy_->transformer.trained_values() + t.offset};
@@ -320,8 +337,8 @@ void PpoRun::save(RunFolder& folder) const {
   } else if (file_exists(options_.policy + "/critic")) {
     // An iteration that needs no critic hands on the one that is there.
     fs::copy(options_.policy + "/critic", critic, fs::copy_options::recursive);
-    const std::string moments = options_.policy + "/trainer/critic-optimizer.safetensors";
-    if (file_exists(moments)) fs::copy_file(moments, folder.trainer() + "/critic-optimizer.safetensors");
+    const std::string earlier = options_.policy + "/trainer/critic-optimizer.safetensors";
+    if (file_exists(earlier)) fs::copy_file(earlier, moments);
   }
 }
 

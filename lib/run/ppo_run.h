@@ -12,6 +12,7 @@
 
 #include "lib/io/record.h"
 #include "lib/report/estimate.h"
+#include "lib/run/background_jobs.h"
 #include "lib/run/health.h"
 #include "lib/run/ppo_options.h"
 #include "lib/run/run_folder.h"
@@ -63,11 +64,12 @@ class PpoRun {
   // Receives an update's metrics: iteration, update (from 1), loss/..., policy/..., val/..., actor/grad_norm,
   // critic/grad_norm (0 without a separate critic).
   using OnUpdate = std::function<void(std::int64_t update, const Metrics& metrics)>;
-  // All updates, from `checkpoint` on where that has some, and the controllers' step. Errors: kBadInput where training
+  // All updates, from `checkpoint` on where that has some, and the controllers' step. Writes policy and critic into
+  // `folder`, if one is given, from when they are final, while the rest is computed. Errors: kBadInput where training
   // diverges.
-  void train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpdate& on_update);
-  // Writes policy, critic and trainer's state.
-  void save(RunFolder& folder) const;
+  void train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpdate& on_update, RunFolder* folder);
+  // After train(): writes the trainer's state as well, and waits for all of it.
+  void save(RunFolder& folder);
   // The input's records, in its order, with "values", "advantages", "returns", "token_rewards", "ratio" and
   // "policy_loss" added; nothing is trained.
   std::vector<Record> annotated();
@@ -79,6 +81,8 @@ class PpoRun {
   void load_trainer();
   void take_place_in_run();
   void finish_iteration(Metrics& metrics);
+  void save_policy(const std::string& folder, const std::string& trainer) const;
+  void save_critic(const std::string& folder, const std::string& trainer) const;
   void load_reference();
   void check_age(const Trajectory& t) const;
   std::string critic_digest() const;
@@ -102,6 +106,7 @@ class PpoRun {
   std::vector<Record> records_;
   std::vector<Trajectory> trajectories_;
   PpoBatch batch_;
+  BackgroundJobs ahead_;  // reads what stands before it
 };
 
 }  // namespace nudge

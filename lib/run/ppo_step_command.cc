@@ -103,15 +103,17 @@ void PpoStepCommand::heed(Tool& tool, const std::vector<std::string>& warnings) 
             "mend what they tell of, set other bounds by --warn-kl and its like, or leave --strict out");
 }
 
-void PpoStepCommand::train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint) {
+void PpoStepCommand::train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint,
+                           RunFolder& folder) {
   // A run that was killed may have written lines of updates that its checkpoint doesn't know.
   const std::int64_t told = checkpoint.taken() > 0 ? last_update_told(metrics.file(), run.iteration()) : 0;
   const std::int64_t before = run.earlier_updates();
   Progress progress = tool.progress("updates", run.planned_updates());
-  run.train(measured, checkpoint, [&](std::int64_t update, const Metrics& m) {
+  const auto on_update = [&](std::int64_t update, const Metrics& m) {
     if (each_update) metrics.write_update(m, before + update, update <= told);
     progress.update(update, "loss " + number_text(static_cast<float>(m.get("loss/total").value_or(0))));
-  });
+  };
+  run.train(measured, checkpoint, on_update, folder.is_written_here() ? &folder : nullptr);
   heed(tool, warnings_of(StepHealth{.kl = measured.get("policy/kl_step").value_or(0),
                                     .approxkl = measured.get("policy/approxkl_avg").value_or(0),
                                     .clipfrac = measured.get("policy/clipfrac_avg").value_or(0)},
@@ -164,7 +166,7 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   checkpoint.guarded([&] {
     run.prepare(measured);
     heed(tool, warnings_of(run.sample_health(), bounds));
-    if (folder) train(tool, run, measured, checkpoint);
+    if (folder) train(tool, run, measured, checkpoint, *folder);
   });
   if (!folder) {
     write_annotated(tool, run, provenance.digest());

@@ -31,7 +31,7 @@ struct PpoStepCommand {
   void add_output_to(Tool& tool);
   void add_health_to(Tool& tool);
   void heed(Tool& tool, const std::vector<std::string>& warnings);
-  void train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint);
+  void train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint, RunFolder& folder);
   std::string summary(const PpoRun& run, const Metrics& measured) const;
   void write_annotated(Tool& tool, PpoRun& run, const std::string& digest) const;
 
