@@ -5,6 +5,11 @@
 #include <cstdio>
 #include <new>
 
+// The form for the processor's widest registers, which gives the same digest in a third of the time; libxxhash has it
+// where it was built so.
+extern "C" XXH_errorcode XXH3_128bits_update_dispatch(XXH3_state_t* state, const void* input, std::size_t size)
+    __attribute__((weak));
+
 namespace nudge {
 
 struct Digest::State {
@@ -22,7 +27,9 @@ Digest::Digest(Digest&&) noexcept = default;
 Digest& Digest::operator=(Digest&&) noexcept = default;
 
 Digest& Digest::bytes(const void* data, std::size_t size) {
-  if (size > 0) XXH3_128bits_update(state_->xxh, data, size);
+  if (size == 0) return *this;
+  if (XXH3_128bits_update_dispatch != nullptr) XXH3_128bits_update_dispatch(state_->xxh, data, size);
+  else XXH3_128bits_update(state_->xxh, data, size);
   return *this;
 }
 Digest& Digest::number(std::int64_t n) { return bytes(&n, sizeof n); }
