@@ -71,7 +71,9 @@ void Adam::step(Transformer& model, const Buffer<float>& gradient, float rate, f
   s.gradient_scale = gradient_scale;
   float* p = model.change() + first_;
   const float* g = gradient.data() + in_gradient_;
-  parallel_ranges(m_.size(), 65536, [&](std::int64_t begin, std::int64_t end) {
+  // Whole pages of the moments, so that of a first step no two threads wait for the same page.
+  constexpr std::int64_t kPage = Buffer<float>::kHugePage / sizeof(float);
+  parallel_ranges(m_.size(), kPage, [&](std::int64_t begin, std::int64_t end) {
     kernels().adamw(p + begin, g + begin, m_.data() + begin, v_.data() + begin, end - begin, &s);
   });
   model.pack(false);
