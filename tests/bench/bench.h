@@ -123,6 +123,11 @@ class Table {
   void reads(const std::string& what, double bytes, double s) const {
     row(what, bytes / s / 1e9, limits.read / 1e9, "GB/s");
   }
+  // Seconds, of which less is better: the share is of the least possible.
+  void takes(const std::string& what, double s, double least) const {
+    std::printf("| %-52s | %8.1f %-8s | %8.1f | %3.0f%% |\n", what.c_str(), s, "s", least, 100 * least / s);
+    std::fflush(stdout);
+  }
   // `bytes` are read and as many written.
   void copies(const std::string& what, double bytes, double s) const {
     row(what, 2 * bytes / s / 1e9, 2 * limits.copy / 1e9, "GB/s");
