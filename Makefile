@@ -105,7 +105,7 @@ all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(pages)  ## build the progra
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
-	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS TIME FUZZ V=1 UNITY=1 (show the commands; a folder as one source; MPI: ompi, mpich, none)'
+	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS ROWS TIME FUZZ V=1 UNITY=1 (show the commands; a folder as one source; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
 	@sh tests/deps.sh
@@ -351,10 +351,10 @@ bench-growth: $(build)/bench_growth  ## cost against growing work: a table, and 
 bench-ranks: $(build)/bench_ranks $(mpi_library)  ## a training step shared by two processes, beside one with two threads
 	@OMP_NUM_THREADS=1 $< && OMP_NUM_THREADS=2 $< && OMP_NUM_THREADS=1 mpirun -n 2 $< 2
 
-bench-peers:  ## PyTorch beside ours, in turn, ROUNDS times each (tests/bench/peers.sh)
+bench-peers:  ## PyTorch, TRL and llama.cpp beside ours, in turn, ROUNDS times each; ROWS, NUDGE_PYTHON: tests/bench/peers.sh
 	@if sh tests/bench/peers.sh find; then \
-	  $(MAKE) --no-print-directory $(build)/bench $(build)/bench_steps && \
-	  sh tests/bench/peers.sh run $(build) $(ROUNDS); fi
+	  $(MAKE) --no-print-directory $(bin) $(build)/bench $(build)/bench_steps $(build)/bench_iteration && \
+	  sh tests/bench/peers.sh run $(build) $(ROUNDS) $(ROWS); fi
 
 demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh
 	@$(MAKE) --no-print-directory $(jobs) all
