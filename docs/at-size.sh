@@ -6,7 +6,10 @@
 #   docs/at-size.sh [FOLDER]     needs 10 GB of disk in FOLDER (build/at-size), 12 GiB of memory, some minutes
 #
 # SIZE_ADAPTERS=1 measures adapters in bf16 instead, with Qwen2.5-0.5B's and Llama-3.2-1B's shapes: an update of policy and
-# critic by 4 responses of 256 tokens. SIZE_SMALL=1 takes tiny models: it shows only that the script runs.
+# critic by 4 responses of 256 tokens. SIZE_PLAN=1 measures the iteration in bf16 that planning a night starts from: 4 prompts
+# of 4 responses of 128 tokens, rollout, score and one epoch in minibatches of 8, with SmolLM2's shape (all weights), Qwen2.5's
+# and Llama's (adapters of rank 8 for policy, critic and reward model); and makes a table for 1 to 64 cores of it.
+# SIZE_SMALL=1 takes tiny models: it shows only that the script runs.
 set -euo pipefail
 run=${1:-build/at-size}
 mkdir -p "$run"; cd "$run"
@@ -16,7 +19,7 @@ smollm2=(--family llama --layers 30 --width 576 --heads 9 --kv-heads 3 --inner 1
 qwen2=(--family qwen2 --layers 24 --width 896 --heads 14 --kv-heads 2 --inner 4864 --context 2048 --vocab 151936)
 llama=(--family llama --layers 16 --width 2048 --heads 32 --kv-heads 8 --inner 8192 --context 2048 --vocab 128256)
 words=60000 short=64 long=256
-[ -z "${SIZE_ADAPTERS:-}" ] || words=190000
+[ -z "${SIZE_ADAPTERS:-}${SIZE_PLAN:-}" ] || words=190000
 if [ -n "${SIZE_SMALL:-}" ]; then
   gpt2=(--layers 1 --width 24 --heads 2 --context 512 --vocab 300)
   smollm2=(--family llama --layers 1 --width 24 --heads 6 --kv-heads 2 --inner 40 --context 512 --vocab 300)
@@ -57,6 +60,53 @@ if [ -n "${SIZE_ADAPTERS:-}" ]; then
       echo "$options: $(($(du -sb next | cut -f1) / 1000000)) MB"
     done
   done
+  exit
+fi
+
+# From the profiles in profile.MODEL.PROGRAM, measured with `measured` cores, what an iteration takes with others: loading
+# and saving go at the disk's rate; decoding's weights and cache, and the optimizer, at the memory's, which grows with the
+# cores up to 8 times that of the measurement; all else is shared by the cores.
+plan() {
+  awk -v measured="${OMP_NUM_THREADS:-$(nproc)}" -v responses=16 -v tokens=$answer '
+    { part = substr($0, index($0, ":") + 4, 21); split(FILENAME, file, "."); model = file[2]; program = $1 }
+    / memory: at most/ { kib = $(NF - 1); gsub(/,/, "", kib); if (kib > most[model]) most[model] = kib }
+    !/ s +[0-9.]+%/ { next }
+    { split(substr($0, index($0, part) + 21), figure, " ")
+      kind = part ~ /loading|saving/ ? "disk" : \
+        part ~ /optimizer/ || (program == "rollout:" && part ~ /products|attention|head/) ? "memory" : "cores"
+      s[model, kind] += figure[1]
+      if (program == "rollout:") rolled[model, kind] += figure[1] }
+    function with(s, model, cores) {
+      return s[model, "disk"] + s[model, "memory"] * (cores > 8 * measured ? 1 / 8 : measured / cores) + \
+        s[model, "cores"] * measured / cores }
+    END {
+      print "\n| model | cores | sampled, tokens/s | iteration, minutes | memory, GiB | folder, MB |\n|---|---|---|---|---|---|"
+      for (i = 1; i <= split("smollm2 qwen2 llama", models, " "); i++)
+        for (j = 1; j <= split("1 2 4 8 16 32 64", cores, " "); j++) {
+          getline size < ("size." models[i])
+          close("size." models[i])
+          printf "| %s | %s%s | %.0f | %.2f | %.1f | %d |\n", models[i], cores[j], cores[j] == measured ? "" : " (paper)",
+            responses * tokens / with(rolled, models[i], cores[j]), with(s, models[i], cores[j]) / 60,
+            most[models[i]] / 2 ^ 20, size } }' profile.*
+}
+if [ -n "${SIZE_PLAN:-}" ]; then
+  answer=128
+  [ -z "${SIZE_SMALL:-}" ] || answer=16
+  head -n 4 prompts.jsonl > four.jsonl
+  planned() { measured "$@" -v; cp log "profile.$model.$1"; }
+  rm -f profile.* size.*
+  for model in smollm2 qwen2 llama; do
+    declare -n shape=$model
+    adapters=(--lora-rank 8) store=(--store bf16)
+    [ $model != smollm2 ] || adapters=() store=()
+    sft-train -q --force --init new "${shape[@]}" "${store[@]}" --epochs 0 words.jsonl -o "$model"
+    rm-train -q --force --init "$model" "${adapters[@]}" --epochs 0 pairs.jsonl -o rm
+    planned rollout --dtype bf16 --policy "$model" -n 4 --max-tokens $answer four.jsonl -o rolled.jsonl.zst
+    planned score --dtype bf16 --reward-model rm --ref "$model" rolled.jsonl.zst -o scored.jsonl.zst
+    planned ppo-step --policy "$model" "${adapters[@]}" --critic-init rm --epochs 1 --minibatch 8 scored.jsonl.zst -o next
+    echo $(($(du -sb next | cut -f1) / 1000000)) > "size.$model"
+  done
+  plan
   exit
 fi
 
