@@ -55,6 +55,11 @@ const std::map<std::string, ModelConfig>& more_kinds() {
       c.attention_scale = 0.2, c.logit_divisor = 0.7, c.logit_cap = 6;
       return c;
     }();
+    m["granite"] = [&] {
+      ModelConfig c = family_shape("granite", sizes, 3, 86, 86);
+      c.embedding_scale = 1.5, c.residual_scale = 0.4, c.attention_scale = 0.15, c.logit_divisor = 1.3, c.tied = true;
+      return c;
+    }();
     m["opt"] = family_shape("opt", sizes, 0, 0, 0);
     return m;
   }();

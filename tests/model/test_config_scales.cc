@@ -1,4 +1,4 @@
-// config.json of OPT, and of what scales: Hugging Face's defaults, scales, and what is refused.
+// config.json of OPT and Granite: Hugging Face's defaults, scales, and what is refused.
 #include <cmath>
 #include <map>
 
@@ -74,6 +74,27 @@ TEST_CASE("what OPT-350m and older OPTs do otherwise is refused by name") {
                         {"do_layer_norm_before", "true"},
                         {"_remove_final_layer_norm", "false"},
                         {"layer_norm_elementwise_affine", "true"}}) == "nothing thrown");
+}
+TEST_CASE("Granite's multipliers are 1 where they are absent, and are read and written") {
+  const ModelConfig c = parsed("granite");
+  CHECK((c.feed_forward == 11008 && c.context == 2048 && c.norm_eps == 1e-6 && c.rotary.dims == 12));
+  CHECK((c.embedding_factor() == 1 && c.residual_scale == 1 && c.score_scale() == 1 && c.logit_divisor == 1));
+  CHECK_FALSE((c.tied || c.qkv_bias || c.feed_forward_bias));
+  check_reads_back(c);
+  const ModelConfig scaled = parsed("granite", {{"embedding_multiplier", "12.0"},
+                                                {"residual_multiplier", "0.22"},
+                                                {"attention_multiplier", "0.015625"},
+                                                {"logits_scaling", "8.0"}});
+  CHECK((scaled.embedding_factor() == 12 && scaled.residual_scale == 0.22));
+  CHECK((scaled.score_scale() == 0.015625 && scaled.logit_divisor == 8));
+  check_reads_back(scaled);
+  for (const char* key : {"embedding_multiplier", "residual_multiplier", "attention_multiplier", "logits_scaling"}) {
+    CHECK(parsed("granite", {{key, "0.5"}}).mathematics() != c.mathematics());
+    CHECK(refusal("granite", {{key, "0"}}) == "config: \"" + std::string(key) + "\" is not positive");
+    CHECK(refusal("granite", {{key, "true"}}) == "config: \"" + std::string(key) + "\" is not a finite number");
+  }
+  CHECK(refusal("granite", {{"final_logit_softcapping", "30.0"}}) ==
+        "config: \"final_logit_softcapping\" is not supported");
 }
 TEST_CASE("activations are read by all of their names, and written by the family's own") {
   for (const auto& [name, activation] : std::map<std::string, Activation>{{"gelu_new", Activation::kGeluTanh},

@@ -16,7 +16,8 @@ using namespace nudge::test;
 
 namespace {
 
-constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "olmo2", "opt", "gemma"};
+constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3",  "gpt_neox",
+                                     "olmo2", "opt",     "gemma", "granite"};
 
 Model small_of(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
   Model base = tiny_model(1, 5, {2, 24, 4, 20});

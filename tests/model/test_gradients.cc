@@ -418,6 +418,11 @@ TEST_CASE("gradients of an OPT with ReLU and positions from the third row on are
   check_problem(c, {5, 1, 9}, 46);
   check_problem(scored(c, Activation::kGeluErf), {4, 7}, 47);
 }
+TEST_CASE("gradients of a Granite with its four scales are central differences") {
+  ModelConfig c = family_shape("granite", shape_of(2, 4, 6, 19, 23, 20), 2, 0, 6);
+  c.embedding_scale = 3, c.residual_scale = 0.4, c.attention_scale = 0.2, c.logit_divisor = 0.5;
+  check_problem(c, {5, 1, 9}, 48);
+}
 
 TEST_CASE("gradients of what is not frozen are central differences") {
   ModelConfig c = with(shape_of(3, 2, 9, 29, 37, 21), Activation::kGeluTanh, true, true);
