@@ -19,7 +19,7 @@ constexpr std::int64_t kLogitRows = 64;  // at a time: a row is 200 kB with a vo
 Generator::Generator(const Model& model, GenerateOptions options)
     : model_(model), options_(std::move(options)),
       blocks_(options_.tokens_in_flight == 0 ? std::numeric_limits<std::int64_t>::max()
-                                             : options_.tokens_in_flight / kKvBlock),
+                                             : options_.tokens_in_flight / kKvBlock * model_.config().layers),
       cache_(model.config().layers, model.config(), 2 * options_.slots, model.config().dtype) {}
 
 // The token that is drawn last isn't read.
@@ -77,21 +77,23 @@ bool Generator::draw(const float* logits, const SampleRequest& request, SampledR
 std::int64_t Generator::blocks_wanted(const Running& r) const {
   const std::int64_t prompt = std::ssize(drawn(r.request).request.prompt);
   const std::int64_t tokens = std::min(tokens_of(r.request) + kKvBlock, most_tokens(prompt));
-  if (r.waiting) return KvCache::blocks_for(tokens) - (prompt - 1) / kKvBlock;
-  return cache_.blocks_to_take(r.sequence, tokens);
+  if (r.waiting) return cache_.most_held(tokens, kPrefill, prompt - 1);
+  return cache_.to_grow(r.sequence, tokens, std::min(kPrefill, tokens_of(r.request) - cache_.length(r.sequence)));
 }
 
 bool Generator::take_prompt(std::size_t i) {
   const Running& r = running_[i];
   const std::int64_t shared = std::ssize(drawn(r.request).request.prompt) - 1;
-  bool first = true;
+  bool reads = false;  // one before it will have read the prompt
   for (std::size_t j = i; j-- > 0 && running_[j].group == r.group;) {
-    first = false;
-    if (running_[j].waiting || cache_.length(running_[j].sequence) < shared) continue;
-    cache_.share(running_[j].sequence, r.sequence, shared);
-    return true;
+    if (running_[j].waiting || cache_.length(running_[j].sequence) < shared) {
+      reads = true;
+    } else if (cache_.can_share(running_[j].sequence, shared)) {
+      cache_.share(running_[j].sequence, r.sequence, shared);
+      return true;
+    }
   }
-  return first;
+  return !reads;
 }
 
 // False where there is none, or none may be drawn yet.
@@ -129,7 +131,7 @@ void Generator::enter(const Source& source, const Ready& ready) {
     Running& r = running_.back();
     r.waiting = !take_prompt(running_.size() - 1);
     wanted += blocks_wanted(r);
-    if (living > 0 && wanted > blocks_ - cache_.blocks_held()) {
+    if (living > 0 && wanted > blocks_ - cache_.held()) {
       cache_.clear(r.sequence);
       running_.pop_back();
       return;
@@ -188,8 +190,7 @@ void Generator::step() {
     const std::int64_t begin = cache_.length(r.sequence), missing = tokens_of(r.request) - begin;
     const std::int64_t take = missing == 1 ? 1 : std::min(missing, prefill);
     if (r.waiting || take == 0) continue;
-    while (i < running_.size() && cache_.blocks_to_take(r.sequence, begin + take) > blocks_ - cache_.blocks_held())
-      preempt_last();
+    while (i < running_.size() && cache_.to_take(r.sequence, begin + take) > blocks_ - cache_.held()) preempt_last();
     if (i == running_.size()) break;
     cache_.reserve(r.sequence, begin + take);
     const auto &prompt = drawn(r.request).request.prompt, &ids = drawn(r.request).response.ids;
@@ -202,7 +203,8 @@ void Generator::step() {
     if (missing > 1) prefill -= take;
     if (take == missing) ready.push_back({i, batch.size() - 1});
   }
-  counts_.blocks = std::max(counts_.blocks, cache_.blocks_held());
+  const std::int64_t layers = model_.config().layers;
+  counts_.blocks = std::max(counts_.blocks, (cache_.held() + layers - 1) / layers);
   ++counts_.steps;
   counts_.rows += batch.size();
   model_.transformer.extend(batch, sequences, cache_, trace_);

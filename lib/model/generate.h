@@ -4,8 +4,9 @@
 // A sequence is its prompt and response so far, of which the cache holds a prefix. A step forwards missing tokens (the
 // last one of a decoding sequence, a chunk of a new one) and samples for each sequence that misses none, so prompts are
 // prefilled beside decoding. Sequences with the same prompt share it: the first prefills it, the others take over all
-// but its last token. When the cache runs out of blocks, the sequence that entered last is preempted and enters again
-// later: by the law recomputing its tokens gives the same bits, so only time is lost.
+// but its last token, unless windows of attention have left it by then. When the cache runs out of blocks, the sequence
+// that entered last is preempted and enters again later: by the law recomputing its tokens gives the same bits, so only
+// time is lost.
 //
 // Requests are read when there is a slot for them and responses delivered in order, so an endless input needs no more
 // memory than a short one: a finished response waits for those before it, and no request enters that is kMostAhead or
@@ -29,10 +30,12 @@ struct GenerateOptions {
   SamplingOptions sampling;
   std::int64_t max_tokens = 64;  // of a response
   std::uint64_t seed = 0;
-  std::vector<std::string> stop;      // texts that end a response; they stay in it
-  std::int64_t slots = 32;            // sequences at a time
-  std::int64_t tokens_in_flight = 0;  // with keys and values in the cache, in whole blocks; 0: what the slots need
-  std::string model;                  // its folder, for messages
+  std::vector<std::string> stop;  // texts that end a response; they stay in it
+  std::int64_t slots = 32;        // sequences at a time
+  // With keys and values in the cache, in whole blocks; 0: what the slots need. In layers that give back what their
+  // window has left, more tokens share the same memory.
+  std::int64_t tokens_in_flight = 0;
+  std::string model;  // its folder, for messages
 };
 
 struct SampledResponse {
@@ -63,9 +66,10 @@ class Generator {
 
   Generator(const Model& model, GenerateOptions options);
 
-  // The most tokens a sequence with a prompt of so many can have in the cache; and whether tokens_in_flight allows them.
+  // The most tokens that a sequence with a prompt of so many can come to; and whether tokens_in_flight allows what the
+  // cache then holds of them.
   std::int64_t most_tokens(std::int64_t prompt) const;
-  bool fits(std::int64_t prompt) const { return KvCache::blocks_for(most_tokens(prompt)) <= blocks_; }
+  bool fits(std::int64_t prompt) const { return cache_.most_held(most_tokens(prompt), kPrefill) <= blocks_; }
 
   // Passes one response per request of `source` to `sink`, in order. Consecutive requests with the same prompt share it.
   // While the source isn't `ready`, running sequences go on; the run waits for it only when none is left. Calls
@@ -75,7 +79,7 @@ class Generator {
   void run(const Source& source, const Sink& sink, const TokenCount& progress = {}, const Ready& ready = {});
   std::vector<SampledResponse> run(std::span<const SampleRequest> requests, const TokenCount& progress = {});
 
-  // Counts of the last run: rows are tokens forwarded; blocks the most in the cache at a time; waiting the most requests
+  // Counts of the last run: rows are tokens forwarded; blocks the most in the cache at a time, of all layers; waiting the most requests
   // read whose responses were not yet delivered.
   struct Counts {
     std::int64_t steps = 0, rows = 0, tokens = 0, blocks = 0, preempted = 0, waiting = 0;
@@ -103,9 +107,9 @@ class Generator {
   std::int64_t tokens_of(std::int64_t request) const {
     return std::ssize(drawn(request).request.prompt) + std::ssize(drawn(request).response.ids);
   }
-  // Blocks that a sequence still takes for its tokens and a block more.
+  // Blocks of a layer that a sequence still takes for its tokens and a block more.
   std::int64_t blocks_wanted(const Running& r) const;
-  // Lets sequence i of the running have the prompt from one before it. False where none before it has read it yet.
+  // Lets sequence i of the running have the prompt from one before it. False where one before it has still to read it.
   bool take_prompt(std::size_t i);
   void begin();
   bool draw_request(const Source& source, const Ready& ready);
@@ -120,7 +124,7 @@ class Generator {
 
   const Model& model_;
   GenerateOptions options_;
-  std::int64_t blocks_;  // that the cache may hold
+  std::int64_t blocks_;  // of one layer, that the cache may hold
   KvCache cache_;
   Trace trace_;
   Buffer<float> states_, logits_;

@@ -16,40 +16,42 @@ KvCache bf16_cache(const Subject& s, std::int64_t sequences) {
 
 TEST_CASE("a sequence holds as many blocks as its tokens fill, and gives them back") {
   KvCache cache = cache_of(long_subject(), 3);
+  const std::int64_t L = cache.layers();
   std::int64_t n = 0;
   for (std::int64_t tokens : {1, 31, 32, 33, 64, 65, 545}) {
-    CHECK(cache.blocks_to_take(0, tokens) == (tokens + 31) / 32 - n);
+    CHECK(cache.to_take(0, tokens) == L * ((tokens + 31) / 32 - n));
     cache.reserve(0, tokens);
     cache.set_length(0, tokens);
     n = (tokens + 31) / 32;
-    CHECK(cache.blocks_held() == n);
+    CHECK(cache.held() == L * n);
   }
   cache.reserve(1, 40);
-  CHECK(cache.blocks_held() == n + 2);
+  CHECK(cache.held() == L * (n + 2));
   cache.clear(0);
-  CHECK(cache.blocks_held() == 2);
+  CHECK(cache.held() == L * 2);
   CHECK(cache.length(0) == 0);
 }
 
 TEST_CASE("sequences that share a beginning hold its blocks once, and the one they write in each for itself") {
   KvCache cache = cache_of(long_subject(), 4);
+  const std::int64_t L = cache.layers();
   cache.reserve(0, 70);
   cache.set_length(0, 70);  // two blocks and six tokens
   for (std::int64_t s : {1, 2}) cache.share(0, s, 69);
-  CHECK(cache.blocks_held() == 3);
+  CHECK(cache.held() == L * 3);
   CHECK(cache.length(2) == 69);
-  CHECK(cache.blocks_to_take(1, 70) == 1);
+  CHECK(cache.to_take(1, 70) == L * 1);
   cache.reserve(1, 70);
-  CHECK(cache.blocks_held() == 4);
-  CHECK(cache.blocks_to_take(1, 70) == 0);
+  CHECK(cache.held() == L * 4);
+  CHECK(cache.to_take(1, 70) == L * 0);
   cache.clear(0);
-  CHECK(cache.blocks_held() == 4);  // the third block is sequence 2's alone now
-  CHECK(cache.blocks_to_take(2, 71) == 0);
+  CHECK(cache.held() == L * 4);  // the third block is sequence 2's alone now
+  CHECK(cache.to_take(2, 71) == L * 0);
   cache.share(2, 3, 64);
-  CHECK(cache.blocks_to_take(3, 65) == 1);  // its own third block
-  CHECK(cache.blocks_held() == 4);
+  CHECK(cache.to_take(3, 65) == L * 1);  // its own third block
+  CHECK(cache.held() == L * 4);
   for (std::int64_t s : {1, 2}) cache.clear(s);
-  CHECK(cache.blocks_held() == 2);
+  CHECK(cache.held() == L * 2);
 }
 
 TEST_CASE("a sequence and those that share its beginning go on independently, each with the bits of the whole") {
