@@ -61,7 +61,7 @@ void refuse_unsupported(const Keys& keys, const Family::Keys& own) {
   // clang-format off
   for (const char* key : {"quantization_config", "pruned_heads", "attention_multiplier", "embedding_multiplier",
                           "residual_multiplier", "logits_scaling", "logit_scale", "attn_logit_softcapping",
-                          "final_logit_softcapping", "query_pre_attn_scalar", "clip_qkv", "alibi", "no_rope_layers",
+                          "final_logit_softcapping", "query_pre_attn_scalar", "clip_qkv", "alibi",
                           "attention_chunk_size", "dual_chunk_attention_config", "rope_interleaved", "use_mrope",
                           "use_qk_norm", "qk_layernorm", "mlp_only_layers", "num_local_experts", "num_experts"})
     // clang-format on
@@ -185,9 +185,9 @@ ModelConfig ModelConfig::parse(std::string_view json, const std::string& where) 
   c.activation = activation_of(keys, *family);
   refuse_projections(keys, c.width);
   read_scales(keys, *family, c);
-  if (c.positions == PositionKind::kRotary) c.rotary = rotary_of(keys, *family, c.head_dim());
+  if (c.positions == PositionKind::kRotary) read_rotary(keys, *family, c);
   else refuse_rotary(keys);
-  refuse_windows(keys, *family, c.layers, c.context);
+  read_layer_forms(keys, *family, c);
   const auto bias = [&](const Family::Bias& b) { return *b.key != 0 ? keys.flag(b.key, b.fallback) : b.fallback; };
   c.qkv_bias = bias(family->qkv_bias);
   c.proj_bias = bias(family->proj_bias);

@@ -19,7 +19,7 @@ enum class Activation { kGeluTanh, kGeluErf, kSilu, kRelu };
 std::optional<Activation> activation_named(std::string_view name);
 
 // RoPE (docs/mathematics.md, 15): rotates the first `dims` channels of a head, pair by pair.
-enum class RopeScaling { kNone, kLinear, kLlama3 };
+enum class RopeScaling { kNone, kLinear, kLlama3, kLong };
 struct Rotary {
   std::int64_t dims = 0;  // even
   double share = 1;       // of a head's channels, as configurations give it: dims = floor(D share)
@@ -27,6 +27,11 @@ struct Rotary {
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1, low_factor = 1, high_factor = 4;
   std::int64_t original_context = 0;
+  // Of kLong: what divides each pair's frequency, and what multiplies cosines and sines. The model's context ends with
+  // the original one; the factors beyond it and the context that they are for are kept for files alone.
+  std::vector<double> short_factors, long_factors;
+  double attention_factor = 1;
+  std::int64_t long_context = 0;
 };
 
 // How the attention of a layer differs from that of others.
@@ -34,6 +39,7 @@ struct LayerForm {
   enum class Rope { kMain, kLocal, kNone };
   std::int64_t window = 0;  // a query sees so many tokens, itself included; 0: all before it
   Rope rope = Rope::kMain;  // kLocal: ModelConfig::local_rotary
+  bool operator==(const LayerForm&) const = default;
 };
 
 // The head on the backbone: a language model's logits, or one score per token (`score.weight`), which a reward model

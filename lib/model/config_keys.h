@@ -35,14 +35,15 @@ class ConfigKeys {
     return found && !found->is_null();
   }
   bool has(const char* key) const { return JsonReader::last(json_, key).has_value(); }
-  std::int64_t size(const char* key, std::int64_t fallback = -1, std::int64_t most = kLongest) const {
+  std::int64_t size(const char* key, std::int64_t fallback = -1, std::int64_t most = kLongest,
+                    std::int64_t least = 1) const {
     element value;
     if (!find(key, value)) {
       if (fallback < 0) refuse(key, "is missing");
       return fallback;
     }
     const auto n = JsonReader::as<std::int64_t>(value);
-    if (!n || *n < 1 || *n > most) refuse(key, "is not a sensible size");
+    if (!n || *n < least || *n > most) refuse(key, "is not a sensible size");
     return *n;
   }
   double number(const char* key, double fallback) const {
@@ -90,6 +91,12 @@ class ConfigKeys {
       if (*id >= 0 && *id < vocab) ids.push_back(static_cast<std::int32_t>(*id));
     }
     return ids;
+  }
+  JsonReader::Array list(const char* key) const {
+    element value;
+    const auto items = find(key, value) ? JsonReader::as<JsonReader::Array>(value) : std::nullopt;
+    if (!items) refuse(key, "is not a list");
+    return *items;
   }
   // The members of an object, whose complaints say "key.member".
   ConfigKeys members(const char* key) const {

@@ -1,5 +1,3 @@
-#include <functional>
-#include <map>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -7,6 +5,7 @@
 
 #include "lib/io/json.h"
 #include "lib/model/config.h"
+#include "lib/model/config_attention.h"
 
 namespace nudge {
 namespace {
@@ -23,29 +22,13 @@ const char* name_of(Activation a, const Family& family) {
   return "gelu_new";
 }
 
-void write_scaling(JsonWriter& w, const Rotary& r) {
-  if (r.scaling == RopeScaling::kNone) {
-    w.null();
-    return;
-  }
-  const bool llama3 = r.scaling == RopeScaling::kLlama3;
-  w.begin_object().field("factor", r.factor);
-  if (llama3) {
-    w.field("high_freq_factor", r.high_factor).field("low_freq_factor", r.low_factor);
-    w.field("original_max_position_embeddings", r.original_context);
-  }
-  w.field("rope_type", llama3 ? "llama3" : "linear");
-  if (!llama3) w.field("type", "linear");  // what software before Llama 3 reads
-  w.end_object();
-}
-
 }  // namespace
 
 // The old form: software that reads the new one reads it too.
 std::string ModelConfig::json(const char* torch_dtype) const {
   const Family& f = family_of(family);
   const bool score = head == HeadKind::kScore;
-  std::map<std::string, std::function<void(JsonWriter&)>> keys;  // in the order of their names
+  KeyWriters keys;
   const auto put = [&keys](const std::string& key, auto value) {
     if (!key.empty()) keys[key] = [value](JsonWriter& w) { w.value(value); };
   };
@@ -72,13 +55,8 @@ std::string ModelConfig::json(const char* torch_dtype) const {
     if (cap > 0) put(key, cap);
     else if (*key != 0) keys[key] = [](JsonWriter& w) { w.null(); };
   }
-  if (positions == PositionKind::kRotary) {
-    put(f.keys.theta, rotary.theta);
-    put(f.keys.rotary_share, rotary.share);
-    keys["rope_scaling"] = [this](JsonWriter& w) { write_scaling(w, rotary); };
-  }
-  if (f.defaults.window_flag) put("use_sliding_window", false);
-  if (f.defaults.window > 0) keys["sliding_window"] = [](JsonWriter& w) { w.null(); };
+  if (positions == PositionKind::kRotary) write_rotary(*this, f, keys);
+  write_layer_forms(*this, f, keys);
   put("tie_word_embeddings", tied);
   put("torch_dtype", torch_dtype);
   // Where there is none, null says so: an absent key means the family's own token, which the vocabulary may lack.
@@ -114,6 +92,10 @@ void describe(std::ostream& s, const Rotary& r) {
   if (r.scaling != RopeScaling::kNone) s << ' ' << json_number(r.factor);
   if (r.scaling == RopeScaling::kLlama3)
     s << ' ' << json_number(r.low_factor) << ' ' << json_number(r.high_factor) << ' ' << r.original_context;
+  if (r.scaling == RopeScaling::kLong) {
+    s << ' ' << json_number(r.attention_factor);
+    for (const double factor : r.short_factors) s << ' ' << json_number(factor);
+  }
 }
 
 void describe_layers(std::ostream& s, const ModelConfig& c) {

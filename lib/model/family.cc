@@ -102,6 +102,7 @@ constexpr Family kMistral = {
     .qkv_bias = kUnbiased,
     .proj_bias = kUnbiased,
     .feed_forward_bias = kUnbiased,
+    .by_layer = {.windowed = Family::ByLayer::Windowed::kAll},
     .defaults = {.kv_heads = 8,
                  .head_dim = 0,
                  .feed_forward = 14336,
@@ -127,6 +128,7 @@ constexpr Family kQwen2 = {
     .qkv_bias = kBiased,
     .proj_bias = kUnbiased,
     .feed_forward_bias = kUnbiased,
+    .by_layer = {.windowed = Family::ByLayer::Windowed::kLast},
     .defaults = {.kv_heads = 32,
                  .head_dim = 0,
                  .feed_forward = 22016,
@@ -152,6 +154,7 @@ constexpr Family kQwen3 = {
     .qkv_bias = {"attention_bias", false},
     .proj_bias = {"attention_bias", false},
     .feed_forward_bias = kUnbiased,
+    .by_layer = {.windowed = Family::ByLayer::Windowed::kLast},
     .defaults = {.kv_heads = 32,
                  .head_dim = 128,
                  .feed_forward = 22016,
@@ -166,6 +169,36 @@ constexpr Family kQwen3 = {
                  .parallel = false,
                  .window = 4096,
                  .window_flag = true},
+};
+
+constexpr Family kSmolLm3 = {
+    .model_type = "smollm3",
+    .architectures = {"SmolLM3ForCausalLM", "SmolLM3ForSequenceClassification", "SmolLM3Model"},
+    .tensors = kLlamaTensors,
+    .block = kLlamaBlock,
+    .keys = kLlamaKeys,
+    .qkv_bias = {"attention_bias", false},
+    .proj_bias = {"attention_bias", false},
+    .feed_forward_bias = {"mlp_bias", false},
+    .by_layer = {.windowed = Family::ByLayer::Windowed::kWithoutRope,
+                 .ropes = "no_rope_layers",
+                 .no_rope_each = "no_rope_layer_interval",
+                 .usual_no_rope_each = 4},
+    .defaults = {.kv_heads = 4,
+                 .head_dim = 0,
+                 .feed_forward = 11008,
+                 .context = 32768,
+                 .eps = 1e-6,
+                 .activation = "silu",
+                 .tied = true,
+                 .bos = 128000,
+                 .eos = 128001,
+                 .theta = 2000000,
+                 .rotary_share = 1,
+                 .parallel = false,
+                 .window = 0,
+                 .window_flag = true,
+                 .pad = 128004},
 };
 
 constexpr Family kNeox = {
@@ -252,8 +285,8 @@ constexpr Family kOlmo2 = {
                  .pad = 1},
 };
 
-constexpr const Family* kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3,
-                                       &kNeox, &kOlmo2, &kOpt,     &kGemma, &kGranite};
+constexpr const Family* kFamilies[] = {&kGpt2,  &kLlama, &kMistral, &kQwen2,   &kQwen3,  &kNeox,
+                                       &kOlmo2, &kOpt,   &kGemma,   &kGranite, &kSmolLm3};
 
 }  // namespace
 

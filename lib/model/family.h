@@ -64,6 +64,21 @@ struct Family {
   };
   Bias qkv_bias, proj_bias, feed_forward_bias;
 
+  // What differs by layer.
+  struct ByLayer {
+    // Layers with a window where the list "layer_types" is absent: all, whatever that list says; those from
+    // "max_window_layers" on; all but each n-th; those without RoPE; those that "attention_types" calls local.
+    enum class Windowed { kNone, kAll, kLast, kAllButEach, kWithoutRope, kLocalTypes } windowed = Windowed::kNone;
+    const char* window = "sliding_window";  // the key of its length
+    const char* each = "";                  // the key of n, and its default
+    std::int64_t usual_each = 0;
+    // A list of 1 and 0, whether a layer has RoPE, and where it is absent: all but each n-th have.
+    const char *ropes = "", *no_rope_each = "";
+    std::int64_t usual_no_rope_each = 0;
+    const char* local_theta = "";  // the key of the RoPE base of layers with a window, and its default
+    double usual_local_theta = 0;
+  } by_layer = {};
+
   // Hugging Face's defaults for absent keys.
   struct Defaults {
     std::int64_t kv_heads;      // 0: as many as heads

@@ -27,37 +27,41 @@ double frequency_of(const Rotary& r, std::int64_t pair) {
   switch (r.scaling) {
     case RopeScaling::kLinear: return frequency / r.factor;
     case RopeScaling::kLlama3: return llama3(frequency, r);
+    case RopeScaling::kLong: return frequency / r.short_factors[static_cast<std::size_t>(pair)];
     case RopeScaling::kNone: break;
   }
   return frequency;
 }
 
-}  // namespace
-
-std::vector<double> rotary_frequencies(const ModelConfig& config) {
-  std::vector<double> frequencies;
-  if (config.positions != PositionKind::kRotary) return frequencies;
-  for (std::int64_t i = 0; i < config.rotary.dims / 2; ++i)
-    frequencies.push_back(frequency_of(config.rotary, i) / kTau);
-  return frequencies;
+RotaryWaves waves_of(const Rotary& r) {
+  RotaryWaves waves{{}, r.attention_factor};
+  for (std::int64_t i = 0; i < r.dims / 2; ++i) waves.frequencies.push_back(frequency_of(r, i) / kTau);
+  return waves;
 }
 
-void RotaryTable::reach(std::span<const double> frequencies, std::int64_t positions) {
-  if (!std::equal(frequencies.begin(), frequencies.end(), frequencies_.begin(), frequencies_.end())) {
-    frequencies_.assign(frequencies.begin(), frequencies.end());
+}  // namespace
+
+std::array<RotaryWaves, 3> rotary_waves(const ModelConfig& config) {
+  if (config.positions != PositionKind::kRotary) return {};
+  return {waves_of(config.rotary), waves_of(config.local_rotary), {}};
+}
+
+void RotaryTable::reach(const RotaryWaves& waves, std::int64_t positions) {
+  if (waves != waves_) {
+    waves_ = waves;
     positions_ = 0;
   }
-  if (positions <= positions_ || frequencies_.empty()) return;
+  if (positions <= positions_ || half() == 0) return;
   // Twice as far as before: a decoding loop asks for one position more at a time.
   const std::int64_t n = std::max({positions, 2 * positions_, std::int64_t{256}});
   Buffer<float> cosine(n * half()), sine(n * half());
   parallel_ranges(n, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
-      for (std::size_t i = 0; i < frequencies_.size(); ++i) {
-        const double turns = static_cast<double>(p) * frequencies_[i], part = turns - std::floor(turns);
-        const std::int64_t at = p * half() + static_cast<std::int64_t>(i);
-        cosine[at] = static_cast<float>(det_cos_turns(part));
-        sine[at] = static_cast<float>(det_sin_turns(part));
+      for (std::int64_t i = 0; i < half(); ++i) {
+        const double turns = static_cast<double>(p) * waves.frequencies[static_cast<std::size_t>(i)];
+        const double part = turns - std::floor(turns);
+        cosine[p * half() + i] = static_cast<float>(waves.amplitude * det_cos_turns(part));
+        sine[p * half() + i] = static_cast<float>(waves.amplitude * det_sin_turns(part));
       }
     }
   });

@@ -13,8 +13,7 @@
 namespace nudge {
 
 Transformer::Transformer(ModelConfig config, Buffer<float> values)
-    : config_(std::move(config)), layout_(config_), base_(std::make_shared<Base>()),
-      frequencies_(rotary_frequencies(config_)) {
+    : config_(std::move(config)), layout_(config_), base_(std::make_shared<Base>()), waves_(rotary_waves(config_)) {
   base_->values = std::move(values);
   if (base_->values.size() != layout_.size)
     throw Error(Exit::kInternal, "parameters of another size than the layout's");
@@ -22,8 +21,7 @@ Transformer::Transformer(ModelConfig config, Buffer<float> values)
 
 Transformer::Transformer(const Transformer& base, ModelConfig config, AdapterConfig adapter,
                          Buffer<float> adapter_values)
-    : config_(std::move(config)), layout_(base.layout_), base_(base.base_), frozen_(true),
-      frequencies_(base.frequencies_) {
+    : config_(std::move(config)), layout_(base.layout_), base_(base.base_), frozen_(true), waves_(base.waves_) {
   Layout own(config_, adapter);
   if (adapter_values.size() != own.size) throw Error(Exit::kInternal, "an adapter of another size than the layout's");
   base_config_ = base.adapter_ ? base.base_config_ : base.config_;
@@ -56,7 +54,7 @@ Transformer Transformer::copy() const {
 Transformer Transformer::without_adapter() const {
   Transformer base;
   base.config_ = adapter_ ? base_config_ : config_;
-  base.layout_ = layout_, base.base_ = base_, base.frequencies_ = frequencies_;
+  base.layout_ = layout_, base.base_ = base_, base.waves_ = waves_;
   base.frozen_ = true;
   return base;
 }
@@ -131,8 +129,8 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
   const std::int64_t T = batch.size();
   reserve(T, trace);
   const std::vector<std::int64_t> positions = positions_of(runs, T);
-  if (!frequencies_.empty() && T > 0)
-    trace.rotary.reach(frequencies_, *std::max_element(positions.begin(), positions.end()) + 1);
+  const std::int64_t longest = T > 0 ? *std::max_element(positions.begin(), positions.end()) + 1 : 0;
+  for (std::size_t k = 0; k < waves_.size(); ++k) trace.rotary[k].reach(waves_[k], longest);
 
   embed(batch, runs, trace.in[0].data());
   const std::size_t layers = layout_.layers.size();
@@ -155,7 +153,7 @@ void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std:
   float* normed = trace.normed.data();
   const float* read = norm_before(in, T, layer.norm1, normed, b.mean1.data(), b.rstd1.data());
   product(read, T, linear(l, Product::kQkv), b.qkv.data(), trace.products);
-  norm_and_rotate(positions, layer, trace.rotary, b);
+  norm_and_rotate(positions, layer, rotary_of(l, trace), b);
   attend(runs, static_cast<std::int64_t>(l), T, cache, b);
   float* post = b.post_attention.data();
   add_sublayer(b.attention.data(), T, {linear(l, Product::kProj), layer.after1, b.attended}, in, post, trace.products);
@@ -227,8 +225,8 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
     const float* dattended = sublayer_backward(config_.parallel ? dlast : dx, T, attended, scratch.branch, g);
     parameters_backward(b.attention.data(), dattended, proj);
     input_backward(dattended, proj, narrow);
-    attend_backward(batch, b, narrow, wide);
-    norm_and_rotate_backward(positions, layer, trace.rotary, b, wide, scratch.heads, g);
+    attend_backward(batch, static_cast<std::int64_t>(l), b, narrow, wide);
+    norm_and_rotate_backward(positions, layer, rotary_of(l, trace), b, wide, scratch.heads, g);
     parameters_backward(normed(in, layer.norm1, b.mean1, b.rstd1), wide, qkv);
     input_backward(wide, qkv, narrow);
     norm_input_backward(narrow, in, layer.norm1, {b.mean1.data(), b.rstd1.data()});

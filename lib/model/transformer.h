@@ -4,6 +4,7 @@
 // before it alone.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -61,13 +62,13 @@ struct Trace {
   bool keep, recompute;
   std::vector<Buffer<float>> in;  // [T, C], the input of a block
   std::vector<BlockTrace> blocks;
-  Buffer<float> normed, active;    // [T, C], [T, F]: output of the current block's norm and activation
-  Buffer<float> last, mean, rstd;  // [T, C], [T], [T]: before the final norm
-  Buffer<float> final;             // [T, C], what the heads read
-  Buffer<float> branch;            // [T, C]: the gradient at a block's output, where branches are parallel
-  KvCache cache;                   // one layer's keys and values, where no other cache is given
-  RotaryTable rotary;
-  Buffer<float> scratch;  // the backward's
+  Buffer<float> normed, active;       // [T, C], [T, F]: output of the current block's norm and activation
+  Buffer<float> last, mean, rstd;     // [T, C], [T], [T]: before the final norm
+  Buffer<float> final;                // [T, C], what the heads read
+  Buffer<float> branch;               // [T, C]: the gradient at a block's output, where branches are parallel
+  KvCache cache;                      // one layer's keys and values, where no other cache is given
+  std::array<RotaryTable, 3> rotary;  // by LayerForm::Rope; that of kNone is empty
+  Buffer<float> scratch;              // the backward's
   ProductScratch products;
 };
 
@@ -248,10 +249,14 @@ class Transformer {
                                 const RotaryTable& table, const BlockTrace& block, float* dqkv, float* scratch,
                                 Gradients& gradients) const;
   std::int64_t qk_scratch(std::int64_t T) const;
+  const RotaryTable& rotary_of(std::size_t layer, const Trace& trace) const {
+    return trace.rotary[static_cast<std::size_t>(config_.form_of(static_cast<std::int64_t>(layer)).rope)];
+  }
   // RoPE of queries and keys; `back` rotates by the opposite angles.
   void rotate(const std::vector<std::int64_t>& positions, const RotaryTable& table, bool back, float* qkv) const;
   void attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache, BlockTrace& block) const;
-  void attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention, float* dqkv) const;
+  void attend_backward(const Batch& batch, std::int64_t layer, const BlockTrace& block, const float* dattention,
+                       float* dqkv) const;
   ActivationKernels activation() const;
   void activate(const BlockTrace& block, std::int64_t T, float* active) const;
   // The first half of the feed-forward and its backward: up and active of `normed`, and dup of dy, the gradient at the
@@ -260,13 +265,14 @@ class Transformer {
   void feed_forward_in_backward(const float* dy, std::int64_t T, std::size_t l, float* dactive, float* dup,
                                 Trace& trace) const;
   float attention_scale() const;
+  AttentionForm attention_form(std::int64_t layer) const;
 
   ModelConfig config_, base_config_;
   Layout layout_;
   std::shared_ptr<Base> base_;
   bool frozen_ = false;  // the base of adapters
   std::optional<Adapter> adapter_;
-  std::vector<double> frequencies_;  // RoPE's
+  std::array<RotaryWaves, 3> waves_;  // of Trace::rotary
 };
 
 }  // namespace nudge

@@ -39,6 +39,13 @@ void scatter_heads(const float* dense, std::int64_t T, const HeadRows& h, float*
   });
 }
 
+// Pairs of query and key of so many queries from position `first` on.
+double seen_keys(std::int64_t first, std::int64_t count, std::int64_t window) {
+  const auto sum = [](std::int64_t n) { return 0.5 * static_cast<double>(n) * static_cast<double>(n + 1); };  // 1 .. n
+  const std::int64_t end = first + count, whole = window > 0 ? std::clamp(window, first, end) : end;
+  return sum(whole) - sum(first) + static_cast<double>((end - whole) * window);
+}
+
 // What a norm of queries or of keys takes as a row: a head, or all heads, which are adjacent then.
 HeadRows query_rows(const ModelConfig& c, const HeadsAt& at) {
   if (c.qk_norm_whole) return {at.row, at.q, 0, 1, c.heads * c.head_dim()};
@@ -53,10 +60,14 @@ HeadRows key_rows(const ModelConfig& c, const HeadsAt& at) {
 
 float Transformer::attention_scale() const { return static_cast<float>(config_.score_scale()); }
 
+AttentionForm Transformer::attention_form(std::int64_t layer) const {
+  return {attention_scale(), static_cast<float>(config_.attention_cap), config_.form_of(layer).window};
+}
+
 void Transformer::rotate(const std::vector<std::int64_t>& positions, const RotaryTable& table, bool back,
                          float* qkv) const {
   const ProfileScope scope(Part::kElementwise);
-  if (frequencies_.empty()) return;
+  if (table.half() == 0) return;
   const HeadsAt& at_row = layout_.heads;
   parallel_ranges(std::ssize(positions), 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
@@ -131,9 +142,12 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
   const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
   const HeadsAt& row = layout_.heads;
   const auto n = static_cast<std::int64_t>(runs.size());
-  for (const Run& r : runs)  // scores and sums over the keys that each query sees
-    scope.add(4.0 * H * D * r.count * (r.first + 0.5 * (r.count + 1)),
-              static_cast<double>(cache.token_bytes() * (r.first + r.count)));
+  const AttentionForm form = attention_form(layer);
+  for (const Run& r : runs) {  // scores and sums over the keys that each query sees
+    const std::int64_t hidden = form.window > 0 ? std::max<std::int64_t>(0, r.first + 1 - form.window) : 0;
+    scope.add(4.0 * H * D * seen_keys(r.first, r.count, form.window),
+              static_cast<double>(cache.token_bytes() * (r.first + r.count - hidden)));
+  }
   const auto put = [&](const Run& r, std::int64_t g) {
     const float* from = block.qkv.data() + r.begin * row.row + g * row.kv_step;
     kernels().put_kv(from + row.k, from + row.v, row.row, r.first, r.count, D, cache.blocks(layer, r.sequence, g));
@@ -144,9 +158,8 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
     const std::int64_t g = h / (H / G);
     if (G == H) put(r, h);
     kernels().attention(block.qkv.data() + r.begin * row.row + row.q + h * row.q_step, row.row, r.count, r.first,
-                        cache.blocks(layer, r.sequence, g), D, {attention_scale()},
-                        block.attention.data() + r.begin * H * D + h * D, H * D,
-                        block.stats.data() + 2 * (h * T + r.begin), attention_scratch(r.first + r.count, D));
+                        cache.blocks(layer, r.sequence, g), D, form, block.attention.data() + r.begin * H * D + h * D,
+                        H * D, block.stats.data() + 2 * (h * T + r.begin), attention_scratch(r.first + r.count, D));
   };
   // A single query waits for its keys and values, and the next head's lie behind them, where the processor fetches of
   // its own accord: neighbours go to one thread, which reads a third faster, as long as each thread has some items. More
@@ -168,13 +181,14 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
 }
 
 // A thread owns a head of keys and values: their gradients are those of its query heads, added one after the other.
-void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, const float* dattention,
-                                  float* dqkv) const {
+void Transformer::attend_backward(const Batch& batch, std::int64_t layer, const BlockTrace& block,
+                                  const float* dattention, float* dqkv) const {
   const ProfileScope scope(Part::kAttentionBackward);
   const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim(), T = batch.size();
   const HeadsAt& row = layout_.heads;
+  const AttentionForm form = attention_form(layer);
   for (std::size_t b = 0; b + 1 < batch.begin.size(); ++b)  // twice the forward's, whatever is computed again
-    scope.add(4.0 * H * D * (batch.begin[b + 1] - batch.begin[b]) * (batch.begin[b + 1] - batch.begin[b] + 1), 0);
+    scope.add(8.0 * H * D * seen_keys(0, batch.begin[b + 1] - batch.begin[b], form.window), 0);
   parallel_for(batch.sequences() * G, [&](std::int64_t i) {
     const auto b = static_cast<std::size_t>(i / G);
     const std::int64_t g = i % G, begin = batch.begin[b], count = batch.begin[b + 1] - begin, share = H / G;
@@ -188,8 +202,8 @@ void Transformer::attend_backward(const Batch& batch, const BlockTrace& block, c
       const std::int64_t out = begin * H * D + h * D;
       kernels().attention_backward(from + row.q + h * row.q_step, from + k, from + v, row.row, keys.data(),
                                    block.attention.data() + out, dattention + out, H * D,
-                                   block.stats.data() + 2 * (h * T + begin), count, D, {attention_scale()}, dq, dk, dv,
-                                   row.row, attention_scratch(count, D));
+                                   block.stats.data() + 2 * (h * T + begin), count, D, form, dq, dk, dv, row.row,
+                                   attention_scratch(count, D));
     };
     for (std::int64_t h = g * share; h < (g + 1) * share; ++h) {
       float* dq = to + row.q + h * row.q_step;

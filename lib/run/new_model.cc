@@ -5,6 +5,7 @@
 #include "lib/base/error.h"
 #include "lib/base/profile.h"
 #include "lib/io/json.h"
+#include "lib/model/config_attention.h"
 #include "lib/text/bpe_trainer.h"
 
 namespace nudge {
@@ -22,6 +23,7 @@ ModelConfig shape_of(const NewModelOptions& options) {
                                           : 4 * options.width;
   config.context = options.context;
   config.rotary.dims = static_cast<std::int64_t>(static_cast<double>(config.head_dim()) * config.rotary.share);
+  set_usual_layers(config);
   config.tied = true;
   config.dtype = options.dtype;
   return config;

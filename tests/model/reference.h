@@ -42,7 +42,7 @@ class Reference {
       const std::string h = blocks() + n;
       const Norms names = norms();
       const auto normed = [&](const Rows& rows, const char* name) { return *name == 0 ? rows : norm(rows, h + name); };
-      const Rows before = x, mixed = normed(attention(normed(x, names.before1), h), names.after1);
+      const Rows before = x, mixed = normed(attention(normed(x, names.before1), h, l), names.after1);
       for (std::size_t t = 0; t < x.size(); ++t) add(mixed[t], x[t], config_.residual_scale);
       const Rows& read = config_.parallel ? before : x;
       const Rows out = normed(feed_forward(normed(read, names.before2), h), names.after2);
@@ -187,8 +187,7 @@ class Reference {
   }
 
   // The rotation of RoFormer in GPT-NeoX's form: channel i pairs with channel i + dims / 2.
-  void turn(Row& head, std::size_t position) const {
-    const Rotary& r = config_.rotary;
+  static void turn(const Rotary& r, Row& head, std::size_t position) {
     const auto half = static_cast<std::size_t>(r.dims / 2);
     for (std::size_t i = 0; i < half; ++i) {
       double frequency = std::pow(r.theta, -static_cast<double>(2 * i) / static_cast<double>(r.dims));
@@ -199,15 +198,23 @@ class Reference {
         if (wave > length / r.low_factor) frequency /= r.factor;
         else if (wave >= length / r.high_factor) frequency *= (1 - smooth) / r.factor + smooth;
       }
+      if (r.scaling == RopeScaling::kLong) frequency /= r.short_factors[i];
       const double angle = static_cast<double>(position) * frequency, a = head[i], b = head[half + i];
-      head[i] = a * std::cos(angle) - b * std::sin(angle);
-      head[half + i] = b * std::cos(angle) + a * std::sin(angle);
+      head[i] = r.attention_factor * (a * std::cos(angle) - b * std::sin(angle));
+      head[half + i] = r.attention_factor * (b * std::cos(angle) + a * std::sin(angle));
     }
+  }
+
+  // Null where a layer's queries and keys aren't turned.
+  const Rotary* rotary_of(std::int64_t layer) const {
+    const LayerForm::Rope rope = config_.form_of(layer).rope;
+    if (config_.positions != PositionKind::kRotary || rope == LayerForm::Rope::kNone) return nullptr;
+    return rope == LayerForm::Rope::kLocal ? &config_.local_rotary : &config_.rotary;
   }
 
   // Heads of queries, keys or values: [head][token][D], normed and turned.
   std::vector<Rows> heads_of(const Rows& x, std::size_t first, std::size_t step, std::size_t n,
-                             const std::string& norm_name, bool turns) const {
+                             const std::string& norm_name, const Rotary* turns) const {
     const auto D = static_cast<std::size_t>(config_.head_dim());
     std::vector<Rows> heads;
     for (std::size_t h = 0; h < n; ++h) {
@@ -217,37 +224,42 @@ class Reference {
         rows.emplace_back(from, from + static_cast<std::ptrdiff_t>(D));
       }
       if (config_.qk_norm && !norm_name.empty()) rows = norm(rows, norm_name);
-      for (std::size_t t = 0; turns && config_.positions == PositionKind::kRotary && t < rows.size(); ++t)
-        turn(rows[t], t);
+      for (std::size_t t = 0; turns != nullptr && t < rows.size(); ++t) turn(*turns, rows[t], t);
       heads.push_back(std::move(rows));
     }
     return heads;
   }
 
+  double capped(double score) const {
+    const double cap = config_.attention_cap;
+    return cap > 0 ? cap * std::tanh(score / cap) : score;
+  }
+
   // The attention of a block of the already normed x, its output product included.
-  Rows attention(const Rows& x, const std::string& h) const {
+  Rows attention(const Rows& x, const std::string& h, std::int64_t layer) const {
     const auto D = static_cast<std::size_t>(config_.head_dim()), H = static_cast<std::size_t>(config_.heads);
     const auto G = static_cast<std::size_t>(config_.kv_heads());
+    const Rotary* turns = rotary_of(layer);
     std::vector<Rows> q, k, v;
     if (gpt2() || neox()) {
       const Rows qkv = linear(x, h + (gpt2() ? "attn.c_attn" : "attention.query_key_value"));
       const std::size_t apart = gpt2() ? H * D : D, step = gpt2() ? D : 3 * D;
-      q = heads_of(qkv, 0, step, H, "", true);
-      k = heads_of(qkv, apart, step, H, "", true);
-      v = heads_of(qkv, 2 * apart, step, H, "", false);
+      q = heads_of(qkv, 0, step, H, "", turns);
+      k = heads_of(qkv, apart, step, H, "", turns);
+      v = heads_of(qkv, 2 * apart, step, H, "", nullptr);
     } else if (phi3()) {
       const Rows qkv = linear(x, h + "self_attn.qkv_proj");
-      q = heads_of(qkv, 0, D, H, "", true);
-      k = heads_of(qkv, H * D, D, G, "", true);
-      v = heads_of(qkv, (H + G) * D, D, G, "", false);
+      q = heads_of(qkv, 0, D, H, "", turns);
+      k = heads_of(qkv, H * D, D, G, "", turns);
+      v = heads_of(qkv, (H + G) * D, D, G, "", nullptr);
     } else {
       const std::string a = h + (gpt_neo() ? "attn.attention." : "self_attn.");
       Rows queries = linear(x, a + "q_proj"), keys = linear(x, a + "k_proj");
       const bool whole = config_.qk_norm_whole;
       if (whole) queries = norm(queries, a + "q_norm"), keys = norm(keys, a + "k_norm");
-      q = heads_of(queries, 0, D, H, whole ? "" : a + "q_norm", true);
-      k = heads_of(keys, 0, D, G, whole ? "" : a + "k_norm", true);
-      v = heads_of(linear(x, a + "v_proj"), 0, D, G, "", false);
+      q = heads_of(queries, 0, D, H, whole ? "" : a + "q_norm", turns);
+      k = heads_of(keys, 0, D, G, whole ? "" : a + "k_norm", turns);
+      v = heads_of(linear(x, a + "v_proj"), 0, D, G, "", nullptr);
     }
     const double scale = config_.attention_scale > 0 ? config_.attention_scale
                          : config_.query_scalar > 0  ? 1 / std::sqrt(config_.query_scalar)
@@ -256,11 +268,13 @@ class Reference {
     for (std::size_t head = 0; head < H; ++head) {
       const Rows &keys = k[head * G / H], &values = v[head * G / H];
       for (std::size_t t = 0; t < x.size(); ++t) {
+        const auto window = static_cast<std::size_t>(config_.form_of(layer).window);
+        const std::size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
         Row scores;
-        for (std::size_t j = 0; j <= t; ++j) scores.push_back(dot(q[head][t], keys[j]) * scale);
+        for (std::size_t j = first; j <= t; ++j) scores.push_back(capped(dot(q[head][t], keys[j]) * scale));
         const Row weights = log_softmax(scores, 1);
-        for (std::size_t j = 0; j <= t; ++j)
-          for (std::size_t i = 0; i < D; ++i) out[t][head * D + i] += std::exp(weights[j]) * values[j][i];
+        for (std::size_t j = first; j <= t; ++j)
+          for (std::size_t i = 0; i < D; ++i) out[t][head * D + i] += std::exp(weights[j - first]) * values[j][i];
       }
     }
     return linear(out, h + (gpt2()      ? "attn.c_proj"

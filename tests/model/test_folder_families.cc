@@ -16,8 +16,8 @@ using namespace nudge::test;
 
 namespace {
 
-constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3",  "gpt_neox",
-                                     "olmo2", "opt",     "gemma", "granite"};
+constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3",   "gpt_neox",
+                                     "olmo2", "opt",     "gemma", "granite", "smollm3"};
 
 Model small_of(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
   Model base = tiny_model(1, 5, {2, 24, 4, 20});
@@ -102,6 +102,7 @@ TEST_CASE("what is written has the family's usual names and layout") {
   CHECK(names("llama") == llama);
   CHECK(names("mistral") == llama);
   CHECK(names("gemma") == llama);
+  CHECK(names("smollm3") == llama);
   Shapes qwen2 = llama, qwen3 = llama;
   qwen2["model.layers.0.self_attn.q_proj.bias"] = {40};
   qwen2["model.layers.0.self_attn.k_proj.bias"] = qwen2["model.layers.0.self_attn.v_proj.bias"] = {20};

@@ -380,6 +380,32 @@ TEST_CASE("gradients of blocks whose sublayers' outputs are scaled are central d
   c.residual_scale = 0.4, c.parallel = true, c.norm_offset = true;
   check_problem(c, {6, 1, 13}, 39);
 }
+TEST_CASE("gradients of a SmolLM3, some layers of which have no RoPE, are central differences") {
+  ModelConfig c = family_shape("smollm3", shape_of(2, 4, 6, 19, 23, 20), 2, 0, 6);
+  c.layer_forms = {{0, LayerForm::Rope::kMain}, {0, LayerForm::Rope::kNone}};
+  check_problem(c, {7, 11, 1}, 51);
+}
+TEST_CASE("gradients of attention in windows are central differences") {
+  ModelConfig c = family_shape("mistral", shape_of(1, 4, 6, 13, 21, 60), 2, 0, 6);
+  c.layer_forms = {{5}};
+  check_problem(c, {12, 1, 3}, 52);
+  c.layer_forms = {{33}};
+  check_problem(c, {55, 20}, 53);
+  c.layer_forms = {{2}};
+  check_problem(c, {6, 2}, 54);
+}
+TEST_CASE("gradients of layers with windows and RoPE of their own and capped scores are central differences") {
+  ModelConfig c = family_shape("qwen3", shape_of(3, 4, 6, 15, 21, 40), 2, 6, 6);
+  c.layer_forms = {{4, LayerForm::Rope::kLocal}, {0, LayerForm::Rope::kMain}, {9, LayerForm::Rope::kNone}};
+  c.rotary.theta = 900, c.local_rotary = c.rotary, c.local_rotary.theta = 20;
+  c.attention_cap = 1.5;
+  check_problem(c, {17, 1, 8}, 55);
+}
+TEST_CASE("gradients of longrope, which scales cosines and sines, are central differences") {
+  ModelConfig c = family_shape("llama", shape_of(1, 3, 8, 15, 21, 40), 1, 0, 6);
+  c.rotary.scaling = RopeScaling::kLong, c.rotary.short_factors = {1.1, 1.7, 3}, c.rotary.attention_factor = 1.3;
+  check_problem(c, {17, 1, 8}, 56);
+}
 TEST_CASE("gradients of score models and shared value heads of the families are central differences") {
   for (const char* family : {"llama", "qwen3", "gpt_neox", "olmo2", "gemma"}) {
     const std::int64_t kv_heads = std::string(family) == "gpt_neox" ? 0 : 2;

@@ -24,6 +24,8 @@ const std::map<std::string, ModelConfig>& kinds() {
     m["qwen3"] = family_shape("qwen3", sizes, 2, 12, 12);
     m["olmo2"] = family_shape("olmo2", sizes, 2, 12, 12);
     m["neox"] = family_shape("gpt_neox", sizes, 0, 0, 4);
+    m["smollm3, windows"] = family_shape("smollm3", sizes, 2, 10, 10);
+    m["smollm3, windows"].layer_forms = {{}, {70, LayerForm::Rope::kNone}, {9, LayerForm::Rope::kMain}};
     return m;
   }();
   return all;

@@ -20,7 +20,7 @@ ModelConfig rotary_config(std::int64_t dims, double theta) {
 // The frequency of a pair that the table holds, read from position 1 (all angles there are below pi).
 double frequency(const ModelConfig& config, std::int64_t pair) {
   RotaryTable table;
-  table.reach(rotary_frequencies(config), 2);
+  table.reach(rotary_waves(config)[0], 2);
   return std::atan2(double(table.sine(1)[pair]), double(table.cosine(1)[pair]));
 }
 
@@ -30,7 +30,7 @@ TEST_CASE("cosines and sines are those of position times frequency, far out too"
   for (const double theta : {10000.0, 500000.0, 1e6, 1.5}) {
     const ModelConfig c = rotary_config(64, theta);
     RotaryTable table;
-    table.reach(rotary_frequencies(c), 40000);
+    table.reach(rotary_waves(c)[0], 40000);
     REQUIRE(table.half() == 32);
     for (std::int64_t p : {0, 1, 2, 3, 100, 2047, 2048, 8191, 39999}) {
       for (std::int64_t i = 0; i < 32; ++i) {
@@ -68,11 +68,11 @@ TEST_CASE("llama3's scaling keeps short waves, stretches long ones and blends be
   CHECK((kept > 5 && stretched > 5 && blended > 1));
 }
 TEST_CASE("positions that are learned have no angles") {
-  CHECK(rotary_frequencies(shape_of(1, 1, 4, 1, 1, 8)).empty());
+  CHECK(rotary_waves(shape_of(1, 1, 4, 1, 1, 8))[0].frequencies.empty());
 }
 TEST_CASE("a table that other frequencies used holds nothing of them") {
-  const auto short_head = rotary_frequencies(rotary_config(16, 10000));
-  const auto long_head = rotary_frequencies(rotary_config(64, 500000));
+  const RotaryWaves short_head = rotary_waves(rotary_config(16, 10000))[0];
+  const RotaryWaves long_head = rotary_waves(rotary_config(64, 500000))[0];
   RotaryTable used, fresh;
   used.reach(long_head, 3000);
   used.reach(short_head, 9);

@@ -34,7 +34,9 @@ short() {  # FAMILY
     gpt2) echo "del($common, .n_inner, .tie_word_embeddings, .layer_norm_epsilon)" ;;
     llama) echo "del($common, .rope_theta, .rope_scaling, .tie_word_embeddings)" ;;
     llama3) echo "del($common)" ;;
-    mistral) echo "del($common, .rms_norm_eps, .tie_word_embeddings)" ;;
+    mistral*) echo "del($common, .rms_norm_eps, .tie_word_embeddings)" ;;
+    qwen3-window) echo "del($common, .rope_scaling, .rms_norm_eps)" ;;
+    smollm3) echo "del($common, .rope_parameters, .rms_norm_eps, .use_sliding_window, .sliding_window, .tie_word_embeddings)" ;;
     qwen*) echo "del($common, .rope_scaling, .rms_norm_eps, .use_sliding_window, .max_window_layers)" ;;
     neox) echo "del($common, .rotary_emb_base, .rotary_pct, .tie_word_embeddings, .layer_norm_eps,
       .use_parallel_residual)" ;;
@@ -52,6 +54,11 @@ other_model() {
   seen neox '.use_parallel_residual = false'
   seen qwen2 'if .rope_parameters then .rope_parameters.rope_theta = 10001 else .rope_theta = 10001 end'
   seen llama3 'if .rope_parameters then .rope_parameters.factor = 31 else .rope_scaling.factor = 31 end'
+  [ -d "$GOLDENS/model/dev/smollm3" ] || return 0
+  seen mistral-window '.sliding_window = 6'
+  seen mistral-window '.sliding_window = null'
+  seen qwen3-window '.layer_types = ["sliding_attention", "full_attention"]'
+  seen smollm3 '.no_rope_layers = [1, 1]'
 }
 each_form() {
   for family in $(families); do
