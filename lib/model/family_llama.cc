@@ -1,4 +1,4 @@
-// The tables of families whose block is Llama's but for scales.
+// The tables of families whose block is Llama's but for scales or fused matrices.
 #include "lib/model/family_tables.h"
 
 namespace nudge {
@@ -9,6 +9,18 @@ constexpr Family::Keys kGraniteKeys = [] {
   k.embedding_scale = "embedding_multiplier", k.residual_scale = "residual_multiplier";
   k.attention_scale = "attention_multiplier", k.logit_divisor = "logits_scaling";
   return k;
+}();
+
+constexpr Family::Keys kPhi3Keys = [] {
+  Family::Keys k = kLlamaKeys;
+  k.rotary_share = "partial_rotary_factor";
+  return k;
+}();
+constexpr Family::Tensors kPhi3Tensors = [] {
+  Family::Tensors t = kLlamaTensors;
+  t.qkv[0] = "self_attn.qkv_proj", t.qkv[1] = t.qkv[2] = "";
+  t.up[0] = "mlp.gate_up_proj", t.up[1] = "";
+  return t;
 }();
 
 }  // namespace
@@ -37,6 +49,33 @@ constinit const Family kGranite = {
                  .window = 0,
                  .window_flag = false,
                  .attention_scale = 1},
+};
+
+constinit const Family kPhi3 = {
+    .model_type = "phi3",
+    .architectures = {"Phi3ForCausalLM", "Phi3ForSequenceClassification", "Phi3Model"},
+    .tensors = kPhi3Tensors,
+    .block = kLlamaBlock,
+    .keys = kPhi3Keys,
+    .qkv_bias = kUnbiased,
+    .proj_bias = kUnbiased,
+    .feed_forward_bias = kUnbiased,
+    .by_layer = {.windowed = Family::ByLayer::Windowed::kAll},
+    .defaults = {.kv_heads = 0,
+                 .head_dim = 0,
+                 .feed_forward = 8192,
+                 .context = 4096,
+                 .eps = 1e-5,
+                 .activation = "silu",
+                 .tied = false,
+                 .bos = 1,
+                 .eos = 32000,
+                 .theta = 10000,
+                 .rotary_share = 1,
+                 .parallel = false,
+                 .window = 0,
+                 .window_flag = false,
+                 .pad = 32000},
 };
 
 }  // namespace nudge

@@ -61,6 +61,9 @@ const std::map<std::string, ModelConfig>& more_kinds() {
       return c;
     }();
     m["opt"] = family_shape("opt", sizes, 0, 0, 0);
+    m["phi3"] = family_shape("phi3", sizes, 2, 90, 62);
+    m["gpt_neo"] = family_shape("gpt_neo", sizes, 0, 0, 0);
+    m["gpt_neo"].layer_forms = {{.window = 70}};
     return m;
   }();
   return all;

@@ -1,4 +1,4 @@
-// config.json of OPT and Granite: Hugging Face's defaults, scales, and what is refused.
+// config.json of OPT, GPT-Neo, Phi-3 and Granite: Hugging Face's defaults, scales, and what is refused.
 #include <cmath>
 #include <map>
 
@@ -74,6 +74,38 @@ TEST_CASE("what OPT-350m and older OPTs do otherwise is refused by name") {
                         {"do_layer_norm_before", "true"},
                         {"_remove_final_layer_norm", "false"},
                         {"layer_norm_elementwise_affine", "true"}}) == "nothing thrown");
+}
+TEST_CASE("a short GPT-Neo configuration has Hugging Face's defaults") {
+  const ModelConfig c = parsed("gpt_neo");
+  CHECK((c.feed_forward == 192 && c.context == 2048 && c.norm == NormKind::kLayer && c.norm_eps == 1e-5));
+  CHECK((c.activation == Activation::kGeluTanh && c.positions == PositionKind::kLearned && c.position_offset == 0));
+  CHECK((!c.qkv_bias && c.proj_bias && c.feed_forward_bias && c.tied));
+  CHECK(c.score_scale() == 1);
+  CHECK(parsed("gpt_neo", {{"intermediate_size", "20"}}).feed_forward == 20);
+  check_reads_back(c);
+}
+TEST_CASE("the windows of GPT-Neo and Phi-3 are read and written") {
+  const ModelConfig neo =
+      parsed("gpt_neo", {{"attention_types", "[[[\"global\",\"local\"],1]]"}, {"window_size", "7"}});
+  CHECK((neo.form_of(0).window == 0 && neo.form_of(1).window == 7));
+  check_reads_back(neo);
+  const ModelConfig phi3 = parsed("phi3", {{"sliding_window", "2047"}});
+  CHECK((phi3.form_of(0).window == 2047 && phi3.form_of(1).window == 2047));
+  check_reads_back(phi3);
+}
+TEST_CASE("a short Phi-3 configuration has Hugging Face's defaults, and matrices that are fused") {
+  const ModelConfig c = parsed("phi3", {{"num_key_value_heads", "2"}});
+  CHECK((c.feed_forward == 8192 && c.context == 4096 && c.norm == NormKind::kRms && c.norm_eps == 1e-5));
+  CHECK((c.gated && c.activation == Activation::kSilu && !c.tied && c.bos == 1 && c.eos == -1 && c.pad == -1));
+  CHECK((c.rotary.dims == 12 && c.rotary.theta == 10000));
+  const Layout layout(c);
+  CHECK(layout.find("model.layers.1.self_attn.qkv_proj.weight")->shape == std::vector<std::int64_t>{96, 48});
+  CHECK(layout.find("model.layers.1.mlp.gate_up_proj.weight")->shape == std::vector<std::int64_t>{16384, 48});
+  CHECK(linear_layers(c) == std::vector<std::string>{"down_proj", "gate_up_proj", "o_proj", "qkv_proj"});
+  check_reads_back(c);
+  const ModelConfig part = parsed("phi3", {{"partial_rotary_factor", "0.5"}});
+  CHECK(part.rotary.dims == 6);
+  check_reads_back(part);
 }
 TEST_CASE("Granite's multipliers are 1 where they are absent, and are read and written") {
   const ModelConfig c = parsed("granite");

@@ -16,8 +16,8 @@ using namespace nudge::test;
 
 namespace {
 
-constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2", "qwen3",   "gpt_neox",
-                                     "olmo2", "opt",     "gemma", "granite", "smollm3"};
+constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2",   "qwen3",   "gpt_neox", "olmo2",
+                                     "opt",   "gemma",   "granite", "smollm3", "phi3",     "gpt_neo"};
 
 Model small_of(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
   Model base = tiny_model(1, 5, {2, 24, 4, 20});

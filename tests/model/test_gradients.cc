@@ -449,6 +449,16 @@ TEST_CASE("gradients of a Granite with its four scales are central differences")
   c.embedding_scale = 3, c.residual_scale = 0.4, c.attention_scale = 0.2, c.logit_divisor = 0.5;
   check_problem(c, {5, 1, 9}, 48);
 }
+TEST_CASE("gradients of a Phi-3 with fused matrices are central differences, and so are its adapters'") {
+  const ModelConfig c = family_shape("phi3", shape_of(2, 4, 6, 19, 23, 20), 2, 8, 6);
+  check_problem(c, {7, 11, 1}, 49);
+  check_problem({c, low_rank({"qkv_proj", "gate_up_proj", "down_proj"}), {7, 3}, 50});
+}
+TEST_CASE("gradients of a GPT-Neo with local and global layers are central differences") {
+  ModelConfig c = family_shape("gpt_neo", shape_of(2, 3, 5, 29, 37, 21), 0, 0, 0);
+  c.layer_forms = {{}, {.window = 3}};
+  check_problem(c, {5, 1, 9}, 51);
+}
 
 TEST_CASE("gradients of what is not frozen are central differences") {
   ModelConfig c = with(shape_of(3, 2, 9, 29, 37, 21), Activation::kGeluTanh, true, true);

@@ -40,7 +40,8 @@ short() {  # FAMILY
     qwen*) echo "del($common, .rope_scaling, .rms_norm_eps, .use_sliding_window, .max_window_layers)" ;;
     neox) echo "del($common, .rotary_emb_base, .rotary_pct, .tie_word_embeddings, .layer_norm_eps,
       .use_parallel_residual)" ;;
-    granite) echo "del($common, .rms_norm_eps, .tie_word_embeddings)" ;;
+    gpt_neo) echo "del($common, .activation_function, .layer_norm_epsilon, .tie_word_embeddings)" ;;
+    granite | phi3) echo "del($common, .rms_norm_eps, .tie_word_embeddings)" ;;
     opt) echo "del($common, .activation_function, .do_layer_norm_before, .enable_bias, .tie_word_embeddings,
       .word_embed_proj_dim, .layer_norm_elementwise_affine, ._remove_final_layer_norm)" ;;
     olmo2) echo "del($common, .rms_norm_eps, .rope_parameters, .tie_word_embeddings)" ;;
