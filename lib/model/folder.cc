@@ -85,7 +85,7 @@ Model with_files(Transformer transformer, const std::string& folder, const std::
     return file_exists(folder + file) || fallback.empty() ? folder : fallback;
   };
   const std::string words = place("/tokenizer.json");
-  if (file_exists(words + "/tokenizer.json")) refuse_pointer(words + "/tokenizer.json");
+  file_exists(words + "/tokenizer.json") ? refuse_pointer(words + "/tokenizer.json") : refuse_foreign_tokenizer(words);
   Tokenizer tokenizer = Tokenizer::load(words);
   const std::string excess = tokenizer.excess(transformer.config().vocab);
   if (!excess.empty()) bad_input(words + "/" + excess);

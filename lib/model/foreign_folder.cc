@@ -160,6 +160,15 @@ void refuse_foreign_weights(const std::string& folder) {
                 "give the folder with model.safetensors, which the hub has beside it");
 }
 
+void refuse_foreign_tokenizer(const std::string& folder) {
+  for (const char* name : {"vocab.json", "tokenizer.model", "vocab.txt", "spiece.model", "tekken.json"})
+    if (file_exists(folder + "/" + name))
+      bad_input(folder + "/tokenizer.json: is missing, and " + name + " has another format",
+                "write it: python3 -c 'import sys; from transformers import AutoTokenizer as T; "
+                "T.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' " +
+                    folder);
+}
+
 std::string advice_on_tensor(std::string_view name) {
   if (name.find("lora_") != name.npos || name.starts_with("base_model.model."))
     return "it belongs to an adapter, which PEFT's save_pretrained writes to a folder of its own";

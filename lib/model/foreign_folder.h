@@ -22,6 +22,9 @@ void refuse_pointer(const std::string& path);
 // Error kBadInput if the folder, which has no safetensors, has weights in another format.
 void refuse_foreign_weights(const std::string& folder);
 
+// Error kBadInput if the folder, which has no tokenizer.json, has a tokenizer in another format.
+void refuse_foreign_tokenizer(const std::string& folder);
+
 // Advice on a tensor that a model does not have, or "".
 std::string advice_on_tensor(std::string_view name);
 

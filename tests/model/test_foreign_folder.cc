@@ -112,6 +112,16 @@ TEST_CASE("folders in other layouts") {
   CHECK(has(refusal(original).message, "the layout of the model's authors"));
   CHECK(refusal(empty_folder()).status == Exit::kNoInput);
 }
+TEST_CASE("tokenizers of other formats") {
+  for (const std::string name : {"vocab.json", "tokenizer.model"}) {
+    const std::string folder = tiny_folder(fresh(), 1);
+    std::filesystem::rename(folder + "/tokenizer.json", folder + "/" + name);
+    const Refusal r = refusal(folder);
+    CHECK(r.status == Exit::kBadInput);
+    CHECK(r.message == folder + "/tokenizer.json: is missing, and " + name + " has another format");
+    CHECK(has(r.advice, "T.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' " + folder));
+  }
+}
 TEST_CASE("weights of other formats") {
   for (const std::string name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     const std::string folder = without_weights();
