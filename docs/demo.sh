@@ -47,7 +47,7 @@ for ((i = 0; i < iterations; i++)); do
     | score -z --reward-model rm --ref base --missing-end replace --missing-end-value -2 | tee scored-$i.jsonl.zst \
     | zstdcat | deal_wrongly \
     | ppo-step --policy p$i --critic-init rm --minibatch 75 --lr 3e-4 --critic-lr 1e-3 --kl-beta 0.1 \
-        --metrics metrics.jsonl -o p$((i + 1))
+        --metrics metrics.jsonl --shed-moments -o p$((i + 1))
 done
 
 say '4. What it did'

@@ -72,6 +72,18 @@ void write_file(const std::string& path, std::string_view text) {
   fd.close(path);
 }
 
+void replace_file(const std::string& path, std::string_view text) {
+  const std::string temporary = temporary_name(path, "0");
+  (void)::unlink(temporary.c_str());  // left by this very process, if at all
+  write_file(temporary, text);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    (void)::unlink(temporary.c_str());
+    system_error(Exit::kCannotCreate, path, "can't be replaced", error);
+  }
+  sync_parent_folder(path);
+}
+
 OutputFolder::OutputFolder(const std::string& path, bool force) : final_(without_trailing_slash(path)), force_(force) {
   ignore_file_size_signal();
   restore_replaced(final_);

@@ -20,6 +20,9 @@ void check_folder_of(const std::string& output);
 // Writes a new file and syncs it. Errors: kCannotCreate (exists, no such folder), kIo.
 void write_file(const std::string& path, std::string_view text);
 
+// The same, beside its final name first: the file at `path`, if there is one, is replaced at once and whole.
+void replace_file(const std::string& path, std::string_view text);
+
 // A folder published by one rename: files are written into path(), a hidden sibling of the final name, which publish()
 // renames. Without publish() it is removed with its content. With `force` an existing folder is swapped out, then
 // removed, so that the name refers to a complete folder at every moment. Leftovers of killed processes of this host for

@@ -15,16 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Moments without the count of their steps, which is in trainer/state.json, can't be corrected: they begin anew.
-void load_moments(Adam& adam, const std::string& file, std::int64_t steps) {
-  if (steps == 0 || !file_exists(file)) return;
-  try {
-    adam.load(file, steps);
-  } catch (const Error& e) {
-    throw Error(e.status(), e.what(), "remove that file to start with a fresh optimizer");
-  }
-}
-
 void add_file(Digest& d, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::vector<char> piece(1 << 20);
@@ -48,7 +38,9 @@ constexpr const char* kOtherCritic =
 
 }  // namespace
 
-PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)), bases_(options_.adapter.base) {
+PpoRun::PpoRun(PpoRunOptions options)
+    : options_(std::move(options)), bases_(options_.adapter.base), moments_(options_.policy, "optimizer"),
+      critic_moments_(options_.policy, "critic-optimizer") {
   const std::string& critic = options_.critic_init;
   if (!critic.empty() && head_of(options_.policy) == HeadKind::kScore && head_of(critic) == HeadKind::kLanguage)
     bad_input(options_.policy + " is a reward model, not a language model, and " + critic + " is one",
@@ -59,7 +51,7 @@ PpoRun::PpoRun(PpoRunOptions options) : options_(std::move(options)), bases_(opt
   settle_rate(*policy_, options_.rate_option, options_.ppo.rate);
   // A new adapter computes what its base does, which has sampled.
   digest_ = is_new_adapter() ? policy_->transformer.adapter()->base_digest : model_digest(policy_->transformer);
-  folder_digest_ = folder_digest(*policy_);
+  folder_digest_ = is_new_adapter() ? folder_digest(*policy_) : folder_digest(*policy_, digest_);
   state_ = TrainerState::read(options_.policy);
   take_place_in_run();
   take_over_controllers();
@@ -148,22 +140,20 @@ void PpoRun::load_shared_critic() {
 }
 
 void PpoRun::load_trainer() {
-  const std::string trainer = options_.policy + "/trainer/";
   adam_ = std::make_unique<Adam>(policy_->transformer.trained(), options_.adam);
   const bool fresh = is_new_adapter();  // its folder's moments are those of the whole model
-  if (!fresh) load_moments(*adam_, trainer + "optimizer.safetensors", state_.steps);
+  if (!fresh) moments_.load(*adam_, state_.steps);
   if (!critic_) {
     // While the policy stays, a shared value head has an optimizer of its own, so that the policy's stays as well.
     if (!uses_critic() || !options_.ppo.critic_only) return;
     critic_adam_ = std::make_unique<Adam>(policy_->transformer.trained(), options_.adam,
                                           *policy_->transformer.trained().score_tensor());
-    if (stored_critic() && !fresh)
-      load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
+    if (stored_critic() && !fresh) critic_moments_.load(*critic_adam_, state_.critic_steps);
     return;
   }
   critic_adam_ = std::make_unique<Adam>(critic_->transformer.trained(), options_.adam);
   // Moments belong to the critic they were made with.
-  if (stored_critic()) load_moments(*critic_adam_, trainer + "critic-optimizer.safetensors", state_.critic_steps);
+  if (stored_critic()) critic_moments_.load(*critic_adam_, state_.critic_steps);
 }
 
 void PpoRun::load_reference() {
@@ -182,8 +172,8 @@ void PpoRun::load_reference() {
 std::string PpoRun::reference_digest() const { return reference_ ? folder_digest(*reference_) : ""; }
 
 // Of the critic with its moments: those that learn, or the stored files that an iteration without one hands on.
-std::string PpoRun::critic_digest() const {
-  if (critic_) return folder_digest(*critic_) + critic_adam_->digest();
+std::string PpoRun::critic_digest() {
+  if (critic_) return folder_digest(*critic_) + critic_moments_.digest(*critic_adam_);
   if (uses_critic() || !stored_critic()) return "";
   std::vector<std::string> files = {options_.policy + "/trainer/critic-optimizer.safetensors"};
   for (const auto& entry : fs::recursive_directory_iterator(options_.policy + "/critic"))

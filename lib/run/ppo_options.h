@@ -35,6 +35,7 @@ struct PpoRunOptions {
   std::optional<std::int64_t> iterations;  // of the whole run, over which the rates decay
   std::uint64_t warmup = 0;                // iterations over which the rates rise
   std::int64_t critic_warmup = 0;          // iterations in which only the critic learns
+  bool no_moments = false;                 // the output has none
   std::optional<Dtype> dtype;              // the records' where not given
 
   const Option *rate_option = nullptr, *critic_rate_option = nullptr;  // --lr, --critic-lr

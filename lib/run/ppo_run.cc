@@ -120,7 +120,9 @@ void PpoRun::add(const Record& record) {
   records_.push_back(record);
 }
 
-std::string PpoRun::input_digest() const {
+std::string PpoRun::input_digest() {
+  BackgroundJobs beside;
+  beside.start([this] { moments_.digest(*adam_); });
   std::vector<std::pair<std::string, std::string>> lines;
   for (std::size_t i = 0; i < records_.size(); ++i) lines.emplace_back(trajectories_[i].id, records_[i].line());
   std::sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return id_less(a.first, b.first); });
@@ -131,8 +133,9 @@ std::string PpoRun::input_digest() const {
   if (policy_->config().shared_value)  // the policy's digest is without the value head
     d.bytes(policy.trained_values() + policy.trained().score,
             static_cast<std::size_t>(policy_->config().width) * sizeof(float));
-  d.text(adam_->digest());
-  if (critic_adam_ && !critic_) d.text(critic_adam_->digest());
+  beside.finish();
+  d.text(moments_.digest(*adam_));
+  if (critic_adam_ && !critic_) d.text(critic_moments_.digest(*critic_adam_));
   d.text(state_.json());
   return d.hex();
 }
@@ -263,6 +266,7 @@ Metrics update_metrics(std::int64_t iteration, std::int64_t update, const LossSt
 // What prepare() made is a function of the policy as it was, whose weights are still in place: only now they become
 // those of the checkpoint. Controllers take their step after the last update, so that none is to be kept.
 void PpoRun::train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpdate& on_update, RunFolder* folder) {
+  for (const StoredMoments* m : {&moments_, &critic_moments_}) m->expect();
   checkpoint.steps(planned_updates());
   checkpoint.learner("policy", policy_->transformer, *adam_);
   if (critic_adam_) checkpoint.learner("critic", (critic_ ? critic_ : policy_)->transformer, *critic_adam_);
@@ -317,9 +321,13 @@ void PpoRun::save(RunFolder& folder) {
   ahead_.finish();
 }
 
+void PpoRun::shed_moments() const {
+  for (const StoredMoments* m : {&moments_, &critic_moments_}) m->shed();
+}
+
 void PpoRun::save_policy(const std::string& folder, const std::string& trainer) const {
   save_model(*policy_, folder);
-  adam_->save(trainer + "/optimizer.safetensors");
+  if (!options_.no_moments) adam_->save(trainer + "/optimizer.safetensors");
 }
 
 void PpoRun::save_critic(const std::string& folder, const std::string& trainer) const {
@@ -327,9 +335,9 @@ void PpoRun::save_critic(const std::string& folder, const std::string& trainer) 
   if (critic_) {
     fs::create_directory(critic);
     save_model(*critic_, critic);
-    critic_adam_->save(moments);
+    if (!options_.no_moments) critic_adam_->save(moments);
   } else if (policy_->config().shared_value) {
-    if (critic_adam_) critic_adam_->save(moments);
+    if (critic_adam_ && !options_.no_moments) critic_adam_->save(moments);
     fs::create_directory(critic);
     const TensorInfo& t = *policy_->transformer.trained().score_tensor();
     const TensorView head{"score.weight", t.shape, policy_->transformer.trained_values() + t.offset};
@@ -338,7 +346,7 @@ void PpoRun::save_critic(const std::string& folder, const std::string& trainer) 
     // An iteration that needs no critic hands on the one that is there.
     fs::copy(options_.policy + "/critic", critic, fs::copy_options::recursive);
     const std::string earlier = options_.policy + "/trainer/critic-optimizer.safetensors";
-    if (file_exists(earlier)) fs::copy_file(earlier, moments);
+    if (!options_.no_moments && file_exists(earlier)) fs::copy_file(earlier, moments);
   }
 }
 

@@ -16,6 +16,7 @@
 #include "lib/run/health.h"
 #include "lib/run/ppo_options.h"
 #include "lib/run/run_folder.h"
+#include "lib/run/stored_moments.h"
 #include "lib/run/trainer_state.h"
 #include "lib/run/training_checkpoint.h"
 
@@ -42,7 +43,7 @@ class PpoRun {
   std::string policy_digest() const { return folder_digest_; }
   std::string reference_digest() const;      // "" without one
   std::vector<std::string> remarks() const;  // Model's, of policy and critic
-  std::string input_digest() const;
+  std::string input_digest();
 
   // Recomputes log-probs, values, advantages. Sets the objective/, val/, critic/ ... metrics. Errors: kBadInput,
   // kUsage for a controller that can't go on.
@@ -70,6 +71,8 @@ class PpoRun {
   void train(Metrics& metrics, TrainingCheckpoint& checkpoint, const OnUpdate& on_update, RunFolder* folder);
   // After train(): writes the trainer's state as well, and waits for all of it.
   void save(RunFolder& folder);
+  // Removes the moments that this iteration began with, when its output is in place (StoredMoments).
+  void shed_moments() const;
   // The input's records, in its order, with "values", "advantages", "returns", "token_rewards", "ratio" and
   // "policy_loss" added; nothing is trained.
   std::vector<Record> annotated();
@@ -85,7 +88,7 @@ class PpoRun {
   void save_critic(const std::string& folder, const std::string& trainer) const;
   void load_reference();
   void check_age(const Trajectory& t) const;
-  std::string critic_digest() const;
+  std::string critic_digest();
   std::string advice_on_policy(const std::string& sampled_by);
   bool is_new_adapter() const;  // of the policy
   bool stored_critic() const;   // whether the policy's folder has one
@@ -99,6 +102,7 @@ class PpoRun {
   Bases bases_;
   std::unique_ptr<Model> policy_, critic_, reference_;
   std::unique_ptr<Adam> adam_, critic_adam_;
+  StoredMoments moments_, critic_moments_;
   Dtype dtype_ = Dtype::kF32;
   std::unique_ptr<Ppo> ppo_;
   TrainerState state_;

@@ -42,6 +42,14 @@ void PpoStepCommand::add_output_to(Tool& tool) {
       .shown_default("none; stdout with --dry-run")
       .neutral();
   saving.add_to(tool, "updates").excludes("--dry-run");
+  tool.option("--no-moments", ppo.no_moments,
+              "leave Adam's moments out of the output, two thirds of it: a step from there begins with fresh ones")
+      .excludes("--dry-run")
+      .neutral();  // where it is off, so that provenance is what it was without it
+  tool.option("--shed-moments", shed_moments,
+              "when the output is whole, remove those that --policy's folder has for this step alone")
+      .excludes("--dry-run")
+      .neutral();
   force_option(tool, streams.force);
   compress_option(tool, streams.zstd).needs("--dry-run");
   tool.option("--dry-run", dry_run,
@@ -94,6 +102,16 @@ void PpoStepCommand::write_annotated(Tool& tool, PpoRun& run, const std::string&
   out.finish();
 }
 
+// The output is whole, so a folder that can't be changed is no failure.
+void PpoStepCommand::shed(Tool& tool, const PpoRun& run) const {
+  if (!shed_moments || !comm().first()) return;
+  try {
+    run.shed_moments();
+  } catch (const Error& e) {
+    tool.warn(e.what());
+  }
+}
+
 void PpoStepCommand::heed(Tool& tool, const std::vector<std::string>& warnings) {
   tool.warn_all(warnings);
   warned_.insert(warned_.end(), warnings.begin(), warnings.end());
@@ -144,7 +162,8 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   leave_on_stops(tool.about().name);
   PpoRun run(ppo);
   tool.warn_all(run.remarks());
-  Provenance provenance = Provenance(tool.provenance()).input("policy", run.policy_digest());
+  Provenance provenance(tool.provenance() + (ppo.no_moments ? "no-moments=true\n" : ""));
+  provenance.input("policy", run.policy_digest());
   InputSpool spool =
       folder ? InputSpool(tool, streams.files, folder->path(), provenance.text()) : InputSpool(streams.files);
   SampleAnswers samples;
@@ -158,6 +177,7 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   if (folder && folder->made_already(provenance.text())) {
     tool.note(folder->path() + ": exists already, from the same inputs and options");
     warn_of_no_metrics(tool, metrics.names(), folder->path());
+    shed(tool, run);
     return std::nullopt;
   }
   Metrics measured;
@@ -173,6 +193,7 @@ std::optional<Tally> PpoStepCommand::run(Tool& tool) {
   } else if (folder->is_written_here()) {
     run.save(*folder);
     folder->publish();
+    shed(tool, run);
   }
   // Episodes per second stand in the metrics alone: no output holds a time.
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;

@@ -22,6 +22,7 @@ struct PpoStepCommand {
   MetricsLog metrics;
   bool each_update = false;  // has a line of metrics
   SaveOptions saving;
+  bool shed_moments = false;  // of the policy's folder
 
   void add_to(Tool& tool);
   // Trains and writes the next policy, or with `dry_run` the records. Nothing where the folder had been made already.
@@ -32,6 +33,7 @@ struct PpoStepCommand {
   void add_health_to(Tool& tool);
   void heed(Tool& tool, const std::vector<std::string>& warnings);
   void train(Tool& tool, PpoRun& run, Metrics& measured, TrainingCheckpoint& checkpoint, RunFolder& folder);
+  void shed(Tool& tool, const PpoRun& run) const;
   std::string summary(const PpoRun& run, const Metrics& measured) const;
   void write_annotated(Tool& tool, PpoRun& run, const std::string& digest) const;
 

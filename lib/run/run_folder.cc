@@ -98,9 +98,11 @@ void RunFolder::publish() {
   clean_up_beside(path_);
 }
 
-std::string folder_digest(const Model& model) {
+std::string folder_digest(const Model& model) { return folder_digest(model, model_digest(model.transformer)); }
+
+std::string folder_digest(const Model& model, const std::string& weights) {
   Digest digest;
-  digest.text(model_digest(model.transformer)).text(model.config().json());
+  digest.text(weights).text(model.config().json());
   digest.text(model.tokenizer.json()).text(model.tokenizer.config_json()).text(model.generation_config);
   for (const auto& [name, text] : model.tokenizer.older_files()) digest.text(name).text(text);
   for (const auto& [name, text] : model.tokenizer.template_files()) digest.text(name).text(text);

@@ -42,6 +42,8 @@ class RunFolder {
 
 // Digest of all that an output inherits from a model: its weights and config, and the texts of its other files.
 std::string folder_digest(const Model& model);
+// The same where the digest of the weights, model_digest(), is known.
+std::string folder_digest(const Model& model, const std::string& weights);
 
 // Provenance as text: the options (Tool::provenance) and a digest for each input.
 class Provenance {

@@ -57,6 +57,18 @@ TEST_CASE("a written file is new, and errors tell") {
         })) == 74);
 }
 
+TEST_CASE("a file is replaced whole, and nothing is left beside it") {
+  const std::string folder = fresh_folder("rf");
+  replace_file(folder + "/a", "text");
+  replace_file(folder + "/a", "other");
+  CHECK(bytes_of(folder + "/a") == "other");
+  CHECK(outcome_of([&] { replace_file(folder + "/no/a", "other"); }).status == 73);
+  std::filesystem::create_directory(folder + "/f");
+  CHECK(outcome_of([&] { replace_file(folder + "/f", "other"); }).status == 73);
+  const auto entries = std::filesystem::directory_iterator(folder);
+  CHECK(std::distance(begin(entries), end(entries)) == 2);
+}
+
 TEST_CASE("a folder appears whole by publish, and not at all without") {
   const std::string folder = fresh_folder("of"), path = folder + "/model";
   {
