@@ -6,9 +6,10 @@
 #   docs/at-size.sh [FOLDER]     needs 10 GB of disk in FOLDER (build/at-size), 12 GiB of memory, some minutes
 #
 # SIZE_ADAPTERS=1 measures adapters in bf16 instead, with Qwen2.5-0.5B's and Llama-3.2-1B's shapes: an update of policy and
-# critic by 4 responses of 256 tokens. SIZE_PLAN=1 measures the iteration in bf16 that planning a night starts from: 4 prompts
-# of 4 responses of 128 tokens, rollout, score and one epoch in minibatches of 8, with SmolLM2's shape (all weights), Qwen2.5's
-# and Llama's (adapters of rank 8 for policy, critic and reward model); and makes a table for 1 to 64 cores of it.
+# critic by 4 responses of 256 tokens. SIZE_PLAN='smollm2 qwen2 llama', or some of these, measures the iteration in bf16 that
+# planning a night starts from: 4 prompts of 4 responses of 128 tokens, rollout, score and one epoch in minibatches of 8, with
+# SmolLM2's shape (all weights), Qwen2.5's and Llama's (adapters of rank 8 for policy, critic and reward model); and makes a
+# table for 1 to 64 cores of it.
 # SIZE_SMALL=1 takes tiny models: it shows only that the script runs.
 set -euo pipefail
 run=${1:-build/at-size}
@@ -67,9 +68,9 @@ fi
 # and saving go at the disk's rate; decoding's weights and cache, and the optimizer, at the memory's, which grows with the
 # cores up to 8 times that of the measurement; all else is shared by the cores.
 plan() {
-  awk -v measured="${OMP_NUM_THREADS:-$(nproc)}" -v responses=16 -v tokens=$answer '
+  awk -v measured="${OMP_NUM_THREADS:-$(nproc)}" -v responses=16 -v models="$SIZE_PLAN" -v tokens=$answer '
     { part = substr($0, index($0, ":") + 4, 21); split(FILENAME, file, "."); model = file[2]; program = $1 }
-    / memory: at most/ { kib = $(NF - 1); gsub(/,/, "", kib); if (kib > most[model]) most[model] = kib }
+    / memory: at most/ { kib = $(NF - 1); gsub(/,/, "", kib); kib += 0; if (kib > most[model]) most[model] = kib }
     !/ s +[0-9.]+%/ { next }
     { split(substr($0, index($0, part) + 21), figure, " ")
       kind = part ~ /loading|saving/ ? "disk" : \
@@ -81,13 +82,13 @@ plan() {
         s[model, "cores"] * measured / cores }
     END {
       print "\n| model | cores | sampled, tokens/s | iteration, minutes | memory, GiB | folder, MB |\n|---|---|---|---|---|---|"
-      for (i = 1; i <= split("smollm2 qwen2 llama", models, " "); i++)
+      for (i = 1; i <= split(models, name, " "); i++)
         for (j = 1; j <= split("1 2 4 8 16 32 64", cores, " "); j++) {
-          getline size < ("size." models[i])
-          close("size." models[i])
-          printf "| %s | %s%s | %.0f | %.2f | %.1f | %d |\n", models[i], cores[j], cores[j] == measured ? "" : " (paper)",
-            responses * tokens / with(rolled, models[i], cores[j]), with(s, models[i], cores[j]) / 60,
-            most[models[i]] / 2 ^ 20, size } }' profile.*
+          getline size < ("size." name[i])
+          close("size." name[i])
+          printf "| %s | %s%s | %.0f | %.2f | %.1f | %d |\n", name[i], cores[j], cores[j] == measured ? "" : " (paper)",
+            responses * tokens / with(rolled, name[i], cores[j]), with(s, name[i], cores[j]) / 60,
+            most[name[i]] / 2 ^ 20, size } }' profile.*
 }
 if [ -n "${SIZE_PLAN:-}" ]; then
   answer=128
@@ -95,7 +96,7 @@ if [ -n "${SIZE_PLAN:-}" ]; then
   head -n 4 prompts.jsonl > four.jsonl
   planned() { measured "$@" -v; cp log "profile.$model.$1"; }
   rm -f profile.* size.*
-  for model in smollm2 qwen2 llama; do
+  for model in $SIZE_PLAN; do
     declare -n shape=$model
     adapters=(--lora-rank 8) store=(--store bf16)
     [ $model != smollm2 ] || adapters=() store=()

@@ -22,25 +22,28 @@ adapters() {
 }
 ok "with SIZE_ADAPTERS policy and critic are adapters, and their folders' sizes are told" adapters
 planned() {
-  OMP_NUM_THREADS=2 SIZE_SMALL=1 SIZE_PLAN=1 bash "$ROOT/docs/at-size.sh" planned > table 2> err || { cat err; return 1; }
+  OMP_NUM_THREADS=2 SIZE_SMALL=1 SIZE_PLAN='smollm2 qwen2 llama' bash "$ROOT/docs/at-size.sh" planned > table 2> err || { cat err; return 1; }
   [ "$(awk '$2 ~ /rollout|score|ppo-step/ { print $1 "/" $2 }' table | wc -l)" = 9 ]
   [ "$(grep -cE '^\| (smollm2|qwen2|llama) \| (2|(1|4|8|16|32|64) \(paper\)) \|' table)" = 21 ]
   jq -e '.r == 8' planned/next/adapter_config.json
 }
-ok "with SIZE_PLAN an iteration of each model and a table of cores are told" planned
+ok "with SIZE_PLAN an iteration of each named model and a table of cores are told" planned
 # Of made profiles: 10 s on the disk, 8 s at the memory's rate, 6 s shared by the cores; of it sampling 4 and 2 s.
 modelled() {
   mkdir -p made && cd made
   line() { printf '%s:   %-21s %9.3f s %5.1f%% %8.1f %-7s %4.0f%% of the limit\n' "$1" "$2" "$3" 10 1 GB/s 5; }
   for model in smollm2 qwen2 llama; do
     { line rollout 'products forward' 4; line rollout 'sampling' 2; line rollout 'loading models' 1
-      echo 'rollout: processor time: 1.0 s, memory: at most 1,048,576 KiB'; } > profile.$model.rollout
+      echo 'rollout: processor time: 1.0 s, memory: at most 917,504 KiB'; } > profile.$model.rollout
     { line ppo-step 'products backward' 4; line ppo-step 'optimizer' 4; line ppo-step 'saving models' 9
       echo 'ppo-step: processor time: 1.0 s, memory: at most 3,145,728 KiB'; } > profile.$model.ppo-step
     echo 500 > size.$model
   done
   awk '/^plan\(\)/, /^}/' "$ROOT/docs/at-size.sh" > plan.sh
-  OMP_NUM_THREADS=2 answer=128 bash -c '. ./plan.sh; plan' | grep qwen2 > table
+  OMP_NUM_THREADS=2 SIZE_PLAN='smollm2 qwen2' answer=128 bash -c '. ./plan.sh; plan' > whole
+  [ "$(grep -c '^| smollm2 ' whole)" = 7 ]
+  ! grep -q llama whole
+  grep qwen2 whole > table
   # 1: 10 + 2 (8 + 6) = 38; 16: 10 + 1 + 6/8 = 11.75; 64: 10 + 1 + 6/32 = 11.1875; sampled: 2048 / (1 + 12), ...
   cat > expected <<'END'
 | qwen2 | 1 (paper) | 158 | 0.63 | 3.0 | 500 |
