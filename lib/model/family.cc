@@ -285,8 +285,8 @@ constexpr Family kOlmo2 = {
                  .pad = 1},
 };
 
-constexpr const Family* kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2,   &kQwen3, &kNeox,  &kOlmo2,
-                                       &kOpt,  &kGemma, &kGranite, &kSmolLm3, &kPhi3,  &kGptNeo};
+constexpr const Family* kFamilies[] = {&kGpt2,  &kLlama,  &kMistral, &kQwen2,   &kQwen3,   &kNeox, &kOlmo2, &kOpt,
+                                       &kGemma, &kGemma2, &kGemma3,  &kGranite, &kSmolLm3, &kPhi3, &kGptNeo};
 
 }  // namespace
 

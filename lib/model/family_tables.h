@@ -48,6 +48,6 @@ inline constexpr Family::Keys kLlamaKeys = {
 };
 inline constexpr Family::Bias kBiased = {"", true}, kUnbiased = {"", false};
 
-extern const Family kOpt, kGemma, kGranite, kPhi3, kGptNeo;
+extern const Family kOpt, kGemma, kGemma2, kGemma3, kGranite, kPhi3, kGptNeo;
 
 }  // namespace nudge

@@ -22,6 +22,7 @@ ModelConfig shape_of(const NewModelOptions& options) {
                         : config.gated    ? (options.width * 8 / 3 + 31) / 32 * 32
                                           : 4 * options.width;
   config.context = options.context;
+  if (config.query_scalar > 0) config.query_scalar = static_cast<double>(config.head_dim());
   config.rotary.dims = static_cast<std::int64_t>(static_cast<double>(config.head_dim()) * config.rotary.share);
   set_usual_layers(config);
   config.tied = true;

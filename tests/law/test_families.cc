@@ -43,6 +43,18 @@ const std::map<std::string, ModelConfig>& more_kinds() {
     const ModelConfig sizes = shape_of(1, 6, 87, 531, 67, 560);
     std::map<std::string, ModelConfig> m;
     m["gemma"] = family_shape("gemma", sizes, 1, 90, 90);
+    m["gemma2"] = [&] {
+      ModelConfig c = family_shape("gemma2", sizes, 2, 90, 90);
+      c.layers = 2, c.layer_forms = {{70}, {}};
+      c.query_scalar = 7, c.attention_cap = 3, c.logit_cap = 5;
+      return c;
+    }();
+    m["gemma3"] = [&] {
+      ModelConfig c = family_shape("gemma3_text", sizes, 1, 90, 90);
+      c.layers = 2, c.layer_forms = {{70, LayerForm::Rope::kLocal}, {}};
+      c.local_rotary.dims = 90, c.rotary.theta = 1e6;
+      return c;
+    }();
     m["olmo2"] = family_shape("olmo2", sizes, 2, 90, 90);
     m["qwen3, norms by 1 + w, scaled residuals"] = [&] {
       ModelConfig c = family_shape("qwen3", sizes, 2, 90, 90);

@@ -85,6 +85,8 @@ class Reference {
     if (gpt2() || gpt_neo()) return {"ln_1", "", "ln_2", ""};
     if (opt()) return {"self_attn_layer_norm", "", "final_layer_norm", ""};
     if (config_.family == "olmo2") return {"", "post_attention_layernorm", "", "post_feedforward_layernorm"};
+    if (config_.family == "gemma2" || config_.family == "gemma3_text")
+      return {"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"};
     return {"input_layernorm", "", "post_attention_layernorm", ""};
   }
   std::string embedding() const {

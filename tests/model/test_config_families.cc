@@ -26,7 +26,8 @@ Keys keys_of(const std::string& family, const Keys& changes = {}) {
             {"hidden_size", "48"},
             {"num_attention_heads", "4"},
             {"vocab_size", "100"}};
-  for (const char* grouped : {"mistral", "qwen2", "qwen3", "gemma"})  // as many by default as these heads don't go into
+  for (const char* grouped : {"mistral", "qwen2", "qwen3", "gemma", "gemma2",
+                              "gemma3_text"})  // as many by default as these heads don't go into
     if (family == grouped) keys["num_key_value_heads"] = "2";
   if (family == "mistral") keys["sliding_window"] = "null";
   if (family == "gpt_neox") keys["hidden_size"] = "64";  // a quarter of a head's 16 channels rotates
@@ -40,7 +41,8 @@ std::string refusal(const std::string& family, const Keys& changes) {
   return message_of([&] { parsed(family, changes); });
 }
 
-constexpr const char* kAfterGpt2[] = {"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "olmo2", "gemma", "smollm3"};
+constexpr const char* kAfterGpt2[] = {"llama", "mistral", "qwen2",  "qwen3",       "gpt_neox",
+                                      "olmo2", "gemma",   "gemma2", "gemma3_text", "smollm3"};
 constexpr const char* kLlamaLike[] = {"llama", "mistral", "qwen2", "qwen3", "olmo2", "gemma", "smollm3"};
 
 }  // namespace
@@ -111,6 +113,43 @@ TEST_CASE("a short Gemma configuration has Hugging Face's defaults") {
   CHECK((c.bos == 2 && c.eos == 1 && c.pad == 0));
   CHECK((parsed("gemma", {{"attention_bias", "true"}}).proj_bias));
   CHECK(c.json().find("\"hidden_act\": \"gelu_pytorch_tanh\"") != std::string::npos);
+}
+TEST_CASE("a short Gemma 2 configuration has Hugging Face's defaults") {
+  const ModelConfig c = parsed("gemma2", {{"num_key_value_heads", ""}});
+  CHECK((c.kv_heads() == 4 && c.head_dim() == 256 && c.feed_forward == 9216 && c.context == 8192));
+  CHECK((c.norm == NormKind::kRms && c.norm_eps == 1e-6 && c.norm_offset && c.norm_before && c.norm_after));
+  CHECK((c.gated && c.activation == Activation::kGeluTanh && c.tied && c.root_embedding && !c.qk_norm));
+  CHECK((c.query_scalar == 256 && c.attention_cap == 50 && c.logit_cap == 30 && c.rotary.theta == 10000));
+  CHECK((c.bos == 2 && c.eos == 1 && c.pad == 0));
+  const LayerForm local{4096, LayerForm::Rope::kMain}, global;
+  CHECK(c.layer_forms == std::vector{local, global, local});
+  const ModelConfig other = parsed("gemma2", {{"query_pre_attn_scalar", "144"},
+                                              {"attn_logit_softcapping", "null"},
+                                              {"final_logit_softcapping", "20.0"},
+                                              {"hidden_activation", "\"gelu\""},
+                                              {"sliding_window", "7"}});
+  CHECK((other.score_scale() == 1.0 / 12 && other.attention_cap == 0 && other.logit_cap == 20));
+  CHECK((other.activation == Activation::kGeluErf && other.form_of(0).window == 7 && other.form_of(1).window == 0));
+  CHECK(other.json().find("\"hidden_activation\": \"gelu\"") != std::string::npos);
+}
+TEST_CASE("a short Gemma 3 configuration has Hugging Face's defaults, and one of the hub its layers") {
+  const ModelConfig c = parsed("gemma3_text", {{"num_hidden_layers", "8"}});
+  CHECK((c.head_dim() == 256 && c.feed_forward == 9216 && c.context == 131072 && c.norm_after && c.qk_norm));
+  CHECK((c.query_scalar == 256 && c.attention_cap == 0 && c.logit_cap == 0 && !c.qk_norm_whole));
+  CHECK((c.rotary.theta == 1e6 && c.local_rotary.theta == 1e4 && c.local_rotary.dims == 256));
+  const LayerForm local{4096, LayerForm::Rope::kLocal}, global;
+  CHECK(c.layer_forms == std::vector{local, local, local, local, local, global, local, local});
+  const ModelConfig hub = parsed("gemma3_text", {{"rope_local_base_freq", "20000.0"},
+                                                 {"rope_theta", "2000000.0"},
+                                                 {"rope_scaling", "{\"rope_type\":\"linear\",\"factor\":8.0}"},
+                                                 {"sliding_window", "512"},
+                                                 {"sliding_window_pattern", "2"},
+                                                 {"final_logit_softcapping", "null"},
+                                                 {"use_bidirectional_attention", "false"}});
+  CHECK((hub.local_rotary.theta == 20000 && hub.local_rotary.scaling == RopeScaling::kNone));
+  CHECK((hub.rotary.theta == 2e6 && hub.rotary.scaling == RopeScaling::kLinear && hub.rotary.factor == 8));
+  const LayerForm near{512, LayerForm::Rope::kLocal};
+  CHECK(hub.layer_forms == std::vector{near, global, near});
 }
 TEST_CASE("activations that two keys give have to agree, and attention to both sides is refused") {
   const Keys other{{"hidden_activation", "\"gelu_pytorch_tanh\""}, {"hidden_act", "\"gelu\""}};
@@ -222,8 +261,9 @@ TEST_CASE("a configuration of every family that is written reads back as it was"
   }
 }
 TEST_CASE("what is written has the family's own architecture") {
-  const Keys stems{{"llama", "Llama"},      {"mistral", "Mistral"}, {"qwen2", "Qwen2"}, {"qwen3", "Qwen3"},
-                   {"gpt_neox", "GPTNeoX"}, {"olmo2", "Olmo2"},     {"gemma", "Gemma"}, {"smollm3", "SmolLM3"}};
+  const Keys stems{{"llama", "Llama"}, {"mistral", "Mistral"},  {"qwen2", "Qwen2"},
+                   {"qwen3", "Qwen3"}, {"gpt_neox", "GPTNeoX"}, {"olmo2", "Olmo2"},
+                   {"gemma", "Gemma"}, {"gemma2", "Gemma2"},    {"smollm3", "SmolLM3"}};
   for (const auto& [family, stem] : stems) {
     ModelConfig c = parsed(family, {{"architectures", "[\"" + stem + "ForCausalLM\"]"}});
     CHECK(c.head == HeadKind::kLanguage);

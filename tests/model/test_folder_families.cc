@@ -16,8 +16,8 @@ using namespace nudge::test;
 
 namespace {
 
-constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2",   "qwen3",   "gpt_neox", "olmo2",
-                                     "opt",   "gemma",   "granite", "smollm3", "phi3",     "gpt_neo"};
+constexpr const char* kFamilies[] = {"llama", "mistral", "qwen2",       "qwen3",   "gpt_neox", "olmo2", "opt",
+                                     "gemma", "gemma2",  "gemma3_text", "granite", "smollm3",  "phi3",  "gpt_neo"};
 
 Model small_of(const std::string& family, bool tied = false, HeadKind head = HeadKind::kLanguage) {
   Model base = tiny_model(1, 5, {2, 24, 4, 20});
@@ -109,6 +109,12 @@ TEST_CASE("what is written has the family's usual names and layout") {
   CHECK(names("qwen2") == qwen2);
   qwen3["model.layers.0.self_attn.q_norm.weight"] = qwen3["model.layers.0.self_attn.k_norm.weight"] = {10};
   CHECK(names("qwen3") == qwen3);
+  Shapes gemma2 = llama;
+  for (const char* norm : {"pre_feedforward_layernorm", "post_feedforward_layernorm"})
+    gemma2["model.layers.0." + std::string(norm) + ".weight"] = {24};
+  CHECK(names("gemma2") == gemma2);
+  gemma2.merge(Shapes(qwen3));
+  CHECK(names("gemma3_text") == gemma2);
   Shapes olmo2 = llama;
   olmo2.erase("model.layers.0.input_layernorm.weight");
   olmo2["model.layers.0.post_feedforward_layernorm.weight"] = {24};

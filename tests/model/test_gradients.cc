@@ -365,6 +365,19 @@ TEST_CASE("gradients of norms that weigh by 1 + w are central differences") {
 TEST_CASE("gradients of a Gemma are central differences") {
   check_problem(family_shape("gemma", shape_of(2, 4, 6, 19, 23, 20), 1, 10, 10), {5, 1, 9}, 42);
 }
+TEST_CASE("gradients of a Gemma 2 with its caps and windows are central differences") {
+  ModelConfig c = family_shape("gemma2", shape_of(3, 4, 6, 19, 23, 20), 2, 10, 10);
+  c.query_scalar = 7, c.attention_cap = 1.5, c.logit_cap = 3;
+  c.layer_forms = {{4}, {}, {2}};
+  check_problem(c, {9, 1, 12}, 43);
+}
+TEST_CASE("gradients of a Gemma 3 with windows and RoPE by layer are central differences") {
+  ModelConfig c = family_shape("gemma3_text", shape_of(2, 4, 6, 19, 23, 20), 1, 10, 10);
+  c.layer_forms = {{5, LayerForm::Rope::kLocal}, {}};
+  c.rotary.theta = 300, c.rotary.scaling = RopeScaling::kLinear, c.rotary.factor = 3;
+  c.local_rotary.dims = 10, c.local_rotary.theta = 20;
+  check_problem(c, {9, 1, 12}, 44);
+}
 TEST_CASE("gradients of an OLMo 2, whose norms stand after the sublayers and over all heads, are central differences") {
   check_problem(family_shape("olmo2", shape_of(2, 6, 5, 23, 31, 20), 3, 8, 8), {7, 11, 1}, 35);
   check_problem(family_shape("olmo2", shape_of(1, 3, 8, 17, 21, 60), 0, 0, 8), {50, 1}, 36);
@@ -407,7 +420,7 @@ TEST_CASE("gradients of longrope, which scales cosines and sines, are central di
   check_problem(c, {17, 1, 8}, 56);
 }
 TEST_CASE("gradients of score models and shared value heads of the families are central differences") {
-  for (const char* family : {"llama", "qwen3", "gpt_neox", "olmo2", "gemma"}) {
+  for (const char* family : {"llama", "qwen3", "gpt_neox", "olmo2", "gemma", "gemma2", "gemma3_text"}) {
     const std::int64_t kv_heads = std::string(family) == "gpt_neox" ? 0 : 2;
     ModelConfig c = family_shape(family, shape_of(1, 4, 6, 15, 19, 14), kv_heads, 0, 6);
     c.head = HeadKind::kScore;

@@ -17,7 +17,8 @@ same_model() {
 # From what transformers 5 writes to the form before, or the other way.
 other_form='if has("dtype") then
     .torch_dtype = .dtype | del(.dtype)
-    | if has("rope_parameters") then .rope_parameters as $r | del(.rope_parameters)
+    | if has("rope_parameters") then .rope_parameters as $p | ($p.full_attention // $p) as $r | del(.rope_parameters)
+      | if $p.sliding_attention then .rope_local_base_freq = $p.sliding_attention.rope_theta else . end
       | .rope_scaling = if $r.rope_type == "default" then null else $r | del(.rope_theta) end
       | if .model_type == "gpt_neox" then .rotary_emb_base = $r.rope_theta | .rotary_pct = $r.partial_rotary_factor
         else .rope_theta = $r.rope_theta end
@@ -46,6 +47,9 @@ short() {  # FAMILY
       .word_embed_proj_dim, .layer_norm_elementwise_affine, ._remove_final_layer_norm)" ;;
     olmo2) echo "del($common, .rms_norm_eps, .rope_parameters, .tie_word_embeddings)" ;;
     gemma) echo "del($common, .rms_norm_eps, .rope_parameters, .tie_word_embeddings, .use_bidirectional_attention)" ;;
+    gemma2) echo "del($common, .hidden_activation, .rms_norm_eps, .rope_parameters, .tie_word_embeddings)" ;;
+    gemma3) echo "del($common, .hidden_activation, .rms_norm_eps, .tie_word_embeddings, .final_logit_softcapping)
+      | .sliding_window_pattern = 2" ;;
     neox-seq) echo "del($common, .tie_word_embeddings, .layer_norm_eps)" ;;
   esac
 }
@@ -60,6 +64,12 @@ other_model() {
   seen mistral-window '.sliding_window = null'
   seen qwen3-window '.layer_types = ["sliding_attention", "full_attention"]'
   seen smollm3 '.no_rope_layers = [1, 1]'
+  seen gemma2 '.attn_logit_softcapping = null'
+  seen gemma2 '.final_logit_softcapping = 7'
+  seen gemma2 '.query_pre_attn_scalar = 10'
+  seen gemma3 '.layer_types[1] = "sliding_attention"'
+  seen gemma3 '.rope_parameters.sliding_attention.rope_theta = 21'
+  seen gemma3 '.rope_parameters.full_attention.factor = 7'
 }
 each_form() {
   for family in $(families); do

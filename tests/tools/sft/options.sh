@@ -47,7 +47,7 @@ sizes_are_obeyed() {
   done
 }
 families_are_obeyed() {
-  for family in llama mistral qwen2 qwen3 olmo2 gemma; do
+  for family in llama mistral qwen2 qwen3 olmo2 gemma gemma2 gemma3_text; do
     sft-train -q --init new --family $family $small --kv-heads 1 --inner 40 --epochs 0 text.jsonl -o "f_$family"
     jq -e --arg f $family '.model_type == $f and .num_key_value_heads == 1 and .intermediate_size == 40 and
       .tie_word_embeddings' "f_$family/config.json"
