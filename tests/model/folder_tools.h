@@ -43,10 +43,6 @@ inline std::vector<StoredTensor> stored(const Transformer& t) {
     all.push_back({i.name, "F32", i.shape, float_bytes({t.values() + i.offset, static_cast<std::size_t>(i.size)})});
   return all;
 }
-inline void replace_file(const std::string& path, const std::string& text) {
-  std::filesystem::remove(path);
-  write_file(path, text);
-}
 inline void replace_weights(const std::string& folder, const std::vector<StoredTensor>& tensors) {
   replace_file(folder + "/model.safetensors", safetensors_text(tensors));
 }
