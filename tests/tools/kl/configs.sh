@@ -43,6 +43,7 @@ short() {  # FAMILY
       .use_parallel_residual)" ;;
     gpt_neo) echo "del($common, .activation_function, .layer_norm_epsilon, .tie_word_embeddings)" ;;
     granite | phi3) echo "del($common, .rms_norm_eps, .tie_word_embeddings)" ;;
+    phi3-longrope) echo "del($common, .rms_norm_eps)" ;;
     opt) echo "del($common, .activation_function, .do_layer_norm_before, .enable_bias, .tie_word_embeddings,
       .word_embed_proj_dim, .layer_norm_elementwise_affine, ._remove_final_layer_norm)" ;;
     olmo2) echo "del($common, .rms_norm_eps, .rope_parameters, .tie_word_embeddings)" ;;
