@@ -1,6 +1,8 @@
 // Measures the kernels against the limits of this machine, in one run because the limits wander from day to day.
-// usage: bench [threads...] [products|softmax|attention...] (default: 1 and all threads, everything)
+// usage: bench [threads...] [products|training-f32|training-bf16|softmax|attention...] (default: 1 and all threads,
+// everything)
 #include <cmath>
+#include <deque>
 
 #include "lib/model/ops.h"
 #include "tests/bench/bench.h"
@@ -25,6 +27,7 @@ struct Bench {
   }
 
   void product(int64_t M, int64_t K, int64_t N, Dtype dtype);
+  void training(Dtype dtype);
   void rows();
   void attention();
 };
@@ -61,6 +64,45 @@ void Bench::product(int64_t M, int64_t K, int64_t N, Dtype dtype) {
       "product, M " + std::to_string(M) + ", " + std::to_string(K) + " x " + std::to_string(N) + ", " + name_of(dtype);
   if (M >= 64) table.computes(what, 2.0 * static_cast<double>(M * K * N), s, dtype);
   else table.reads(what + ", of the weights", bytes_of(dtype) * static_cast<double>(K * N), s);
+}
+
+// The products of GPT-2's blocks as an update has them: 8 sequences of 95 tokens, matrices of 12 layers, which no cache
+// holds, packed where they are used, and gradients of them that go on.
+void Bench::training(Dtype dtype) {
+  constexpr int64_t kLayers = 12, kTokens = 95, kSequences = 8, T = kTokens * kSequences;
+  const int64_t shapes[][2] = {{768, 2304}, {768, 768}, {768, 3072}, {3072, 768}};
+  std::vector<int64_t> begin;
+  for (int64_t b = 0; b <= kSequences; ++b) begin.push_back(b * kTokens);
+  const Buffer<float> x = noise(T * 3072, 1), dy = noise(T * 3072, 2);
+  Buffer<float> y(T * 3072);
+  ProductScratch scratch;
+  double forward = 0, inputs = 0, matrices = 0, flops = 0;
+  for (const auto& s : shapes) {
+    const int64_t K = s[0], N = s[1];
+    std::deque<Buffer<float>> weights, sums;
+    for (int64_t l = 0; l < kLayers; ++l) weights.push_back(noise(K * N, 3)), sums.push_back(noise(K * N, 4));
+    flops += 2.0 * static_cast<double>(T * K * N * kLayers);
+    forward += fastest(3, [&] {
+      for (const Buffer<float>& w : weights) {
+        pack(w.data(), N, 1, K, N, dtype, scratch.matrix);
+        multiply(x.data(), T, scratch.matrix, {}, y.data());
+      }
+    });
+    inputs += fastest(3, [&] {
+      for (const Buffer<float>& w : weights) {
+        pack(w.data(), 1, N, N, K, dtype, scratch.matrix);
+        multiply(dy.data(), T, scratch.matrix, {}, y.data());
+      }
+    });
+    matrices += fastest(3, [&] {
+      for (Buffer<float>& g : sums)
+        accumulate_outer(x.data(), dy.data(), begin, {K, N, dtype, false, g.data()}, scratch);
+    });
+  }
+  const auto row = [&](const char* what, double s) {
+    table.computes("an update's products, " + std::string(what) + ", " + name_of(dtype), flops, s, dtype);
+  };
+  row("forward", forward), row("by inputs", inputs), row("by matrices", matrices);
 }
 
 void Bench::rows() {
@@ -129,7 +171,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i)
     if (const int n = std::atoi(argv[i]); n > 0) counts.push_back(n);
     else words.push_back(argv[i]);
-  const Rows rows("bench", {"products", "softmax", "attention"}, words);
+  const Rows rows("bench", {"products", "training-f32", "training-bf16", "softmax", "attention"}, words);
   if (counts.empty()) counts = {1, thread_count()};
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   for (int threads : counts) {
@@ -143,6 +185,8 @@ int main(int argc, char** argv) {
         for (int64_t M : {1, 8}) bench.product(M, 768, 50257, dtype);
       }
     }
+    for (Dtype dtype : {Dtype::kF32, Dtype::kBf16})
+      if (rows.has("training-" + std::string(name_of(dtype)))) bench.training(dtype);
     if (rows.has("softmax")) bench.rows();
     if (rows.has("attention")) bench.attention();
   }
