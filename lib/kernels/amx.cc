@@ -7,6 +7,7 @@
 namespace nudge::NUDGE_LEVEL {
 
 GemmBf16 gemm_bf16;
+extern const LeftKernels left_bf16;
 
 namespace {
 
@@ -141,5 +142,80 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
   }
   end_tiles();
 }
+
+namespace {
+
+// --- many rows: a strip of A's copy is two rows of tiles ---
+
+constexpr int64_t kStripRows = 2 * kRows;
+// Panels, and k of them, that stay in the second-level cache while A's strips pass by: 768 KiB. A strip meets them one
+// after the other, so whole lines of C, several in a row, are written at a time.
+constexpr int64_t kPanelsHeld = 8, kDeepBlock = 1536;
+
+int64_t strips_of_tiles(int64_t M) { return ceiling(M, kStripRows); }
+int64_t size_of_tiles(int64_t M, int64_t K) { return strips_of_tiles(M) * kStripRows * padded(K) / 2; }
+
+// Rows m .. m + 15 (those from `rows` on are zeros) and 32 k from k on, of which `steps` count, of an A whose rows are
+// neighbours, as a tile.
+void copy_transposed_tile(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps, uint16_t* tile) {
+  const auto step = [&](int64_t i) NUDGE_LAMBDA {
+    return i < steps ? load_first(j.a + m + (k + i) * j.column, rows) : broadcast(0);
+  };
+  f32x16 r[16];
+  for (int64_t i = 0; i < 16; ++i) r[i] = float_of_bits(pairs_of(step(2 * i), step(2 * i + 1)));
+  transpose(r);
+  for (int64_t i = 0; i < 16; ++i) store(reinterpret_cast<float*>(tile + i * kDepth), r[i]);
+}
+
+void copy_left_tiles(const float* a, int64_t row, int64_t column, int64_t M, int64_t K, int64_t begin, int64_t end,
+                     int64_t first, int64_t K_all, float* to) {
+  const Epilogue none;
+  const Job j = {a, row, column, none, nullptr, 0, M, 0, K, false, nullptr, false};
+  auto* tiles = reinterpret_cast<uint16_t*>(to) + first / kDepth * kTileNumbers;
+  const int64_t end_row = least(M, end * kStripRows), step = padded(K_all) * kRows;
+  if (row == 1) {  // some lines of each row of A's transpose at a time
+    for (int64_t k = 0; k < K; k += kDepth)
+      for (int64_t m = begin * kStripRows; m < end_row; m += kRows)
+        copy_transposed_tile(j, m, least(kRows, M - m), k, least(kDepth, K - k),
+                             tiles + m / kRows * step + k / kDepth * kTileNumbers);
+    return;
+  }
+  for (int64_t m = begin * kStripRows; m < end_row; m += kRows)
+    copy_tiles(j, m, least(kRows, M - m), 0, K, tiles + m / kRows * step);
+}
+
+void gemm_left_tiles(LeftStrips a, const uint16_t* packed, const Epilogue& epilogue, float* c, int64_t ldc, int64_t N,
+                     int64_t panel_begin, int64_t panel_end, bool accumulate, float*) {
+  const Job j = {nullptr, 0, 0, epilogue, c, ldc, a.M, N, a.K, accumulate, nullptr, true};
+  const auto* tiles_of_a = reinterpret_cast<const uint16_t*>(a.copy);
+  const int64_t K = padded(a.K), step = K * kRows, blocks = most(1, ceiling(K, kDeepBlock));
+  const int64_t block = most(1, ceiling(ceiling(K, blocks), kDepth)) * kDepth;  // equal shares
+  begin_tiles();
+  for (int64_t first = panel_begin; first < panel_end; first += kPanelsHeld) {
+    const int64_t behind = least(first + kPanelsHeld, panel_end);
+    for (int64_t k = 0; k < most(K, 1); k += block) {
+      const int64_t tiles = least(block, K - k) / kDepth;
+      for (int64_t m = a.begin * kStripRows; m < least(a.M, a.end * kStripRows); m += kStripRows) {
+        const int64_t rows = least(kStripRows, a.M - m);
+        const uint16_t* strip = tiles_of_a + m / kRows * step + k * kRows;
+        for (int64_t p = first; p < behind; ++p) {
+          const uint16_t* b = packed + p * kPanel * K + k * kPanel;
+          Corner corner(j, c + m * ldc + p * kPanel, rows, least(kPanel, N - p * kPanel));
+          const bool from_zero = k == 0 && !accumulate;
+          if (!from_zero) corner.fetch();
+          if (rows > kRows) multiply_panel<true>(strip, step, b, tiles, from_zero, corner);
+          else multiply_panel<false>(strip, step, b, tiles, from_zero, corner);
+          corner.put(epilogue.bias != nullptr && k + block >= K ? epilogue.bias + p * kPanel : nullptr);
+        }
+        if (k + block >= K) run_epilogue(j, m, rows, first, behind, behind);
+      }
+    }
+  }
+  end_tiles();
+}
+
+}  // namespace
+
+constinit const LeftKernels left_bf16 = {strips_of_tiles, size_of_tiles, copy_left_tiles, gemm_left_tiles, kPanelsHeld};
 
 }  // namespace nudge::NUDGE_LEVEL

@@ -26,11 +26,13 @@ namespace v4bf16 {
 PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
+extern const LeftKernels left_bf16;
 bool instructions_are_known();
 }  // namespace v4bf16
 namespace amx {
 GemmBf16 gemm_bf16;
-}
+extern const LeftKernels left_bf16;
+}  // namespace amx
 
 namespace {
 std::atomic<const Kernels*> in_use{nullptr};
@@ -62,19 +64,21 @@ bool has_tiles() {
 }
 
 // v4's with another product of bf16.
-Kernels v4_with(const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm) {
+Kernels v4_with(const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm,
+                const LeftKernels& left) {
   Kernels k = v4::table;
   k.name = name;
-  k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm;
+  k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm, k.left_bf16 = left;
   return k;
 }
 const Kernels& v4bf16_table() {
-  static const Kernels table = v4_with("v4bf16", v4bf16::pack_bf16, v4bf16::pack_transpose_bf16, v4bf16::gemm_bf16);
+  static const Kernels table =
+      v4_with("v4bf16", v4bf16::pack_bf16, v4bf16::pack_transpose_bf16, v4bf16::gemm_bf16, v4bf16::left_bf16);
   return table;
 }
 const Kernels& amx_table() {
   const Kernels& v4 = v4::table;
-  static const Kernels table = v4_with("amx", v4.pack_bf16, v4.pack_transpose_bf16, amx::gemm_bf16);
+  static const Kernels table = v4_with("amx", v4.pack_bf16, v4.pack_transpose_bf16, amx::gemm_bf16, amx::left_bf16);
   return table;
 }
 

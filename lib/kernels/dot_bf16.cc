@@ -9,6 +9,7 @@ namespace nudge::NUDGE_LEVEL {
 PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
+extern const LeftKernels left_bf16;
 // Whether this processor's instructions are what the file takes them for.
 bool instructions_are_known();
 
@@ -140,5 +141,27 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
                       else run_strip<false>(j, packed, strip, p, panels, k, steps);
                     });
 }
+
+namespace {
+
+int64_t left_strips_dot(int64_t M) { return strips_of(M); }
+int64_t left_size_dot(int64_t M, int64_t K) { return strips_of(M) * blocks_of(K) * kSlot; }
+void copy_left_dot(const float* a, int64_t row, int64_t column, int64_t M, int64_t K, int64_t begin, int64_t end,
+                   int64_t first, int64_t K_all, float* to) {
+  copy_strips<kRows, 2>(a, row, column, M, K, begin, end, first, K_all, to, copy_pairs);
+}
+void gemm_left_dot(LeftStrips a, const uint16_t* packed, const Epilogue& epilogue, float* c, int64_t ldc, int64_t N,
+                   int64_t panel_begin, int64_t panel_end, bool accumulate, float*) {
+  const Job j = {nullptr, 0, 0, epilogue, c, ldc, a.M, N, a.K, accumulate, nullptr, true};
+  for_left<kRows>(j, a, panel_begin, panel_end, a.transposed ? kPanelsInTurn : 1,
+                  [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
+                    if (a.transposed) run_strip<true>(j, packed, strip, p, panels, k, steps);
+                    else run_strip<false>(j, packed, strip, p, panels, k, steps);
+                  });
+}
+
+}  // namespace
+
+constinit const LeftKernels left_bf16 = {left_strips_dot, left_size_dot, copy_left_dot, gemm_left_dot, 0};
 
 }  // namespace nudge::NUDGE_LEVEL

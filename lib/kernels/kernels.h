@@ -87,6 +87,29 @@ struct GemmScratch {
   bool holds_a = false;
 };
 
+// A of a product of many rows, copied once for all tiles of the product: A[M, K] in strips of rows, in the form that a
+// level reads, another one where A's rows were neighbours in memory. A call multiplies strips [begin, end).
+struct LeftStrips {
+  const float* copy;
+  bool transposed;  // copied with a `row` of 1
+  int64_t M, K, begin, end;
+};
+// Products by such a copy, in the arithmetic of bf16.
+struct LeftKernels {
+  int64_t (*strips)(int64_t M);
+  int64_t (*size)(int64_t M, int64_t K);  // in floats
+  // Copies A[m, k] = a[m * row + k * column], k in [0, K), of strips [begin, end), as k in [first, first + K) of K_all.
+  // `first` is a multiple of 32; zeros follow up to the next one.
+  void (*copy)(const float* a, int64_t row, int64_t column, int64_t M, int64_t K, int64_t begin, int64_t end,
+               int64_t first, int64_t K_all, float* to);
+  // As gemm, but `c` and the epilogue's pointers are the starts of whole matrices by rows as well. scratch: gemm_scratch.
+  void (*gemm)(LeftStrips a, const uint16_t* packed, const Epilogue& epilogue, float* c, int64_t ldc, int64_t N,
+               int64_t panel_begin, int64_t panel_end, bool accumulate, float* scratch);
+  // 0: while a cache holds a call's strips, panels pass by, so a call is best given few rows. Else the panels that a
+  // cache holds while strips pass by: a call is best given so many, and many rows.
+  int64_t panels_held;
+};
+
 // The bf16 products, the only kernels that differ between v4, v4bf16 and amx.
 using PackBf16 = void(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
                       int64_t panel_end, uint16_t* packed);
@@ -205,6 +228,7 @@ struct Kernels {
   PackBf16* pack_bf16;
   PackTransposeBf16* pack_transpose_bf16;
   GemmBf16* gemm_bf16;
+  LeftKernels left_bf16;
   int64_t gemm_scratch;
 
   // --- attention of one head of one sequence, causal (15) ---

@@ -79,6 +79,12 @@ void gemm(const float* a, int64_t row, int64_t column, const float* packed, cons
           int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
           GemmScratch scratch);
 // matrix_bf16.cc
+int64_t left_strips(int64_t M);
+int64_t left_size(int64_t M, int64_t K);
+void copy_left_bf16(const float* a, int64_t row, int64_t column, int64_t M, int64_t K, int64_t begin, int64_t end,
+                    int64_t first, int64_t K_all, float* to);
+void gemm_left_bf16(LeftStrips a, const uint16_t* packed, const Epilogue& epilogue, float* c, int64_t ldc, int64_t N,
+                    int64_t panel_begin, int64_t panel_end, bool accumulate, float* scratch);
 int64_t packed_size_bf16(int64_t K, int64_t N);
 PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;

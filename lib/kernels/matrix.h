@@ -203,4 +203,54 @@ void for_strips(const Job& j, int64_t panel_begin, int64_t panel_end, int64_t gr
   }
 }
 
+// --- many rows: A copied once for all tiles (LeftKernels) ---
+
+// Strips in equal shares of M rows, each of kRows or a multiple but for the last; a strip's blocks of k one after the other.
+NUDGE_INLINE int64_t strips_of(int64_t M) { return ceiling(M, kTileRows); }
+template <int kRows>
+NUDGE_INLINE int64_t row_of_strip(int64_t M, int64_t s) {
+  return least(M, s * ceiling(M, kRows) / strips_of(M) * kRows);
+}
+NUDGE_INLINE int64_t blocks_of(int64_t K) { return most(1, ceiling(K, kStripBlock)); }
+
+// LeftKernels::copy by `copy`, which takes what for_strips gives it; `numbers` of A make a word of the copy.
+template <int kRows, int numbers, class Copy>
+void copy_strips(const float* a, int64_t row, int64_t column, int64_t M, int64_t K, int64_t begin, int64_t end,
+                 int64_t first, int64_t K_all, float* to, const Copy& copy) {
+  const Epilogue none;
+  const Job j = {a, row, column, none, nullptr, 0, M, 0, K, false, nullptr, false};
+  for (int64_t s = begin; s < end; ++s) {
+    const int64_t m = row_of_strip<kRows>(M, s), rows = row_of_strip<kRows>(M, s + 1) - m;
+    for (int64_t k = 0, steps; k < K; k += steps) {
+      const int64_t block = (first + k) / kStripBlock, at = (first + k) % kStripBlock;
+      steps = least(kStripBlock - at, K - k);
+      copy(j, m, rows, k, steps,
+           to + (s * blocks_of(K_all) + block) * kSlot + at / numbers * (row == 1 ? kTileRows : 1));
+    }
+  }
+}
+
+// C's tiles of strips [a.begin, a.end), as for_strips has them.
+template <int kRows, class Run>
+void for_left(const Job& j, const LeftStrips& a, int64_t panel_begin, int64_t panel_end, int64_t group,
+              const Run& run) {
+  const int64_t blocks = blocks_of(j.K), count = a.end - a.begin;
+  if (count == 0) return;
+  const int64_t first = row_of_strip<kRows>(j.M, a.begin), rows = row_of_strip<kRows>(j.M, a.end) - first;
+  int64_t ended = panel_begin;
+  for (int64_t p = panel_begin, next; p < panel_end; p = next) {
+    next = least(p + group, panel_end);
+    for (int64_t b = 0; b < blocks; ++b) {
+      const int64_t k = b * kStripBlock, steps = least(kStripBlock, j.K - k);
+      for (int64_t s = a.begin; s < a.end; ++s) {
+        const int64_t m = row_of_strip<kRows>(j.M, s);
+        run(Strip{a.copy + (s * blocks + b) * kSlot, static_cast<int>(row_of_strip<kRows>(j.M, s + 1) - m), m,
+                  s - a.begin, count},
+            p, next - p, k, steps);
+      }
+    }
+    ended = run_epilogue(j, first, rows, ended, next, panel_end);
+  }
+}
+
 }  // namespace nudge::NUDGE_LEVEL

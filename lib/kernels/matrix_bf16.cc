@@ -64,6 +64,46 @@ void run_many(const Job& j, const float* unpacked, const float* strip, int64_t r
   end_tile(j, m, n, k + steps == j.K, t);
 }
 
+// A strip against `panels` panels from panel p on. unpacked: a panel's block of k in floats.
+void run_strip_bf16(const Job& j, bool by_column, const uint16_t* packed, float* unpacked, const Strip& strip,
+                    int64_t p, int64_t panels, int64_t k, int64_t steps) {
+  const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1, N = j.N;
+  if (j.M <= kFewRows) {
+    const int64_t end = (p + panels) * kPanel;
+    with_rows<kFewRows>(strip.rows, [&](auto r) {
+      constexpr int R = r, W = wide_of(R), one = W < 2 ? W : 2;
+      int64_t n = p * kPanel;
+      if constexpr (W > 2) {
+        for (; n + W * 16 <= end; n += W * 16)
+          run_few<R, W>(j, packed, strip.at, strip_row, strip_step, strip.m, n, k, steps);
+      }
+      for (; n < end && n < N; n += one * 16)
+        run_few<R, one>(j, packed, strip.at, strip_row, strip_step, strip.m, n, k, steps);
+    });
+    return;
+  }
+  for (int64_t q = p; q < p + panels; ++q) {
+    const uint16_t* from = packed + q * kPanel * padded(j.K) + k / kDepth * kDepthNumbers;
+    const int64_t size = padded(steps) * kPanel;
+    if (strip.number == 0) {
+      for (int64_t d = 0; d < size; d += kDepthNumbers) unpack_block<TilePairs>(from + d, unpacked + d);
+    }
+    const auto run = [&](auto lines) {
+      auto next =
+          share_of_next<lines>(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
+      with_rows<kTileRows>(strip.rows, [&](auto r) {
+        for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16) {
+          run_many<r, kTileWide>(j, unpacked, strip.at, strip_row, strip_step, strip.m, n, k, steps, next);
+          next.p += padded(steps) / 2 * next.step;
+        }
+      });
+    };
+    // Of two vectors' tiles a single strip has one: too few steps for a line each.
+    if (strip.count == 1 && kTileWide == 2) run(Index<2>());
+    else run(Index<1>());
+  }
+}
+
 }  // namespace
 
 int64_t packed_size_bf16(int64_t K, int64_t N) { return ceiling(N, kPanel) * kPanel * padded(K); }
@@ -82,46 +122,25 @@ void gemm_bf16(const float* a, int64_t row, int64_t column, const uint16_t* pack
                int64_t ldc, int64_t M, int64_t N, int64_t K, int64_t panel_begin, int64_t panel_end, bool accumulate,
                GemmScratch scratch) {
   const Job j = {a, row, column, epilogue, c, ldc, M, N, K, accumulate, scratch.at, scratch.holds_a};
-  const bool by_column = row == 1;
-  const int64_t strip_row = by_column ? 1 : kStripStep, strip_step = by_column ? kTileRows : 1;
-  float* unpacked = scratch.at + strip_scratch;
-  const auto multiply = [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
-    if (M <= kFewRows) {
-      const int64_t end = (p + panels) * kPanel;
-      with_rows<kFewRows>(strip.rows, [&](auto r) {
-        constexpr int R = r, W = wide_of(R), one = W < 2 ? W : 2;
-        int64_t n = p * kPanel;
-        if constexpr (W > 2) {
-          for (; n + W * 16 <= end; n += W * 16)
-            run_few<R, W>(j, packed, strip.at, strip_row, strip_step, strip.m, n, k, steps);
-        }
-        for (; n < end && n < N; n += one * 16)
-          run_few<R, one>(j, packed, strip.at, strip_row, strip_step, strip.m, n, k, steps);
-      });
-      return;
-    }
-    for (int64_t q = p; q < p + panels; ++q) {
-      const uint16_t* from = packed + q * kPanel * padded(K) + k / kDepth * kDepthNumbers;
-      const int64_t size = padded(steps) * kPanel;
-      if (strip.number == 0) {
-        for (int64_t d = 0; d < size; d += kDepthNumbers) unpack_block<TilePairs>(from + d, unpacked + d);
-      }
-      const auto run = [&](auto lines) {
-        auto next =
-            share_of_next<lines>(strip, from, size * int64_t{sizeof(uint16_t)}, padded(steps) / 2 * (2 / kTileWide));
-        with_rows<kTileRows>(strip.rows, [&](auto r) {
-          for (int64_t n = q * kPanel; n < (q + 1) * kPanel && n < N; n += kTileWide * 16) {
-            run_many<r, kTileWide>(j, unpacked, strip.at, strip_row, strip_step, strip.m, n, k, steps, next);
-            next.p += padded(steps) / 2 * next.step;
-          }
-        });
-      };
-      // Of two vectors' tiles a single strip has one: too few steps for a line each.
-      if (strip.count == 1 && kTileWide == 2) run(Index<2>());
-      else run(Index<1>());
-    }
-  };
-  for_strips<1>(j, panel_begin, panel_end, together(M), copy_strip<true>, multiply);
+  for_strips<1>(j, panel_begin, panel_end, together(M), copy_strip<true>,
+                [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
+                  run_strip_bf16(j, row == 1, packed, scratch.at + strip_scratch, strip, p, panels, k, steps);
+                });
+}
+
+int64_t left_strips(int64_t M) { return strips_of(M); }
+int64_t left_size(int64_t M, int64_t K) { return strips_of(M) * blocks_of(K) * kSlot; }
+void copy_left_bf16(const float* a, int64_t row, int64_t column, int64_t M, int64_t K, int64_t begin, int64_t end,
+                    int64_t first, int64_t K_all, float* to) {
+  copy_strips<1, 1>(a, row, column, M, K, begin, end, first, K_all, to, copy_strip<true>);
+}
+void gemm_left_bf16(LeftStrips a, const uint16_t* packed, const Epilogue& epilogue, float* c, int64_t ldc, int64_t N,
+                    int64_t panel_begin, int64_t panel_end, bool accumulate, float* scratch) {
+  const Job j = {nullptr, 0, 0, epilogue, c, ldc, a.M, N, a.K, accumulate, nullptr, true};
+  for_left<1>(j, a, panel_begin, panel_end, together(a.M),
+              [&](const Strip& strip, int64_t p, int64_t panels, int64_t k, int64_t steps) {
+                run_strip_bf16(j, a.transposed, packed, scratch + strip_scratch, strip, p, panels, k, steps);
+              });
 }
 
 }  // namespace nudge::NUDGE_LEVEL

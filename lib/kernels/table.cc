@@ -50,6 +50,7 @@ constinit const Kernels table = {
     .pack_bf16 = pack_bf16,
     .pack_transpose_bf16 = pack_transpose_bf16,
     .gemm_bf16 = gemm_bf16,
+    .left_bf16 = {left_strips, left_size, copy_left_bf16, gemm_left_bf16, 0},
     .gemm_scratch = gemm_scratch,
     .put_keys = put_keys,
     .kv_block_size = kv_block_size,

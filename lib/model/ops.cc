@@ -25,6 +25,13 @@ GemmScratch gemm_scratch(std::int64_t product = 0, std::int64_t row = 0) {
   return {scratch.data(), std::exchange(held, wanted) == wanted && product > 0};
 }
 
+// The calling thread's copy of a left factor, which may serve the tiles of all threads.
+float* left_copy(std::int64_t size) {
+  thread_local Buffer<float> copy;
+  copy.reserve(size);
+  return copy.data();
+}
+
 std::int64_t ceiling(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t panels_of(std::int64_t N) { return ceiling(N, kPanelColumns); }
 
@@ -54,6 +61,32 @@ void deal_tiles(std::int64_t M, std::int64_t N, std::int64_t K, Tile&& tile) {
   parallel_for(row_tiles * column_tiles, [&](std::int64_t i) {
     const std::int64_t row = i / column_tiles * tile_rows, panel = i % column_tiles * tile_panels;
     tile(row, std::min(tile_rows, M - row), panel, std::min(panel + tile_panels, panels));
+  });
+}
+
+// Products of more rows in bf16 copy their left factor once, for all tiles. (In f32 that was no faster: its tiles compute
+// longer for as many bytes.)
+constexpr std::int64_t kManyRows = 48;
+
+// Deals the tiles of C[M, N] to threads, sums over K, by strips of rows (LeftKernels) and panels.
+template <class Tile>
+void deal_strips(const LeftKernels& kernel, std::int64_t M, std::int64_t N, std::int64_t K, Tile&& tile) {
+  constexpr std::int64_t kRows = 96, kMostRows = 384, kLeastPanels = 4;
+  const std::int64_t strips = kernel.strips(M), panels = panels_of(N), held = kernel.panels_held;
+  const std::int64_t wanted = (held > 0 ? 6 : 8) * thread_count(), most_tiles = std::max<std::int64_t>(1, M / kRows);
+  std::int64_t row_tiles, tile_panels;
+  if (held > 0) {  // all rows, unless there are too few columns for all threads
+    row_tiles = std::clamp(ceiling(wanted, ceiling(panels, held)), std::int64_t{1}, most_tiles);
+    tile_panels = std::clamp(ceiling(panels, ceiling(wanted, row_tiles)), std::int64_t{2}, held);
+  } else {  // as many rows as a cache holds of the copy
+    const std::int64_t kept = kGemmCopy / (ceiling(std::max<std::int64_t>(K, 1), 256) * 256);
+    row_tiles = std::max(ceiling(M, std::clamp(kept, kRows, kMostRows)), std::min(wanted, most_tiles));
+    tile_panels = std::max(kLeastPanels, ceiling(panels, ceiling(wanted, row_tiles)));
+  }
+  const std::int64_t tile_strips = ceiling(strips, row_tiles), column_tiles = ceiling(panels, tile_panels);
+  parallel_for(ceiling(strips, tile_strips) * column_tiles, [&](std::int64_t i) {
+    const std::int64_t strip = i / column_tiles * tile_strips, panel = i % column_tiles * tile_panels;
+    tile(strip, std::min(strip + tile_strips, strips), panel, std::min(panel + tile_panels, panels));
   });
 }
 
@@ -90,9 +123,32 @@ Epilogue part_of(Epilogue e, std::int64_t row, std::int64_t column, std::int64_t
   return e;
 }
 
+// Copies A[M, K], whose rows are `row` apart, as left factor.
+LeftStrips copy_rows(const float* a, std::int64_t row, std::int64_t M, std::int64_t K) {
+  const LeftKernels& left = kernels().left_bf16;
+  float* copy = left_copy(left.size(M, K));
+  const std::int64_t strips = left.strips(M);
+  parallel_ranges(strips, std::max<std::int64_t>(1, strips / (4 * thread_count())),
+                  [&](std::int64_t begin, std::int64_t end) { left.copy(a, row, 1, M, K, begin, end, 0, K, copy); });
+  return {copy, row == 1, M, K, 0, strips};
+}
+
+// y[M, N] (+)= a B, then the epilogue.
+void multiply_copied(const LeftStrips& a, std::int64_t N, const std::uint16_t* packed, const Epilogue& epilogue,
+                     bool accumulate, float* y) {
+  const LeftKernels& left = kernels().left_bf16;
+  deal_strips(left, a.M, N, a.K, [&](std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last) {
+    left.gemm({a.copy, a.transposed, a.M, a.K, begin, end}, packed, epilogue, y, N, N, first, last, accumulate,
+              gemm_scratch().at);
+  });
+}
+
 template <class A>
 void multiply_with(const float* x, std::int64_t T, const Packed& B, const typename A::Number* packed,
                    const Epilogue& epilogue, float* y) {
+  if constexpr (std::is_same_v<A, Bf16>) {
+    if (T > kManyRows) return multiply_copied(copy_rows(x, B.K, T, B.K), B.N, packed, epilogue, false, y);
+  }
   const std::int64_t product = ++products;
   deal_tiles(T, B.N, B.K, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
     A::gemm()(x + row * B.K, B.K, 1, packed, part_of(epilogue, row, 0, B.N), y + row * B.N, B.N, rows, B.N, B.K, begin,
@@ -116,6 +172,13 @@ void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, c
       A::pack_transpose()(packed, B.K, n, next, begin, end,
                           part.data() + A::packed_size(next - n, begin * kPanelColumns));
     });
+    if constexpr (std::is_same_v<A, Bf16>) {
+      if (T > kManyRows) {
+        multiply_copied(copy_rows(dy + n, B.N, T, next - n), B.K, part.data(), next == B.N ? epilogue : Epilogue(),
+                        n > 0, dx);
+        continue;
+      }
+    }
     deal_tiles(T, B.K, next - n, [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
       A::gemm()(dy + row * B.N + n, B.N, 1, part.data(), next == B.N ? part_of(epilogue, row, 0, B.K) : Epilogue(),
                 dx + row * B.K, B.K, rows, B.K, next - n, begin, end, n > 0, gemm_scratch(product, row));
@@ -123,24 +186,78 @@ void multiply_transpose_with(const float* dy, std::int64_t T, const Packed& B, c
   }
 }
 
-// One product for each run of rows, begin[b] .. begin[b + 1]: with F32 all rows are one.
-template <class A>
-void accumulate_outer_with(const float* x, const float* y, std::span<const std::int64_t> begin, const MatrixGradient& g,
-                           ProductScratch& scratch) {
+// x^T y; all rows are one run.
+void accumulate_outer_f32(const float* x, const float* y, std::int64_t T, const MatrixGradient& g,
+                          ProductScratch& scratch) {
   const std::int64_t K = g.K, N = g.N, x_row = g.x_row > 0 ? g.x_row : K, y_row = g.y_row > 0 ? g.y_row : N;
-  Buffer<typename A::Number>& packed = scratch.panels_of<typename A::Number>();
-  std::vector<std::int64_t> at{0};
-  for (std::size_t b = 0; b + 1 < begin.size(); ++b)
-    at.push_back(at.back() + A::packed_size(begin[b + 1] - begin[b], N));
-  packed.reserve(at.back());
-  for (std::size_t b = 0; b + 1 < begin.size(); ++b)
-    pack_with<A>(y + begin[b] * y_row, y_row, 1, begin[b + 1] - begin[b], N, packed.data() + at[b]);
+  scratch.panels.reserve(F32::packed_size(T, N));
+  pack_with<F32>(y, y_row, 1, T, N, scratch.panels.data());
   deal_tiles(K, N, 0, [&](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) {
-    for (std::size_t b = 0; b + 1 < begin.size(); ++b)
-      A::gemm()(x + begin[b] * x_row + row, 1, x_row, packed.data() + at[b], Epilogue(), g.sum + row * N, N, rows, N,
-                begin[b + 1] - begin[b], first, last, b > 0 || !g.begins, gemm_scratch());
+    kernels().gemm(x + row, 1, x_row, scratch.panels.data(), {}, g.sum + row * N, N, rows, N, T, first, last, !g.begins,
+                   gemm_scratch());
   });
 }
+
+// x^T y in bf16 over the runs of rows begin[b] .. begin[b + 1]: each is filled up to whole blocks, and all are one
+// product's k, so that sums pass through memory once.
+class OuterProduct {
+ public:
+  OuterProduct(const float* x, const float* y, std::span<const std::int64_t> begin, const MatrixGradient& g)
+      : x_(x), y_(y), begin_(begin), g_(g), x_row_(g.x_row > 0 ? g.x_row : g.K), y_row_(g.y_row > 0 ? g.y_row : g.N) {
+    for (std::size_t b = 0; b + 1 < begin.size(); ++b)
+      at_.push_back(at_.back() + ceiling(begin[b + 1] - begin[b], kBlock) * kBlock);
+  }
+
+  void accumulate(ProductScratch& scratch) const {
+    const LeftKernels& left = kernels().left_bf16;
+    const std::int64_t M = g_.K, N = g_.N, T = at_.back(), panels = panels_of(N), threads = thread_count();
+    scratch.bf16_panels.reserve(kernels().packed_size_bf16(T, N));
+    std::uint16_t* packed = scratch.bf16_panels.data();
+    const bool apart = M > kMuchWider * N;
+    const std::int64_t strips = apart ? 0 : left.strips(M), grain = std::max<std::int64_t>(1, strips / (4 * threads));
+    float* copy = left_copy(apart ? 0 : left.size(M, T));
+    const std::int64_t columns = ceiling(panels, kPanels);
+    parallel_for(columns + ceiling(strips, grain), [&](std::int64_t i) {
+      if (i < columns) return pack_panels(i * kPanels, std::min((i + 1) * kPanels, panels), packed);
+      const std::int64_t strip = (i - columns) * grain;
+      copy_left(0, M, strip, std::min(strip + grain, strips), copy);
+    });
+    if (!apart) return multiply_copied({copy, true, M, T, 0, strips}, N, packed, {}, !g_.begins, g_.sum);
+    // Threads copy some of x's columns each.
+    parallel_ranges(M, kColumns, [&](std::int64_t first, std::int64_t last) {
+      const std::int64_t rows = last - first, all = left.strips(rows);
+      float* part = left_copy(left.size(kColumns, T));
+      copy_left(first, rows, 0, all, part);
+      left.gemm({part, true, rows, T, 0, all}, packed, {}, g_.sum + first * N, N, N, 0, panels, !g_.begins,
+                gemm_scratch().at);
+    });
+  }
+
+ private:
+  static constexpr std::int64_t kBlock = 32, kPanels = 4, kMuchWider = 8, kColumns = 192;  // whole strips of all levels
+
+  // Strips [first, last) of the M rows of x^T from `column` on.
+  void copy_left(std::int64_t column, std::int64_t M, std::int64_t first, std::int64_t last, float* copy) const {
+    for (std::size_t b = 0; b + 1 < begin_.size(); ++b)
+      kernels().left_bf16.copy(x_ + begin_[b] * x_row_ + column, 1, x_row_, M, begin_[b + 1] - begin_[b], first, last,
+                               at_[b], at_.back(), copy);
+  }
+  // Panels [first, last) of y.
+  void pack_panels(std::int64_t first, std::int64_t last, std::uint16_t* packed) const {
+    for (std::int64_t p = first; p < last; ++p) {
+      const std::int64_t n = p * kPanelColumns;
+      for (std::size_t b = 0; b + 1 < begin_.size(); ++b)
+        kernels().pack_bf16(y_ + begin_[b] * y_row_ + n, y_row_, 1, begin_[b + 1] - begin_[b], g_.N - n, 0, 1,
+                            packed + (p * at_.back() + at_[b]) * kPanelColumns);
+    }
+  }
+
+  const float *x_, *y_;
+  std::span<const std::int64_t> begin_;
+  const MatrixGradient& g_;
+  std::int64_t x_row_, y_row_;
+  std::vector<std::int64_t> at_{0};  // where each run begins, filled up
+};
 
 }  // namespace
 
@@ -175,9 +292,8 @@ void multiply_transpose(const float* dy, std::int64_t T, const Packed& B, const 
 void accumulate_outer(const float* x, const float* y, std::span<const std::int64_t> begin, const MatrixGradient& g,
                       ProductScratch& scratch) {
   const ProfileScope scope = product_scope(Part::kProductsBackward, g.K, begin.back(), g.N, g.dtype);
-  const std::int64_t all[] = {0, begin.back()};
-  if (g.dtype == Dtype::kF32) accumulate_outer_with<F32>(x, y, all, g, scratch);
-  else accumulate_outer_with<Bf16>(x, y, begin, g, scratch);
+  if (g.dtype == Dtype::kF32) accumulate_outer_f32(x, y, begin.back(), g, scratch);
+  else OuterProduct(x, y, begin, g).accumulate(scratch);
 }
 
 void accumulate_rows(const float* y, std::int64_t T, std::int64_t N, float* sum) {

@@ -19,10 +19,12 @@ struct Product {
   Floats a, b, bias, c;  // bias and c may be empty: none, and from zero
   Floats residual;       // may be empty
   enum class Then { kNothing, kActivate, kActivateInPlace, kBackward } then = Then::kNothing;
-  Floats slope_at;                         // of kBackward, which is in place
-  bool transposed = false;                 // hand A over as its transpose
-  bool bf16 = false;                       // factors rounded, the tile's arithmetic
-  int shift = 0;                           // floats off a cache line
+  Floats slope_at;          // of kBackward, which is in place
+  bool transposed = false;  // hand A over as its transpose
+  bool bf16 = false;        // factors rounded, the tile's arithmetic
+  bool copied = false;      // with bf16: A is copied once, beforehand, and a call gets `row_split` of its strips
+  int64_t k_split = 0;      // of which so many k at a time
+  int shift = 0;            // floats off a cache line
   int64_t row_split = 0, panel_split = 0;  // more than one call
 
   Product(int64_t m, int64_t n, int64_t k) : M(m), N(n), K(k), a(normals(m * k, 31)), b(normals(k * n, 32)) {}
@@ -99,10 +101,28 @@ struct Product {
            out.data() + m * ldc, ldc, std::min(rows, M - m), N, K, p, std::min(p + panels, panels_of(N)), !c.empty(),
            {scratch.data(), p > 0});
     };
+    const auto multiply_left = [&](const LeftKernels& kernels, const std::uint16_t* panels_of_b) {
+      const int64_t strips = kernels.strips(M), part = row_split > 0 ? row_split : strips;
+      const int64_t panels = panel_split > 0 ? panel_split : panels_of(N), ks = k_split > 0 ? k_split : K;
+      Guarded copy(kernels.size(M, K), shift);
+      for (int64_t s = 0; s < strips; s += part) {
+        const int64_t end = std::min(s + part, strips);
+        for (int64_t i = 0; i < K; i += ks)
+          kernels.copy(left.data() + i * (transposed ? lda : 1), transposed ? 1 : lda, transposed ? lda : 1, M,
+                       std::min(ks, K - i), s, end, i, K, copy.data());
+      }
+      epilogue.active = active.data();
+      for (int64_t s = 0; s < strips; s += part)
+        for (int64_t p = 0; p < panels_of(N); p += panels)
+          kernels.gemm({copy.data(), transposed, M, K, s, std::min(s + part, strips)}, panels_of_b, epilogue,
+                       out.data(), ldc, N, p, std::min(p + panels, panels_of(N)), !c.empty(), scratch.data());
+      CHECK(copy.intact());
+    };
     const Floats before = active.values();
     const int64_t rows = row_split > 0 ? row_split : std::max<int64_t>(M, 1);
     const int64_t panels = panel_split > 0 ? panel_split : panels_of(N);
-    for (int64_t m = 0; m < M; m += rows) {
+    if (copied) multiply_left(k.left_bf16, numbers);
+    for (int64_t m = 0; m < M && !copied; m += rows) {
       for (int64_t p = 0; p < panels_of(N); p += panels) {
         if (bf16) multiply(k.gemm_bf16, numbers, m, p, rows, panels);
         else multiply(k.gemm, packed.data(), m, p, rows, panels);
@@ -122,28 +142,32 @@ struct Product {
 }  // namespace nudge::test
 namespace nudge::emulated {
 GemmBf16 gemm_bf16;
-}
+extern const LeftKernels left_bf16;
+}  // namespace nudge::emulated
 namespace nudge::emulated_dot {
 bool instructions_are_known();
 bool others_are_found_out();
 PackBf16 pack_bf16;
 PackTransposeBf16 pack_transpose_bf16;
 GemmBf16 gemm_bf16;
+extern const LeftKernels left_bf16;
 }  // namespace nudge::emulated_dot
 namespace nudge::test {
 
 // The levels at hand, and amx and v4bf16 with their instructions computed in software.
 inline std::vector<const Kernels*> product_levels() {
-  const auto v3_with = [](const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm) {
+  const auto v3_with = [](const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm,
+                          const LeftKernels& left) {
     Kernels k = *kernels_of_level("v3");
     k.name = name;
-    k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm;
+    k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm, k.left_bf16 = left;
     return k;
   };
   const Kernels& v3 = *kernels_of_level("v3");
-  static const Kernels tiles = v3_with("amx, emulated", v3.pack_bf16, v3.pack_transpose_bf16, emulated::gemm_bf16);
-  static const Kernels dots =
-      v3_with("v4bf16, emulated", emulated_dot::pack_bf16, emulated_dot::pack_transpose_bf16, emulated_dot::gemm_bf16);
+  static const Kernels tiles =
+      v3_with("amx, emulated", v3.pack_bf16, v3.pack_transpose_bf16, emulated::gemm_bf16, emulated::left_bf16);
+  static const Kernels dots = v3_with("v4bf16, emulated", emulated_dot::pack_bf16, emulated_dot::pack_transpose_bf16,
+                                      emulated_dot::gemm_bf16, emulated_dot::left_bf16);
   std::vector<const Kernels*> all = levels();
   all.push_back(&tiles);
   all.push_back(&dots);

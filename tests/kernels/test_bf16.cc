@@ -1,4 +1,6 @@
 // bf16: rounding, and the product in the tile's arithmetic.
+#include <tuple>
+
 #include "tests/kernels/product.h"
 
 using namespace nudge;
@@ -119,6 +121,36 @@ TEST_CASE("bf16: bias is added at the end, accumulation goes on from what C hold
       p.bias.clear();
       check_product(p);
     }
+  }
+}
+
+TEST_CASE("bf16: an A copied beforehand, whole or in parts of k, gives the same bits in any strips and panels") {
+  for (const auto& [M, N, K] : {std::tuple<int64_t, int64_t, int64_t>{61, 101, 777}, {70, 300, 1700}, {5, 40, 33}}) {
+    Product p = Product(M, N, K).rounded();
+    p.copied = true;
+    const Floats whole = p.by_definition();
+    for (const bool transposed : {false, true}) {
+      p.transposed = transposed;
+      for (const auto& [strips, panels, k] :
+           {std::tuple<int64_t, int64_t, int64_t>{0, 0, 0}, {1, 0, 96}, {2, 3, 256}}) {
+        p.row_split = strips, p.panel_split = panels, p.k_split = k, p.shift = static_cast<int>(panels);
+        CHECK(same_bits(all_levels_of(p), whole));
+      }
+    }
+  }
+}
+
+TEST_CASE("bf16: a product by an A copied beforehand goes on from C and ends in bias, residual and activation") {
+  for (int64_t K : {0, 40, 1600}) {
+    Product p = Product(50, 301, K).rounded();
+    p.copied = true, p.row_split = 1, p.panel_split = 7;
+    p.c = normals(p.M * p.N, 40), p.bias = normals(p.N, 39), p.residual = normals(p.M * p.N, 38);
+    for (const auto then : {Product::Then::kNothing, Product::Then::kActivate}) {
+      p.then = then;
+      CHECK(same_bits(all_levels_of(p), p.ended(*levels().front(), p.by_definition())));
+    }
+    p.c.clear(), p.bias.clear();
+    CHECK(same_bits(all_levels_of(p), p.ended(*levels().front(), p.by_definition())));
   }
 }
 

@@ -1,12 +1,15 @@
 // Products dealt to threads, against their definition: one chain of FMAs an element.
 #include "lib/model/ops.h"
 
+#include <algorithm>
 #include <cmath>
 #include <tuple>
+#include <vector>
 
 #include "lib/base/parallel.h"
 #include "lib/base/rng.h"
 #include "tests/harness/harness.h"
+#include "tests/kernels/bf16_tools.h"
 
 using namespace nudge;
 using namespace nudge::test;
@@ -19,7 +22,64 @@ Buffer<float> normals(std::int64_t n, std::uint64_t seed) {
   return x;
 }
 
+Buffer<float> bf16_normals(std::int64_t n, std::uint64_t seed) {
+  Buffer<float> x = normals(n, seed);
+  for (std::int64_t i = 0; i < n; ++i) x[i] = nearest_bf16(x[i]);
+  return x;
+}
+
+// sum + the n products of a[i * a_step] and b[i * b_step], bf16 numbers, in blocks of 32 (docs/determinism.md, (a)).
+float block_chains(const float* a, std::int64_t a_step, const float* b, std::int64_t b_step, std::int64_t n,
+                   float sum) {
+  for (std::int64_t block = 0; block < n; block += 32) {
+    float parts[2] = {};  // of even and of odd k
+    for (std::int64_t i = block; i < std::min(block + 32, n); ++i)
+      parts[i % 2] = std::fma(a[i * a_step], b[i * b_step], parts[i % 2]);
+    sum += parts[0] + parts[1];
+  }
+  return sum;
+}
+
 }  // namespace
+
+TEST_CASE("bf16: products of many rows, and gradients over runs of rows, are the chains of blocks of 32") {
+  const int before = thread_count();
+  using Shape = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
+  // Tiles of rows and columns; one number a row; one a column; x much wider than y; many columns.
+  for (const auto& [T, K, N] :
+       {Shape{401, 150, 33}, Shape{64, 1, 40}, Shape{64, 40, 1}, Shape{64, 500, 33}, Shape{50, 33, 700}}) {
+    const Buffer<float> b = bf16_normals(K * N, 7), dy = bf16_normals(T * N, 8), x = bf16_normals(T * K, 9);
+    const Buffer<float> sums = normals(K * N, 10);
+    const std::vector<std::int64_t> runs{0, 7, 7, 39, T - 1, T};
+    Packed packed;
+    ProductScratch scratch;
+    pack(b.data(), N, 1, K, N, Dtype::kBf16, packed);
+    for (const int threads : {1, 3}) {
+      set_thread_count(threads);
+      Buffer<float> dx(T * K), y(T * N), more = sums.copy(), first = sums.copy();
+      multiply(x.data(), T, packed, {}, y.data());
+      multiply_transpose(dy.data(), T, packed, {}, scratch, dx.data());
+      accumulate_outer(x.data(), dy.data(), runs, {K, N, Dtype::kBf16, false, more.data()}, scratch);
+      accumulate_outer(x.data(), dy.data(), runs, {K, N, Dtype::kBf16, true, first.data()}, scratch);
+      std::int64_t wrong = 0;
+      for (std::int64_t i = 0; i < T * N; ++i)
+        wrong += y[i] != block_chains(x.data() + i / N * K, 1, b.data() + i % N, N, K, 0);
+      for (std::int64_t i = 0; i < T * K; ++i)
+        wrong += dx[i] != block_chains(dy.data() + i / K * N, 1, b.data() + i % K * N, 1, N, 0);
+      for (std::int64_t i = 0; i < K * N; ++i) {
+        float going_on = sums[i], fresh = 0;
+        for (std::size_t r = 0; r + 1 < runs.size(); ++r) {
+          const float *column = x.data() + runs[r] * K + i / N, *other = dy.data() + runs[r] * N + i % N;
+          going_on = block_chains(column, K, other, N, runs[r + 1] - runs[r], going_on);
+          fresh = block_chains(column, K, other, N, runs[r + 1] - runs[r], fresh);
+        }
+        wrong += more[i] != going_on || first[i] != fresh;
+      }
+      CHECK(wrong == 0);
+    }
+  }
+  set_thread_count(before);
+}
 
 TEST_CASE("the products by a packed matrix and its transpose are one chain an element, on any number of threads") {
   const int before = thread_count();
