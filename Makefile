@@ -99,7 +99,7 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-pages check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-pages check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks bench-tables demo install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(pages)  ## build the programs, the library and the man pages (default)
 
@@ -355,6 +355,10 @@ bench-peers:  ## PyTorch, TRL and llama.cpp beside ours, in turn, ROUNDS times e
 	@if sh tests/bench/peers.sh find; then \
 	  $(MAKE) --no-print-directory $(bin) $(build)/bench $(build)/bench_steps $(build)/bench_iteration && \
 	  sh tests/bench/peers.sh run $(build) $(ROUNDS) $(ROWS); fi
+
+bench-tables:  ## what the tables of docs/performance.md are filled with: build/HASH/tables.md (tests/bench/tables.sh)
+	@$(MAKE) --no-print-directory $(bin) $(benches)
+	@sh tests/bench/tables.sh $(build)
 
 demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh
 	@$(MAKE) --no-print-directory $(jobs) all

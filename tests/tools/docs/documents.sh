@@ -43,7 +43,7 @@ cat > known <<'END'
 label --merge labels-*.jsonl answers-p1.jsonl --against answers-p0.jsonl -o preferred.jsonl	needs what people save; tests/tools/pages/label.sh
 make demo	minutes; tests/tools/demo runs its parts, make check-long its control
 make check	runs this test
-make bench bench-growth bench-peers	half an hour; tests/tools/make/bench.sh runs their scripts
+make bench-tables	nearly an hour; tests/tools/make/bench.sh runs its scripts
 make bench-ranks	a minute of both processors, and needs an MPI
 rollout -z --policy p0 -n 4 prompts.jsonl.zst | score -z --reward-model rm --ref base > scored.jsonl.zst	before the next two
 mpirun -n 4 ppo-step --ranks 4 --groups 8 --policy p0 --critic-init rm scored.jsonl.zst -o p1	needs an MPI; tests/tools/ranks has its like
