@@ -14,33 +14,54 @@ int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t most(int64_t a, int64_t b) { return a < b ? b : a; }
 int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Weights of `rows` queries for all keys: keys in blocks of kStripBlock, within a block a row per query.
-struct Weights {
+// Strips (tile.h) of `rows` rows: of the weights of queries for all keys, or of queries themselves, for all channels.
+struct Strips {
   float* p;
   int64_t rows;
   float* at(int64_t row, int64_t key) const {
     return p + key / kStripBlock * (rows * kStripStep) + row * kStripStep + key % kStripBlock;
   }
 };
-int64_t weights_size(int64_t rows, int64_t keys) { return ceiling(keys, kStripBlock) * rows * kStripStep; }
+int64_t strips_size(int64_t rows, int64_t keys) { return ceiling(keys, kStripBlock) * rows * kStripStep; }
 
 NUDGE_INLINE void store_numbers(float* p, f32x16 x) { store(p, x); }
 NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
 
-// The transpose of x[rows, D], kStep numbers per channel; those beyond `rows` are arbitrary.
-// Writes D kStep + 16 - kStep numbers.
-template <int kStep, class E>
-void transpose_rows(const float* x, int64_t ld, int64_t rows, int64_t D, E* transposed) {
-  for (int64_t i = 0; i < D; i += 16) {
-    const int64_t channels = least(16, D - i);
-    f32x16 t[16];
-    for (int64_t r = 0; r < 16; ++r) t[r] = r < rows ? load_first(x + r * ld + i, channels) : broadcast(0);
+// The transpose of x[16, D]: 16 numbers per channel.
+template <class E>
+void transpose_rows(const float* x, int64_t ld, int64_t D, E* transposed) {
+  f32x16 t[16];
+  int64_t i = 0;
+  for (; i + 16 <= D; i += 16) {
+    each<16>([&](auto r) NUDGE_LAMBDA { t[r] = load(x + r * ld + i); });
     transpose(t);
-    // Each store's lanes behind its kStep are overwritten by the next one's first.
-    for (int64_t c = 0; c < channels; ++c) store_numbers(transposed + (i + c) * kStep, t[c]);
+    each<16>([&](auto c) NUDGE_LAMBDA { store_numbers(transposed + (i + c) * 16, t[c]); });
+  }
+  if (i == D) return;
+  each<16>([&](auto r) NUDGE_LAMBDA { t[r] = load_first(x + r * ld + i, D - i); });
+  transpose(t);
+  for (int64_t c = 0; c < D - i; ++c) store_numbers(transposed + (i + c) * 16, t[c]);
+}
+
+void copy_row(const float* from, int64_t D, float* to) {
+  int64_t i = 0;
+  for (; i + 16 <= D; i += 16) store(to + i, load(from + i));
+  if (i < D) store(to + i, load_first(from + i, D - i));
+}
+
+// x[rows, D] becomes strips `row`, row + 1, ...
+void copy_rows(const float* x, int64_t ld, int64_t rows, int64_t D, Strips to, int64_t row) {
+  for (int64_t i = 0; i < D; i += kStripBlock) {
+    for (int64_t r = 0; r < rows; ++r) copy_row(x + r * ld + i, least(kStripBlock, D - i), to.at(row + r, i));
   }
 }
-int64_t transposed_size(int64_t D) { return kTileRows * D + 16; }
+
+// Asks for rows x[rows, D], which lie in as many pages, beside other work.
+void fetch_rows(const float* x, int64_t ld, int64_t rows, int64_t D) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < D; i += 16) fetch(x + r * ld + i);
+  }
+}
 
 // The keys of a sequence in one piece, and the rows of a matrix: what the backward pass reads.
 struct TransposedKeys {
@@ -52,10 +73,18 @@ struct TransposedKeys {
 struct Rows {
   const float* p;
   int64_t step;
-  static constexpr bool kPadded = false;
-  const float* values(int64_t j) const { return p + j * step; }
-  const float* next_values(int64_t j, int64_t, int64_t) const { return values(j); }
+  const float* values(int64_t j, int64_t n) const { return p + j * step + n; }
+  const float* next_values(int64_t j, int64_t, int64_t) const { return values(j, 0); }
   int64_t run_end(int64_t j) const { return (j / kStripBlock + 1) * kStripBlock; }
+};
+// The strips of queries from `first` on.
+struct StripRows {
+  Strips strips;
+  int64_t first;
+  static constexpr int64_t step = kStripStep;
+  const float* values(int64_t i, int64_t n) const { return strips.at(i - first, n); }
+  const float* next_values(int64_t i, int64_t, int64_t) const { return values(i, 0); }
+  int64_t run_end(int64_t) const { return INT64_MAX; }
 };
 
 // Keys and values in blocks; step is the distance of two values. next_keys and next_values are what is read where
@@ -64,15 +93,14 @@ template <class E>
 struct Blocks {
   KvBlocks kv;
   int64_t D, step = ceiling(D, 16) * 16;
-  static constexpr bool kPadded = true;
   E* block(int64_t i) const { return reinterpret_cast<E*>(static_cast<char*>(kv.blocks[i]) + kv.offset); }
   E* keys(int64_t group) const { return block(group * 16 / kKvBlock) + group * 16 % kKvBlock * D; }
-  E* values(int64_t j) const { return block(j / kKvBlock) + kKvBlock * D + j % kKvBlock * step; }
+  E* values(int64_t j, int64_t n) const { return block(j / kKvBlock) + kKvBlock * D + j % kKvBlock * step + n; }
   E* next_keys(int64_t group, int64_t groups, int64_t begin) const {
-    return group < groups ? keys(group) : values(begin);
+    return group < groups ? keys(group) : values(begin, 0);
   }
   E* next_values(int64_t j, int64_t end, int64_t begin) const {
-    return j < end ? values(j) : block(begin / kKvBlock) + kKvBlock * (D + step);
+    return j < end ? values(j, 0) : block(begin / kKvBlock) + kKvBlock * (D + step);
   }
   int64_t run_end(int64_t j) const { return (j / kKvBlock + 1) * kKvBlock; }
 };
@@ -87,30 +115,32 @@ NUDGE_INLINE auto fetched(const E* next, int64_t step) {
   else return LinesNext<(kBytes + 63) / 64, true>{reinterpret_cast<const char*>(next), step * int64_t{sizeof(E)}};
 }
 
-// w[row + r, key] = scale * (row r . key), for the keys of W groups of 16 from `group` on, beside each other. The rows
-// are transposed, unless there is just one.
+// w[r, j] = scale * (x[r, :] . key j) for R strips of x and w and the keys of W groups of 16 beside each other, kt; x's
+// blocks of channels are `block` apart. A function of its own, or g++ keeps its callers'
+// pointers in vector registers and a part of the tile in memory.
 template <int R, int W, class E>
-NUDGE_INLINE void score_groups(const float* x, const E* kt, const E* next, int64_t D, float scale, int64_t group,
-                               Weights w, int64_t row) {
+__attribute__((noinline)) void score_groups(const float* x, int64_t block, const E* kt, const E* next, int64_t D,
+                                            float scale, float* w) {
   Tile<R, W> t;
   clear(t);
-  multiply<0>(t, x, 1, R == 1 ? 1 : kTileRows, RightOf<E>{kt, 16, 16 * D, 32 * D}, D, 16, fetched<R, W>(next, 16 * W));
+  for (int64_t i = 0; i < D; i += kStripBlock) {
+    const RightOf<E> right = {kt + 16 * i, 16, 16 * D, 32 * D};
+    multiply<0>(t, x, kStripStep, 1, right, least(kStripBlock, D - i), 16, fetched<R, W>(next + 16 * i, 16 * W));
+    x += block;
+  }
   const f32x16 s = broadcast(scale);
   each_of<R, W>([&](auto r, auto i) NUDGE_LAMBDA { t.at[r][i] = t.at[r][i] * s; });
-  store_tile(t, w.at(row, group * 16), kStripStep, 16 * W);
+  store_tile(t, w, kStripStep, 16 * W);
 }
 
-// The same for the keys from the block that holds key `begin` up to group `groups` - 1 and up to kTileRows rows
-// x[rows, D].
+// The same for the keys from the block that holds key `begin` up to group `groups` - 1 and up to kTileRows rows.
 template <class K>
-void score(const float* x, int64_t ld, int64_t rows, K k, int64_t begin, int64_t groups, int64_t D, float scale,
-           Weights w, int64_t row, float* transposed) {
-  if (rows > 1) transpose_rows<kTileRows>(x, ld, rows, D, transposed);
+void score(Strips x, int64_t rows, K k, int64_t begin, int64_t groups, int64_t D, float scale, Strips w, int64_t row) {
   with_rows<kTileRows>(rows, [&](auto r) {
     constexpr int R = r, W = R == 1 ? 2 : kTileWide;  // two groups are in one block
     const auto run = [&](int64_t g, auto wide) NUDGE_LAMBDA {
-      const auto* next = k.next_keys(g + wide, groups, begin);
-      score_groups<R, wide>(R == 1 ? x : transposed, k.keys(g), next, D, scale, g, w, row);
+      score_groups<R, wide>(x.at(row, 0), x.rows * kStripStep, k.keys(g), k.next_keys(g + wide, groups, begin), D,
+                            scale, w.at(row, 16 * g));
     };
     int64_t g = begin / kKvBlock * (kKvBlock / 16);
     for (; g + W <= groups; g += W) run(g, Index<W>());
@@ -131,26 +161,23 @@ struct Band {
 // The weights of sums over keys, for rows `row`.. (queries), and of sums over queries, for rows `key`.. (keys of one
 // block): that of row r in term k is at(k)[r * kRow].
 struct OverKeys {
-  Weights w;
+  Strips w;
   int64_t row;
   static constexpr int64_t kRow = kStripStep, kStep = 1;
   const float* at(int64_t k) const { return w.at(row, k); }
 };
 struct OverQueries {
-  Weights w;
+  Strips w;
   int64_t first, key;  // the query of the weights' row 0
   static constexpr int64_t kRow = 1, kStep = kStripStep;
   const float* at(int64_t k) const { return w.at(k - first, key); }
 };
 
 // Rows [r0, r1) of the tile take one term.
-template <int r0, int r1, bool whole, int R, int W, class E>
-NUDGE_INLINE void add_term(Tile<R, W>& t, const float* a, int64_t row, const E* b, int64_t columns) {
+template <int r0, int r1, int R, int W, class E>
+NUDGE_INLINE void add_term(Tile<R, W>& t, const float* a, int64_t row, const E* b) {
   f32x16 right[W];
-  each<W>([&](auto w) NUDGE_LAMBDA {
-    if constexpr (whole) right[w] = load_numbers(b + 16 * w);
-    else right[w] = load_first(b, columns);
-  });
+  each<W>([&](auto w) NUDGE_LAMBDA { right[w] = load_numbers(b + 16 * w); });
   each<r1 - r0>([&](auto i) NUDGE_LAMBDA {
     constexpr int r = r0 + i;
     const f32x16 left = broadcast(a[r * row]);
@@ -159,30 +186,30 @@ NUDGE_INLINE void add_term(Tile<R, W>& t, const float* a, int64_t row, const E* 
 }
 
 // The chains of a tile go on: t[r] = fma(weight of row r in term k, v's row k from channel n on, t[r]) for k in
-// ascending order over r's part of the band. Terms that only some rows take stand at its two edges, which must not
-// overlap; no row touches a term that isn't its own.
-template <bool whole, int R, int W, class A, class V>
-NUDGE_INLINE void add_band(Tile<R, W>& t, A a, V v, Band b, int64_t n, int64_t columns) {
+// ascending order over r's part of the band; v's rows are readable to a multiple of 16. Terms that only some rows take
+// stand at its two edges, which must not overlap; no row touches a term that isn't its own.
+template <int R, int W, class A, class V>
+NUDGE_INLINE void add_band(Tile<R, W>& t, A a, V v, Band b, int64_t n) {
   const int64_t begin = most(b.begin, b.from + R - 1), end = least(b.end, b.to);
   if constexpr (R > 1) {
     if (b.from + R - 1 > b.begin) {
       each<R - 1>([&](auto i) NUDGE_LAMBDA {
         const int64_t k = b.from + i;
-        if (k >= b.begin && k < b.end) add_term<0, i + 1, whole>(t, a.at(k), A::kRow, v.values(k) + n, columns);
+        if (k >= b.begin && k < b.end) add_term<0, i + 1>(t, a.at(k), A::kRow, v.values(k, n));
       });
     }
   }
   for (int64_t k = begin; k < end;) {
     const int64_t stop = least(end, v.run_end(k));
-    multiply<0, whole>(t, a.at(k), A::kRow, A::kStep, right_of(v.values(k) + n, v.step), stop - k, columns,
-                       fetched<R, W>(v.next_values(stop, end, begin) + n, v.step));
+    multiply<0>(t, a.at(k), A::kRow, A::kStep, right_of(v.values(k, n), v.step), stop - k, 16,
+                fetched<R, W>(v.next_values(stop, end, begin) + n, v.step));
     k = stop;
   }
   if constexpr (R > 1) {
     if (b.to < b.end) {
       each<R - 1>([&](auto i) NUDGE_LAMBDA {
         const int64_t k = b.to + i;
-        if (k >= b.begin && k < b.end) add_term<i + 1, R, whole>(t, a.at(k), A::kRow, v.values(k) + n, columns);
+        if (k >= b.begin && k < b.end) add_term<i + 1, R>(t, a.at(k), A::kRow, v.values(k, n));
       });
     }
   }
@@ -190,21 +217,20 @@ NUDGE_INLINE void add_band(Tile<R, W>& t, A a, V v, Band b, int64_t n, int64_t c
 
 // out[r, :] (+)= the band's sums of R rows, from zero or from what out holds; then divided by by[r], if there is any.
 template <int R, class A, class V>
-void sum_band(A a, V v, Band b, int64_t D, bool from_zero, const float* by, float* out, int64_t ldo) {
+NUDGE_INLINE void sum_band(A a, V v, Band b, int64_t D, bool from_zero, const float* by, float* out, int64_t ldo) {
   constexpr int W = R == 1 ? 4 : kTileWide;
   int64_t n = 0;
-  auto run = [&]<int wide>(Tile<R, wide> tile, auto whole) NUDGE_LAMBDA {
+  const auto run = [&]<int wide>(Tile<R, wide> tile) NUDGE_LAMBDA {
     if (from_zero) clear(tile);
     else load_tile(tile, out + n, ldo, D - n);
-    add_band<whole != 0>(tile, a, v, b, n, D - n);
+    add_band(tile, a, v, b, n);
     if (by != nullptr) {
       each_of<R, wide>([&](auto r, auto w) NUDGE_LAMBDA { tile.at[r][w] = tile.at[r][w] / broadcast(by[r]); });
     }
     store_tile(tile, out + n, ldo, D - n);
   };
-  for (; n + 16 * W <= D; n += 16 * W) run(Tile<R, W>(), Index<1>());
-  for (; n + 16 <= D; n += 16) run(Tile<R, 1>(), Index<1>());
-  if (n < D) run(Tile<R, 1>(), Index<V::kPadded>());
+  for (; n + 16 * W <= D; n += 16 * W) run(Tile<R, W>());
+  for (; n < D; n += 16) run(Tile<R, 1>());
 }
 
 // f(r, R) for all rows r of a tile in steps of a few constant sizes R, the largest first. With `single` each alone.
@@ -227,7 +253,7 @@ bool is_narrow(int64_t window) { return window > 0 && window < kTileRows; }
 
 // out[r, :] = the sum over the keys that query first + r sees, for `rows` queries; divided by by[r], if there is any.
 template <class V>
-void sum_keys(Weights w, int64_t row, int64_t rows, int64_t first, V v, int64_t D, int64_t window, const float* by,
+void sum_keys(Strips w, int64_t row, int64_t rows, int64_t first, V v, int64_t D, int64_t window, const float* by,
               float* out, int64_t ldo) {
   each_rows(rows, is_narrow(window), [&](int64_t r, auto size) {
     const int64_t position = first + r, end = position + size;
@@ -250,7 +276,7 @@ Seen seen_from(int64_t position, int64_t window) { return {window_begin(position
 
 // Row `row` of scores, capped if there is a cap, becomes exp(score - max) for the keys seen, 0 in the other lanes of
 // their vectors; max and sum of the weights.
-void exponentiate(Weights w, int64_t row, Seen seen, float cap, float* max_score, float* sum) {
+void exponentiate(Strips w, int64_t row, Seen seen, float cap, float* max_score, float* sum) {
   const f32x16 lowest = broadcast(-__builtin_inff());
   f32x16 largest = lowest;
   for (int64_t j = seen.vector(); j < seen.end; j += 16) {
@@ -280,7 +306,7 @@ float dot_of(const float* x, const float* y, int64_t n) {
 
 // Scores and products dout . v of one query become probabilities P and scale * dL/dscore: scale P (dP - delta), times
 // 1 - tanh(score / cap)^2 where scores are capped (15).
-void differentiate(Weights p, Weights ds, int64_t row, Seen seen, const float* stats, float delta, AttentionForm form) {
+void differentiate(Strips p, Strips ds, int64_t row, Seen seen, const float* stats, float delta, AttentionForm form) {
   const f32x16 largest = broadcast(stats[0]), sum = broadcast(stats[1]), cap = broadcast(form.cap);
   for (int64_t j = seen.vector(); j < seen.end; j += 16) {
     f32x16 s = load(p.at(row, j)), slope = broadcast(form.scale);
@@ -297,7 +323,7 @@ void differentiate(Weights p, Weights ds, int64_t row, Seen seen, const float* s
 
 // out[j, :] (+)= sum over queries i of w[i - first, j] x[i, :], i ascending, for queries first .. first + n - 1 and the
 // keys that they see. A key's chain begins with the query at its own position.
-void sum_queries(Weights w, int64_t first, int64_t n, Rows x, int64_t D, int64_t window, float* out, int64_t ldo) {
+void sum_queries(Strips w, int64_t first, int64_t n, StripRows x, int64_t D, int64_t window, float* out, int64_t ldo) {
   const auto sum = [&](int64_t j, int64_t rows) {
     each_rows(rows, is_narrow(window), [&](int64_t r, auto size) {
       const int64_t key = j + r, end = first + n;
@@ -308,6 +334,7 @@ void sum_queries(Weights w, int64_t first, int64_t n, Rows x, int64_t D, int64_t
   for (int64_t j = window_begin(first, window); j < first + n;) {
     const int64_t end = j < first ? first : first + n;
     const int64_t rows = least(least(kTileRows, end - j), kStripBlock - j % kStripBlock);
+    fetch_rows(out + (j + rows) * ldo, ldo, least(kTileRows, first - j - rows), D);
     sum(j, rows);
     j += rows;
   }
@@ -328,7 +355,7 @@ NUDGE_INLINE void transpose_key(const float* k, int64_t D, uint16_t* to) {
 // Keys k[n, D] that have their places in one group, the first one's being `to`.
 template <class E>
 void put_group(const float* k, int64_t ld, int64_t n, int64_t D, E* to) {
-  if (n == 16) return transpose_rows<16>(k, ld, n, D, to);
+  if (n == 16) return transpose_rows(k, ld, D, to);
   for (int64_t j = 0; j < n; ++j) transpose_key(k + j * ld, D, to + j);
 }
 
@@ -336,10 +363,13 @@ template <class E>
 void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, Blocks<E> to) {
   for (int64_t j = first; j < first + n;) {
     const int64_t stop = least(first + n, (j / 16 + 1) * 16), row = j - first;
+    const int64_t next = least(16, first + n - stop);
+    fetch_rows(k + (stop - first) * ld, ld, next, to.D);
     put_group(k + row * ld, ld, stop - j, to.D, to.keys(j / 16) + j % 16);
+    fetch_rows(v + (stop - first) * ld, ld, next, to.D);
     for (; j < stop; ++j) {
       const float* from = v + (j - first) * ld;
-      for (int64_t i = 0; i < to.D; i += 16) store_numbers(to.values(j) + i, load_first(from + i, least(16, to.D - i)));
+      for (int64_t i = 0; i < to.D; i += 16) store_numbers(to.values(j, i), load_first(from + i, least(16, to.D - i)));
     }
   }
 }
@@ -347,11 +377,14 @@ void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64
 template <class E>
 void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv, int64_t D, AttentionForm form,
             float* out, int64_t ldo, float* stats, float* scratch) {
-  const Weights w = {scratch + transposed_size(D), kTileRows};
+  const Strips x = {scratch, kTileRows}, w = {scratch + strips_size(kTileRows, D), kTileRows};
   for (int64_t i = 0; i < n; i += kTileRows) {
     const int64_t rows = least(kTileRows, n - i), position = first + i;
-    score(q + i * ldq, ldq, rows, kv, window_begin(position, form.window), (position + rows - 1) / 16 + 1, D,
-          form.scale, w, 0, scratch);
+    copy_rows(q + i * ldq, ldq, rows, D, x, 0);
+    fetch_rows(q + (i + rows) * ldq, ldq, least(kTileRows, n - i - rows), D);
+    if (rows > 1) fetch_rows(out + i * ldo, ldo, rows, D);
+    const int64_t groups = (position + rows - 1) / 16 + 1;
+    score(x, rows, kv, window_begin(position, form.window), groups, D, form.scale, w, 0);
     float sums[kTileRows];
     for (int64_t r = 0; r < rows; ++r) {
       float largest;
@@ -365,7 +398,10 @@ void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv,
 }  // namespace
 
 void put_keys(const float* k, int64_t ld, int64_t n, int64_t D, float* kt) {
-  for (int64_t j = 0; j < n; j += 16) put_group(k + j * ld, ld, least(16, n - j), D, kt + j * D);
+  for (int64_t j = 0; j < n; j += 16) {
+    fetch_rows(k + (j + 16) * ld, ld, least(16, n - j - 16), D);
+    put_group(k + j * ld, ld, least(16, n - j), D, kt + j * D);
+  }
 }
 
 int64_t kv_block_size(int64_t D) { return kKvBlock * (D + ceiling(D, 16) * 16); }
@@ -376,7 +412,8 @@ void put_kv(const float* k, const float* v, int64_t ld, int64_t first, int64_t n
 }
 
 int64_t attention_scratch(int64_t T, int64_t D) {
-  return transposed_size(D) + 2 * weights_size(kQueries, T) + ceiling(T, 16) * 16 * D;
+  const int64_t row = ceiling(D, 16) * 16;
+  return 2 * strips_size(kQueries, D) + 2 * strips_size(kQueries, T) + ceiling(T, 16) * 16 * D + T * row;
 }
 
 void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, AttentionForm form,
@@ -388,27 +425,34 @@ void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks k
 void attention_backward(const float* q, const float* k, const float* v, int64_t ldq, const float* kt, const float* out,
                         const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D, AttentionForm form,
                         float* dq, float* dk, float* dv, int64_t ldd, float* scratch) {
-  float* transposed = scratch;
-  const Weights p = {transposed + transposed_size(D), kQueries}, ds = {p.p + weights_size(kQueries, T), kQueries};
-  float* vt = ds.p + weights_size(kQueries, T);
+  const int64_t row = ceiling(D, 16) * 16, tiles = strips_size(kQueries, D), weights = strips_size(kQueries, T);
+  const Strips qs = {scratch, kQueries}, douts = {qs.p + tiles, kQueries};
+  const Strips p = {douts.p + tiles, kQueries}, ds = {p.p + weights, kQueries};
+  float *vt = ds.p + weights, *keys = vt + ceiling(T, 16) * 16 * D;
   put_keys(v, ldq, T, D, vt);
+  for (int64_t j = 0; j < T; ++j) copy_row(k + j * ldq, D, keys + j * row);
   for (int64_t i = 0; i < T; i += kQueries) {
     const int64_t n = least(kQueries, T - i);
     for (int64_t r = 0; r < n; r += kTileRows) {
-      const int64_t rows = least(kTileRows, n - r), begin = window_begin(i + r, form.window);
-      const int64_t groups = (i + r + rows - 1) / 16 + 1;
-      score(q + (i + r) * ldq, ldq, rows, TransposedKeys{kt, D}, begin, groups, D, form.scale, p, r, transposed);
-      score(dout + (i + r) * ldo, ldo, rows, TransposedKeys{vt, D}, begin, groups, D, 1, ds, r, transposed);
+      const int64_t at = i + r, rows = least(kTileRows, n - r), next = least(kTileRows, T - at - rows);
+      copy_rows(q + at * ldq, ldq, rows, D, qs, r);
+      copy_rows(dout + at * ldo, ldo, rows, D, douts, r);
+      fetch_rows(out + at * ldo, ldo, rows, D);
+      fetch_rows(q + (at + rows) * ldq, ldq, next, D);
+      fetch_rows(dout + (at + rows) * ldo, ldo, next, D);
+      const int64_t begin = window_begin(at, form.window), groups = (at + rows - 1) / 16 + 1;
+      score(qs, rows, TransposedKeys{kt, D}, begin, groups, D, form.scale, p, r);
+      fetch_rows(dq + at * ldd, ldd, rows, D), fetch_rows(dk + at * ldd, ldd, rows, D);
+      fetch_rows(dv + at * ldd, ldd, rows, D);
+      score(douts, rows, TransposedKeys{vt, D}, begin, groups, D, 1, ds, r);
+      for (int64_t t = at; t < at + rows; ++t) {
+        const float delta = dot_of(dout + t * ldo, out + t * ldo, D);
+        differentiate(p, ds, t - i, seen_from(t, form.window), stats + 2 * t, delta, form);
+      }
+      sum_keys(ds, r, rows, at, Rows{keys, row}, D, form.window, nullptr, dq + at * ldd, ldd);
     }
-    for (int64_t r = 0; r < n; ++r) {
-      const float delta = dot_of(dout + (i + r) * ldo, out + (i + r) * ldo, D);
-      differentiate(p, ds, r, seen_from(i + r, form.window), stats + 2 * (i + r), delta, form);
-    }
-    for (int64_t r = 0; r < n; r += kTileRows) {
-      sum_keys(ds, r, least(kTileRows, n - r), i + r, Rows{k, ldq}, D, form.window, nullptr, dq + (i + r) * ldd, ldd);
-    }
-    sum_queries(ds, i, n, Rows{q, ldq}, D, form.window, dk, ldd);
-    sum_queries(p, i, n, Rows{dout, ldo}, D, form.window, dv, ldd);
+    sum_queries(ds, i, n, {qs, i}, D, form.window, dk, ldd);
+    sum_queries(p, i, n, {douts, i}, D, form.window, dv, ldd);
   }
 }
 
