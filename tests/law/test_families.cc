@@ -76,6 +76,19 @@ const std::map<std::string, ModelConfig>& more_kinds() {
     m["phi3"] = family_shape("phi3", sizes, 2, 90, 62);
     m["gpt_neo"] = family_shape("gpt_neo", sizes, 0, 0, 0);
     m["gpt_neo"].layer_forms = {{.window = 70}};
+    m["mistral, window"] = family_shape("mistral", sizes, 3, 86, 86);
+    m["mistral, window"].layer_forms = {{70}};
+    const ModelConfig layers = shape_of(3, 4, 21, 77, 67, 560);
+    m["smollm3"] = family_shape("smollm3", layers, 2, 20, 20);
+    m["smollm3"].layer_forms = {{}, {}, {0, LayerForm::Rope::kNone}};
+    m["qwen3, windows and RoPE by layer, capped scores, longrope"] = [&] {
+      ModelConfig c = family_shape("qwen3", layers, 2, 20, 12);
+      c.layer_forms = {{33, LayerForm::Rope::kLocal}, {}, {290, LayerForm::Rope::kNone}};
+      c.local_rotary = c.rotary, c.local_rotary.theta = 50;
+      c.rotary.scaling = RopeScaling::kLong, c.rotary.short_factors = {1, 1.2, 1.5, 2, 3, 4};
+      c.rotary.attention_factor = 1.19, c.attention_cap = 5;
+      return c;
+    }();
     return m;
   }();
   return all;
