@@ -33,6 +33,10 @@ std::vector<std::string> golden_family_folders();
 GoldenBatch read_golden_batch(const std::string& folder);
 
 inline bool near(double a, double b, double tolerance) { return std::fabs(a - b) <= tolerance; }
+// For ratios and what holds them: an error of the log-prob counts as often as the ratio is large.
+inline bool near_ratio(double a, double b, double tolerance) {
+  return near(a, b, tolerance * std::fmax(1, std::fabs(b)));
+}
 
 // Log-ratios a - b, rounded to float once.
 std::vector<float> difference(const std::vector<float>& a, const std::vector<float>& b);

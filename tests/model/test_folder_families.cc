@@ -176,7 +176,7 @@ TEST_CASE("tensors that are missing, extra or misshapen are named, in every fami
     }
     const std::string block = std::string(family_of(family).tensors.prefix) + "layers.";
     for (const std::string& name : {block + "2.input_layernorm.weight", block + "0.mlp.extra.bias",
-                                    std::string("transformer.wpe.weight"), std::string("score.weight")}) {
+                                    std::string("backbone.wpe.weight"), std::string("score.weight")}) {
       auto tensors = whole;
       tensors.push_back({name, "F32", {1}, std::string(4, '\0')});
       replace_weights(folder, tensors);

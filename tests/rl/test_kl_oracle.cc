@@ -91,15 +91,19 @@ TEST_CASE("the exact KL to the reference and its gradient are the oracle's") {
     gather_rows(k.trace.final.data(), k.targets.rows.data(), n, C, states.data());
     k.policy.logits(states.data(), n, logits.data());
 
+    const double cap = k.policy.config().logit_cap;
     double mean = 0;
     for (std::int64_t i = 0; i < n; ++i) {
       const auto p = log_softmax(logits.data() + i * V, V), q = log_softmax(reference_logits.data() + i * V, V);
       double kl = 0;
       for (std::size_t v = 0; v < p.size(); ++v) kl += std::exp(p[v]) * (p[v] - q[v]);
       mean += kl / static_cast<double>(n);
-      for (std::size_t v = 0; v < p.size(); ++v)  // d KL / d z_v = p_v (log p_v - log q_v - KL)
-        logits.data()[i * V + static_cast<std::int64_t>(v)] =
-            static_cast<float>(std::exp(p[v]) * (p[v] - q[v] - kl) / static_cast<double>(n));
+      for (std::size_t v = 0; v < p.size();
+           ++v) {  // d KL / d z_v = p_v (log p_v - log q_v - KL), z = cap tanh(x / cap)
+        float& z = logits.data()[i * V + static_cast<std::int64_t>(v)];
+        const double t = cap > 0 ? static_cast<double>(z) / cap : 0;
+        z = static_cast<float>((1 - t * t) * std::exp(p[v]) * (p[v] - q[v] - kl) / static_cast<double>(n));
+      }
     }
     CHECK(std::abs(mean - double(k.golden.json["ppo"]["kl_new_ref"]["exact"])) <=
           k.golden.tolerance("loss_curve_max_abs"));
