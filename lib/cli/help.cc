@@ -7,12 +7,19 @@ namespace {
 
 constexpr std::size_t kWidth = 80, kColumn = 28;
 
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
 }  // namespace
 
 std::string option_facts(const Option& o) {
   std::string facts;
   const auto add = [&](const std::string& fact) { facts += (facts.empty() ? "" : "; ") + fact; };
   if (o.is_required()) add("required");
+  if (!o.choices().empty() && o.value_name().find('|') == std::string::npos) add("one of " + listed(o.choices()));
   if (!o.default_words().empty() && !o.flag()) add("default " + o.default_words());
   if (!o.bounds().empty()) add(o.bounds());
   if (o.takes_several_words()) add("takes all words up to the next option; may be repeated");

@@ -53,7 +53,7 @@ void NewModelOptions::add_to(Tool& tool, const std::string& init) {
   for (const std::string& type : family_types()) families.push_back({type, type});
   tool.group("A new model");
   std::vector<const Option*> given = {
-      &tool.choice("--family", family, families, "architecture, by model_type"),
+      &tool.choice("--family", family, families, "architecture, by model_type").placeholder("NAME"),
       &tool.option("--layers", layers, "transformer blocks").at_least(1).at_most(1000),
       &tool.option("--width", width, "hidden size").at_least(1).at_most(65536),
       &tool.option("--heads", heads, "attention heads; must divide the width").at_least(1).at_most(1024),

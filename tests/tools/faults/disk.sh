@@ -80,6 +80,6 @@ for p in $writers; do sanitized t || ok "$p: a file-size limit" limited $p; done
   ok "$p: any sync fails" each $p fsync EIO "$(often 1 7)"
   ok "$p: a folder can't be made" each $p mkdir ENOSPC 1
   ok "$p: a rename fails" each $p renameat2 EXDEV 1
-  ok "$p: any close fails" each $p close EIO "$(often 1 3)"
+  ok "$p: any close fails" each $p close EIO "$(often 1 2)"
 done
 cat skipped
