@@ -32,6 +32,12 @@ std::string ModelConfig::json(const char* torch_dtype) const {
   const auto put = [&keys](const std::string& key, auto value) {
     if (!key.empty()) keys[key] = [value](JsonWriter& w) { w.value(value); };
   };
+  // transformers checks types: 30 is no float.
+  const auto put_float = [&keys](const std::string& key, double value) {
+    std::string text = json_number(value);
+    if (text.find_first_of(".e") == text.npos) text += ".0";
+    if (!key.empty()) keys[key] = [text](JsonWriter& w) { w.raw(text); };
+  };
   put("model_type", f.model_type);
   keys["architectures"] = [&](JsonWriter& w) {
     w.begin_array().value(score ? f.architectures.score : f.architectures.language).end_array();
@@ -52,7 +58,7 @@ std::string ModelConfig::json(const char* torch_dtype) const {
   put(f.keys.attention_scale, attention_scale), put(f.keys.query_scalar, query_scalar);
   put(f.keys.logit_divisor, logit_divisor);
   for (const auto& [key, cap] : {std::pair{f.keys.attention_cap, attention_cap}, {f.keys.logit_cap, logit_cap}}) {
-    if (cap > 0) put(key, cap);
+    if (cap > 0) put_float(key, cap);
     else if (*key != 0) keys[key] = [](JsonWriter& w) { w.null(); };
   }
   if (positions == PositionKind::kRotary) write_rotary(*this, f, keys);

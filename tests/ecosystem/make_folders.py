@@ -5,6 +5,7 @@
 # `refusal` is the pattern of an error that may stand in for the numbers.
 import fnmatch
 import json
+import math
 import os
 import random
 import sys
@@ -114,7 +115,7 @@ def score_records(model, tokenizer):
     for i, (prompt, response) in enumerate(lists):
         alone = score(model, prompt + response)
         yield {"prompt_ids": prompt, "response_ids": response, "finish": "stop",
-               "want": alone, "want_batched": batch[i] if batch else alone}
+               "want": alone, "want_batched": batch[i] if batch and math.isfinite(batch[i]) else alone}
 
 
 def pair_records(model, tokenizer):
