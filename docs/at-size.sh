@@ -10,6 +10,7 @@
 # planning a night starts from: 4 prompts of 4 responses of 128 tokens, rollout, score and one epoch in minibatches of 8, with
 # SmolLM2's shape (all weights), Qwen2.5's and Llama's (adapters of rank 8 for policy, critic and reward model); and makes a
 # table for 1 to 64 cores of it.
+# SIZE_GEMMA=1 measures the programs in bf16 with Gemma-3-270M's shape, whose vocabulary is 170 of its 270 million weights.
 # SIZE_SMALL=1 takes tiny models: it shows only that the script runs.
 set -euo pipefail
 run=${1:-build/at-size}
@@ -19,13 +20,17 @@ gpt2=(--layers 12 --width 768 --heads 12 --context 1024 --vocab 50257)
 smollm2=(--family llama --layers 30 --width 576 --heads 9 --kv-heads 3 --inner 1536 --context 2048 --vocab 49152)
 qwen2=(--family qwen2 --layers 24 --width 896 --heads 14 --kv-heads 2 --inner 4864 --context 2048 --vocab 151936)
 llama=(--family llama --layers 16 --width 2048 --heads 32 --kv-heads 8 --inner 8192 --context 2048 --vocab 128256)
+gemma=(--family gemma3_text --layers 18 --width 640 --heads 4 --kv-heads 1 --head-dim 256 --inner 2048 --context 2048
+  --vocab 262144)
 words=60000 short=64 long=256
 [ -z "${SIZE_ADAPTERS:-}${SIZE_PLAN:-}" ] || words=190000
+[ -z "${SIZE_GEMMA:-}" ] || words=330000
 if [ -n "${SIZE_SMALL:-}" ]; then
   gpt2=(--layers 1 --width 24 --heads 2 --context 512 --vocab 300)
   smollm2=(--family llama --layers 1 --width 24 --heads 6 --kv-heads 2 --inner 40 --context 512 --vocab 300)
   qwen2=(--family qwen2 --layers 1 --width 24 --heads 6 --kv-heads 2 --inner 40 --context 512 --vocab 300)
   llama=("${smollm2[@]}")
+  gemma=(--family gemma3_text --layers 6 --width 24 --heads 3 --kv-heads 1 --head-dim 16 --inner 40 --context 512 --vocab 300)
   words=200 short=8 long=16
 fi
 
@@ -108,6 +113,17 @@ if [ -n "${SIZE_PLAN:-}" ]; then
     echo $(($(du -sb next | cut -f1) / 1000000)) > "size.$model"
   done
   plan
+  exit
+fi
+
+if [ -n "${SIZE_GEMMA:-}" ]; then
+  model=gemma
+  sft-train -q --force --init new "${gemma[@]}" --epochs 0 words.jsonl -o base
+  jq -r .vocab_size base/config.json
+  measured rm-train --dtype bf16 --init base pairs.jsonl -o rm
+  measured rollout --dtype bf16 --policy base -n 4 --max-tokens $short prompts.jsonl -o rolled.jsonl.zst
+  measured score --dtype bf16 --reward-model rm --ref base rolled.jsonl.zst -o scored.jsonl.zst
+  measured ppo-step --policy base --critic-init rm --epochs 1 --minibatch 8 scored.jsonl.zst -o next
   exit
 fi
 

@@ -18,6 +18,7 @@ ModelConfig shape_of(const NewModelOptions& options) {
   config.width = options.width;
   config.heads = options.heads;
   config.kv_head_count = options.kv_heads;
+  config.head_size = options.head_dim;
   config.feed_forward = options.inner > 0 ? options.inner
                         : config.gated    ? (options.width * 8 / 3 + 31) / 32 * 32
                                           : 4 * options.width;
@@ -38,14 +39,18 @@ void NewModelOptions::check() const {
     usage_error(std::string(option) + " " + std::to_string(n) + " is not a multiple of " + of + " " +
                 std::to_string(m));
   };
-  not_a_multiple("--width", width, "--heads", heads);
+  if (head_dim > 0 && *family_of(family).keys.head_dim == 0)
+    usage_error("--head-dim: a head of " + family + " has width / heads channels");
+  if (head_dim == 0) not_a_multiple("--width", width, "--heads", heads);
   const ModelConfig config = shape_of(*this);
   if (kv_heads > 0 && *family_of(family).keys.kv_heads == 0)
     usage_error("--kv-heads: each head of " + family + " has keys and values of its own");
   not_a_multiple("--heads", heads, "--kv-heads", config.kv_heads());
   if (config.positions == PositionKind::kRotary && (config.rotary.dims < 2 || config.rotary.dims % 2 != 0))
-    usage_error("--width " + std::to_string(width) + " and --heads " + std::to_string(heads) + ": " + family +
-                " would rotate " + std::to_string(config.rotary.dims) + " channels of a head, which must be pairs");
+    usage_error((head_dim > 0 ? "--head-dim " + std::to_string(head_dim)
+                              : "--width " + std::to_string(width) + " and --heads " + std::to_string(heads)) +
+                ": " + family + " would rotate " + std::to_string(config.rotary.dims) +
+                " channels of a head, which must be pairs");
 }
 
 void NewModelOptions::add_to(Tool& tool, const std::string& init) {
@@ -56,7 +61,10 @@ void NewModelOptions::add_to(Tool& tool, const std::string& init) {
       &tool.choice("--family", family, families, "architecture, by model_type").placeholder("NAME"),
       &tool.option("--layers", layers, "transformer blocks").at_least(1).at_most(1000),
       &tool.option("--width", width, "hidden size").at_least(1).at_most(65536),
-      &tool.option("--heads", heads, "attention heads; must divide the width").at_least(1).at_most(1024),
+      &tool.option("--heads", heads, "attention heads; must divide the width without --head-dim")
+           .at_least(1)
+           .at_most(1024),
+      &tool.option("--head-dim", head_dim, "channels of a head; 0: width / heads").at_least(0).at_most(1024),
       &tool.option("--kv-heads", kv_heads, "key/value heads, shared by the query heads; 0: as many as --heads")
            .at_least(0)
            .at_most(1024),

@@ -15,6 +15,7 @@ struct NewModelOptions {
   std::string family = "gpt2";  // family.h's model_type
   std::int64_t layers = 4, width = 128, heads = 4, context = 256;
   std::int64_t kv_heads = 0;  // 0: as many as heads
+  std::int64_t head_dim = 0;  // 0: width / heads
   std::int64_t inner = 0;     // 0: the default, see below
   std::int64_t vocab = 2048;  // at most: texts with few repetitions give fewer tokens
   Dtype dtype = Dtype::kF32;

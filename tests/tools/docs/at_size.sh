@@ -21,6 +21,12 @@ adapters() {
   jq -e '.r == 16 and .task_type == "SEQ_CLS"' adapted/next/critic/adapter_config.json
 }
 ok "with SIZE_ADAPTERS policy and critic are adapters, and their folders' sizes are told" adapters
+gemma() {
+  SIZE_SMALL=1 SIZE_GEMMA=1 bash "$ROOT/docs/at-size.sh" gemma > table 2> err || { cat err; return 1; }
+  [ "$(awk '$1 == "gemma" { print $2 }' table | paste -sd ' ')" = 'rm-train rollout score ppo-step' ]
+  jq -e '.model_type == "gemma3_text" and .head_dim == 16 and .num_key_value_heads == 1' gemma/next/config.json
+}
+ok "with SIZE_GEMMA the programs are told for Gemma 3's shape" gemma
 planned() {
   OMP_NUM_THREADS=2 SIZE_SMALL=1 SIZE_PLAN='smollm2 qwen2 llama' bash "$ROOT/docs/at-size.sh" planned > table 2> err || { cat err; return 1; }
   [ "$(awk '$2 ~ /rollout|score|ppo-step/ { print $1 "/" $2 }' table | wc -l)" = 9 ]

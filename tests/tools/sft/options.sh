@@ -57,6 +57,12 @@ families_are_obeyed() {
   sft-train -q --init new --family llama $small --epochs 1 text.jsonl -o f_usual
   jq -e '.num_key_value_heads == 2 and .intermediate_size == 64' f_usual/config.json
   echo '{"prompt":"the film"}' | rollout -q --policy f_usual --max-tokens 4 | jq -es 'length == 1'
+  sft-train -q --init new --family qwen3 $small --head-dim 6 --epochs 0 text.jsonl -o f_heads
+  jq -e '.head_dim == 6' f_heads/config.json
+  expect_status 64 sft-train --init new $small --head-dim 6 text.jsonl -o f_no_heads
+  expect_stderr 'error: --head-dim: a head of gpt2 has width / heads channels'
+  expect_status 64 sft-train --init new --family llama $small --head-dim 5 text.jsonl -o f_odd
+  expect_stderr 'error: --head-dim 5: llama would rotate 5 channels of a head, which must be pairs'
   sft-train -q --init new --inner 50 $small --epochs 0 text.jsonl -o f_gpt2
   jq -e '.model_type == "gpt2" and .n_inner == 50' f_gpt2/config.json
 }
