@@ -51,7 +51,8 @@ inline Buffer<float> random_values(const Layout& layout, std::uint64_t seed, dou
   for (const TensorInfo& t : layout.tensors) {
     const bool vector = t.shape.size() == 1, norm_weight = vector && t.name.find("weight") != std::string::npos;
     bool table = false;
-    for (const char* name : {"wte", "wpe", "embed_tokens", "embed_in", "embed_positions"}) table |= t.name.find(name) != std::string::npos;
+    for (const char* name : {"wte", "wpe", "embed_tokens", "embed_in", "embed_positions"})
+      table |= t.name.find(name) != std::string::npos;
     const bool in_out = t.name.find(".c_") != std::string::npos;  // GPT-2's; other matrices are stored [out, in]
     const auto rows = static_cast<double>(vector || in_out ? t.shape[0] : t.shape[1]);
     const double deviation = norm_weight ? 0.2 : vector ? scale / 3 : table ? scale : scale / std::sqrt(rows);

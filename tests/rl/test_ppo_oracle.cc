@@ -78,7 +78,8 @@ TEST_CASE("log-probs, entropies, values and per-token rewards of a PPO batch are
     CHECK(worst(b.values, g.all("values")) <= limit);
     CHECK(worst(b.rewards, g.all("rewards")) <= 1e-6);
     CHECK(std::abs(double(b.first_ratio_min) - g.expected("ratio_min")) <= limit);
-    CHECK(std::abs(double(b.first_ratio_max) - g.expected("ratio_max")) <= limit * std::max(2.0, g.expected("ratio_max")));
+    CHECK(std::abs(double(b.first_ratio_max) - g.expected("ratio_max")) <=
+          limit * std::max(2.0, g.expected("ratio_max")));
   });
 }
 
