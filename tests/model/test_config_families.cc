@@ -151,11 +151,11 @@ TEST_CASE("a short Gemma 3 configuration has Hugging Face's defaults, and one of
   const LayerForm near{512, LayerForm::Rope::kLocal};
   CHECK(hub.layer_forms == std::vector{near, global, near});
 }
-TEST_CASE("activations that two keys give have to agree, and attention to both sides is refused") {
-  const Keys other{{"hidden_activation", "\"gelu_pytorch_tanh\""}, {"hidden_act", "\"gelu\""}};
-  CHECK(refusal("gemma", other) == "config: \"hidden_activation\" differs from hidden_act, which is gelu");
-  CHECK(refusal("gemma", {{"hidden_activation", "\"gelu_new\""}}) == "nothing thrown");
-  CHECK(refusal("gemma", {{"hidden_activation", "null"}, {"hidden_act", "\"gelu\""}}) == "nothing thrown");
+TEST_CASE("of two keys for the activation Gemma reads transformers' own, and attention to both sides is refused") {
+  const Keys of_2b{{"hidden_activation", "\"gelu_pytorch_tanh\""}, {"hidden_act", "\"gelu\""}};
+  CHECK(parsed("gemma", of_2b).activation == Activation::kGeluErf);
+  CHECK(parsed("gemma", {{"hidden_activation", "\"gelu\""}}).activation == Activation::kGeluTanh);
+  CHECK(parsed("gemma2", of_2b).activation == Activation::kGeluTanh);
   CHECK(refusal("gemma", {{"use_bidirectional_attention", "true"}}) ==
         "config: \"use_bidirectional_attention\" true is not supported");
   CHECK(refusal("gemma", {{"use_bidirectional_attention", "null"}}) == "nothing thrown");
