@@ -23,10 +23,10 @@ python() {  # SCRIPT ARGUMENT...
   PYTHONDONTWRITEBYTECODE=1 $command "$seen/$script" "$@" 2> "$scratch/err" || { tail -n 20 "$scratch/err" >&2; return 1; }
 }
 find_python() {
-  for command in "${NUDGE_PYTHON:-python3}" /usr/bin/python3; do
+  if [ -n "${NUDGE_PYTHON:-}" ]; then set -- "$NUDGE_PYTHON"; else set -- python3 /usr/bin/python3; fi
+  for command; do
     python at_hand.py > "$scratch/hand" 2> /dev/null || continue
     ! grep -q '^pytorch ' "$scratch/hand" || return 0
-    [ -z "${NUDGE_PYTHON:-}" ] || break
   done
   why=$(sed -n 's/^absent pytorch: //p' "$scratch/hand")
   echo "bench-peers: ${why:-no Python with torch (Debian: python3-torch)}: nothing was measured"

@@ -152,7 +152,7 @@ ok "a program that prints no figure is a failure" broken
 unset NUDGE_PYTHON
 plain_python() {
   python3 "$ROOT/tests/bench/peers/at_hand.py" > hand
-  [ "$(sed 's/^absent //; s/[: ].*//' hand | paste -sd ' ')" = 'pytorch compiled transformers trl llama' ]
+  [ "$(sed 's/^absent //; s/[: ].*//' hand | paste -sd ' ')" = 'pytorch compiled transformers llama trl' ]
   ! python3 -c 'import torch' 2> err || return 0
   grep -qx "absent pytorch: No module named 'torch'" hand
 }
