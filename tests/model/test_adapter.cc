@@ -1,4 +1,5 @@
 // Models that are an adapter on a base: merged and unmerged, the base's memory, folders.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <functional>
