@@ -43,7 +43,7 @@ BEGIN {
   declare("numeric", "iota accumulate partial_sum inner_product gcd lcm midpoint")
   declare("limits", "numeric_limits")
   declare("bit", "bit_cast bit_ceil bit_floor bit_width popcount rotl rotr countl_zero countr_zero countr_one has_single_bit")
-  declare("cmath", "sqrt floor ceil trunc round nearbyint lround llround fabs fmod fma pow ldexp frexp copysign " \
+  declare("cmath", "sqrt floor ceil trunc round nearbyint lround llround fabs fmod fma pow log10 ldexp frexp copysign " \
     "isfinite isinf isnan isnormal signbit")
   declare("cstdlib", "getenv free calloc strtol strtoll strtoul strtoull strtod strtof atoi malloc exit abort")
   declare("cmath cstdlib", "abs")

@@ -38,18 +38,28 @@ std::string without_trailing_slash(std::string path) {
 
 }  // namespace
 
-std::string read_file(const std::string& path, std::size_t limit) {
-  const Descriptor fd = open_input(path);
+namespace {
+
+std::string read_all(int fd, const std::string& name, std::size_t limit) {
   std::string text;
   while (true) {
     const std::size_t had = text.size();
     text.resize(had + std::min<std::size_t>(std::max<std::size_t>(had, 65536), limit + 1 - had));
-    const std::size_t n = read_some(fd.get(), text.data() + had, text.size() - had, path);
+    const std::size_t n = read_some(fd, text.data() + had, text.size() - had, name);
     text.resize(had + n);
     if (n == 0) return text;
-    if (text.size() > limit) bad_input(path + ": is larger than " + std::to_string(limit) + " bytes");
+    if (text.size() > limit) bad_input(name + ": is larger than " + std::to_string(limit) + " bytes");
   }
 }
+
+}  // namespace
+
+std::string read_file(const std::string& path, std::size_t limit) {
+  const Descriptor fd = open_input(path);
+  return read_all(fd.get(), path, limit);
+}
+
+std::string read_stdin(std::size_t limit) { return read_all(STDIN_FILENO, "stdin", limit); }
 
 void check_folder_of(const std::string& output) {
   const std::string parent = parent_of(output);

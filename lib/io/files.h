@@ -10,6 +10,7 @@ namespace nudge {
 
 // The content of a file. Errors: kNoInput (missing, a folder), kBadInput (over `limit` bytes), kIo.
 std::string read_file(const std::string& path, std::size_t limit = std::size_t{1} << 30);
+std::string read_stdin(std::size_t limit = std::size_t{1} << 30);  // kBadInput, kIo
 
 // Whether something is there, readable or not: false only where nothing is.
 bool file_exists(const std::string& path);

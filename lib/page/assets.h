@@ -5,7 +5,7 @@
 
 namespace nudge::assets {
 
-extern const std::string_view page_css, page_js, labelling_css, labelling_js, report_css, report_js, viewer_css,
-    viewer_js, viewer_list_js;
+extern const std::string_view colours_css, page_css, page_js, chart_css, labelling_css, labelling_js, report_css,
+    report_js, viewer_css, viewer_js, viewer_list_js;
 
 }  // namespace nudge::assets

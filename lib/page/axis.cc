@@ -97,6 +97,29 @@ Axis round_axis(double low, double high, std::size_t most, bool whole) {
   return axis;
 }
 
+Axis log_axis(double low, double high, std::size_t most) {
+  Axis axis{.low = std::log10(low), .high = std::log10(high), .ticks = {}, .labels = {}};
+  if (axis.high - axis.low < 1e-9) axis.low -= 0.5, axis.high += 0.5;
+  const auto take = [&](double number, const std::string& label) {
+    axis.ticks.push_back(std::log10(number)), axis.labels.push_back(label);
+  };
+  const int first = exponent_of(low), last = exponent_of(high);
+  for (const std::vector<int>& factors : {std::vector<int>{1, 2, 5}, {1, 3}, {1}}) {
+    axis.ticks.clear(), axis.labels.clear();
+    for (int e = first; e <= last; ++e)
+      for (const int factor : factors)
+        if (const double number = decimal(factor, e); number >= low && number <= high)
+          take(number, tick_label(factor, e, low < 1e-3 || high >= 1e7));
+    if (axis.ticks.size() <= most) break;
+  }
+  if (axis.ticks.size() < 2 || axis.ticks.size() > most) {
+    axis.ticks.clear(), axis.labels.clear();
+    take(low, plain_number(low, 3));
+    if (high > low) take(high, plain_number(high, 3));
+  }
+  return axis;
+}
+
 std::string plain_number(double x, int digits) {
   if (std::isnan(x)) return "?";
   if (std::isinf(x)) return signed_text(x < 0, "∞");

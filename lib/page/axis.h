@@ -24,6 +24,11 @@ struct Axis {
 // aren't finite or are beyond 1e307 give the axis from 0 to 1.
 Axis round_axis(double low, double high, std::size_t most, bool whole = false);
 
+// An axis of logarithms: low, high and ticks are log10 of numbers in [low, high], 0 < low, labels the numbers. At most
+// `most` ticks: the numbers 1, 2 and 5 times a power of ten, or 1 and 3 times, or powers of ten alone; where fewer than two
+// lie inside, `low` and `high` themselves.
+Axis log_axis(double low, double high, std::size_t most);
+
 // "0.25", "12,000", "3e-6": at most `digits` significant ones.
 std::string plain_number(double x, int digits = 6);
 

@@ -18,6 +18,9 @@ namespace {
 
 bool drawn(double v) { return std::fabs(v) <= 1e307; }
 bool drawn(const ChartPoint& p) { return drawn(p.x) && drawn(p.y); }
+bool drawn(const ChartSeries& s) {
+  return std::ranges::any_of(s.points, [](const ChartPoint& p) { return drawn(p); });
+}
 // 0 for an error that is unknown or can't be drawn.
 double error_of(const ChartPoint& p) {
   const double e = p.error.value_or(0);
@@ -32,7 +35,7 @@ struct Extent {
 // Places of a chart's numbers.
 class Places {
  public:
-  explicit Places(const Chart& chart) {
+  explicit Places(const Chart& chart) : log_x_(chart.log_x) {
     Extent x, y;
     if (chart.with_zero) y.take(0);
     for (const ChartSeries& s : chart.series)
@@ -43,17 +46,22 @@ class Places {
         y.take(p.y - error), y.take(p.y + error);
         empty_ = false;
       }
-    frame_ = chart_frame({x.low, x.high, chart.whole_x}, {y.low, y.high, false}, chart.x_label, chart.y_label);
+    frame_ = chart_frame({x.low, x.high, chart.whole_x, chart.log_x && !empty_}, {y.low, y.high, false}, chart.x_label,
+                         chart.y_label);
   }
   bool empty() const { return empty_; }
   const ChartFrame& frame() const { return frame_; }
-  double x(double v) const { return frame_.x_of(v); }
+  double x(double v) const { return frame_.x_of(log_x_ ? std::log10(v) : v); }
+  bool covers(double v) const {
+    const double at = log_x_ ? std::log10(v) : v;
+    return at >= frame_.x.low && at <= frame_.x.high;
+  }
   double y(double v) const { return frame_.y_of(v); }
   std::string at(double px, double py) const { return coordinate(px) + " " + coordinate(py); }
   std::string at(const ChartPoint& p) const { return at(x(p.x), y(p.y)); }
 
  private:
-  bool empty_ = true;
+  bool empty_ = true, log_x_;
   ChartFrame frame_;
 };
 
@@ -184,7 +192,7 @@ std::string series_svg(const ChartSeries& s, const Places& places) {
 std::string marks_svg(const Chart& chart, const Places& places) {
   std::map<double, ChartMark> by_x;
   for (const ChartMark& m : chart.marks) {
-    if (!drawn(m.x) || m.x < places.frame().x.low || m.x > places.frame().x.high) continue;
+    if (!drawn(m.x) || !places.covers(m.x)) continue;
     const auto [at, is_new] = by_x.emplace(m.x, m);
     if (!is_new) at->second.text += "\n" + m.text;
   }
@@ -200,42 +208,56 @@ std::string marks_svg(const Chart& chart, const Places& places) {
   return svg;
 }
 
-std::string legend_item(const ChartSeries& s) {
+// Line and marker of a legend, around (0, 0) and 28 units wide.
+std::string key_svg(const ChartSeries& s) {
   const bool curve = s.draw == Draw::kCurve;
-  std::string svg = "<svg class=\"key\" viewBox=\"-14 -6 28 12\" aria-hidden=\"true\"><g class=\"series " +
-                    look_class(s) + (curve ? " curve" : "") + "\">";
+  std::string svg = "<g class=\"series " + look_class(s) + (curve ? " curve" : "") + "\">";
   if (s.draw != Draw::kScatter) svg += "<path class=\"line\" d=\"M-13 0H13\"/>";
   if (!curve) svg += "<path class=\"point\" d=\"" + std::string(kMarkers[s.look % kMarkers.size()]) + "\"/>";
-  return "<li>" + svg + "</g></svg><span class=\"text\" dir=\"auto\">" + escaped(s.label) + "</span></li>\n";
+  return svg + "</g>";
+}
+
+std::string legend_item(const ChartSeries& s) {
+  return "<li><svg class=\"key\" viewBox=\"-14 -6 28 12\" aria-hidden=\"true\">" + key_svg(s) +
+         "</svg><span class=\"text\" dir=\"auto\">" + escaped(s.label) + "</span></li>\n";
 }
 
 std::string legend(const Chart& chart) {
   std::string items;
   for (const ChartSeries& s : chart.series)
-    if (!s.label.empty() && std::ranges::any_of(s.points, [](const ChartPoint& p) { return drawn(p); }))
-      items += legend_item(s);
+    if (!s.label.empty() && drawn(s)) items += legend_item(s);
   return items.empty() ? "" : "<ul class=\"legend\">\n" + items + "</ul>\n";
 }
 
-}  // namespace
-
-std::string chart_svg(const Chart& chart) {
+std::string picture(const Chart& chart) {
   const Places places(chart);
-  std::string svg = svg_begin(chart.title, "chart");
-  if (places.empty()) return svg + no_data_svg() + "</svg>\n";
-  svg += frame_svg(places.frame());
+  if (places.empty()) return no_data_svg();
+  std::string svg = frame_svg(places.frame());
   for (const ChartSeries& s : chart.series)  // curves below the points that they fit
     if (s.draw == Draw::kCurve) svg += series_svg(s, places);
   for (const ChartSeries& s : chart.series)
     if (s.draw != Draw::kCurve) svg += series_svg(s, places);
-  return svg + marks_svg(chart, places) + "</svg>\n";
+  return svg + marks_svg(chart, places);
 }
 
-std::string chart_figure(const Chart& chart) {
+std::string caption_of(const Chart& chart) {
   const bool many = std::ranges::any_of(chart.series, is_thinned_line);
-  const std::string caption =
-      chart.caption + (many && !chart.caption.empty() ? " " : "") + (many ? "Bold: a running mean." : "");
-  return figure_html(chart.title, chart_svg(chart) + legend(chart), caption);
+  return chart.caption + (many && !chart.caption.empty() ? " " : "") + (many ? "Bold: a running mean." : "");
+}
+
+}  // namespace
+
+std::string chart_svg(const Chart& chart) { return svg_begin(chart.title, "chart") + picture(chart) + "</svg>\n"; }
+
+std::string chart_figure(const Chart& chart) {
+  return figure_html(chart.title, chart_svg(chart) + legend(chart), caption_of(chart));
+}
+
+std::string chart_document(const Chart& chart) {
+  std::vector<DocumentKey> keys;
+  for (const ChartSeries& s : chart.series)
+    if (!s.label.empty() && drawn(s)) keys.push_back({key_svg(s), s.label});
+  return document_svg(chart.title, picture(chart), keys, caption_of(chart));
 }
 
 }  // namespace nudge

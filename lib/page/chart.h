@@ -1,5 +1,5 @@
-// Charts as inline SVG, complete without a script and in print. Colours are those of page.css (--series-1 ...), the rest
-// of the look is in report.css; series also differ by dash and marker. report.js shows the numbers at a place.
+// Charts as inline SVG, complete without a script and in print. Colours are those of colours.css (--series-1 ...), the
+// rest of the look is in chart.css; series also differ by dash and marker. report.js shows the numbers at a place.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,7 @@ struct Chart {
   std::string x_label = {}, y_label = {};  // with units
   bool whole_x = true;                     // x counts something
   bool with_zero = false;                  // the y axis begins at 0 or passes it
+  bool log_x = false;                      // the x axis goes by log10; every x is above 0
   std::vector<ChartSeries> series = {};
   std::vector<ChartMark> marks = {};  // vertical lines
 };
@@ -52,6 +53,9 @@ inline constexpr std::size_t kMostMarkers = 120;
 std::string chart_svg(const Chart& chart);
 // <figure> with title, picture, legend (where more than one series or a label is) and caption.
 std::string chart_figure(const Chart& chart);
+// A file of its own: the same picture below its title and above its legend and caption (a line), with the styles that it
+// needs.
+std::string chart_document(const Chart& chart);
 
 // Counts in the bins between ascending edges, one column per x. More than 100 columns are added up to 100 or fewer.
 struct HistogramChart {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/page/assets.h"
 #include "lib/page/html.h"
 
 namespace nudge {
@@ -45,7 +46,7 @@ ChartFrame chart_frame(const ChartRange& x, const ChartRange& y, const std::stri
                        const std::string& y_label) {
   ChartFrame frame = frame_around(round_axis(y.low, y.high, 6, y.whole), x_label, y_label);
   for (std::size_t most = 9; most >= 2; --most) {
-    frame.x = round_axis(x.low, x.high, most, x.whole);
+    frame.x = x.log ? log_axis(x.low, x.high, most) : round_axis(x.low, x.high, most, x.whole);
     const double room =
         (frame.right - frame.left) / static_cast<double>(std::max<std::size_t>(1, frame.x.ticks.size()));
     if (widest(frame.x) + 8 <= room) break;
@@ -89,6 +90,29 @@ std::string svg_begin(const std::string& title, const std::string& kind) {
 }
 
 std::string no_data_svg() { return text_svg(kWidth / 2, kHeight / 2, "middle", "no data"); }
+
+std::string document_svg(const std::string& title, const std::string& content, const std::vector<DocumentKey>& keys,
+                         const std::string& caption) {
+  constexpr double kTitle = 26, kRow = 18, kKey = 28, kGap = 18;
+  const double top = title.empty() ? 4 : kTitle;
+  double x = 4, y = top + kHeight + 14;
+  std::string below;
+  for (const DocumentKey& key : keys) {
+    const double width = kKey + 4 + text_width(key.label);
+    if (x > 4 && x + width > kWidth) x = 4, y += kRow;
+    below += "<g transform=\"translate(" + coordinate(x + kKey / 2) + " " + coordinate(y) + ")\">" + key.svg +
+             "</g>\n" + text_svg(x + kKey + 4, y + 4, "start", key.label);
+    x += width + kGap;
+  }
+  if (!keys.empty()) y += kRow;
+  if (!caption.empty()) below += text_svg(4, y + 4, "start", caption), y += kRow;
+  std::string svg = "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"-8 0 436 " +
+                    coordinate(y) + "\" width=\"545\" aria-label=\"" + escaped(title) + "\">\n<style>\n";
+  svg.append(assets::colours_css).append(assets::chart_css);
+  svg += "</style>\n<rect class=\"paper\" x=\"-8\" width=\"436\" height=\"" + coordinate(y) + "\"/>\n";
+  if (!title.empty()) svg += "<text class=\"title\" x=\"0\" y=\"17\">" + escaped(title) + "</text>\n";
+  return svg + "<g transform=\"translate(0 " + coordinate(top) + ")\">\n" + content + "</g>\n" + below + "</svg>\n";
+}
 
 std::string figure_html(const std::string& title, const std::string& inside, const std::string& caption) {
   return "<figure>\n<figcaption>" + escaped(title) +

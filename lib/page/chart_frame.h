@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "lib/page/axis.h"
 
@@ -9,7 +10,8 @@ namespace nudge {
 
 struct ChartRange {
   double low, high;
-  bool whole;  // counts
+  bool whole;        // counts
+  bool log = false;  // 0 < low; places are those of log10
 };
 
 // Places are in the picture's units, y from the top.
@@ -40,6 +42,15 @@ double text_width(const std::string& text);  // about; of UTF-8 in the picture's
 
 std::string svg_begin(const std::string& title, const std::string& kind);  // with <title>
 std::string no_data_svg();
+
+struct DocumentKey {
+  std::string svg;  // around (0, 0), 28 units wide
+  std::string label;
+};
+// A whole file: a chart's content with its title above, its legend and caption below.
+std::string document_svg(const std::string& title, const std::string& content, const std::vector<DocumentKey>& keys,
+                         const std::string& caption);
+
 std::string figure_html(const std::string& title, const std::string& inside, const std::string& caption);
 
 }  // namespace nudge

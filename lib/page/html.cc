@@ -68,7 +68,7 @@ std::string page_html(const Page& page) {
   html += "<meta http-equiv=\"Content-Security-Policy\" content=\"" + std::string(kPolicy) + "\">\n";
   html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   html += "<title>" + escaped(page.title) + "</title>\n<style>\n";
-  html.append(assets::page_css).append(page.style);
+  html.append(assets::colours_css).append(assets::page_css).append(page.style);
   html += "</style>\n</head>\n<body>\n" + page.body;
   if (!page.data.empty())
     html += "<script type=\"application/json\" id=\"data\">" + embedded_json(page.data) + "</script>\n";

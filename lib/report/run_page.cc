@@ -298,10 +298,11 @@ std::string body_of(std::span<const RunReport> runs, double clip) {
 }  // namespace
 
 std::string run_page(std::span<const RunReport> runs, const PageOptions& options) {
+  const std::string style = std::string(assets::chart_css) + std::string(assets::report_css);
   return page_html({.title = title_of(runs),
                     .body = body_of(runs, options.clip),
                     .data = "",
-                    .style = assets::report_css,
+                    .style = style,
                     .script = assets::report_js});
 }
 

@@ -47,6 +47,19 @@ TEST_CASE("ticks are the doubles that their labels say") {
   CHECK(axis.ticks == std::vector<double>{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7});
 }
 
+TEST_CASE("ticks of logarithms are 1, 2 and 5 times a power of ten, fewer over many decades, or the ends") {
+  CHECK(log_axis(1, 100, 9).labels == Labels{"1", "2", "5", "10", "20", "50", "100"});
+  CHECK(log_axis(1, 100, 9).ticks ==
+        std::vector<double>{0, std::log10(2.0), std::log10(5.0), 1, std::log10(20.0), std::log10(50.0), 2});
+  CHECK(log_axis(1, 100, 9).place(1, 0, 50) == 25);  // 10 in the middle
+  CHECK(log_axis(2e-5, 1e-3, 5).labels == Labels{"3e−5", "1e−4", "3e−4", "1e−3"});
+  CHECK(log_axis(1, 1e6, 9).labels == Labels{"1", "10", "100", "1000", "10,000", "100,000", "1,000,000"});
+  CHECK(log_axis(1, 1e9, 3).labels == Labels{"1", "1e9"});
+  CHECK(log_axis(21, 49, 9).labels == Labels{"21", "49"});
+  CHECK(log_axis(7, 7, 9).labels == Labels{"7"});
+  CHECK(log_axis(7, 7, 9).place(std::log10(7.0), 0, 100) == doctest::Approx(50));
+}
+
 TEST_CASE("an axis of counts has whole ticks, and one for a single count") {
   CHECK(round_axis(0, 5, 9, true).labels == Labels{"0", "1", "2", "3", "4", "5"});
   CHECK(round_axis(0, 2, 9, true).labels == Labels{"0", "1", "2"});
@@ -189,4 +202,36 @@ TEST_CASE("one column alone is drawn as bars, and a thousand are added up to a h
   const std::string many = histogram_figure(chart);
   CHECK(count_of(many, "<rect ") == 100);
   CHECK(holds(many, "<title>iterations 990 to 999, 0 to 1: 10 of 10 answers (100 %)</title>"));
+}
+
+TEST_CASE("a logarithmic chart places points by their logarithm and keeps their numbers") {
+  Chart chart{.title = "t", .whole_x = false, .log_x = true};
+  chart.series.push_back({.points = {{1, 0}, {10, 0}, {100, 4}}});
+  chart.marks = {{10, "ten", ""}, {1000, "outside", ""}};
+  const std::string svg = chart_svg(chart);
+  // The middle of 28 + 6 to 408 - 6.
+  CHECK(holds(svg, "translate(218 204)\" d=\"M-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0\" data-x=\"10\""));
+  CHECK(holds(svg, "data-x=\"100\" data-y=\"4\""));
+  CHECK(holds(svg, "M218 26V204"));
+  CHECK(!holds(svg, "outside"));
+}
+
+TEST_CASE("a chart's own file has styles, title, legend and the same picture") {
+  Chart chart = line({1, 2, 3});
+  chart.title = "a < b";
+  chart.series[0].label = "first & last";
+  const std::string document = chart_document(chart), svg = chart_svg(chart);
+  CHECK(document.starts_with("<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\""));
+  CHECK(document.ends_with("</svg>\n"));
+  CHECK(holds(document, "--series-1: "));
+  CHECK(holds(document, "prefers-color-scheme: dark"));
+  CHECK(holds(document, ">a &lt; b</text>"));
+  CHECK(holds(document, ">first &amp; last</text>"));
+  const std::size_t inside = svg.find('\n') + 1;
+  CHECK(holds(document, svg.substr(inside, svg.rfind("</svg>") - inside)));
+  // A name of nine letters takes 9 * 6.7 + 32 units and a gap of 18: three stand in a line, twelve in four of 18 units.
+  const auto height = [](const std::string& text) { return std::stod(text.substr(text.find("-8 0 436 ") + 9)); };
+  for (int i = 0; i < 11; ++i)
+    chart.series.push_back({.label = "series " + std::to_string(10 + i), .points = {{0, 1}}});
+  CHECK(height(chart_document(chart)) == height(document) + 3 * 18);
 }
