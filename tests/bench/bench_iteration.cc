@@ -94,10 +94,10 @@ Least least_of(const Shape& shape, Dtype dtype, const Limits& limits) {
   const double head = head_flops(model, kPrompts * kNew);
   const double prefill =
       block_flops(model, kPrompts * kPrompt) + attention_flops(model, kPrompts, kPrompt) + head_flops(model, kPrompts);
-  const double decode = (kNew - 1) * decode_bytes(model, kPrompts, kPrompt + kNew / 2);
+  const double decode = (kNew - 1) * decode_seconds(model, kPrompts, kPrompt + kNew / 2, limits);
   const double updates = kEpochs * kPrompts / kMinibatch;
   // Policy and critic: a forward for the old values, then each epoch; the critic's head is nothing beside it.
-  return {prefill / rate + decode / limits.read, (2 * blocks + head) / rate,
+  return {prefill / rate + decode, (2 * blocks + head) / rate,
           (1 + 3 * kEpochs) * (2 * blocks + head) / rate + updates * 2 * optimizer_bytes(model) / limits.read};
 }
 

@@ -1,7 +1,7 @@
 // Whole steps of GPT-2 124M with random weights, as the programs take them, and the fraction of the roofline that each
 // is: the least time for its work (tests/bench/steps.h counts it) at the limits measured in the same run, which is
 // operations / FMA throughput for training and prefill, with the bytes of AdamW / reading added where there is a step,
-// and bytes of weights, keys and values / reading for decoding.
+// and for decoding the larger of bytes of weights, keys and values / reading and operations / FMA throughput.
 // usage: bench_steps [f32|bf16] [train|ppo|decode-1|decode-8|decode-32...] (default: both, everything)
 #include <fstream>
 #include <optional>
@@ -107,7 +107,7 @@ void decode(const Table& table, const Model& model, int64_t batch) {
   // The first token is the prefill's; the others' steps see 129 to 255 tokens.
   constexpr double kSteps = kNew - 1, kLength = kPrompt + kNew / 2;
   tokens_row(table, "decode 128 + 128" + of, B * kSteps, times.decode,
-             kSteps * decode_bytes(model, B, kLength) / table.limits.read);
+             kSteps * decode_seconds(model, B, kLength, table.limits));
 }
 
 }  // namespace

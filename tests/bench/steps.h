@@ -2,6 +2,7 @@
 // to.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -84,6 +85,14 @@ inline double decode_bytes(const Model& model, double batch, double length) {
   const auto weights = static_cast<double>(model.transformer.layout().size - c.context * c.width);
   const auto cached = static_cast<double>(2 * c.layers * c.kv_heads() * c.head_dim());
   return bytes_of(c.dtype) * (weights + cached * length * batch);
+}
+// Least seconds of such a step: its bytes, or its operations, which is more with large batches.
+inline double decode_seconds(const Model& model, double batch, double length, const Limits& limits) {
+  const ModelConfig& c = model.config();
+  const double products = block_flops(model, batch) + head_flops(model, batch);
+  const double attention = 4 * static_cast<double>(c.layers * c.heads * c.head_dim()) * length * batch;
+  return std::max(decode_bytes(model, batch, length) / limits.read,
+                  products / limits.of(c.dtype) + attention / limits.fma);
 }
 
 // --- steps ---
