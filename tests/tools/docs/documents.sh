@@ -12,7 +12,8 @@ extract() {
 ok "every block of commands is marked sh or console" extract
 [ -n "$(find blocks -name 'README-*.sh')" ]
 # docs/data.md's are run by data.sh, on samples, docs/recipes.md's by recipes.sh and sandbox.sh, in their order,
-# docs/metrics.md's by metrics.sh, docs/textbook.md's by textbook.sh. README.md's run one after the other in an empty folder.
+# docs/metrics.md's by metrics.sh, docs/textbook.md's by textbook.sh. README.md's run one after the other in an empty
+# folder.
 in_order() {
   mkdir empty
   # shellcheck disable=SC2046
