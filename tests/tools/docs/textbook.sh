@@ -3,8 +3,8 @@ needs sft-train rollout label rm-train score ppo-step kl-report chart bash jq
 if sanitized; then skip "minutes with a sanitizer"; fi
 page=$ROOT/docs/textbook.md
 mkdir blocks empty
-# blocks/N.sh, commands, and blocks/N.out, the indented lines behind them; all.sh, all commands with each block's output in
-# a file of its own.
+# blocks/N.sh, commands, and blocks/N.out, the indented lines behind them; all.sh, all commands with each block's output
+# in a file of its own.
 awk '/^```sh$/ { ++k; code = "blocks/" k ".sh"; print FNR > ("blocks/" k ".line"); printf "" > code
       printf "" > ("blocks/" k ".out"); next }
   /^```$/ { close(code); code = ""; behind = 1; next }
@@ -56,19 +56,19 @@ ok "numbers in the text are those shown" numbers
 
 # The formulas, by awk from the programs' figures.
 cd empty
-close_enough='function off(x, y, d) { d = x - y; return d > 1e-5 * (1 + (y < 0 ? -y : y)) || -d > 1e-5 * (1 + (y < 0 ? -y : y)) }'
+off='function abs(x) { return x < 0 ? -x : x } function off(x, y) { return abs(x - y) > 1e-5 * (1 + abs(y)) }'
 losses() {
-  awk -F '\t' "$close_enough"' function loss(x) { return x < 0 ? -x + log(1 + exp(x)) : log(1 + exp(-x)) }
+  awk -F '\t' "$off"' function loss(x) { return x < 0 ? -x + log(1 + exp(x)) : log(1 + exp(-x)) }
     { want = $1 == "loss" ? loss($2) : 0.9 * loss($2) + 0.1 * loss(-$2) } off($3, want) { print; bad = 1 }
     END { exit bad || NR != 82 }' losses.tsv
 }
 surrogate() {
-  awk -F '\t' "$close_enough"' { sign = $1 == "A > 0" ? 1 : -1; clip = $2 < 0.8 ? 0.8 : $2 > 1.2 ? 1.2 : $2
+  awk -F '\t' "$off"' { sign = $1 == "A > 0" ? 1 : -1; clip = $2 < 0.8 ? 0.8 : $2 > 1.2 ? 1.2 : $2
       want = sign * $2 < sign * clip ? sign * $2 : sign * clip } off($3, want) { print; bad = 1 }
     END { exit bad || NR < 1000 }' surrogate.tsv
 }
 whole() {
-  awk -F '\t' "$close_enough"' off($6, $3 + $1 * $4 - 0.01 * $5) { print; bad = 1 } END { exit bad || NR != 64 }' whole.tsv
+  awk -F '\t' "$off"' off($6, $3 + $1 * $4 - 0.01 * $5) { print; bad = 1 } END { exit bad || NR != 64 }' whole.tsv
 }
 returns() {
   jq -es 'all(.gold as $gold | (.returns | all(. == $gold)) and ([.advantages, .values] | transpose
@@ -78,7 +78,7 @@ shares() {  # by another program
   kl-report -q --json --old base --new is-1e-3-8 buffer.jsonl | jq -r '.files[0].old_new
     | [.effective_tokens / .tokens, .effective_sequences / .responses, .ratio.min, .ratio.max] | @tsv' > want
   awk -F '\t' -v OFS='\t' '$1 == "1e-3" && $2 == 8 { print $5, $6, $3, $4 }' reuse.tsv | paste - want |
-    awk "$close_enough"' { for (i = 1; i <= 4; ++i) if (off($i, $(i + 4))) { print; bad = 1 } } END { exit bad || NF != 8 }'
+    awk "$off"' { for (i = 1; i <= 4; ++i) bad += off($i, $(i + 4)) } bad { print } END { exit bad || NF != 8 }'
 }
 ok "a pair's loss is −log σ, with smoothing a tenth of the other's" losses
 ok "the surrogate is the lesser of the two at every token" surrogate
