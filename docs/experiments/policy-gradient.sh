@@ -18,6 +18,7 @@ export LC_ALL=C OMP_NUM_THREADS=1  # the work is parallel over runs
 : "${PG_TEXTS:=6000}" "${PG_PAIRS:=2000}" "${PG_HELD:=200}" "${PG_WIDTH:=96}" "${PG_EPOCHS:=3}"
 export PG_ROUNDS PG_PROMPTS PG_POOL PG_BATCH
 
+. "$(dirname "$0")/gradients.inc"
 DEMO=$(cd "$(dirname "$0")/../demo" && pwd)
 export DEMO
 if [ $# -ge 1 ]; then
@@ -127,18 +128,7 @@ gradients() {
   rm -rf "$dir/step" "$dir"/batch-*
 }
 
-# moments FOLDER: the numbers of the first moments in trainer/optimizer.safetensors, one a line: after a header's
-# length (8 bytes) and a JSON header that says where each tensor lies.
-moments() {
-  local file=$1/trainer/optimizer.safetensors length from to
-  length=$(od -An -t u8 -N 8 "$file" | tr -d ' ')
-  head -c $((8 + length)) "$file" | tail -c +9 | jq -r 'to_entries[] | select(.key | startswith("m.")) |
-    .value.data_offsets | "\(.[0]) \(.[1])"' |
-    while read -r from to; do
-      od -An -v -w4 -t f4 -j $((8 + length + from)) -N $((to - from)) "$file"
-    done
-}
-export -f gradients moments
+export -f gradients
 
 # gram NAME: inner products of the pools' gradients: NAME estimator seed estimator seed product
 gram() {
