@@ -10,7 +10,7 @@ set -eu -o pipefail
 export LC_ALL=C OMP_NUM_THREADS=1  # the work is parallel over runs
 : "${KL_SEEDS:=1 2 3 4 5}"
 # Gradients: how many steps of fine-tuning the policy is away from the reference; the longest response.
-: "${KL_STEPS:=4 16 64 256}" "${KL_TOKENS:=3}"
+: "${KL_STEPS:=4 32 256}" "${KL_TOKENS:=3}"
 # PPO: placements, weights, rounds of prompts with answers; the task.
 : "${KL_ARMS:=reward k2 k3 exact}" "${KL_BETAS:=0.1 0.3}" "${KL_ROUNDS:=10}" "${KL_PROMPTS:=50}" "${KL_ANSWERS:=6}"
 : "${KL_TEXTS:=6000}" "${KL_PAIRS:=2000}" "${KL_HELD:=100}" "${KL_WIDTH:=48}"
