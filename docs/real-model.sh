@@ -55,8 +55,8 @@ go() {
   # A signal ends the wait, not the program.
   until cut='' status=0; wait $child || status=$?; [ -z "$cut" ]; do :; done
   child=''
-  # Where the program ended as the signal came, bash may not know how.
-  case $status in -1 | 127) [ -z "$stopped" ] || status=75 ;; esac
+  # 143: stopped before it began; else bash may not know how a program ended just when the signal came.
+  case $status in 143 | 127 | -1) [ -z "$stopped" ] || status=75 ;; esac
   [ "$status" = 0 ] || exit "$status"
 }
 # made FILE COMMAND...: FILE is what the command prints, there when it is whole.
@@ -120,18 +120,21 @@ rm -rf data
 lines=$(wc -l < train.jsonl)
 pairs=$PAIRS
 [ "$lines" -ge $((2 * pairs + PROMPTS)) ] || pairs=$((lines * 2 / 5))
-[ "$pairs" -ge 2 ] && [ "$(wc -l < test.jsonl)" -ge 2 ] ||
+if [ "$pairs" -lt 2 ] || [ ! -s test.jsonl ]; then
   fail 65 "$lines pairs are left for training, $(wc -l < test.jsonl) for testing: raise PROMPT_CHARS and ANSWER_CHARS"
+fi
 [ "$pairs" = "$PAIRS" ] || say "only $lines pairs are as short as that: each reward model learns from $pairs of them"
 part() { sed -n "$2,$3p" "$1"; }
 sft_of() { part train.jsonl 1 "$1" | jq -c '{id, prompt, completion: .chosen}'; }
-prompts_of() {  # of stdin, each once
-  jq -cn 'foreach inputs as $r ({}; ($r.prompt | tojson) as $p | .new = (.seen[$p] | not) | .seen[$p] = true;
-    select(.new) | $r | {id, prompt})'
+prompts_of() {  # FILE FIRST LAST MOST [LEFT_OUT]: of these lines' prompts, each once, as many; less the first ones
+  part "$1" "$2" "$3" | jq -cn --argjson most "$4" --argjson left_out "${5:-0}" '
+    foreach inputs as $r ({n: 0}; ($r.prompt | tojson) as $p | .new = (.seen[$p] | not) | .seen[$p] = true
+        | if .new then .n += 1 else . end;
+      select(.new and .n <= $most and .n > $left_out) | $r | {id, prompt})'
 }
-made prompts.jsonl eval 'tail -n +$((2 * pairs + 1)) train.jsonl | prompts_of'
-made held.jsonl eval 'prompts_of < test.jsonl | sed -n "1,${HELD_PROMPTS}p"'
-made final.jsonl eval 'prompts_of < test.jsonl | sed -n "$((HELD_PROMPTS + 1)),$((HELD_PROMPTS + FINAL_PROMPTS))p"'
+made prompts.jsonl prompts_of train.jsonl $((2 * pairs + 1)) "$lines" "$lines"
+made held.jsonl prompts_of test.jsonl 1 '$' "$HELD_PROMPTS"
+made final.jsonl prompts_of test.jsonl 1 '$' $((HELD_PROMPTS + FINAL_PROMPTS)) "$HELD_PROMPTS"
 [ -s final.jsonl ] || fail 65 "test has no more than HELD_PROMPTS=$HELD_PROMPTS prompts: lower that"
 
 # The programs with their options. An adapter's reward model starts from the model, as the policy's adapter does.
@@ -181,7 +184,7 @@ trial() {
   size() { du -sLk "$1" | cut -f 1; }
   local of_model=0
   [ -L model ] || of_model=$(size model)
-  awk -v pairs="$(part train.jsonl 1 $pairs | characters)" -v tried="$(characters < trial/pairs.jsonl)" \
+  awk -v pairs="$(part train.jsonl 1 "$pairs" | characters)" -v tried="$(characters < trial/pairs.jsonl)" \
     -v answers="$(zstdcat trial/scored.zst | wc -l)" -v batch=$((PROMPTS * ANSWERS)) -v iterations="$ITERATIONS" \
     -v every="$EVERY" -v held=$((HELD_PROMPTS * HELD_ANSWERS)) -v final=$((2 * FINAL_PROMPTS * HELD_ANSWERS)) \
     -v sft_epochs="$SFT_EPOCHS" -v rm_epochs="$RM_EPOCHS" -v of_model="$of_model" -v base="$(size trial/base)" \
@@ -300,7 +303,7 @@ if [ "$last" -gt 0 ] && [ ! -s "metrics-$((last - 1)).jsonl" ]; then
   last=$((last - 1))
 fi
 for ((k = last; ; ++k)); do
-  [ $((k % EVERY)) != 0 ] && [ "$k" -lt "$ITERATIONS" ] || evaluate "$k"
+  if [ $((k % EVERY)) = 0 ] || [ "$k" -ge "$ITERATIONS" ]; then evaluate "$k"; fi
   for folder in p*/; do
     case $folder in "p$k/") ;; p[0-9]*) rm -rf "${folder%/}" ;; esac
   done
@@ -329,7 +332,7 @@ done
 } | column -t
 numbers=$(seq 0 $((ITERATIONS - 1)))
 for k in $numbers; do cat "metrics-$k.jsonl"; done > metrics.jsonl
-# shellcheck disable=SC2046
+# shellcheck disable=SC2046,SC2086
 kl-report -q --html run.html --force --gold judge --metrics metrics.jsonl --tokenizer base --samples held-0.jsonl \
   --samples "held-$best.jsonl" $(printf 'scored-%s.zst ' $numbers) > report.txt
 if [ "$best" = 0 ]; then
