@@ -65,6 +65,12 @@ make -s $(make -s print-build)/test-kernels && $(make -s print-build)/test-kerne
 make check-layers	make check runs it
 tensorboard --logdir logs	a server
 curl -O https://openaipublic.blob.core.windows.net/summarize-from-feedback/datasets/tldr_3_filtered/train.jsonl	fetches
+MODEL=smollm2 docs/real-model.sh run	hours; tests/tools/docs/real_model.sh runs it with a small model
+until docs/real-model.sh run; do [ $? = 75 ] || break; done	likewise
+jq -r '[.iteration, ."objective/scores", ."objective/kl", ."policy/kl_step"] | @tsv' run/metrics-*.jsonl | sort -n	tests/tools/docs/real_model.sh
+peek -n 2 run/scored-9.zst	likewise
+kl-report --html now.html --metrics <(cat run/metrics-[0-9].jsonl) run/scored-[0-9].zst	likewise
+label --merge labels-*.jsonl run/final-BEST.jsonl --against run/final-0.jsonl -o judged.jsonl	needs what people save; likewise
 duckdb -c "COPY (FROM 'imdb/plain_text/train-*.parquet') TO 'imdb-all.jsonl' (FORMAT json)"	make check-ecosystem
 END
 cut -f 1 known > left_out

@@ -208,13 +208,38 @@ refused() {
   expect_stderr '^usage: real-model.sh FOLDER'
 }
 ok "other settings, other folders and missing things are refused" refused
+# With dialogues, as in UltraFeedback, for a model without a template.
 adapters() {
-  LORA_RANK=2 ITERATIONS=1 bash "$script" adapters > said_adapters 2> told_adapters || { cat told_adapters; return 1; }
+  mkdir chats
+  for part in train test; do
+    zstdcat -f data/$part.jsonl* | jq -c '. as $r | [{role: "user", content: .prompt}] as $asked
+      | {prompt, chosen: ($asked + [{role: "assistant", content: $r.chosen}]),
+         rejected: ($asked + [{role: "assistant", content: $r.rejected}])}' > chats/$part.jsonl
+  done
+  DATA=$PWD/chats CHAT_FORMAT=alpaca LORA_RANK=2 ITERATIONS=1 bash "$script" adapters > said_adapters 2> told_adapters ||
+    { cat told_adapters; return 1; }
   jq -e '.r == 2' adapters/p1/adapter_config.json
   jq -e '.r == 2' adapters/best/adapter_config.json
   jq -e '.r == 2 and .task_type == "SEQ_CLS"' adapters/p1/critic/adapter_config.json
+  zstdcat adapters/scored-0.zst | jq -es 'length == 6 and all(.prompt | test("### Instruction:\n.* saw a .*### Response:"; "m"))'
+  cmp adapters/best/chat_template.jinja adapters/rm/chat_template.jinja
 }
-ok "with LORA_RANK policy, critic and reward models are adapters" adapters
+ok "with LORA_RANK policy, critic and reward models are adapters, and dialogues have their template" adapters
+
+# The page's commands, with this run's names.
+looked_at() {
+  awk '/^```console/ { on = 1; next } /^```/ { on = 0 } on && /^(jq|peek|kl-report|label) /' "$ROOT/docs/real-model.md" > commands
+  [ "$(wc -l < commands)" = 4 ]
+  best=$(ls more/final-[1-9]*.jsonl | grep -oE '[0-9]+')
+  # What the page would save: a decision about each question, for the best policy's answer.
+  label -q --by judge --pairs all --against more/final-0.jsonl "more/final-$best.jsonl" |
+    jq -c 'del(.prompt_ids, .chosen_ids, .rejected_ids, .tokenizer, .margin) | .labeler = "Kim"' > labels-Kim.jsonl
+  sed "s|run/|more/|g; s|BEST|$best|; s|scored-9|scored-1|" commands > commands.sh
+  bash -euc -o pipefail '. ./commands.sh' > looked 2> looked.err || { cat looked looked.err; return 1; }
+  [ "$(grep -cE '^[0-2]'"$(printf '\t')" looked)" = 3 ]
+  [ -s now.html ] && [ -s judged.jsonl ]
+}
+ok "the page's commands look at a run" looked_at
 
 # What hf and pyarrow deliver: the set's layout, a row of JSON a line in place of Parquet.
 fetched() {
