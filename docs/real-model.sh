@@ -165,69 +165,87 @@ step() {  # POLICY REWARD_MODEL INPUT OUTPUT OPTION...
     --minibatch "$MINIBATCH" --lr "$LR" --critic-lr "$CRITIC_LR" --kl-beta "$KL_BETA" "${ppo[@]}" "${@:5}" "$3" -o "$4"
 }
 
-# What it will take, from a trial of every program on a few records with this model on this machine.
+# What it will take, from two trials of every program, one with a quarter of the other's records, with this model on this
+# machine: what both take is once, what grows is a record's.
 characters() { jq -n '[inputs | .prompt, .prompt, .chosen, .rejected | if type == "string" then length
   else map(.content | length) | add // 0 end] | add // 1'; }
-trial() {
-  rm -rf trial && mkdir trial
-  local n=$((TRIAL < pairs ? TRIAL : pairs)) many=$(((TRIAL + ANSWERS - 1) / ANSWERS))
-  part train.jsonl 1 "$n" > trial/pairs.jsonl
-  sft_of "$n" > trial/sft.jsonl
-  head -n "$many" prompts.jsonl > trial/prompts.jsonl
-  trained=trial/base
-  [ "$LORA_RANK" = 0 ] || trained=model
-  fine_tune trial/sft.jsonl trial/base -v -v 2> trial/sft.log
-  reward_model trial/pairs.jsonl "$trained" trial/rm -v -v 2> trial/rm.log
-  sample trial/base trial/prompts.jsonl "$ANSWERS" 1 trial/sampled.zst -v -v 2> trial/rollout.log
-  rewards trial/rm trial/sampled.zst trial/scored.zst --ref trial/base -v -v 2> trial/score.log
-  step trial/base trial/rm trial/scored.zst trial/p1 -v -v 2> trial/step.log
-  size() { du -sLk "$1" | cut -f 1; }
+size() { du -sLk "$1" | cut -f 1; }
+tried() {  # FOLDER RECORDS
+  mkdir "$1"
+  local n=$(($2 < pairs ? $2 : pairs)) many=$((($2 + ANSWERS - 1) / ANSWERS)) from=$1/base
+  part train.jsonl 1 "$n" > "$1/pairs.jsonl"
+  sft_of "$n" > "$1/sft.jsonl"
+  head -n "$many" prompts.jsonl > "$1/prompts.jsonl"
+  [ "$LORA_RANK" = 0 ] || from=model
+  fine_tune "$1/sft.jsonl" "$1/base" -v -v 2> "$1/sft.log"
+  reward_model "$1/pairs.jsonl" "$from" "$1/rm" -v -v 2> "$1/rm.log"
+  sample "$1/base" "$1/prompts.jsonl" "$ANSWERS" 1 "$1/sampled.zst" -v -v 2> "$1/rollout.log"
+  rewards "$1/rm" "$1/sampled.zst" "$1/scored.zst" --ref "$1/base" -v -v 2> "$1/score.log"
+  step "$1/base" "$1/rm" "$1/scored.zst" "$1/p1" -v -v 2> "$1/step.log"
+  characters < "$1/pairs.jsonl" > "$1/characters"
+  zstdcat "$1/scored.zst" | wc -l > "$1/answers"
+}
+# estimated WHOLE QUARTER: the text, from these folders of trials.
+estimated() {
   local of_model=0
   [ -L model ] || of_model=$(size model)
-  awk -v pairs="$(part train.jsonl 1 "$pairs" | characters)" -v tried="$(characters < trial/pairs.jsonl)" \
-    -v answers="$(zstdcat trial/scored.zst | wc -l)" -v batch=$((PROMPTS * ANSWERS)) -v iterations="$ITERATIONS" \
-    -v every="$EVERY" -v held=$((HELD_PROMPTS * HELD_ANSWERS)) -v final=$((2 * FINAL_PROMPTS * HELD_ANSWERS)) \
-    -v sft_epochs="$SFT_EPOCHS" -v rm_epochs="$RM_EPOCHS" -v of_model="$of_model" -v base="$(size trial/base)" \
-    -v rm="$(size trial/rm)" -v policy="$(size trial/p1)" -v records="$(size trial/scored.zst)" \
+  awk -v pairs="$(part train.jsonl 1 "$pairs" | characters)" -v tried="$(cat "$1/characters")" \
+    -v tried_less="$(cat "$2/characters")" -v answers="$(cat "$1/answers")" -v answers_less="$(cat "$2/answers")" \
+    -v batch=$((PROMPTS * ANSWERS)) -v iterations="$ITERATIONS" -v every="$EVERY" -v held=$((HELD_PROMPTS * HELD_ANSWERS)) \
+    -v final=$((FINAL_PROMPTS * HELD_ANSWERS)) -v sft_epochs="$SFT_EPOCHS" -v rm_epochs="$RM_EPOCHS" \
+    -v of_model="$of_model" -v base="$(size "$1/base")" -v rm="$(size "$1/rm")" -v policy="$(size "$1/p1")" \
+    -v records="$(size "$1/scored.zst")" -v whole_trial="$1/" \
     -v free="$(df -k --output=avail . | tail -n 1)" -v memory="$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)" '
-    { program = FILENAME; gsub(/.*\/|\.log/, "", program) }
-    / memory: at most / { kib = $(NF - 1); gsub(/,/, "", kib); gib[program] = kib / 2 ^ 20 }
-    / profile of / { for (i = 1; i < NF; ++i) if ($i == "of") all[program] = $(i + 1) }
-    /:   (loading|saving) models/ { fixed[program] += $4 }
-    # Loading and saving take what they took; the rest grows with the work.
-    function seconds(program, times) { return fixed[program] + (all[program] - fixed[program]) * times }
+    { program = FILENAME; gsub(/.*\/|\.log/, "", program); large = index(FILENAME, whole_trial) == 1 }
+    / memory: at most / && large { kib = $(NF - 1); gsub(/,/, "", kib); gib[program] = kib / 2 ^ 20 }
+    / profile of / { took = $0; sub(/.* profile of /, "", took); if (large) all_took[program] = took + 0; else less_took[program] = took + 0 }
+    # Of trials of x and x_less in a machine with other work, the growth is between half of the whole and all of it.
+    function seconds(program, x, x_less, work,   all, slope) {
+      all = all_took[program] / x
+      slope = x > x_less ? (all_took[program] - less_took[program]) / (x - x_less) : all
+      if (slope > all) slope = all
+      if (slope < all / 2) slope = all / 2
+      return all_took[program] + slope * (work - x)
+    }
+    function of_answers(program, work) { return seconds(program, answers, answers_less, work) }
+    function of_pairs(program, work) { return seconds(program, tried, tried_less, work) }
     function most(a, b) { return a > b ? a : b }
     function row(name, times, each, gib, note) {
       printf "%-16s %4d x %8.1f s  %5.1f GiB%s\n", name, times, each, gib, note
       whole += times * each
     }
     END {
-      one = batch / answers
-      sampling = seconds("rollout", one); scoring = seconds("score", one); stepping = seconds("step", one)
-      evaluating = seconds("rollout", held / answers) + 1.5 * seconds("score", held / answers)
-      finally = 2 * (seconds("rollout", final / 2 / answers) + 1.5 * seconds("score", final / 2 / answers))
-      row("fine-tuning", 1, seconds("sft", sft_epochs * pairs / tried), gib["sft"])
-      row("a reward model", 2, seconds("rm", rm_epochs * pairs / tried), gib["rm"])
+      sampling = of_answers("rollout", batch); scoring = of_answers("score", batch); stepping = of_answers("step", batch)
+      evaluating = of_answers("rollout", held) + 1.5 * of_answers("score", held)
+      finally = 2 * (of_answers("rollout", final) + 1.5 * of_answers("score", final))
+      row("fine-tuning", 1, of_pairs("sft", sft_epochs * pairs), gib["sft"])
+      row("a reward model", 2, of_pairs("rm", rm_epochs * pairs), gib["rm"])
       row("an iteration", iterations, sampling + scoring + stepping,
         most(gib["rollout"], most(gib["score"], gib["step"])),
         sprintf("  (sampling %.1f, scoring %.1f, step %.1f)", sampling, scoring, stepping))
       row("an evaluation", 1 + int((iterations + every - 1) / every), evaluating, most(gib["rollout"], gib["score"]))
       row("the comparison", 1, finally, most(gib["rollout"], gib["score"]))
       need = most(gib["sft"], most(gib["rm"], gib["step"]))
-      kept = of_model + 2 * base + 2 * rm + policy + iterations * records * one
+      kept = of_model + 2 * base + 2 * rm + policy + iterations * records * batch / answers
       printf "in all %.1f hours; memory %.1f GiB of %.1f free; disk at most %.2f GB of %.2f free, in the end %.2f GB\n",
         whole / 3600, need, memory / 2 ^ 20, (kept + 2 * policy) * 1.024e-6, free * 1.024e-6, kept * 1.024e-6
       if (need > memory / 2 ^ 20)
         print "warning: that is more memory than is free: LORA_RANK=8 or TRAIN_OPTIONS=--recompute needs less"
       if (kept + 2 * policy > free) print "warning: that is more disk than is free"
-    }' trial/*.log > estimate.part
+    }' "$1"/*.log "$2"/*.log
+}
+trial() {
+  rm -rf trial trial-less
+  tried trial-less $(((TRIAL + 3) / 4))
+  tried trial "$TRIAL"
+  estimated trial trial-less > estimate.part
   mv estimate.part estimate
-  rm -rf trial
 }
 if [ ! -e estimate ]; then
   say "a trial with $TRIAL records of each kind, for an estimate"
   trial
 fi
+rm -rf trial trial-less
 say "what it takes, by a trial on this machine as it was then ($TRIAL records each, so roughly):"
 cat estimate >&2
 
