@@ -43,7 +43,8 @@ pairs() {
   head -n "$(largest)" "pairs-$1.jsonl" > "clean-$1.jsonl"
   tail -n +$(($(largest) + 1)) "pairs-$1.jsonl" > "held-$1.jsonl"
   jq -c 'if input_line_number % 4 == 0 then . as $pair | .chosen = $pair.rejected | .rejected = $pair.chosen
-    | .chosen_ids = $pair.rejected_ids | .rejected_ids = $pair.chosen_ids else . end' "clean-$1.jsonl" > "noisy-$1.jsonl"
+    | .chosen_ids = $pair.rejected_ids | .rejected_ids = $pair.chosen_ids else . end' \
+    "clean-$1.jsonl" > "noisy-$1.jsonl"
   rm "pairs-$1.jsonl"
 }
 # sample SEED: many answers to few prompts, with the judge's figure.
@@ -74,7 +75,8 @@ export -f largest pairs sample reward_model members models
 
 # ---- Best of n: best LABELS SEED ----
 # Of N answers sorted by their reward, the highest first, the i-th is the best of n drawn from them with probability
-# C(N-i, n-1)/C(N, n). The weighted means are unbiased for each n (Hilton and Gao 2022, "Measuring Goodhart's law", openai.com).
+# C(N-i, n-1)/C(N, n). The weighted means are unbiased for each n (Hilton and Gao 2022, "Measuring Goodhart's law",
+# openai.com).
 # stdin: group, reward, gold; stdout: n, group, reward of the best, its gold
 best_of_n() {
   sort -t "$(printf '\t')" -k1,1 -k2,2gr -k3,3g | awk -F '\t' -v OFS='\t' '
@@ -99,7 +101,8 @@ best() {
   for size in $OO_SIZES; do [ "$size" = "$OO_ENSEMBLE" ] || options+=(--reward-model "of$size=rm-$1-$size-1-$2"); done
   for m in $(members); do options+=(--reward-model "m$m=rm-$1-$OO_ENSEMBLE-$m-$2"); done
   score -q "${options[@]}" "samples-$2.jsonl" > "$dir/scored"
-  awk '{split($0, a, "\"group\":\""); sub(/".*/, "", a[2])} !(a[2] in seen) {seen[a[2]]; print}' "$dir/scored" > "$dir/first"
+  awk '{split($0, a, "\"group\":\""); sub(/".*/, "", a[2])} !(a[2] in seen) {seen[a[2]]; print}' \
+    "$dir/scored" > "$dir/first"
   for reward in $OO_SIZES mean least uncertainty; do
     jq -r --arg reward "$reward" --arg ensemble "$OO_ENSEMBLE" --argjson weight "$OO_WEIGHT" '
       [to_entries[] | select(.key | startswith("reward_m")) | .value] as $r | (($r | add) / ($r | length)) as $mean
@@ -111,9 +114,10 @@ best() {
     mkdir "$dir/n"
     jq -c --rawfile means "$dir/$reward" '. as $record | ($means | split("\n")[:-1][] | split("\t")
       | select(.[1] == $record.group)) as $m
-      | $record | .best_of = ($m[0] | tonumber) | .reward = ($m[2] | tonumber) | .gold = ($m[3] | tonumber)' "$dir/first" |
+      | $record + ($m | {best_of: (.[0] | tonumber), reward: (.[2] | tonumber), gold: (.[3] | tonumber)})' "$dir/first" |
       awk -v dir="$dir/n" '{n = $0; sub(/.*"best_of":/, "", n); sub(/[^0-9].*/, "", n); print > (dir "/" n)}'
-    for ((m = 1; m <= OO_BEST; m *= 2)); do echo "$dir/n/$m"; done | xargs kl-report -q --json 2> "$dir/err" > "$dir/$reward.json" ||
+    for ((m = 1; m <= OO_BEST; m *= 2)); do echo "$dir/n/$m"; done |
+      xargs kl-report -q --json 2> "$dir/err" > "$dir/$reward.json" ||
       { cat "$dir/err" >&2; exit 1; }  # otherwise only warnings that such answers are no samples of the policy
     rm -r "$dir/n"
   done
@@ -137,15 +141,16 @@ ppo() {
       score -q $(models "$reward" "$labels" "$2") --ref base | judge > "$out/$i"
     files+=("$out/$i")
     [ $i != $((OO_ROUNDS - 1)) ] || break
-    ppo-step -q --policy "$policy" --critic-init "$critic" --kl-beta "$beta" --lr "$OO_RATE" --critic-lr 1e-3 --seed "$2" \
-      --minibatch $((OO_PROMPTS * OO_ANSWERS / 4)) --warn-kl 1000 --warn-entropy 1000 "$out/$i" -o "$out/p$((i + 1))"
+    ppo-step -q --policy "$policy" --critic-init "$critic" --kl-beta "$beta" --lr "$OO_RATE" --critic-lr 1e-3 \
+      --seed "$2" --minibatch $((OO_PROMPTS * OO_ANSWERS / 4)) --warn-kl 1000 --warn-entropy 1000 \
+      "$out/$i" -o "$out/p$((i + 1))"
     [ $i = 0 ] || rm -rf "$out/p$i"
     policy=$out/p$((i + 1))
   done
   kl-report -q --json "${files[@]}" > "$out/report.json"
   # d, gold, its error, reward: of each round. d is by k1: at tens of nats single tokens make k3 noisy.
-  jq -r '.files[] | [(.policy_ref.k1.per_sequence.mean | if . > 0 then sqrt else 0 end), .gold.mean, .gold.se, .reward.mean]
-    | @tsv' "$out/report.json" > "$out/rounds"
+  jq -r '.files[] | [(.policy_ref.k1.per_sequence.mean | if . > 0 then sqrt else 0 end), .gold.mean, .gold.se,
+    .reward.mean] | @tsv' "$out/report.json" > "$out/rounds"
   rm -rf "$out"/p* "${files[@]}"
 }
 export -f ppo
@@ -193,11 +198,15 @@ done
 printf '\n## Best of n: gold\n\n'
 shown() { for ((n = 1; n <= OO_BEST; n *= 4)); do echo $n; done; }
 # means COLUMN: of the prompts, for each n that is shown, a line
-means() { awk -F '\t' -v k="$1" '{sum[$1] += $k; ++count[$1]} END {for (n = 1; n in sum; n *= 4) print sum[n] / count[n]}'; }
+means() {
+  awk -F '\t' -v k="$1" '{sum[$1] += $k; ++count[$1]} END {for (n = 1; n in sum; n *= 4) print sum[n] / count[n]}'
+}
 # shellcheck disable=SC2046
 header labels reward $(shown | sed 's/^/n=/') "reward at $OO_BEST"
 for labels in $OO_LABELS; do for reward in $OO_SIZES mean least uncertainty; do
-  for seed in $OO_SEEDS; do { means 4 < "best-$labels-$seed/$reward"; means 3 < "best-$labels-$seed/$reward" | tail -n 1; } | xargs; done |
+  for seed in $OO_SEEDS; do
+    echo "$(means 4 < "best-$labels-$seed/$reward" | xargs) $(means 3 < "best-$labels-$seed/$reward" | tail -n 1)"
+  done |
     cells 3 | sed "s/^/| $labels | $reward |/"
 done; done
 
@@ -249,7 +258,8 @@ done
 printf '\n## PPO: gold at d = √KL\n\n'
 header reward labels 'β of KL' d=0 d=1 d=2 d=3 d=4 d=5 d=6
 for run in $OO_RUNS; do
-  for seed in $OO_SEEDS; do at "$run" "$seed" 0 1 2 3 4 5 6 | cut -d' ' -f1 | xargs; done | cells 2 | sed "s/^/$(named "$run")/"
+  for seed in $OO_SEEDS; do at "$run" "$seed" 0 1 2 3 4 5 6 | cut -d' ' -f1 | xargs; done | cells 2 |
+    sed "s/^/$(named "$run")/"
 done
 # The last five rounds less the run of one reward model, or of the same, without a penalty at the same d and seed.
 printf '\n## PPO: the last five rounds, less one reward model without a penalty at the same KL\n\n'
@@ -288,7 +298,8 @@ points() {
 best_points() {
   for ((n = 1; n <= OO_BEST; n *= 2)); do
     for seed in $OO_SEEDS; do
-      awk -F '\t' -v n=$n -v k="$4" -v by="$5" '$1 == n {sum += $k; ++count} END {print sum / count / by}' "best-$2-$seed/$3"
+      awk -F '\t' -v n=$n -v k="$4" -v by="$5" '$1 == n {sum += $k; ++count} END {print sum / count / by}' \
+        "best-$2-$seed/$3"
     done | points "$1" "$(awk -v n=$n 'BEGIN {print sqrt(log(n) - (n - 1) / n)}')"
   done
 }
@@ -298,7 +309,8 @@ for labels in $OO_LABELS; do
     best_points 'gold, least of five' "$labels" least 4 1
     best_points "reward, $OO_ENSEMBLE pairs, by 5" "$labels" "$OO_ENSEMBLE" 3 5
   } > "best-of-n-$labels.tsv"
-  chart --title "Best of n, $labels labels" --x 'd = √KL, √nats' --y reward "best-of-n-$labels.tsv" -o "best-of-n-$labels.svg"
+  chart --title "Best of n, $labels labels" --x 'd = √KL, √nats' --y reward "best-of-n-$labels.tsv" \
+    -o "best-of-n-$labels.svg"
 done
 # ppo_points SERIES RUN COLUMN DIVISOR
 ppo_points() {
@@ -320,4 +332,5 @@ for run in $OO_RUNS; do
   esac
   [ "$run" != "$OO_ENSEMBLE:$labels:0" ] || ppo_points "reward, $reward pairs, by 5" "$run" 2 5
 done > ppo.tsv
-chart --title "PPO, ${OO_LABELS%% *} labels" --x 'd = √KL, √nats' --y reward --points 'gold, KL penalty' ppo.tsv -o ppo.svg
+chart --title "PPO, ${OO_LABELS%% *} labels" --x 'd = √KL, √nats' --y reward --points 'gold, KL penalty' ppo.tsv \
+  -o ppo.svg

@@ -1,7 +1,7 @@
 # docs/experiments/over-optimisation.sh in miniature: its tables, against the programs and sums of another kind.
 needs jq awk bash
-export OO_SEEDS="1 2" OO_LABELS=noisy OO_SIZES="100 120" OO_ENSEMBLE=120 OO_MEMBERS=2 OO_WEIGHT=0.5 OO_ROUNDS=4 OO_PROMPTS=4 OO_ANSWERS=2 \
-  OO_BEST=16 OO_BEST_PROMPTS=3 OO_RATE=3e-3 OO_TEXTS=300 OO_WIDTH=16 OO_HELD=10
+export OO_SEEDS="1 2" OO_LABELS=noisy OO_SIZES="100 120" OO_ENSEMBLE=120 OO_MEMBERS=2 OO_WEIGHT=0.5 \
+  OO_ROUNDS=4 OO_PROMPTS=4 OO_ANSWERS=2 OO_BEST=16 OO_BEST_PROMPTS=3 OO_RATE=3e-3 OO_TEXTS=300 OO_WIDTH=16 OO_HELD=10
 export OO_RUNS="120:noisy:0 120:noisy:5 least:noisy:0 uncertainty:noisy:0"
 experiment=$ROOT/docs/experiments/over-optimisation.sh
 bash "$experiment" work > out 2> err || { cat err; exit 1; }
@@ -62,7 +62,9 @@ best() {
 }
 ok "the best of n is the mean over all sets of n answers, by the rewards that score combines" best
 means() {  # mean and error over two seeds: half their sum and half their difference
-  last=$(for seed in 1 2; do tail -n 3 "work/ppo-least:noisy:0-$seed/rounds" | awk '{gold += $2} END {print gold / 3}'; done |
+  last=$(for seed in 1 2; do
+    tail -n 3 "work/ppo-least:noisy:0-$seed/rounds" | awk '{gold += $2} END {print gold / 3}'
+  done |
     awk '{sum += $1; d = $1 - d} END {printf "%.2f ± %.2f", sum / 2, (d < 0 ? -d : d) / 2}')
   expect_stdout "^\| least \| noisy \| 0 \| $number \| $number \| $last \|"
   four=$(for seed in 1 2; do awk '$1 == 4 {gold += $4} END {print gold / 3}' work/best-noisy-$seed/100; done |
