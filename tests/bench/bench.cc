@@ -29,7 +29,7 @@ struct Bench {
   void product(int64_t M, int64_t K, int64_t N, Dtype dtype);
   void training(Dtype dtype);
   void rows();
-  void attention();
+  void attention(int64_t T);
 };
 
 // What an element of the product is by definition (docs/determinism.md): a chain over k, or the tile's chains.
@@ -133,34 +133,58 @@ void Bench::rows() {
   table.copies("clipped loss's backward of the same, read + write", bytes, fastest(9, backward));
 }
 
-void Bench::attention() {
-  const int64_t T = 1024, D = 64, H = 12, ld = 3 * H * D;
-  const Buffer<float> qkv = noise(T * ld, 4);
-  Buffer<float> kv(H * T / kKvBlock * k.kv_block_size(D)), out(T * H * D);
-  std::vector<void*> blocks;  // those of head h from h T / kKvBlock on
-  for (int64_t b = 0; b < H * T / kKvBlock; ++b) blocks.push_back(kv.data() + b * k.kv_block_size(D));
-  const auto run = [&] {
-    parallel_for(H, [&](int64_t h) {
-      const float* q = qkv.data() + h * D;
-      const KvBlocks at = {blocks.data() + h * T / kKvBlock, 0, false};
-      k.put_kv(q + H * D, q + 2 * H * D, ld, 0, T, D, at);
-      k.attention(q, ld, T, 0, at, D, {0.125f}, out.data() + h * D, H * D, nullptr, own_scratch());
+// Some 1,024 tokens in sequences of T, a multiple of kKvBlock, as in a training step.
+void Bench::attention(int64_t T) {
+  const int64_t S = 1024 / T, D = 64, H = 12, ld = 3 * H * D, row = H * D, n = T / kKvBlock, size = k.kv_block_size(D);
+  const Buffer<float> qkv = noise(S * T * ld, 4), dout = noise(S * T * row, 5);
+  Buffer<float> kv(S * H * n * size), out(S * T * row), stats(2 * S * T * H), gradient(S * T * ld);
+  std::vector<void*> blocks;  // those of head h of sequence s from (s H + h) n on
+  for (int64_t b = 0; b < S * H * n; ++b) blocks.push_back(kv.data() + b * size);
+  const auto forward = [&] {
+    parallel_for(S * H, [&](int64_t i) {
+      const int64_t at = i / H * T, h = i % H;
+      const float* q = qkv.data() + at * ld + h * D;
+      const KvBlocks to = {blocks.data() + i * n, 0, false};
+      k.put_kv(q + row, q + 2 * row, ld, 0, T, D, to);
+      k.attention(q, ld, T, 0, to, D, {0.125f}, out.data() + at * row + h * D, row, stats.data() + 2 * i * T,
+                  own_scratch());
     });
   };
-  run();
-  for (int64_t t = 0; t < T; t += 341) {
+  const auto backward = [&] {
+    parallel_for(S * H, [&](int64_t i) {
+      thread_local Buffer<float> keys;
+      keys.reserve(T * D);
+      const int64_t at = i / H * T, h = i % H;
+      const float* q = qkv.data() + at * ld + h * D;
+      float* dq = gradient.data() + at * ld + h * D;
+      k.put_keys(q + row, ld, T, D, keys.data());
+      k.attention_backward(q, q + row, q + 2 * row, ld, keys.data(), out.data() + at * row + h * D,
+                           dout.data() + at * row + h * D, row, stats.data() + 2 * i * T, T, D, {0.125f}, dq, dq + row,
+                           dq + 2 * row, ld, own_scratch());
+    });
+  };
+  forward(), backward();
+  for (int64_t t = 0; t < T; t += T / 3) {
     const float* q = qkv.data() + t * ld;
     double sum = 0, y = 0;
     for (int64_t j = 0; j <= t; ++j) {
       double score = 0;
-      for (int64_t i = 0; i < D; ++i) score += double(q[i]) * double(qkv[j * ld + H * D + i]);
+      for (int64_t i = 0; i < D; ++i) score += double(q[i]) * double(qkv[j * ld + row + i]);
       const double e = std::exp(score * 0.125);
-      sum += e, y += e * double(qkv[j * ld + 2 * H * D]);
+      sum += e, y += e * double(qkv[j * ld + 2 * row]);
     }
-    check(std::abs(double(out[t * H * D]) - y / sum) < 1e-5, "attention");
+    check(std::abs(double(out[t * row]) - y / sum) < 1e-5, "attention");
   }
-  const double flops = 2.0 * 2 * static_cast<double>(H * D * T * (T + 1) / 2);
-  table.computes("attention, 12 heads, prefill of 1024", flops, fastest(9, run), Dtype::kF32);
+  // A head's gradients by its values are dout times probabilities, which sum to 1 by query: their total is dout's.
+  for (int64_t i = 0; i < D; ++i) {
+    double values = 0, outs = 0;
+    for (int64_t t = 0; t < T; ++t) values += double(gradient[t * ld + 2 * row + i]), outs += double(dout[t * row + i]);
+    check(std::abs(values - outs) < 1e-3, "attention_backward");
+  }
+  const double flops = 4.0 * static_cast<double>(S * H * D * (T * (T + 1) / 2));
+  const std::string what = ", 12 heads, " + std::to_string(S) + " x " + std::to_string(T);
+  table.computes("attention" + what, flops, fastest(9, forward), Dtype::kF32);
+  table.computes("attention's backward" + what, 2 * flops, fastest(9, backward), Dtype::kF32);
 }
 
 }  // namespace
@@ -188,6 +212,8 @@ int main(int argc, char** argv) {
     for (Dtype dtype : {Dtype::kF32, Dtype::kBf16})
       if (rows.has("training-" + std::string(name_of(dtype)))) bench.training(dtype);
     if (rows.has("softmax")) bench.rows();
-    if (rows.has("attention")) bench.attention();
+    if (rows.has("attention")) {
+      for (int64_t T : {96, 256, 1024}) bench.attention(T);
+    }
   }
 }
