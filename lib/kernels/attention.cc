@@ -1,28 +1,14 @@
 // Attention of one head, causal or in a window, exact: all scores of a query, then its softmax, then its values, for as
 // many queries at once as a tile has rows. No running rescale: its factors would depend on where blocks of
 // keys end, and one row of scores fits the cache.
+#include "lib/kernels/attention_weights.h"
 #include "lib/kernels/level.h"
 #include "lib/kernels/tile.h"
-#include "lib/kernels/vector_math.h"
 
 namespace nudge::NUDGE_LEVEL {
 namespace {
 
 constexpr int64_t kQueries = 48;  // per step of the backward pass: whole tiles at every level
-
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-int64_t most(int64_t a, int64_t b) { return a < b ? b : a; }
-int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// Strips (tile.h) of `rows` rows: of the weights of queries for all keys, or of queries themselves, for all channels.
-struct Strips {
-  float* p;
-  int64_t rows;
-  float* at(int64_t row, int64_t key) const {
-    return p + key / kStripBlock * (rows * kStripStep) + row * kStripStep + key % kStripBlock;
-  }
-};
-int64_t strips_size(int64_t rows, int64_t keys) { return ceiling(keys, kStripBlock) * rows * kStripStep; }
 
 NUDGE_INLINE void store_numbers(float* p, f32x16 x) { store(p, x); }
 NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
@@ -245,9 +231,6 @@ void each_rows(int64_t rows, bool single, const F& f) {
   for (; r < rows; ++r) f(r, Index<1>());
 }
 
-// The first key that the query at a position sees.
-int64_t window_begin(int64_t position, int64_t window) { return window > 0 ? most(0, position - window + 1) : 0; }
-
 // Where a window is narrower than a tile is high, the band's edges would overlap.
 bool is_narrow(int64_t window) { return window > 0 && window < kTileRows; }
 
@@ -260,65 +243,6 @@ void sum_keys(Strips w, int64_t row, int64_t rows, int64_t first, V v, int64_t D
     const Band band = {0, end, window > 0 ? position - window + 1 : -kTileRows, position + 1};
     sum_band<size>(OverKeys{w, row + r}, v, band, D, true, by == nullptr ? by : by + r, out + r * ldo, ldo);
   });
-}
-
-// The keys [begin, end) that a query sees.
-struct Seen {
-  int64_t begin, end;
-  // Of the vector at key j the lanes of those; the others are `other`.
-  NUDGE_LAMBDA f32x16 only(f32x16 x, int64_t j, f32x16 other) const {
-    if (j + 16 > end) x = select(first(end - j), x, other);
-    return j < begin ? select(first(begin - j), other, x) : x;
-  }
-  int64_t vector() const { return begin / 16 * 16; }
-};
-Seen seen_from(int64_t position, int64_t window) { return {window_begin(position, window), position + 1}; }
-
-// Row `row` of scores, capped if there is a cap, becomes exp(score - max) for the keys seen, 0 in the other lanes of
-// their vectors; max and sum of the weights.
-void exponentiate(Strips w, int64_t row, Seen seen, float cap, float* max_score, float* sum) {
-  const f32x16 lowest = broadcast(-__builtin_inff());
-  f32x16 largest = lowest;
-  for (int64_t j = seen.vector(); j < seen.end; j += 16) {
-    f32x16 s = load(w.at(row, j));
-    if (cap > 0) store(w.at(row, j), s = broadcast(cap) * tanh(s / broadcast(cap)));
-    largest = max(largest, seen.only(s, j, lowest));
-  }
-  *max_score = max_lanes(largest);
-  largest = broadcast(*max_score);
-  f32x16 total = broadcast(0);
-  for (int64_t j = seen.vector(); j < seen.end; j += 16) {
-    const f32x16 e = seen.only(exp(load(w.at(row, j)) - largest), j, broadcast(0));
-    total = total + e;
-    store(w.at(row, j), e);
-  }
-  *sum = sum_lanes(total);
-}
-
-float dot_of(const float* x, const float* y, int64_t n) {
-  f32x16 sum = broadcast(0);
-  for (int64_t i = 0; i < n; i += 16) {
-    const int64_t lanes = least(16, n - i);
-    sum = fma(load_first(x + i, lanes), load_first(y + i, lanes), sum);
-  }
-  return sum_lanes(sum);
-}
-
-// Scores and products dout . v of one query become probabilities P and scale * dL/dscore: scale P (dP - delta), times
-// 1 - tanh(score / cap)^2 where scores are capped (15).
-void differentiate(Strips p, Strips ds, int64_t row, Seen seen, const float* stats, float delta, AttentionForm form) {
-  const f32x16 largest = broadcast(stats[0]), sum = broadcast(stats[1]), cap = broadcast(form.cap);
-  for (int64_t j = seen.vector(); j < seen.end; j += 16) {
-    f32x16 s = load(p.at(row, j)), slope = broadcast(form.scale);
-    if (form.cap > 0) {
-      const f32x16 t = tanh(s / cap);
-      s = cap * t, slope = slope * fnma(t, t, broadcast(1));
-    }
-    const f32x16 weight = exp(s - largest) / sum;
-    const f32x16 change = weight * (load(ds.at(row, j)) - broadcast(delta));
-    store(p.at(row, j), weight);
-    store(ds.at(row, j), change * slope);
-  }
 }
 
 // out[j, :] (+)= sum over queries i of w[i - first, j] x[i, :], i ascending, for queries first .. first + n - 1 and the
@@ -374,9 +298,17 @@ void put_tokens(const float* k, const float* v, int64_t ld, int64_t first, int64
   }
 }
 
-template <class E>
-void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv, int64_t D, AttentionForm form,
-            float* out, int64_t ldo, float* stats, float* scratch) {
+// f(r, N) for `rows` rows: kTogether at a time, then one.
+template <class F>
+NUDGE_INLINE void each_together(int64_t rows, const F& f) {
+  int64_t r = 0;
+  for (; r + kTogether <= rows; r += kTogether) f(r, Index<kTogether>());
+  for (; r < rows; ++r) f(r, Index<1>());
+}
+
+template <class K, class V>
+void attend(const float* q, int64_t ldq, int64_t n, int64_t first, K k, V v, int64_t D, AttentionForm form, float* out,
+            int64_t ldo, float* stats, float* scratch) {
   const Strips x = {scratch, kTileRows}, w = {scratch + strips_size(kTileRows, D), kTileRows};
   for (int64_t i = 0; i < n; i += kTileRows) {
     const int64_t rows = least(kTileRows, n - i), position = first + i;
@@ -384,15 +316,20 @@ void attend(const float* q, int64_t ldq, int64_t n, int64_t first, Blocks<E> kv,
     fetch_rows(q + (i + rows) * ldq, ldq, least(kTileRows, n - i - rows), D);
     if (rows > 1) fetch_rows(out + i * ldo, ldo, rows, D);
     const int64_t groups = (position + rows - 1) / 16 + 1;
-    score(x, rows, kv, window_begin(position, form.window), groups, D, form.scale, w, 0);
-    float sums[kTileRows];
-    for (int64_t r = 0; r < rows; ++r) {
-      float largest;
-      exponentiate(w, r, seen_from(position + r, form.window), form.cap, &largest, &sums[r]);
-      if (stats != nullptr) stats[2 * (i + r)] = largest, stats[2 * (i + r) + 1] = sums[r];
-    }
-    sum_keys(w, 0, rows, position, kv, D, form.window, sums, out + i * ldo, ldo);
+    score(x, rows, k, window_begin(position, form.window), groups, D, form.scale, w, 0);
+    float largest[kTileRows], sums[kTileRows];
+    each_together(rows, [&](int64_t r, auto together)
+                            NUDGE_LAMBDA { exponentiate<together>(w, r, position + r, form, largest + r, sums + r); });
+    for (int64_t r = 0; stats != nullptr && r < rows; ++r)
+      stats[2 * (i + r)] = largest[r], stats[2 * (i + r) + 1] = sums[r];
+    sum_keys(w, 0, rows, position, v, D, form.window, sums, out + i * ldo, ldo);
   }
+}
+
+// x[n, D] as rows of whole vectors.
+void copy_whole(const float* x, int64_t ld, int64_t n, int64_t D, float* rows) {
+  const int64_t row = ceiling(D, 16) * 16;
+  for (int64_t j = 0; j < n; ++j) copy_row(x + j * ld, D, rows + j * row);
 }
 
 }  // namespace
@@ -418,8 +355,18 @@ int64_t attention_scratch(int64_t T, int64_t D) {
 
 void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, AttentionForm form,
                float* out, int64_t ldo, float* stats, float* scratch) {
-  if (kv.bf16) attend(q, ldq, n, first, Blocks<uint16_t>{kv, D}, D, form, out, ldo, stats, scratch);
-  else attend(q, ldq, n, first, Blocks<float>{kv, D}, D, form, out, ldo, stats, scratch);
+  const auto over = [&](auto blocks)
+                        NUDGE_LAMBDA { attend(q, ldq, n, first, blocks, blocks, D, form, out, ldo, stats, scratch); };
+  if (kv.bf16) over(Blocks<uint16_t>{kv, D});
+  else over(Blocks<float>{kv, D});
+}
+
+void attention_whole(const float* q, const float* v, int64_t ldq, const float* kt, int64_t T, int64_t D,
+                     AttentionForm form, float* out, int64_t ldo, float* stats, float* scratch) {
+  float* values = scratch;
+  const int64_t row = ceiling(D, 16) * 16;
+  copy_whole(v, ldq, T, D, values);
+  attend(q, ldq, T, 0, TransposedKeys{kt, D}, Rows{values, row}, D, form, out, ldo, stats, values + T * row);
 }
 
 void attention_backward(const float* q, const float* k, const float* v, int64_t ldq, const float* kt, const float* out,
@@ -430,7 +377,7 @@ void attention_backward(const float* q, const float* k, const float* v, int64_t 
   const Strips p = {douts.p + tiles, kQueries}, ds = {p.p + weights, kQueries};
   float *vt = ds.p + weights, *keys = vt + ceiling(T, 16) * 16 * D;
   put_keys(v, ldq, T, D, vt);
-  for (int64_t j = 0; j < T; ++j) copy_row(k + j * ldq, D, keys + j * row);
+  copy_whole(k, ldq, T, D, keys);
   for (int64_t i = 0; i < T; i += kQueries) {
     const int64_t n = least(kQueries, T - i);
     for (int64_t r = 0; r < n; r += kTileRows) {
@@ -445,10 +392,12 @@ void attention_backward(const float* q, const float* k, const float* v, int64_t 
       fetch_rows(dq + at * ldd, ldd, rows, D), fetch_rows(dk + at * ldd, ldd, rows, D);
       fetch_rows(dv + at * ldd, ldd, rows, D);
       score(douts, rows, TransposedKeys{vt, D}, begin, groups, D, 1, ds, r);
-      for (int64_t t = at; t < at + rows; ++t) {
-        const float delta = dot_of(dout + t * ldo, out + t * ldo, D);
-        differentiate(p, ds, t - i, seen_from(t, form.window), stats + 2 * t, delta, form);
-      }
+      each_together(rows, [&](int64_t t, auto together) NUDGE_LAMBDA {
+        float delta[together];
+        each<together>([&](auto d)
+                           NUDGE_LAMBDA { delta[d] = dot_of(dout + (at + t + d) * ldo, out + (at + t + d) * ldo, D); });
+        differentiate<together>(p, ds, r + t, at + t, stats + 2 * (at + t), delta, form);
+      });
       sum_keys(ds, r, rows, at, Rows{keys, row}, D, form.window, nullptr, dq + at * ldd, ldd);
     }
     sum_queries(ds, i, n, {qs, i}, D, form.window, dk, ldd);

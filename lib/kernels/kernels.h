@@ -244,6 +244,9 @@ struct Kernels {
   // stats (may be null): per query the maximal score and the sum, 2n floats. scratch: attention_scratch(T, D).
   void (*attention)(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, AttentionForm form,
                     float* out, int64_t ldo, float* stats, float* scratch);
+  // The same for a whole sequence of T without a cache: kt from put_keys, v [T, D] with ldq as it is.
+  void (*attention_whole)(const float* q, const float* v, int64_t ldq, const float* kt, int64_t T, int64_t D,
+                          AttentionForm form, float* out, int64_t ldo, float* stats, float* scratch);
   // For a whole sequence of T: writes (not adds) dq, dk, dv [T, D] with ldd. q, k, v with ldq, out and dout with ldo,
   // kt from put_keys, stats from attention.
   void (*attention_backward)(const float* q, const float* k, const float* v, int64_t ldq, const float* kt,

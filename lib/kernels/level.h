@@ -100,6 +100,8 @@ int64_t kv_block_size(int64_t D);
 void put_kv(const float* k, const float* v, int64_t ld, int64_t first, int64_t n, int64_t D, KvBlocks to);
 void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, AttentionForm form,
                float* out, int64_t ldo, float* stats, float* scratch);
+void attention_whole(const float* q, const float* v, int64_t ldq, const float* kt, int64_t T, int64_t D,
+                     AttentionForm form, float* out, int64_t ldo, float* stats, float* scratch);
 void attention_backward(const float* q, const float* k, const float* v, int64_t ldq, const float* kt, const float* out,
                         const float* dout, int64_t ldo, const float* stats, int64_t T, int64_t D, AttentionForm form,
                         float* dq, float* dk, float* dv, int64_t ldd, float* scratch);

@@ -56,6 +56,7 @@ constinit const Kernels table = {
     .kv_block_size = kv_block_size,
     .put_kv = put_kv,
     .attention = attention,
+    .attention_whole = attention_whole,
     .attention_backward = attention_backward,
     .attention_scratch = attention_scratch,
     .adamw = adamw,

@@ -147,7 +147,7 @@ void KvCache::share(std::int64_t from, std::int64_t to, std::int64_t n) {
 }
 
 KvBlocks KvCache::blocks(std::int64_t layer, std::int64_t s, std::int64_t head) const {
-  const Place& place = places_[static_cast<std::size_t>(layer % layers())];
+  const Place& place = places_[static_cast<std::size_t>(layer)];
   return {of(s).lists[place.kind].pointers.data(), (place.layer * heads_ + head) * head_bytes(),
           dtype_ == Dtype::kBf16};
 }

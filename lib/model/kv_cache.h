@@ -40,12 +40,10 @@ class KvPool {
 class KvCache {
  public:
   KvCache() = default;
-  // With `sequences` empty sequences. A cache of one layer serves every layer, one at a time; sequences of one that is
-  // to give back what windows have left grow by set_length. With kBf16 keys and values are rounded when stored.
+  // With `sequences` empty sequences; those of one that is to give back what windows have left grow by set_length. With
+  // kBf16 keys and values are rounded when stored.
   KvCache(std::int64_t layers, const ModelConfig& config, std::int64_t sequences, Dtype dtype);
 
-  // Whether it fits the heads of such a model.
-  bool serves(const ModelConfig& config) const { return heads_ == config.kv_heads() && dim_ == config.head_dim(); }
   std::int64_t sequences() const { return std::ssize(sequences_); }
   std::int64_t layers() const { return std::ssize(places_); }
   std::int64_t length(std::int64_t s) const { return of(s).length; }

@@ -69,12 +69,7 @@ std::vector<Transformer::Run> Transformer::whole_sequences(const Batch& batch) {
 }
 
 void Transformer::forward(const Batch& batch, Trace& trace) const {
-  if (!trace.cache.serves(config_) || trace.cache.sequences() < batch.sequences())
-    trace.cache = KvCache(1, config_, batch.sequences(), Dtype::kF32);
-  const std::vector<Run> runs = whole_sequences(batch);
-  for (std::int64_t b = 0; b < trace.cache.sequences(); ++b) trace.cache.clear(b);
-  for (const Run& r : runs) trace.cache.reserve(r.sequence, r.count);
-  run(batch, runs, trace.cache, trace);
+  run(batch, whole_sequences(batch), nullptr, trace);
 }
 
 void Transformer::extend(const Batch& batch, std::span<const std::int64_t> sequences, KvCache& cache,
@@ -85,7 +80,7 @@ void Transformer::extend(const Batch& batch, std::span<const std::int64_t> seque
     cache.reserve(r.sequence, r.first + r.count);
     runs.push_back(r);
   }
-  run(batch, runs, cache, trace);
+  run(batch, runs, &cache, trace);
   for (const Run& r : runs) cache.set_length(r.sequence, r.first + r.count);
 }
 
@@ -125,7 +120,7 @@ std::vector<std::int64_t> Transformer::positions_of(std::span<const Run> runs, s
   return positions;
 }
 
-void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const {
+void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache* cache, Trace& trace) const {
   const std::int64_t T = batch.size();
   reserve(T, trace);
   const std::vector<std::int64_t> positions = positions_of(runs, T);
@@ -145,7 +140,7 @@ void Transformer::run(const Batch& batch, std::span<const Run> runs, KvCache& ca
 }
 
 void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std::vector<std::int64_t>& positions,
-                            KvCache& cache, Trace& trace) const {
+                            KvCache* cache, Trace& trace) const {
   const auto T = static_cast<std::int64_t>(positions.size());
   const LayerAt& layer = layout_.layers[l];
   const float* in = trace.in[trace.keep ? l : 0].data();
@@ -154,7 +149,8 @@ void Transformer::run_block(std::size_t l, std::span<const Run> runs, const std:
   const float* read = norm_before(in, T, layer.norm1, normed, b.mean1.data(), b.rstd1.data());
   product(read, T, linear(l, Product::kQkv), b.qkv.data(), trace.products);
   norm_and_rotate(positions, layer, rotary_of(l, trace), b);
-  attend(runs, static_cast<std::int64_t>(l), T, cache, b);
+  if (cache == nullptr) attend_whole(runs, static_cast<std::int64_t>(l), T, b);
+  else attend(runs, static_cast<std::int64_t>(l), T, *cache, b);
   float* post = b.post_attention.data();
   add_sublayer(b.attention.data(), T, {linear(l, Product::kProj), layer.after1, b.attended}, in, post, trace.products);
   read = norm_before(config_.parallel ? in : post, T, layer.norm2, normed, b.mean2.data(), b.rstd2.data());
@@ -208,7 +204,7 @@ void Transformer::backward(const Batch& batch, Trace& trace, const float* dfinal
     const Sublayer attended{proj, layer.after1, b.attended}, fed{linear(l, Product::kDown), layer.after2, b.fed};
     // The last block's trace is what the forward left.
     if (trace.recompute && l + 1 < layout_.layers.size()) {
-      run_block(l, runs, positions, trace.cache, trace);
+      run_block(l, runs, positions, nullptr, trace);
       if (config_.norm_after)
         add_sublayer(trace.active.data(), T, fed, b.post_attention.data(), trace.normed.data(), trace.products);
     }

@@ -66,7 +66,6 @@ struct Trace {
   Buffer<float> last, mean, rstd;     // [T, C], [T], [T]: before the final norm
   Buffer<float> final;                // [T, C], what the heads read
   Buffer<float> branch;               // [T, C]: the gradient at a block's output, where branches are parallel
-  KvCache cache;                      // one layer's keys and values, where no other cache is given
   std::array<RotaryTable, 3> rotary;  // by LayerForm::Rope; that of kNone is empty
   Buffer<float> scratch;              // the backward's
   ProductScratch products;
@@ -187,9 +186,9 @@ class Transformer {
   void reserve(std::int64_t T, Trace& trace) const;
   void reserve(std::int64_t T, BlockTrace& block) const;
   BackwardScratch reserve_backward(std::int64_t T, Trace& trace) const;
-  void run(const Batch& batch, std::span<const Run> runs, KvCache& cache, Trace& trace) const;
-  // Block l, from trace.in to the block's trace and trace.active.
-  void run_block(std::size_t l, std::span<const Run> runs, const std::vector<std::int64_t>& positions, KvCache& cache,
+  void run(const Batch& batch, std::span<const Run> runs, KvCache* cache, Trace& trace) const;
+  // Block l, from trace.in to the block's trace and trace.active. Without a cache, runs are whole sequences.
+  void run_block(std::size_t l, std::span<const Run> runs, const std::vector<std::int64_t>& positions, KvCache* cache,
                  Trace& trace) const;
   const float* bias_at(const LinearAt& l) const { return l.bias < 0 ? nullptr : at(l.bias); }
   Norm norm_at(const NormAt& n, std::int64_t channels) const {
@@ -254,7 +253,9 @@ class Transformer {
   }
   // RoPE of queries and keys; `back` rotates by the opposite angles.
   void rotate(const std::vector<std::int64_t>& positions, const RotaryTable& table, bool back, float* qkv) const;
+  // Attention over what a cache holds of a sequence and over its run; and of whole sequences that need no cache.
   void attend(std::span<const Run> runs, std::int64_t layer, std::int64_t T, KvCache& cache, BlockTrace& block) const;
+  void attend_whole(std::span<const Run> runs, std::int64_t layer, std::int64_t T, BlockTrace& block) const;
   void attend_backward(const Batch& batch, std::int64_t layer, const BlockTrace& block, const float* dattention,
                        float* dqkv) const;
   ActivationKernels activation() const;

@@ -17,6 +17,14 @@ float* attention_scratch(std::int64_t T, std::int64_t D) {
   return scratch.data();
 }
 
+// In the thread's memory, which its next call writes.
+const float* transposed_keys(const float* k, std::int64_t ld, std::int64_t T, std::int64_t D) {
+  thread_local Buffer<float> keys;
+  keys.reserve((T + 15) / 16 * 16 * D);
+  kernels().put_keys(k, ld, T, D, keys.data());
+  return keys.data();
+}
+
 // Where heads of D numbers stand in rows of `row` floats: head h at start + h step.
 struct HeadRows {
   std::int64_t row, start, step, heads, D;
@@ -180,6 +188,29 @@ void Transformer::attend(std::span<const Run> runs, std::int64_t layer, std::int
   });
 }
 
+// A thread transposes the keys that it reads, into memory that its own cache holds. Heads that share keys are one item, as
+// long as each thread has some.
+void Transformer::attend_whole(std::span<const Run> runs, std::int64_t layer, std::int64_t T, BlockTrace& block) const {
+  const ProfileScope scope(Part::kAttention);
+  const std::int64_t H = config_.heads, G = config_.kv_heads(), D = config_.head_dim();
+  const HeadsAt& row = layout_.heads;
+  const auto n = static_cast<std::int64_t>(runs.size());
+  const AttentionForm form = attention_form(layer);
+  for (const Run& r : runs)
+    scope.add(4.0 * H * D * seen_keys(0, r.count, form.window), static_cast<double>(8 * G * D * r.count));
+  const std::int64_t together = n * G >= 4 * thread_count() ? H / G : 1, items = H / together;
+  parallel_for(n * items, [&](std::int64_t i) {
+    const Run& r = runs[static_cast<std::size_t>(i / items)];
+    const std::int64_t begin = i % items * together, g = begin / (H / G);
+    const float* from = block.qkv.data() + r.begin * row.row;
+    const float* keys = transposed_keys(from + row.k + g * row.kv_step, row.row, r.count, D);
+    for (std::int64_t h = begin; h < begin + together; ++h)
+      kernels().attention_whole(from + row.q + h * row.q_step, from + row.v + g * row.kv_step, row.row, keys, r.count,
+                                D, form, block.attention.data() + (r.begin * H + h) * D, H * D,
+                                block.stats.data() + 2 * (h * T + r.begin), attention_scratch(r.count, D));
+  });
+}
+
 // A thread owns a head of keys and values: their gradients are those of its query heads, added one after the other.
 void Transformer::attend_backward(const Batch& batch, std::int64_t layer, const BlockTrace& block,
                                   const float* dattention, float* dqkv) const {
@@ -192,15 +223,14 @@ void Transformer::attend_backward(const Batch& batch, std::int64_t layer, const 
   parallel_for(batch.sequences() * G, [&](std::int64_t i) {
     const auto b = static_cast<std::size_t>(i / G);
     const std::int64_t g = i % G, begin = batch.begin[b], count = batch.begin[b + 1] - begin, share = H / G;
-    thread_local Buffer<float> keys, partial;
-    keys.reserve((count + 15) / 16 * 16 * D);
+    thread_local Buffer<float> partial;
     const float* from = block.qkv.data() + begin * row.row;
     float* to = dqkv + begin * row.row;
     const std::int64_t k = row.k + g * row.kv_step, v = row.v + g * row.kv_step;
-    kernels().put_keys(from + k, row.row, count, D, keys.data());
+    const float* keys = transposed_keys(from + k, row.row, count, D);
     const auto backward_of = [&](std::int64_t h, float* dq, float* dk, float* dv) {
       const std::int64_t out = begin * H * D + h * D;
-      kernels().attention_backward(from + row.q + h * row.q_step, from + k, from + v, row.row, keys.data(),
+      kernels().attention_backward(from + row.q + h * row.q_step, from + k, from + v, row.row, keys,
                                    block.attention.data() + out, dattention + out, H * D,
                                    block.stats.data() + 2 * (h * T + begin), count, D, form, dq, dk, dv, row.row,
                                    attention_scratch(count, D));

@@ -133,32 +133,31 @@ void Bench::rows() {
   table.copies("clipped loss's backward of the same, read + write", bytes, fastest(9, backward));
 }
 
-// Some 1,024 tokens in sequences of T, a multiple of kKvBlock, as in a training step.
+// Some 1,024 tokens in sequences of T, as in a training step.
 void Bench::attention(int64_t T) {
-  const int64_t S = 1024 / T, D = 64, H = 12, ld = 3 * H * D, row = H * D, n = T / kKvBlock, size = k.kv_block_size(D);
+  const int64_t S = 1024 / T, D = 64, H = 12, ld = 3 * H * D, row = H * D;
   const Buffer<float> qkv = noise(S * T * ld, 4), dout = noise(S * T * row, 5);
-  Buffer<float> kv(S * H * n * size), out(S * T * row), stats(2 * S * T * H), gradient(S * T * ld);
-  std::vector<void*> blocks;  // those of head h of sequence s from (s H + h) n on
-  for (int64_t b = 0; b < S * H * n; ++b) blocks.push_back(kv.data() + b * size);
+  Buffer<float> out(S * T * row), stats(2 * S * T * H), gradient(S * T * ld);
+  const auto own_keys = [&](const float* from) {
+    thread_local Buffer<float> keys;
+    keys.reserve(1024 * D);
+    k.put_keys(from, ld, T, D, keys.data());
+    return keys.data();
+  };
   const auto forward = [&] {
     parallel_for(S * H, [&](int64_t i) {
       const int64_t at = i / H * T, h = i % H;
       const float* q = qkv.data() + at * ld + h * D;
-      const KvBlocks to = {blocks.data() + i * n, 0, false};
-      k.put_kv(q + row, q + 2 * row, ld, 0, T, D, to);
-      k.attention(q, ld, T, 0, to, D, {0.125f}, out.data() + at * row + h * D, row, stats.data() + 2 * i * T,
-                  own_scratch());
+      k.attention_whole(q, q + 2 * row, ld, own_keys(q + row), T, D, {0.125f}, out.data() + at * row + h * D, row,
+                        stats.data() + 2 * i * T, own_scratch());
     });
   };
   const auto backward = [&] {
     parallel_for(S * H, [&](int64_t i) {
-      thread_local Buffer<float> keys;
-      keys.reserve(T * D);
       const int64_t at = i / H * T, h = i % H;
       const float* q = qkv.data() + at * ld + h * D;
       float* dq = gradient.data() + at * ld + h * D;
-      k.put_keys(q + row, ld, T, D, keys.data());
-      k.attention_backward(q, q + row, q + 2 * row, ld, keys.data(), out.data() + at * row + h * D,
+      k.attention_backward(q, q + row, q + 2 * row, ld, own_keys(q + row), out.data() + at * row + h * D,
                            dout.data() + at * row + h * D, row, stats.data() + 2 * i * T, T, D, {0.125f}, dq, dq + row,
                            dq + 2 * row, ld, own_scratch());
     });

@@ -72,6 +72,16 @@ struct Result {
   Floats out, stats;
 };
 
+// Of what calls have left in rows of ld, whose ends they must not have touched.
+Result result_of(const Head& h, const Floats& before, const Floats& after, const Floats& stats) {
+  Result result = {{}, stats};
+  for (int64_t t = 0; t < h.T; ++t) {
+    result.out.insert(result.out.end(), after.begin() + t * h.ld, after.begin() + t * h.ld + h.D);
+    for (int64_t i = h.D; i < h.ld; ++i) CHECK(same_bits(after[at(t * h.ld + i)], before[at(t * h.ld + i)]));
+  }
+  return result;
+}
+
 // The head in calls of `chunk` queries; tokens appear chunk by chunk, all that is not there yet is NaN, and blocks that
 // the window has left are gone.
 Result run(const Kernels& kernel, const Head& h, int64_t chunk, int shift = 0, bool bf16 = false) {
@@ -86,15 +96,19 @@ Result run(const Kernels& kernel, const Head& h, int64_t chunk, int shift = 0, b
                      h.ld, stats.data() + 2 * first, scratch.data());
   }
   CHECK((out.intact() && stats.intact() && scratch.intact() && store.intact()));
-  Result result = {{}, stats.values()};
-  const Floats after = out.values();
-  for (int64_t t = 0; t < h.T; ++t) {
-    result.out.insert(result.out.end(), after.begin() + t * h.ld, after.begin() + t * h.ld + h.D);
-    for (int64_t i = h.D; i < h.ld; ++i) CHECK(same_bits(after[at(t * h.ld + i)], before[at(t * h.ld + i)]));
-  }
-  return result;
+  return result_of(h, before, out.values(), stats.values());
 }
 
+// The head as one sequence without a cache.
+Result run_whole(const Kernels& kernel, const Head& h, int shift = 0) {
+  Guarded out(h.T * h.ld, shift), stats(2 * h.T, shift);
+  Guarded scratch(Floats(at(kernel.attention_scratch(h.T, h.D)), kNan), shift);
+  const Floats before = out.values(), kt = h.keys(kernel);
+  kernel.attention_whole(h.q.data(), h.v.data(), h.ld, kt.data(), h.T, h.D, h.form, out.data(), h.ld, stats.data(),
+                         scratch.data());
+  CHECK((out.intact() && stats.intact() && scratch.intact()));
+  return result_of(h, before, out.values(), stats.values());
+}
 // To the nearest bf16, ties to even; for normal numbers.
 float rounded(float x) {
   std::uint32_t bits;
@@ -159,12 +173,10 @@ std::vector<Doubles> exact_backward(const Head& h) {
 // The gradients of sum(out * dout), as three matrices with rows ld apart.
 std::vector<Floats> backward(const Kernels& kernel, const Head& h, int shift = 0) {
   const Floats kt = h.keys(kernel);
-  const Store store(kernel, h.T, h.D, false);
   Floats out(at(h.T * h.ld)), stats(at(2 * h.T));
   Guarded scratch(Floats(at(kernel.attention_scratch(h.T, h.D)), kNan), shift);
-  kernel.put_kv(h.k.data(), h.v.data(), h.ld, 0, h.T, h.D, store.blocks());
-  kernel.attention(h.q.data(), h.ld, h.T, 0, store.blocks(), h.D, h.form, out.data(), h.ld, stats.data(),
-                   scratch.data());
+  kernel.attention_whole(h.q.data(), h.v.data(), h.ld, kt.data(), h.T, h.D, h.form, out.data(), h.ld, stats.data(),
+                         scratch.data());
   Guarded dq(Floats(at(h.T * h.ld), kNan), shift), dk(Floats(at(h.T * h.ld), kNan), shift + 1),
       dv(Floats(at(h.T * h.ld), kNan), shift);
   kernel.attention_backward(h.q.data(), h.k.data(), h.v.data(), h.ld, kt.data(), out.data(), h.dout.data(), h.ld,
@@ -257,7 +269,7 @@ TEST_CASE("attention and its stats agree with double precision") {
   }
 }
 
-TEST_CASE("prefill, chunks of any length and token by token have the same bits, with NaN behind the position") {
+TEST_CASE("prefill, chunks, token by token and without a cache: the same bits, with NaN behind the position") {
   for (int64_t D : {1, 17, 64, 100}) {
     const Head h(D == 64 ? 541 : 70, D);
     Result whole;
@@ -265,6 +277,11 @@ TEST_CASE("prefill, chunks of any length and token by token have the same bits, 
       if (whole.out.empty()) whole = run(*kernel, h, h.T);
       for (int64_t chunk : std::initializer_list<int64_t>{h.T, 1, 2, 5, 6, 12, 13, 257}) {
         const Result r = run(*kernel, h, chunk, static_cast<int>(chunk % 5));
+        CHECK(same_bits(r.out, whole.out));
+        CHECK(same_bits(r.stats, whole.stats));
+      }
+      for (int shift : {0, 3}) {
+        const Result r = run_whole(*kernel, h, shift);
         CHECK(same_bits(r.out, whole.out));
         CHECK(same_bits(r.stats, whole.stats));
       }
@@ -422,6 +439,9 @@ TEST_CASE("windows and caps: double precision, the bits of every chunk, and no k
             CHECK(same_bits(r.out, whole.out));
             CHECK(same_bits(r.stats, whole.stats));
           }
+          const Result r = run_whole(*kernel, h, 3);
+          CHECK(same_bits(r.out, whole.out));
+          CHECK(same_bits(r.stats, whole.stats));
         }
       }
     }
