@@ -99,13 +99,13 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-pages check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks bench-tables demo install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-pages check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks bench-tables demo experiments install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(pages)  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
-	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS ROWS TIME FUZZ V=1 UNITY=1 (show the commands; a folder as one source; MPI: ompi, mpich, none)'
+	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS ROWS TIME FUZZ EXPERIMENTS V=1 UNITY=1 (show the commands; a folder as one source; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
 	@sh tests/deps.sh
@@ -363,6 +363,11 @@ bench-tables:  ## what the tables of docs/performance.md are filled with: build/
 demo: deps  ## the whole loop on a small task, in minutes: docs/demo.sh
 	@$(MAKE) --no-print-directory $(jobs) all
 	@PATH="$(CURDIR)/$(build)/bin:$$PATH" bash docs/demo.sh
+
+EXPERIMENTS ?=
+experiments: deps  ## run docs/experiments and compare their tables with the pages (an hour; EXPERIMENTS='cliff entropy')
+	@$(MAKE) --no-print-directory $(jobs) all
+	@PATH="$(CURDIR)/$(build)/bin:$$PATH" bash docs/experiments/run.sh build/experiments $(EXPERIMENTS)
 
 # Quoted everywhere: a folder's name may hold spaces, and unquoted its first word would be what is removed.
 to        = '$(subst ','\'',$(DESTDIR)$(PREFIX))'
