@@ -8,7 +8,7 @@
 namespace nudge::NUDGE_LEVEL {
 namespace {
 
-constexpr int64_t kQueries = 48;  // per step of the backward pass: whole tiles at every level
+constexpr int64_t kQueries = 96;  // per step of the backward pass: whole tiles at every level
 
 NUDGE_INLINE void store_numbers(float* p, f32x16 x) { store(p, x); }
 NUDGE_INLINE void store_numbers(uint16_t* p, f32x16 x) { store_bf16(p, x); }
@@ -29,6 +29,7 @@ void transpose_rows(const float* x, int64_t ld, int64_t D, E* transposed) {
   for (int64_t c = 0; c < D - i; ++c) store_numbers(transposed + (i + c) * 16, t[c]);
 }
 
+// The rest of a last vector becomes 0.
 void copy_row(const float* from, int64_t D, float* to) {
   int64_t i = 0;
   for (; i + 16 <= D; i += 16) store(to + i, load(from + i));
@@ -201,14 +202,16 @@ NUDGE_INLINE void add_band(Tile<R, W>& t, A a, V v, Band b, int64_t n) {
   }
 }
 
-// out[r, :] (+)= the band's sums of R rows, from zero or from what out holds; then divided by by[r], if there is any.
+// out[r, :] = the band's sums of R rows, from zero or from what `from` (ldf) holds, if there is any; then divided by by[r],
+// if there is any.
 template <int R, class A, class V>
-NUDGE_INLINE void sum_band(A a, V v, Band b, int64_t D, bool from_zero, const float* by, float* out, int64_t ldo) {
+NUDGE_INLINE void sum_band(A a, V v, Band b, int64_t D, const float* from, int64_t ldf, const float* by, float* out,
+                           int64_t ldo) {
   constexpr int W = R == 1 ? 4 : kTileWide;
   int64_t n = 0;
   const auto run = [&]<int wide>(Tile<R, wide> tile) NUDGE_LAMBDA {
-    if (from_zero) clear(tile);
-    else load_tile(tile, out + n, ldo, D - n);
+    if (from == nullptr) clear(tile);
+    else load_tile(tile, from + n, ldf, D - n);
     add_band(tile, a, v, b, n);
     if (by != nullptr) {
       each_of<R, wide>([&](auto r, auto w) NUDGE_LAMBDA { tile.at[r][w] = tile.at[r][w] / broadcast(by[r]); });
@@ -241,24 +244,32 @@ void sum_keys(Strips w, int64_t row, int64_t rows, int64_t first, V v, int64_t D
   each_rows(rows, is_narrow(window), [&](int64_t r, auto size) {
     const int64_t position = first + r, end = position + size;
     const Band band = {0, end, window > 0 ? position - window + 1 : -kTileRows, position + 1};
-    sum_band<size>(OverKeys{w, row + r}, v, band, D, true, by == nullptr ? by : by + r, out + r * ldo, ldo);
+    sum_band<size>(OverKeys{w, row + r}, v, band, D, nullptr, 0, by == nullptr ? by : by + r, out + r * ldo, ldo);
   });
 }
 
-// out[j, :] (+)= sum over queries i of w[i - first, j] x[i, :], i ascending, for queries first .. first + n - 1 and the
-// keys that they see. A key's chain begins with the query at its own position.
-void sum_queries(Strips w, int64_t first, int64_t n, StripRows x, int64_t D, int64_t window, float* out, int64_t ldo) {
+// sums[j, :] (+)= sum over queries i of w[i - first, j] x[i, :], i ascending, for queries first .. first + n - 1 of T and
+// the keys that they see. A key's chain begins with the query at its own position. The rows of `sums` are dense: those of
+// out lie in few sets of the cache, and are written once, with the last queries.
+void sum_queries(Strips w, int64_t first, int64_t n, int64_t T, StripRows x, int64_t D, int64_t window, float* sums,
+                 float* out, int64_t ldo) {
+  const int64_t row = ceiling(D, 16) * 16, end = first + n, begin = window_begin(first, window);
+  const bool last = end == T;
+  for (int64_t j = 0; last && j < begin; ++j) {
+    for (int64_t i = 0; i < D; i += 16) store_first(out + j * ldo + i, load(sums + j * row + i), least(16, D - i));
+  }
   const auto sum = [&](int64_t j, int64_t rows) {
     each_rows(rows, is_narrow(window), [&](int64_t r, auto size) {
-      const int64_t key = j + r, end = first + n;
+      const int64_t key = j + r;
+      float* held = sums + key * row;
       const Band band = {first, end, key, window > 0 ? key + window : end};
-      sum_band<size>(OverQueries{w, first, key}, x, band, D, j >= first, nullptr, out + key * ldo, ldo);
+      sum_band<size>(OverQueries{w, first, key}, x, band, D, j < first ? held : nullptr, row, nullptr,
+                     last ? out + key * ldo : held, last ? ldo : row);
     });
   };
-  for (int64_t j = window_begin(first, window); j < first + n;) {
-    const int64_t end = j < first ? first : first + n;
-    const int64_t rows = least(least(kTileRows, end - j), kStripBlock - j % kStripBlock);
-    fetch_rows(out + (j + rows) * ldo, ldo, least(kTileRows, first - j - rows), D);
+  for (int64_t j = begin; j < end;) {
+    const int64_t rows = least(least(kTileRows, (j < first ? first : end) - j), kStripBlock - j % kStripBlock);
+    if (last) fetch_rows(out + (j + rows) * ldo, ldo, least(kTileRows, end - j - rows), D);
     sum(j, rows);
     j += rows;
   }
@@ -350,7 +361,7 @@ void put_kv(const float* k, const float* v, int64_t ld, int64_t first, int64_t n
 
 int64_t attention_scratch(int64_t T, int64_t D) {
   const int64_t row = ceiling(D, 16) * 16;
-  return 2 * strips_size(kQueries, D) + 2 * strips_size(kQueries, T) + ceiling(T, 16) * 16 * D + T * row;
+  return 2 * strips_size(kQueries, D) + 2 * strips_size(kQueries, T) + ceiling(T, 16) * 16 * D + 3 * T * row;
 }
 
 void attention(const float* q, int64_t ldq, int64_t n, int64_t first, KvBlocks kv, int64_t D, AttentionForm form,
@@ -376,6 +387,7 @@ void attention_backward(const float* q, const float* k, const float* v, int64_t 
   const Strips qs = {scratch, kQueries}, douts = {qs.p + tiles, kQueries};
   const Strips p = {douts.p + tiles, kQueries}, ds = {p.p + weights, kQueries};
   float *vt = ds.p + weights, *keys = vt + ceiling(T, 16) * 16 * D;
+  float *dk_sums = keys + T * row, *dv_sums = dk_sums + T * row;
   put_keys(v, ldq, T, D, vt);
   copy_whole(k, ldq, T, D, keys);
   for (int64_t i = 0; i < T; i += kQueries) {
@@ -389,19 +401,17 @@ void attention_backward(const float* q, const float* k, const float* v, int64_t 
       fetch_rows(dout + (at + rows) * ldo, ldo, next, D);
       const int64_t begin = window_begin(at, form.window), groups = (at + rows - 1) / 16 + 1;
       score(qs, rows, TransposedKeys{kt, D}, begin, groups, D, form.scale, p, r);
-      fetch_rows(dq + at * ldd, ldd, rows, D), fetch_rows(dk + at * ldd, ldd, rows, D);
-      fetch_rows(dv + at * ldd, ldd, rows, D);
+      fetch_rows(dq + at * ldd, ldd, rows, D);
       score(douts, rows, TransposedKeys{vt, D}, begin, groups, D, 1, ds, r);
       each_together(rows, [&](int64_t t, auto together) NUDGE_LAMBDA {
         float delta[together];
-        each<together>([&](auto d)
-                           NUDGE_LAMBDA { delta[d] = dot_of(dout + (at + t + d) * ldo, out + (at + t + d) * ldo, D); });
+        dots<together>(dout + (at + t) * ldo, out + (at + t) * ldo, ldo, D, delta);
         differentiate<together>(p, ds, r + t, at + t, stats + 2 * (at + t), delta, form);
       });
       sum_keys(ds, r, rows, at, Rows{keys, row}, D, form.window, nullptr, dq + at * ldd, ldd);
     }
-    sum_queries(ds, i, n, {qs, i}, D, form.window, dk, ldd);
-    sum_queries(p, i, n, {douts, i}, D, form.window, dv, ldd);
+    sum_queries(ds, i, n, T, {qs, i}, D, form.window, dk_sums, dk, ldd);
+    sum_queries(p, i, n, T, {douts, i}, D, form.window, dv_sums, dv, ldd);
   }
 }
 

@@ -94,13 +94,19 @@ void exponentiate(Strips w, int64_t row, int64_t first, AttentionForm form, floa
   each<N>([&](auto r) NUDGE_LAMBDA { sum[r] = sum_lanes(total[r]); });
 }
 
-float dot_of(const float* x, const float* y, int64_t n) {
-  f32x16 sum = broadcast(0);
+// x[r, :] . y[r, :] of N rows of n numbers, both ld apart.
+template <int N>
+void dots(const float* x, const float* y, int64_t ld, int64_t n, float* dot) {
+  f32x16 sum[N];
+  each<N>([&](auto r) NUDGE_LAMBDA { sum[r] = broadcast(0); });
   for (int64_t i = 0; i < n; i += 16) {
-    const int64_t lanes = least(16, n - i);
-    sum = fma(load_first(x + i, lanes), load_first(y + i, lanes), sum);
+    each<N>([&](auto r) NUDGE_LAMBDA {
+      const float *a = x + r * ld + i, *b = y + r * ld + i;
+      if (i + 16 <= n) sum[r] = fma(load(a), load(b), sum[r]);
+      else sum[r] = fma(load_first(a, n - i), load_first(b, n - i), sum[r]);
+    });
   }
-  return sum_lanes(sum);
+  each<N>([&](auto r) NUDGE_LAMBDA { dot[r] = sum_lanes(sum[r]); });
 }
 
 // Scores and products dout . v of N queries at positions from `first` on become probabilities P and scale * dL/dscore:
