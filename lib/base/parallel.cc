@@ -50,7 +50,7 @@ class Pool {
     epoch_.notify_all();
     work();
     epoch_.fetch_add(1);
-    for (int spins = 0; inside_.load() != 0; ++spins) spins < kSpins ? _mm_pause() : static_cast<void>(sched_yield());
+    for (int spins = 0; inside_.load() != 0; ++spins) spins < kSpins ? arch::pause() : static_cast<void>(sched_yield());
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
@@ -75,7 +75,7 @@ class Pool {
     for (;;) {
       std::uint32_t now = epoch_.load();
       for (int spins = 0; now == seen && spins < kSpins; ++spins) {
-        _mm_pause();
+        arch::pause();
         now = epoch_.load();
       }
       if (now == seen) {

@@ -7,24 +7,24 @@
 // thread takes items, too, and waits only for items that have begun.
 #pragma once
 
-#include <xmmintrin.h>
-
 #include <cstdint>
 #include <memory>
 #include <type_traits>
+
+#include "lib/base/arch.h"
 
 namespace nudge {
 
 // Flush-to-zero and denormals-are-zero for the lifetime of the object, for the calling thread.
 class FlushDenormals {
  public:
-  FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040u); }
-  ~FlushDenormals() { _mm_setcsr(saved_); }
+  FlushDenormals() : saved_(arch::float_control()) { arch::set_float_control(saved_ | arch::kFlushDenormals); }
+  ~FlushDenormals() { arch::set_float_control(saved_); }
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 
  private:
-  unsigned saved_;
+  arch::FloatControl saved_;
 };
 
 constexpr int kMaxThreads = 1024;

@@ -2,8 +2,6 @@
 // rounded once; simdjson gives no slices and reads every number as a double. Internal to lib/io.
 #pragma once
 
-#include <emmintrin.h>
-
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +9,8 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+
+#include "lib/base/arch.h"
 
 namespace nudge {
 
@@ -89,13 +89,11 @@ inline std::uint64_t number_of(std::uint64_t digits, int n) {
 // none. What follows depends on the position of the comma alone, not on the digits.
 template <bool kValue>
 [[gnu::always_inline]] inline int scan_short(const char* p, Decimal& number) {
-  const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  const auto mask = [](__m128i found) { return static_cast<unsigned>(_mm_movemask_epi8(found)); };
-  const unsigned commas = mask(_mm_cmpeq_epi8(text, _mm_set1_epi8(',')));
+  const arch::Bytes16 text = arch::load_bytes(p);
+  const unsigned commas = arch::equal_to(text, ',');
   if (commas == 0) return 0;
   const int size = std::countr_zero(commas);
-  // Shifted so that '0' is the least signed byte.
-  const unsigned digits = mask(_mm_cmpgt_epi8(_mm_set1_epi8(-128 + 10), _mm_add_epi8(text, _mm_set1_epi8(128 - '0'))));
+  const unsigned digits = arch::digits_of(text);
   const int sign = *p == '-';
   const int whole = std::countr_one(digits >> sign), point = sign + whole;
   if (whole == 0 || (whole > 1 && p[sign] == '0')) return 0;

@@ -1,8 +1,6 @@
 // What the benchmarks share: times, numbers, the limits of the machine, and the table of figures beside them.
 #pragma once
 
-#include <emmintrin.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -11,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/arch.h"
 #include "lib/base/buffer.h"
 #include "lib/base/dtype.h"
 #include "lib/base/limits.h"
@@ -82,15 +81,15 @@ inline Limits measure_all_limits() {
   const std::int64_t n = memory.size(), grain = n / thread_count() / 8;
   limits.write = kBytes / fastest(5, [&] {
                    parallel_ranges(n, grain, [&](std::int64_t a, std::int64_t b) {
-                     for (std::int64_t i = a; i < b; i += 4) _mm_stream_ps(memory.data() + i, _mm_set1_ps(1));
-                     _mm_sfence();
+                     constexpr float kOnes[4] = {1, 1, 1, 1};
+                     for (std::int64_t i = a; i < b; i += 4) arch::stream(memory.data() + i, kOnes);
+                     arch::finish_streams();
                    });
                  });
   limits.copy = kBytes / 2 / fastest(5, [&] {
                   parallel_ranges(n / 2, grain, [&](std::int64_t a, std::int64_t b) {
-                    for (std::int64_t i = a; i < b; i += 4)
-                      _mm_stream_ps(memory.data() + n / 2 + i, _mm_load_ps(memory.data() + i));
-                    _mm_sfence();
+                    for (std::int64_t i = a; i < b; i += 4) arch::stream(memory.data() + n / 2 + i, memory.data() + i);
+                    arch::finish_streams();
                   });
                 });
   return limits;
