@@ -14,15 +14,42 @@ UNITY     ?= 0
 ROUNDS    ?= 3
 
 comma     := ,
+space     := $(subst ,, )
 PROGRAMS  := $(patsubst tools/%.cc,%,$(wildcard tools/*.cc))
-LEVELS    := v3 v4
+# The compiler's target, say aarch64-linux-gnu, and whether it is this machine's kind. A cross compiler asks its own
+# pkg-config; EMULATOR, say qemu-aarch64, runs its programs.
+target    := $(shell $(CXX) -dumpmachine)
+machine   := $(patsubst arm64,aarch64,$(firstword $(subst -, ,$(target))))
+crossing  := $(filter-out $(patsubst arm64,aarch64,$(shell uname -m)),$(machine))
+ifneq ($(crossing),)
+  PKG_CONFIG ?= $(shell command -v $(target)-pkg-config || echo pkg-config)
+endif
+PKG_CONFIG ?= pkg-config
+EMULATOR  ?=
+# Levels, the least first, and those of one file each, which are the last of them in all else.
+ifeq ($(machine),aarch64)
+  LEVELS  := neon
+  BEYOND  := neonbf16
+  # A char is signed, as on x86-64.
+  machine_flags := -fsigned-char
+else
+  LEVELS  := v3 v4
+  BEYOND  := v4bf16 amx
+  # Those that clang reads for another machine, which needs none of that one's headers.
+  FOREIGN := neon
+  FOREIGN_BEYOND := neonbf16
+  foreign_neon := --target=aarch64-linux-gnu -ffreestanding
+  foreign_neonbf16 := $(foreign_neon)
+endif
 march_v3  := -march=x86-64-v3 -mtune=generic
 march_v4  := -march=x86-64-v4 -mtune=generic -mprefer-vector-width=512
-# Levels of one file each; in all else they are v4.
-BEYOND_V4 := v4bf16 amx
 march_v4bf16 := $(march_v4) -mavx512bf16
 march_amx := $(march_v4) -mamx-tile -mamx-bf16
-file_v4bf16  := lib/kernels/dot_bf16.cc
+march_neon := -march=armv8.2-a
+march_neonbf16 := -march=armv8.2-a+bf16
+march_least := $(march_$(firstword $(LEVELS)))
+file_v4bf16   := lib/kernels/dot_bf16.cc
+file_neonbf16 := lib/kernels/dot_bf16.cc
 file_amx  := lib/kernels/amx.cc
 
 packages  := libzstd simdjson libpcre2-8 libutf8proc libxxhash
@@ -31,7 +58,7 @@ packages  := libzstd simdjson libpcre2-8 libutf8proc libxxhash
 mpi_pc_ompi  := ompi-c
 mpi_pc_mpich := mpich
 ifndef MPI
-  MPI := $(firstword $(foreach m,ompi mpich,$(if $(shell pkg-config --exists $(mpi_pc_$m) 2>/dev/null && echo y),$m)) none)
+  MPI := $(firstword $(foreach m,ompi mpich,$(if $(shell $(PKG_CONFIG) --exists $(mpi_pc_$m) 2>/dev/null && echo y),$m)) none)
 endif
 ifeq ($(filter $(MPI),ompi mpich none),)
   $(error MPI=$(MPI) is none of ompi, mpich and none)
@@ -39,24 +66,24 @@ endif
 warnings  := -Wall -Wextra -Wshadow
 # The law (docs/determinism.md): the compiler neither contracts nor reorders.
 law       := -ffp-contract=off -fno-fast-math
-all_flags := -std=c++20 -fPIC -I. $(warnings) $(law) -pthread $(CXXFLAGS)
+all_flags := -std=c++20 -fPIC -I. $(warnings) $(law) $(addsuffix $(space),$(machine_flags))-pthread $(CXXFLAGS)
 level_flags := $(LEVELFLAGS) -fno-math-errno
 # Tests are compiled once and run once: less optimised, they are done sooner, and most of all those that compute little.
 test_flags := -O1
 light_tests := base cli fuzz io label law report run
 # Asked once, but not before they are needed: make deps may be what brings pkg-config. Debian has no doctest.pc: its header is where all are.
-package_flags  = $(eval package_flags := $(shell pkg-config --cflags $(packages) CLI11))$(package_flags)
-test_packages  = $(eval test_packages := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags eigen3; pkg-config --cflags doctest 2>/dev/null)))$(test_packages)
-libraries  = $(eval libraries := -pthread $(LDFLAGS) $(shell pkg-config --libs $(packages)) -ldl)$(libraries)
+package_flags  = $(eval package_flags := $(shell $(PKG_CONFIG) --cflags $(packages) CLI11))$(package_flags)
+test_packages  = $(eval test_packages := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags eigen3; $(PKG_CONFIG) --cflags doctest 2>/dev/null)))$(test_packages)
+libraries  = $(eval libraries := -pthread $(LDFLAGS) $(shell $(PKG_CONFIG) --libs $(packages)) -ldl)$(libraries)
 
 # Objects live in a folder named by what they were built with.
-built_with := $(CXX) $(all_flags) | unity $(UNITY) | $(level_flags) | $(foreach l,$(LEVELS) $(BEYOND_V4),$l: $(march_$l)) | $(test_flags) $(light_tests) | $(LDFLAGS)
+built_with := $(CXX) $(all_flags) | unity $(UNITY) | $(level_flags) | $(foreach l,$(LEVELS) $(BEYOND),$l: $(march_$l)) | $(test_flags) $(light_tests) | $(LDFLAGS)
 build     := build/$(shell printf '%s' '$(built_with)' | cksum | cut -d' ' -f1)
 
-beyond    := $(foreach l,$(BEYOND_V4),$(file_$l))
-leveled   := $(filter-out lib/kernels/dispatch.cc $(beyond),$(wildcard lib/kernels/*.cc))
+beyond    := $(foreach l,$(BEYOND),$(file_$l))
+leveled   := $(filter-out lib/kernels/dispatch.cc lib/kernels/amx.cc $(beyond),$(wildcard lib/kernels/*.cc))
 mpi_file  := lib/base/comm_mpi.cc
-plain     := $(filter-out $(leveled) $(beyond) $(mpi_file),$(wildcard lib/*/*.cc))
+plain     := $(filter-out $(leveled) lib/kernels/amx.cc $(beyond) $(mpi_file),$(wildcard lib/*/*.cc))
 rooms     := $(sort $(patsubst lib/%/,%,$(dir $(plain))))
 # UNITY=1: the sources of a folder are compiled as one, which parses its headers once. A clean build is done in a third
 # of the time, a change in one source takes longer.
@@ -69,7 +96,7 @@ else
 endif
 assets    := $(wildcard lib/page/*.css lib/page/*.js)
 lib_objs  := $(plain_objs) $(build)/assets.o $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.o)) \
-  $(foreach l,$(BEYOND_V4),$(file_$l:%.cc=$(build)/%.$l.o))
+  $(foreach l,$(BEYOND),$(file_$l:%.cc=$(build)/%.$l.o))
 # Shared, because eight programs that each hold the library would be 10 MB.
 soname    := libnudge.so.0
 library   := $(build)/$(soname)
@@ -101,11 +128,11 @@ jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-pages check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks bench-tables demo experiments install uninstall clean help test-programs print-build
 
-all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(pages)  ## build the programs, the library and the man pages (default)
+all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(if $(crossing),$(if $(EMULATOR),$(pages)),$(pages))  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
-	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PREFIX DESTDIR ROUNDS ROWS TIME FUZZ EXPERIMENTS V=1 UNITY=1 (show the commands; a folder as one source; MPI: ompi, mpich, none)'
+	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PKG_CONFIG EMULATOR PREFIX DESTDIR ROUNDS ROWS TIME FUZZ EXPERIMENTS V=1 UNITY=1 (show the commands; a folder as one source; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
 	@sh tests/deps.sh
@@ -121,7 +148,7 @@ $(build)/%.$(1).o: %.cc
 	@mkdir -p $$(@D)
 	$$(Q)$$(CXX) $$(all_flags) $(level_flags) $(march_$(1)) -DNUDGE_LEVEL=$(1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach l,$(LEVELS) $(BEYOND_V4),$(eval $(call level_rule,$l)))
+$(foreach l,$(LEVELS) $(BEYOND),$(eval $(call level_rule,$l)))
 
 # The scripts and styles of pages as C++, each in a raw string: lib/page/assets.h.
 $(build)/assets.cc: lib/page $(assets)
@@ -162,12 +189,12 @@ $(mpi_stamp):
 
 $(build)/libnudge-mpi.so: $(mpi_file:%.cc=$(build)/%.$(MPI).o) $(mpi_stamp)
 	$(say) LINK $(@F)
-	$(Q)$(CXX) $(all_flags) -shared $< -pthread $(LDFLAGS) $(shell pkg-config --libs $(mpi_pc_$(MPI))) -o $@
+	$(Q)$(CXX) $(all_flags) -shared $< -pthread $(LDFLAGS) $(shell $(PKG_CONFIG) --libs $(mpi_pc_$(MPI))) -o $@
 
 $(mpi_file:%.cc=$(build)/%.$(MPI).o): $(mpi_file)
 	$(say) CXX '$< ($(MPI))'
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(all_flags) $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(mpi_pc_$(MPI)))) -MMD -MP -c $< -o $@
+	$(Q)$(CXX) $(all_flags) $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(mpi_pc_$(MPI)))) -MMD -MP -c $< -o $@
 
 # Programs find the library beside the folder they are in: in the build folder, or in lib/ where installed. They need no
 # relinking when only the library changes; where a header did, their object is newer too.
@@ -180,7 +207,7 @@ $(build)/bin/%: $(build)/tools/%.o | $(library)
 # when that changes, and replace what is there only where they differ.
 $(pages): $(bin) $(library)
 	@mkdir -p $(build)/man $(build)/completions
-	$(Q)set -e; write() { "$(build)/bin/$$1" $$2 > $@.tmp; cmp -s $@.tmp "$(build)/$$3" || mv $@.tmp "$(build)/$$3"; }; \
+	$(Q)set -e; write() { $(if $(crossing),$(EMULATOR)) "$(build)/bin/$$1" $$2 > $@.tmp; cmp -s $@.tmp "$(build)/$$3" || mv $@.tmp "$(build)/$$3"; }; \
 	for p in $(PROGRAMS); do \
 	  write $$p --man man/$$p.1; \
 	  write $$p '--completion bash' completions/$$p.bash; write $$p '--completion zsh' completions/_$$p; \
@@ -197,7 +224,7 @@ $(foreach d,$(test_dirs),$(eval $(call test_rule,$d)))
 $(build)/tests/%.o: all_flags += $(test_packages) $(test_flags)
 $(foreach d,$(light_tests),$(build)/tests/$d/%.o $(build)/unity/tests-$d.o): all_flags += -O0
 # Their definitions in plain loops are FMAs, which the library's least level has.
-$(build)/tests/kernels/%.o $(build)/unity/tests-kernels.o: all_flags += $(march_v3)
+$(build)/tests/kernels/%.o $(build)/unity/tests-kernels.o: all_flags += $(march_least)
 
 $(build)/%: $(build)/tests/bench/%.o | $(library)
 	$(say) LINK $*
@@ -290,7 +317,8 @@ check-clang: deps  ## let clang read all sources of the library and the programs
 	@$(MAKE) --no-print-directory $(jobs) CXX=clang++ syntax
 .PHONY: syntax
 syntax: $(patsubst %.cc,$(build)/%.syntax,$(plain) $(wildcard tools/*.cc)) \
-  $(foreach l,$(LEVELS),$(leveled:%.cc=$(build)/%.$l.syntax)) $(foreach l,$(BEYOND_V4),$(file_$l:%.cc=$(build)/%.$l.syntax))
+  $(foreach l,$(LEVELS) $(FOREIGN),$(leveled:%.cc=$(build)/%.$l.syntax)) \
+  $(foreach l,$(BEYOND) $(FOREIGN_BEYOND),$(file_$l:%.cc=$(build)/%.$l.syntax))
 # clang parses the standard headers once, for all sources. One that doesn't include what it uses passes then, but not
 # tests/includes.awk.
 standard  := algorithm array atomic charconv chrono cmath condition_variable cstring deque filesystem fstream functional \
@@ -307,9 +335,9 @@ $(build)/%.syntax: %.cc $(build)/standard.pch
 define syntax_rule
 $(build)/%.$(1).syntax: %.cc
 	@mkdir -p $$(@D)
-	$$(Q)$$(CXX) $$(all_flags) $(level_flags) $(march_$(1)) -DNUDGE_LEVEL=$(1) -Werror -fsyntax-only -MMD -MP -MT $$@ -MF $$(@:%=%.d) $$< && touch $$@
+	$$(Q)$$(CXX) $$(all_flags) $(level_flags) $(foreign_$(1)) $(march_$(1)) -DNUDGE_LEVEL=$(1) -Werror -fsyntax-only -MMD -MP -MT $$@ -MF $$(@:%=%.d) $$< && touch $$@
 endef
-$(foreach l,$(LEVELS) $(BEYOND_V4),$(eval $(call syntax_rule,$l)))
+$(foreach l,$(LEVELS) $(BEYOND) $(FOREIGN) $(FOREIGN_BEYOND),$(eval $(call syntax_rule,$l)))
 
 sources   := $(wildcard lib/*/*.cc lib/*/*.h tools/*.cc tests/*/*.cc tests/*/*.h)
 format:  ## lay out all sources by .clang-format
@@ -331,8 +359,9 @@ compile_commands: compile_commands.json  ## write compile_commands.json, for edi
 compile_commands.json:
 	$(file >$@,[)
 	$(foreach f,$(plain) $(wildcard tools/*.cc),$(file >>$@,$(call command_of,$(comma),$f,$(package_flags))))
-	$(foreach f,$(leveled) $(beyond),$(file >>$@,$(call command_of,$(comma),$f,$(march_v4) -mavx512bf16 -mamx-tile -mamx-bf16 -DNUDGE_LEVEL=v4)))
-	$(foreach f,$(wildcard tests/*/*.cc),$(file >>$@,$(call command_of,$(comma),$f,$(package_flags) $(test_packages) $(march_v3))))
+	$(foreach f,$(leveled),$(file >>$@,$(call command_of,$(comma),$f,$(march_$(lastword $(LEVELS))) -DNUDGE_LEVEL=$(lastword $(LEVELS)))))
+	$(foreach l,$(BEYOND),$(file >>$@,$(call command_of,$(comma),$(file_$l),$(march_$l) -DNUDGE_LEVEL=$l)))
+	$(foreach f,$(wildcard tests/*/*.cc),$(file >>$@,$(call command_of,$(comma),$f,$(package_flags) $(test_packages) $(march_least))))
 	$(file >>$@,$(call command_of,,$(mpi_file),$(package_flags))])
 	@echo compile_commands.json
 

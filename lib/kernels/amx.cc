@@ -85,7 +85,7 @@ NUDGE_INLINE void multiply_panel(const uint16_t* a, int64_t a_step, const uint16
   for (int64_t t = 0; t < tiles; ++t, a += kTileNumbers, b += 2 * kTileNumbers) {
     if (!pair) {  // few rows: B comes from memory
       for (int64_t line = 0; line < 2 * kTileNumbers; line += 32)
-        _mm_prefetch(reinterpret_cast<const char*>(b + 4 * kTileNumbers + line), _MM_HINT_T0);
+        fetch(reinterpret_cast<const char*>(b + 4 * kTileNumbers + line));
     }
     NUDGE_TILE_LOAD(4, a, 64);
     NUDGE_TILE_LOAD(6, b, 64);

@@ -1,86 +1,19 @@
 // Chooses the level: the environment's, or the best the processor has. Of lib/kernels, only this file is compiled for
-// every x86-64.
+// every processor of an architecture.
 #include "lib/kernels/dispatch.h"
-
-#include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <string_view>
 
 #include "lib/base/error.h"
 
 namespace nudge {
-
-namespace v3 {
-extern const Kernels table;
-}
-namespace v4 {
-extern const Kernels table;
-}
-
-namespace v4bf16 {
-PackBf16 pack_bf16;
-PackTransposeBf16 pack_transpose_bf16;
-GemmBf16 gemm_bf16;
-extern const LeftKernels left_bf16;
-bool instructions_are_known();
-}  // namespace v4bf16
-namespace amx {
-GemmBf16 gemm_bf16;
-extern const LeftKernels left_bf16;
-}  // namespace amx
-
 namespace {
+
 std::atomic<const Kernels*> in_use{nullptr};
-
-// Of x86-64-v3, what clang 14's __builtin_cpu_supports doesn't know. -march=x86-64-v3 lets the compiler use it all,
-// and virtual machines mask single features.
-bool has_movbe_f16c_lzcnt() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & bit_MOVBE) == 0 || (c & bit_F16C) == 0) return false;
-  return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0;
-}
-
-// The instructions, and that they round as our chains and our bf16 do.
-bool has_dot() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  constexpr unsigned kAvx512Bf16 = 1u << 5;
-  if (__get_cpuid_count(7, 1, &a, &b, &c, &d) == 0 || (a & kAvx512Bf16) == 0) return false;
-  static const bool known = v4bf16::instructions_are_known();
-  return known;
-}
-
-// The tiles' state is large: the system hands it out on request, to the whole process.
-bool has_tiles() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kBf16) == 0 || (d & kTile) == 0) return false;
-  constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
-}
-
-// v4's with another product of bf16.
-Kernels v4_with(const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm,
-                const LeftKernels& left) {
-  Kernels k = v4::table;
-  k.name = name;
-  k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm, k.left_bf16 = left;
-  return k;
-}
-const Kernels& v4bf16_table() {
-  static const Kernels table =
-      v4_with("v4bf16", v4bf16::pack_bf16, v4bf16::pack_transpose_bf16, v4bf16::gemm_bf16, v4bf16::left_bf16);
-  return table;
-}
-const Kernels& amx_table() {
-  const Kernels& v4 = v4::table;
-  static const Kernels table = v4_with("amx", v4.pack_bf16, v4.pack_transpose_bf16, amx::gemm_bf16, amx::left_bf16);
-  return table;
-}
 
 struct Level {
   const char* name;
@@ -88,29 +21,29 @@ struct Level {
   bool ProcessorLevels::*here;
   const Kernels& (*table)();
 };
-// From the best down.
-constexpr Level kLevels[] = {
-    {"amx", "", &ProcessorLevels::amx, amx_table},
-    {"v4bf16", " (AVX512_BF16)", &ProcessorLevels::v4bf16, v4bf16_table},
-    {"v4", " (AVX-512)", &ProcessorLevels::v4, []() -> const Kernels& { return v4::table; }},
-    {"v3", "", &ProcessorLevels::v3, []() -> const Kernels& { return v3::table; }},
-};
-}  // namespace
 
-ProcessorLevels processor_levels() {
-  __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-                  __builtin_cpu_supports("bmi2") && has_movbe_f16c_lzcnt();
-  const bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                  __builtin_cpu_supports("avx512vl");
-  return {v3, v3 && v4, v3 && v4 && has_dot(), v3 && v4 && has_tiles()};
+// A level's kernels with another product of bf16.
+Kernels with_products(const Kernels& level, const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose,
+                      GemmBf16* gemm, const LeftKernels& left) {
+  Kernels k = level;
+  k.name = name;
+  k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm, k.left_bf16 = left;
+  return k;
 }
 
+}  // namespace
+}  // namespace nudge
+
+#if defined(__aarch64__)
+#include "lib/kernels/dispatch_arm.h"
+#else
+#include "lib/kernels/dispatch_x86.h"
+#endif
+
+namespace nudge {
+
 const Kernels& choose_kernels(const char* wanted, ProcessorLevels has) {
-  if (!has.v3)
-    throw Error(Exit::kInternal, "this processor lacks AVX2/FMA; nudge needs x86-64-v3",
-                "Intel's processors since Haswell and AMD's since Excavator have them");
+  if (!(has.*std::end(kLevels)[-1].here)) throw Error(Exit::kInternal, kTooOld, kOldEnough);
   const std::string name = wanted != nullptr ? wanted : "";
   const Level* lacking = nullptr;
   std::string usable;

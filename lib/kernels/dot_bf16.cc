@@ -1,6 +1,7 @@
 // The product of bf16 by AVX512_BF16's dot product of pairs. That instruction is two FMAs one after the other, rounded
 // twice: of the pairs' high halves, then of the low ones. Here these are two steps of one chain, so k and k + 2, and B is
-// packed that way. All other kernels of this level are v4's.
+// packed that way. Arm's FEAT_BF16 has each of the two FMAs as an instruction. All other kernels of this level are v4's, or
+// neon's.
 #include "lib/kernels/dot_pairs.h"
 #include "lib/kernels/packed_bf16.h"
 
@@ -44,6 +45,13 @@ void copy_pairs(const Job& j, int64_t m, int64_t rows, int64_t k, int64_t steps,
   }
 }
 
+struct Pairs {
+  NUDGE_LAMBDA f32x16 operator()(i32x16 a, i32x16 b, f32x16 sum) const { return dot_pairs(a, b, sum); }
+};
+struct PairsUnlessTiny {
+  NUDGE_LAMBDA f32x16 operator()(i32x16 a, i32x16 b, f32x16 sum) const { return dot_pairs_unless_tiny(a, b, sum); }
+};
+
 // R rows from m on, whose part of a strip begins at `pairs`, by W vectors from column n on, whose part of packed B
 // begins at `b` and, for each further panel, padded(K) kPanel numbers behind.
 template <int R, int W, bool by_column, class Next>
@@ -56,23 +64,30 @@ void run_tile(const Job& j, const uint16_t* b, const float* pairs, int64_t m, in
   fetch_tile<R, W>(j, m + R, n, k);
   for (int64_t d = 0; d < steps; d += kDepth, b += kDepthNumbers) {
     Tile<R, W> even, odd;
-    clear(even), clear(odd);
-    const uint16_t* from = b;
-    for (int64_t i = 0; i < kDepth; i += 4, from += 64, pairs += 2 * step) {
-      i32x16 even_b[W], odd_b[W];
-      each<W>([&](auto w) NUDGE_LAMBDA {
-        const auto* at = reinterpret_cast<const float*>(from + (w / 2) * panel + (w % 2) * kTileNumbers);
-        even_b[w] = bits_of(load(at)), odd_b[w] = bits_of(load(at + 16));
-      });
-      each<R>([&](auto r) NUDGE_LAMBDA {
-        const i32x16 even_a = broadcast_bits(pairs + r * row), odd_a = broadcast_bits(pairs + r * row + step);
+    const auto chains = [&](auto dot, auto& to_come) NUDGE_LAMBDA {
+      clear(even), clear(odd);
+      const uint16_t* from = b;
+      const float* left = pairs;
+      for (int64_t i = 0; i < kDepth; i += 4, from += 64, left += 2 * step) {
+        i32x16 even_b[W], odd_b[W];
         each<W>([&](auto w) NUDGE_LAMBDA {
-          even.at[r][w] = dot_pairs(even_a, even_b[w], even.at[r][w]);
-          odd.at[r][w] = dot_pairs(odd_a, odd_b[w], odd.at[r][w]);
+          const auto* at = reinterpret_cast<const float*>(from + (w / 2) * panel + (w % 2) * kTileNumbers);
+          even_b[w] = bits_of(load(at)), odd_b[w] = bits_of(load(at + 16));
         });
-      });
-      fetch(next);
-    }
+        each<R>([&](auto r) NUDGE_LAMBDA {
+          const i32x16 even_a = broadcast_bits(left + r * row), odd_a = broadcast_bits(left + r * row + step);
+          each<W>([&](auto w) NUDGE_LAMBDA {
+            even.at[r][w] = dot(even_a, even_b[w], even.at[r][w]);
+            odd.at[r][w] = dot(odd_a, odd_b[w], odd.at[r][w]);
+          });
+        });
+        fetch(to_come);
+      }
+    };
+    chains(PairsUnlessTiny(), next);
+    NothingNext nothing;
+    if (was_tiny(even, odd)) chains(Pairs(), nothing);
+    pairs += kDepth / 2 * step;
     each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = t.at[r][w] + (even.at[r][w] + odd.at[r][w]); });
   }
   end_tile(j, m, n, k + steps == j.K, t);
@@ -114,7 +129,7 @@ void run_strip(const Job& j, const uint16_t* packed, const Strip& strip, int64_t
 }  // namespace
 
 bool instructions_are_known() {
-  return is_two_fmas([](i32x16 a, i32x16 b, f32x16 sum) NUDGE_LAMBDA { return dot_pairs(a, b, sum); }) &&
+  return is_two_fmas(PairsUnlessTiny()) && tells_of_tiny(PairsUnlessTiny()) &&
          is_rounded_pairs([](f32x16 low, f32x16 high) NUDGE_LAMBDA { return pairs_of(low, high); });
 }
 

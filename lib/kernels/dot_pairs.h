@@ -1,5 +1,6 @@
-// AVX512_BF16: the dot product of bf16 pairs, and rounding to bf16. A file compiled without these instructions gets
-// emulations: tests compare results on processors that lack them.
+// The dot product of bf16 pairs, and rounding to bf16: by AVX512_BF16, or by Arm's FEAT_BF16, whose products of high and of
+// low halves are FMAs of their own. A file compiled without these instructions gets emulations: tests compare results on
+// processors that lack them.
 #pragma once
 
 #include "lib/kernels/simd.h"
@@ -50,6 +51,16 @@ bool is_two_fmas(const Dot& dot) {
   }
   return true;
 }
+// Whether underflowed() tells of dot's tiny results, which are 0, where anything depends on that.
+template <class Dot>
+bool tells_of_tiny(const Dot& dot) {
+  if constexpr (!kFlushesEarly) return true;
+  underflowed();  // clears what was
+  const i32x16 small = bits_of(broadcast(0x1p-70f));
+  f32x16 sum = dot(small, small, broadcast(0));
+  settle(sum);
+  return underflowed() && same(bits_of(sum), broadcast_int(0));
+}
 // Whether pairs(low, high) is rounded_pairs, by numbers of any kind, and by such as are halfway between two of bf16.
 template <class Pairs>
 bool is_rounded_pairs(const Pairs& pairs) {
@@ -82,8 +93,24 @@ NUDGE_INLINE void store_chain_pairs(float* p, f32x16 a, f32x16 b) {
   const __m512i order = _mm512_maskz_broadcast_i32x4(kAll, _mm_set_epi64x(0x0b0a0f0e09080d0c, 0x0302070601000504));
   store(p, float_of_bits({_mm512_maskz_shuffle_epi8(~0ul, round_both(a, b), order)}));
 }
+NUDGE_INLINE f32x16 dot_pairs_unless_tiny(i32x16 a, i32x16 b, f32x16 sum) { return dot_pairs(a, b, sum); }
 #else
 NUDGE_INLINE f32x16 dot_pairs(i32x16 a, i32x16 b, f32x16 sum) { return two_fmas(a, b, sum); }
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+NUDGE_INLINE f32x16 dot_pairs_unless_tiny(i32x16 a, i32x16 b, f32x16 sum) {
+  const auto halves = [](Ints x) NUDGE_LAMBDA { return vreinterpretq_bf16_s32(x); };
+  return quarters<f32x16>(
+      [&](Floats s, Ints x, Ints y)
+          NUDGE_LAMBDA { return vbfmlalbq_f32(vbfmlaltq_f32(s, halves(x), halves(y)), halves(x), halves(y)); },
+      sum, a, b);
+}
+#else
+NUDGE_INLINE f32x16 dot_pairs_unless_tiny(i32x16 a, i32x16 b, f32x16 sum) {
+  const i32x16 high = broadcast_int(kHighHalf);
+  sum = fma_unless_tiny(float_of_bits(a & high), float_of_bits(b & high), sum);
+  return fma_unless_tiny(float_of_bits(shift_left<16>(a)), float_of_bits(shift_left<16>(b)), sum);
+}
+#endif
 NUDGE_INLINE i32x16 pairs_of(f32x16 low, f32x16 high) { return rounded_pairs(low, high); }
 NUDGE_INLINE void store_chain_pairs(float* p, f32x16 a, f32x16 b) {
   auto* to = reinterpret_cast<uint16_t*>(p);

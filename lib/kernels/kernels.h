@@ -1,6 +1,6 @@
 // The table of kernels: all arithmetic of the models, over raw pointers. One table per processor level (v3: AVX2 and
-// FMA; v4: AVX-512; v4bf16 and amx: v4 whose bf16 products use dot products of pairs, or tiles). All levels give the
-// same bits.
+// FMA; v4: AVX-512; v4bf16 and amx: v4 whose bf16 products use dot products of pairs, or tiles; on Arm neon, and neonbf16
+// whose bf16 products use FMAs of halves). All levels give the same bits.
 //
 // Letters: T tokens (rows), C channels, V vocabulary, D channels of one head, M N K the sizes of a product
 // C[M,N] = A[M,K] B[K,N]. Matrices are row-major; `ld` is the distance between rows in floats. Pointers need no
@@ -110,7 +110,7 @@ struct LeftKernels {
   int64_t panels_held;
 };
 
-// The bf16 products, the only kernels that differ between v4, v4bf16 and amx.
+// The bf16 products, the only kernels that differ between v4, v4bf16 and amx, and neon and neonbf16.
 using PackBf16 = void(const float* b, int64_t row, int64_t column, int64_t K, int64_t N, int64_t panel_begin,
                       int64_t panel_end, uint16_t* packed);
 using PackTransposeBf16 = void(const uint16_t* packed, int64_t K, int64_t n_begin, int64_t n_end, int64_t panel_begin,
@@ -120,7 +120,7 @@ using GemmBf16 = void(const float* a, int64_t row, int64_t column, const uint16_
                       bool accumulate, GemmScratch scratch);
 
 struct Kernels {
-  const char* name;  // "v3", "v4", "v4bf16", "amx"
+  const char* name;  // "v3", "v4", "v4bf16", "amx", "neon", "neonbf16"
 
   // --- elementwise, y may be x ---
   void (*exp)(const float* x, float* y, int64_t n);
@@ -258,8 +258,8 @@ struct Kernels {
   void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, const AdamStep* step);
 };
 
-// The current level: NUDGE_KERNELS=v3|v4|v4bf16|amx where set, else the best the processor has. Throws Error kUsage for a
-// level that does not exist or that the processor lacks, kInternal below v3.
+// The current level: NUDGE_KERNELS=v3|v4|v4bf16|amx|neon|neonbf16 where set, else the best the processor has. Throws Error kUsage for a
+// level that does not exist or that the processor lacks, kInternal below the least level.
 const Kernels& kernels();
 
 // A level by name, or null where the processor lacks it. For tests that compare levels.

@@ -12,7 +12,7 @@ NUDGE_INLINE float row_mean(const float* x, int64_t C) {
   int64_t c = 0;
   for (; c + kLanes <= C; c += kLanes) sum = sum + load(x + c);
   if (c < C) sum = sum + load_first(x + c, C - c);
-  return sum_lanes(sum) / static_cast<float>(C);
+  return quotient_of(sum_lanes(sum), static_cast<float>(C));
 }
 
 NUDGE_INLINE float row_variance(const float* x, int64_t C, float mean) {
@@ -26,7 +26,7 @@ NUDGE_INLINE float row_variance(const float* x, int64_t C, float mean) {
     const f32x16 d = select(first(C - c), load_first(x + c, C - c) - broadcast(mean), broadcast(0.0f));
     sum = fma(d, d, sum);
   }
-  return sum_lanes(sum) / static_cast<float>(C);
+  return quotient_of(sum_lanes(sum), static_cast<float>(C));
 }
 
 NUDGE_INLINE f32x16 normalised(f32x16 x, float mean, float rstd) { return (x - broadcast(mean)) * broadcast(rstd); }
@@ -91,8 +91,8 @@ void layer_norm_backward(const float* dy, const float* x, const float* weight, c
       sum = sum + a.dhat;
       product = fma(a.dhat, a.hat, product);
     }
-    const f32x16 mean_dhat = broadcast(sum_lanes(sum) / static_cast<float>(C));
-    const f32x16 mean_product = broadcast(sum_lanes(product) / static_cast<float>(C));
+    const f32x16 mean_dhat = broadcast(quotient_of(sum_lanes(sum), static_cast<float>(C)));
+    const f32x16 mean_product = broadcast(quotient_of(sum_lanes(product), static_cast<float>(C)));
     for (int64_t c = 0; c < C; c += kLanes) {
       const int64_t lanes = lanes_at(c, C);
       const Pair a = pair_at(dy, x, weight, c, lanes, mean[t], rstd[t]);

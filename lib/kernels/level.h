@@ -5,7 +5,7 @@
 #include "lib/kernels/kernels.h"
 
 #ifndef NUDGE_LEVEL
-#error "lib/kernels is compiled once per level, with -DNUDGE_LEVEL=v3, v4, v4bf16 or amx"
+#error "lib/kernels is compiled once per level, with -DNUDGE_LEVEL=v3, v4, v4bf16, amx, neon or neonbf16"
 #endif
 
 namespace nudge::NUDGE_LEVEL {

@@ -27,20 +27,24 @@ void run_few(const Job& j, const uint16_t* packed, const float* strip, int64_t r
   const uint16_t* b = packed + n / kPanel * panel + k / kDepth * kDepthNumbers + n % kPanel / 16 * kTileNumbers;
   for (int64_t d = 0; d < steps; d += kDepth, b += kDepthNumbers) {
     Tile<R, W> even, odd;
-    clear(even), clear(odd);
-    const float* a = strip + d * step;
-    const uint16_t* pairs = b;
-    for (int64_t i = 0; i < kDepth; i += 2, pairs += 32, a += 2 * step) {
-      each<W>([&](auto w) NUDGE_LAMBDA {
-        const uint16_t* at = pairs + (w / 2) * panel + (w % 2) * kTileNumbers;
-        const Halves right = load_pairs(at);
-        _mm_prefetch(reinterpret_cast<const char*>(at) + fetch_ahead(W), _MM_HINT_T0);
-        each<R>([&](auto r) NUDGE_LAMBDA {
-          even.at[r][w] = fma(broadcast(a[r * row]), right.low, even.at[r][w]);
-          odd.at[r][w] = fma(broadcast(a[r * row + step]), right.high, odd.at[r][w]);
+    const auto chains = [&](auto fused) NUDGE_LAMBDA {
+      clear(even), clear(odd);
+      const float* a = strip + d * step;
+      const uint16_t* pairs = b;
+      for (int64_t i = 0; i < kDepth; i += 2, pairs += 32, a += 2 * step) {
+        each<W>([&](auto w) NUDGE_LAMBDA {
+          const uint16_t* at = pairs + (w / 2) * panel + (w % 2) * kTileNumbers;
+          const Halves right = load_pairs(at);
+          fetch(reinterpret_cast<const char*>(at) + fetch_ahead(W));
+          each<R>([&](auto r) NUDGE_LAMBDA {
+            even.at[r][w] = fused(broadcast(a[r * row]), right.low, even.at[r][w]);
+            odd.at[r][w] = fused(broadcast(a[r * row + step]), right.high, odd.at[r][w]);
+          });
         });
-      });
-    }
+      }
+    };
+    chains(ChainStepUnlessTiny());
+    if (was_tiny(even, odd)) chains(ChainStep());
     each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { t.at[r][w] = t.at[r][w] + (even.at[r][w] + odd.at[r][w]); });
   }
   end_tile(j, m, n, k + steps == j.K, t);

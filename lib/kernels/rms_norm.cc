@@ -38,7 +38,7 @@ void rms_norm(const float* x, const float* weight, bool plus_one, int64_t T, int
       const f32x16 v = load_first(x + c, lanes_at(c, C));
       sum = fma(v, v, sum);
     }
-    const float r = 1.0f / __builtin_sqrtf(sum_lanes(sum) / static_cast<float>(C) + eps);
+    const float r = 1.0f / __builtin_sqrtf(quotient_of(sum_lanes(sum), static_cast<float>(C)) + eps);
     for (int64_t c = 0; c < C; c += kLanes) {
       const int64_t lanes = lanes_at(c, C);
       store_first(y + c, load_first(x + c, lanes) * broadcast(r) * gain_at(weight, plus_one, c, lanes), lanes);
@@ -58,7 +58,7 @@ void rms_norm_backward(const float* dy, const float* x, const float* weight, boo
       product =
           fma(load_first(dy + c, lanes) * gain_at(weight, plus_one, c, lanes), load_first(x + c, lanes) * r, product);
     }
-    const f32x16 mean = broadcast(sum_lanes(product) / static_cast<float>(C));
+    const f32x16 mean = broadcast(quotient_of(sum_lanes(product), static_cast<float>(C)));
     for (int64_t c = 0; c < C; c += kLanes) {
       const int64_t lanes = lanes_at(c, C);
       const f32x16 dhat = load_first(dy + c, lanes) * gain_at(weight, plus_one, c, lanes);

@@ -1,17 +1,19 @@
-// f32x16: sixteen floats, the one vector that kernels are written over. AVX-512 holds it in one register, AVX2 in two.
-// Every operation gives the same bits in both (IEEE operations lane by lane; sums over lanes in one fixed tree), so one
-// source serves all levels.
+// f32x16: sixteen floats, the one vector that kernels are written over. AVX-512 holds it in one register, AVX2 in two, NEON
+// (simd_neon.h) in four. Every operation gives the same bits in all (IEEE operations lane by lane, with denormals flushed;
+// sums over lanes in one fixed tree), so one source serves all levels.
 //
 // Each level compiles this file into a namespace of its own (NUDGE_LEVEL), so levels share no symbol. Include no
 // templates of the standard library here: an inline function that two levels compile is one symbol. Intrinsics stand
-// here and in dot_pairs.h and amx_tiles.h; other files use only those that fetch cache lines.
+// here and in simd_neon.h, dot_pairs.h and amx_tiles.h.
 #pragma once
 
+#if !defined(__aarch64__)
 #include <immintrin.h>
+#endif
 #include <stdint.h>
 
 #ifndef NUDGE_LEVEL
-#error "lib/kernels is compiled once per level, with -DNUDGE_LEVEL=v3, v4, v4bf16 or amx"
+#error "lib/kernels is compiled once per level, with -DNUDGE_LEVEL=v3, v4, v4bf16, amx, neon or neonbf16"
 #endif
 
 #define NUDGE_INLINE static inline __attribute__((always_inline))
@@ -40,11 +42,27 @@ NUDGE_INLINE int64_t lanes_to_line(const float* p) {
   return static_cast<int64_t>((0 - reinterpret_cast<uintptr_t>(p)) % 64 / sizeof(float));
 }
 // After stores by stream, before another thread may read them.
-NUDGE_INLINE void finish_streams() { _mm_sfence(); }
-// Asks for the cache line at p; any address will do.
-NUDGE_INLINE void fetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+NUDGE_INLINE void finish_streams() {
+#if !defined(__aarch64__)
+  _mm_sfence();
+#endif
+}
+// Asks for the cache line at p, for the first-level cache or the second's; any address will do.
+template <int level = 1>
+NUDGE_INLINE void fetch(const void* p) {
+  __builtin_prefetch(p, 0, 4 - level);
+}
 
-#if defined(__AVX512F__)
+}  // namespace nudge::NUDGE_LEVEL
+
+#if defined(__aarch64__)
+#include "lib/kernels/simd_neon.h"
+#endif
+
+namespace nudge::NUDGE_LEVEL {
+
+#if defined(__aarch64__)  // simd_neon.h has it all
+#elif defined(__AVX512F__)
 
 struct f32x16 {
   __m512 v;
@@ -325,6 +343,8 @@ NUDGE_INLINE void store_bf16(uint16_t* p, f32x16 x) { store_halves(p, bf16_of(x)
 // x rounded to bf16, as a float.
 NUDGE_INLINE f32x16 round_to_bf16(f32x16 x) { return float_of_bits(shift_left<16>(bf16_of(x))); }
 
+#if !defined(__aarch64__)
+
 // The fixed tree of law (b): lane i + lane i+8, then i + i+4, then i + i+2, then 0 + 1.
 NUDGE_INLINE float sum_lanes(f32x16 a) {
   const __m256 eight = _mm256_add_ps(low_half(a), high_half(a));
@@ -338,5 +358,18 @@ NUDGE_INLINE float max_lanes(f32x16 a) {
   const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
+
+// Of single floats. On Arm these need care where results are denormal (simd_neon.h).
+NUDGE_INLINE float quotient_of(float a, float b) { return a / b; }
+NUDGE_INLINE float product_of(float a, float b) { return a * b; }
+
+// Whether a denormal is flushed before it is rounded. If so, fma_unless_tiny is wrong where a result is, underflowed()
+// tells, and it must be fma.
+constexpr bool kFlushesEarly = false;
+NUDGE_INLINE f32x16 fma_unless_tiny(f32x16 a, f32x16 b, f32x16 c) { return fma(a, b, c); }
+NUDGE_INLINE void settle(f32x16&) {}
+NUDGE_INLINE bool underflowed() { return false; }
+
+#endif
 
 }  // namespace nudge::NUDGE_LEVEL

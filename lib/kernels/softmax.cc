@@ -54,7 +54,7 @@ struct Sums {
 NUDGE_INLINE float block_max(Row row, int64_t begin, int64_t end) {
   f32x16 m = broadcast(-kInfinity);
   each_vector(begin, end, [&](int64_t i, int64_t lanes) NUDGE_LAMBDA { m = max(m, logits_at(row, i, lanes)); });
-  return max_lanes(m) / row.temperature;
+  return quotient_of(max_lanes(m), row.temperature);
 }
 
 // Takes the sums over to a new maximum: exp(z - max) shrinks by exp(max - new) and z - max by the distance.
@@ -93,7 +93,7 @@ NUDGE_INLINE float add_block(Sums& s, Row row, int64_t begin, int64_t end) {
   each_vector(i, end, [&](int64_t at, int64_t lanes) NUDGE_LAMBDA { add(Index<1>(), at, lanes); });
   s.weight = s.weight + weight;
   s.moment = s.moment + moment;
-  return max_lanes(next) / row.temperature;
+  return quotient_of(max_lanes(next), row.temperature);
 }
 
 // log p, at least kExpZero, where p is 0 anyway, and at most 0 but for a rounding.
@@ -144,7 +144,7 @@ void row_stats(const float* logits, int64_t V, float temperature, int32_t chosen
   }
   const float log_sum = first_lane(log(broadcast(sum)));
   const float z = chosen < 0 ? 0.0f : first_lane(z_at(row, chosen, 1));
-  *out = {s.max, log_sum, chosen < 0 ? 0.0f : z - s.max - log_sum, log_sum - moment / sum};
+  *out = {s.max, log_sum, chosen < 0 ? 0.0f : z - s.max - log_sum, log_sum - quotient_of(moment, sum)};
 }
 
 void row_backward(const float* logits, int64_t V, float temperature, const RowStats* stats, int32_t chosen,
@@ -182,7 +182,7 @@ void row_backward(const float* logits, int64_t V, float temperature, const RowSt
     finish_streams();
   }
   if (i < V) store_first(dlogits + i, gradient(i, V - i), V - i);
-  if (possible) dlogits[chosen] += g.logprob * inverse * slope;
+  if (possible) dlogits[chosen] += product_of(product_of(g.logprob, inverse), slope);
 }
 
 // Summed as p log(p/q) - p + q, which has the same sum because p and q add to 1. Each term is at least 0,

@@ -7,7 +7,8 @@
 
 namespace nudge::NUDGE_LEVEL {
 
-// The tile that fills the registers: 24 of 32 with AVX-512; 12 of 16 with AVX2, where a vector is two.
+// The tile that fills the registers: 24 of 32 with AVX-512; 12 of 16 with AVX2, where a vector is two; 24 of 32 with
+// NEON, where it is four.
 #if defined(__AVX512F__)
 constexpr int kTileRows = 12, kTileWide = 2;
 #else
@@ -90,8 +91,51 @@ struct LinesNext {
 NUDGE_INLINE void fetch(NothingNext&) {}
 template <int kLines, bool first>
 NUDGE_INLINE void fetch(LinesNext<kLines, first>& next) {
-  each<kLines>([&](auto i) NUDGE_LAMBDA { _mm_prefetch(next.p + 64 * i, first ? _MM_HINT_T0 : _MM_HINT_T1); });
+  each<kLines>([&](auto i) NUDGE_LAMBDA { fetch<first ? 1 : 2>(next.p + 64 * i); });
   next.p += next.step;
+}
+
+// A step of a chain, fma(a, b, c), and the same where no result is tiny.
+struct ChainStep {
+  NUDGE_LAMBDA f32x16 operator()(f32x16 a, f32x16 b, f32x16 c) const { return fma(a, b, c); }
+};
+struct ChainStepUnlessTiny {
+  NUDGE_LAMBDA f32x16 operator()(f32x16 a, f32x16 b, f32x16 c) const { return fma_unless_tiny(a, b, c); }
+};
+
+// Whether a step of those that made these tiles was tiny where that makes a difference.
+template <int... R, int... W>
+NUDGE_INLINE bool was_tiny(Tile<R, W>&... tiles) {
+  if constexpr (!kFlushesEarly) return false;
+  (each_of<R, W>([&](auto r, auto w) NUDGE_LAMBDA { settle(tiles.at[r][w]); }), ...);
+  return underflowed();
+}
+
+template <int kAhead, bool whole, class Step, int R, int W, class E, class Next>
+NUDGE_INLINE void multiply_by(const Step& fused, Tile<R, W>& t, const float* a, int64_t row, int64_t step, RightOf<E> b,
+                              int64_t K, int64_t columns, Next next) {
+  for (int64_t k = 0; k < K; ++k) {
+    f32x16 right[W];
+    each<W>([&](auto w) NUDGE_LAMBDA {
+      const E* p = b.p + (w / 2) * b.pair + (w % 2) * b.next;
+      if constexpr (whole) right[w] = load_numbers(p);
+      else right[w] = load_first(p, columns);
+      if constexpr (kAhead > 0) fetch(p + kAhead);
+    });
+    each<R>([&](auto r) NUDGE_LAMBDA {
+      const f32x16 left = broadcast(a[r * row]);
+      each<W>([&](auto w) NUDGE_LAMBDA { t.at[r][w] = fused(left, right[w], t.at[r][w]); });
+    });
+    fetch(next);
+    a += step;
+    b.p += b.step;
+  }
+}
+// Out of line, since it is rare.
+template <bool whole, int R, int W, class E>
+__attribute__((noinline)) void multiply_again(Tile<R, W>& t, const float* a, int64_t row, int64_t step, RightOf<E> b,
+                                              int64_t K, int64_t columns) {
+  multiply_by<0, whole>(ChainStep(), t, a, row, step, b, K, columns, NothingNext());
 }
 
 // t[r][w] = fma(a[r * row + k * step], right factor, t[r][w]) for k = 0 .. K - 1 in order. kAhead > 0 fetches
@@ -100,21 +144,15 @@ template <int kAhead, bool whole = true, int R, int W, class E, class Next = Not
 NUDGE_INLINE void multiply(Tile<R, W>& t, const float* a, int64_t row, int64_t step, RightOf<E> b, int64_t K,
                            int64_t columns = 16, Next next = {}) {
   static_assert(whole || W == 1);
-  for (int64_t k = 0; k < K; ++k) {
-    f32x16 right[W];
-    each<W>([&](auto w) NUDGE_LAMBDA {
-      const E* p = b.p + (w / 2) * b.pair + (w % 2) * b.next;
-      if constexpr (whole) right[w] = load_numbers(p);
-      else right[w] = load_first(p, columns);
-      if constexpr (kAhead > 0) _mm_prefetch(reinterpret_cast<const char*>(p + kAhead), _MM_HINT_T0);
-    });
-    each<R>([&](auto r) NUDGE_LAMBDA {
-      const f32x16 left = broadcast(a[r * row]);
-      each<W>([&](auto w) NUDGE_LAMBDA { t.at[r][w] = fma(left, right[w], t.at[r][w]); });
-    });
-    fetch(next);
-    a += step;
-    b.p += b.step;
+  if constexpr (!kFlushesEarly) {
+    multiply_by<kAhead, whole>(ChainStep(), t, a, row, step, b, K, columns, next);
+  } else {
+    const Tile<R, W> begun = t;
+    multiply_by<kAhead, whole>(ChainStepUnlessTiny(), t, a, row, step, b, K, columns, next);
+    if (!was_tiny(t)) return;
+    Tile<R, W> again = begun;
+    multiply_again<whole>(again, a, row, step, b, K, columns);
+    t = again;
   }
 }
 

@@ -143,7 +143,11 @@ TEST_CASE("the lines give time, share, rate and the fraction of the limit of eac
 
 TEST_CASE("limits are measured, for the vectors of a level; what can't be had is 0") {
   set_thread_count(2);
+#if defined(__aarch64__)
+  const MachineLimits limits = measure_limits("neon", 1 << 20, 1);
+#else
   const MachineLimits limits = measure_limits("v3", 1 << 20, 1);
+#endif
   CHECK(limits.fma > 1e8);
   CHECK(limits.read > 1e7);
   CHECK(limits.bf16 == 0);

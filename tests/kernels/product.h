@@ -156,18 +156,18 @@ namespace nudge::test {
 
 // The levels at hand, and amx and v4bf16 with their instructions computed in software.
 inline std::vector<const Kernels*> product_levels() {
-  const auto v3_with = [](const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm,
-                          const LeftKernels& left) {
-    Kernels k = *kernels_of_level("v3");
+  const Kernels& least = *levels().front();
+  const auto least_with = [&](const char* name, PackBf16* pack, PackTransposeBf16* pack_transpose, GemmBf16* gemm,
+                              const LeftKernels& left) {
+    Kernels k = least;
     k.name = name;
     k.pack_bf16 = pack, k.pack_transpose_bf16 = pack_transpose, k.gemm_bf16 = gemm, k.left_bf16 = left;
     return k;
   };
-  const Kernels& v3 = *kernels_of_level("v3");
   static const Kernels tiles =
-      v3_with("amx, emulated", v3.pack_bf16, v3.pack_transpose_bf16, emulated::gemm_bf16, emulated::left_bf16);
-  static const Kernels dots = v3_with("v4bf16, emulated", emulated_dot::pack_bf16, emulated_dot::pack_transpose_bf16,
-                                      emulated_dot::gemm_bf16, emulated_dot::left_bf16);
+      least_with("amx, emulated", least.pack_bf16, least.pack_transpose_bf16, emulated::gemm_bf16, emulated::left_bf16);
+  static const Kernels dots = least_with("v4bf16, emulated", emulated_dot::pack_bf16, emulated_dot::pack_transpose_bf16,
+                                         emulated_dot::gemm_bf16, emulated_dot::left_bf16);
   std::vector<const Kernels*> all = levels();
   all.push_back(&tiles);
   all.push_back(&dots);

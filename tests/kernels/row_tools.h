@@ -1,4 +1,4 @@
-// What the tests of the row kernels share: the levels at hand, numbers to feed them, memory that notices
+// What the tests of the row kernels share: numbers to feed them, memory that notices
 // stray writes, and distances.
 #pragma once
 
@@ -15,20 +15,13 @@
 #include "lib/base/rng.h"
 #include "lib/kernels/kernels.h"
 #include "tests/harness/harness.h"
+#include "tests/harness/levels.h"
 
 namespace nudge::test {
 
 using Floats = std::vector<float>;
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-inline std::vector<const Kernels*> levels() {
-  std::vector<const Kernels*> all;
-  for (const char* name : {"v3", "v4", "v4bf16", "amx"}) {
-    if (const Kernels* k = kernels_of_level(name)) all.push_back(k);
-  }
-  return all;
-}
 
 inline Floats normals(std::int64_t n, std::uint64_t stream, double scale = 1) {
   Floats x(static_cast<std::size_t>(n));

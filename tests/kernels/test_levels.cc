@@ -1,4 +1,10 @@
-// The law: v3 and v4 give the same bits, kernel by kernel.
+// The law: all levels give the same bits, kernel by kernel, on all machines.
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+
+#include "lib/base/digest.h"
 #include "tests/kernels/row_tools.h"
 
 using namespace nudge;
@@ -6,20 +12,47 @@ using namespace nudge::test;
 
 namespace {
 
-// Runs `f` at v3 and v4 and compares the results, at many sizes. (The levels beyond v4 have its kernels but for products
-// of bf16.)
-void same_at_both(const std::function<Floats(const Kernels&, std::int64_t n)>& f) {
-  const Kernels *v3 = kernels_of_level("v3"), *v4 = kernels_of_level("v4");
-  if (v3 == nullptr || v4 == nullptr) {
-    skip("this processor lacks v4");
-    return;
-  }
+// By number and name of the test case, separated by a tab, the digest of its results.
+std::map<std::string, std::string> known_digests() {
+  std::map<std::string, std::string> all;
+  std::ifstream file("tests/kernels/digests.tsv");
+  for (std::string line; std::getline(file, line);)
+    if (const auto tab = line.find('\t'); tab != std::string::npos) all[line.substr(tab + 1)] = line.substr(0, tab);
+  return all;
+}
+
+// Of results on every machine: which bits a NaN has is up to the processor.
+std::string digest_of(Floats results) {
+  for (float& x : results)
+    if (std::isnan(x)) x = kNan;
+  return Digest().bytes(results.data(), results.size() * sizeof(float)).hex();
+}
+
+// Runs `f` at all levels and compares the results, at many sizes, and with those of other machines. Whoever changes an
+// arithmetic writes tests/kernels/digests.tsv anew by NUDGE_TEST_DIGESTS=FILE, as in tests/law/digests.h.
+void same_at_all(const std::function<Floats(const Kernels&, std::int64_t n)>& f) {
+  static std::map<std::string, int> calls;
+  Floats all;
   for (int i = 0; i < 60; ++i) {
     const std::int64_t n = i < 40 ? i : static_cast<std::int64_t>(uniform(5, 6, std::uint64_t(i)) * 5000) + 1;
     FlushDenormals flush;
-    INFO("n = ", n);
-    CHECK(same_bits(f(*v3, n), f(*v4, n)));
+    const Floats least = f(*levels().front(), n);
+    for (const Kernels* k : levels()) {
+      INFO("n = ", n, ", level ", k->name);
+      CHECK(same_bits(f(*k, n), least));
+    }
+    all.insert(all.end(), least.begin(), least.end());
   }
+  const std::string name = doctest::getContextOptions()->currentTest->m_name;
+  const std::string key = std::to_string(++calls[name]) + "\t" + name;
+  if (const char* path = std::getenv("NUDGE_TEST_DIGESTS")) {
+    std::ofstream(path, std::ios::app) << digest_of(all) << '\t' << key << '\n';
+    return;
+  }
+  static const std::map<std::string, std::string> known = known_digests();
+  const auto found = known.find(key);
+  INFO(key << ": other machines found other bits, or tests/kernels/digests.tsv lacks it");
+  CHECK((found != known.end() && digest_of(all) == found->second));
 }
 
 // Numbers of all sizes, with both zeros, infinities, NaN and denormals strewn in.
@@ -29,7 +62,7 @@ Floats wild(std::int64_t n, std::uint64_t stream) {
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double u = uniform(9, stream, i);
     if (u < 0.1) x[i] = odd[std::size_t(u * 120)];
-    else if (u < 0.5) x[i] *= std::pow(10.0f, float(u * 100 - 30));
+    else if (u < 0.5) x[i] = std::ldexp(x[i], int(u * 333) - 100);
   }
   return x;
 }
@@ -44,12 +77,12 @@ Floats zeros(std::int64_t n) { return Floats(std::size_t(n)); }
 
 }  // namespace
 
-TEST_CASE("v3 and v4: elementwise kernels, on any number") {
+TEST_CASE("all levels: elementwise kernels, on any number") {
   using Kernel = void (*Kernels::*)(const float*, float*, std::int64_t);
   for (Kernel kernel :
        {&Kernels::exp, &Kernels::log, &Kernels::tanh, &Kernels::erf, &Kernels::sigmoid, &Kernels::log_sigmoid,
         &Kernels::add, &Kernels::gelu_tanh, &Kernels::gelu_erf, &Kernels::relu}) {
-    same_at_both([kernel](const Kernels& k, std::int64_t n) {
+    same_at_all([kernel](const Kernels& k, std::int64_t n) {
       const Floats x = wild(n, std::uint64_t(n));
       Floats y = normals(n, 1);
       (k.*kernel)(x.data(), y.data(), n);
@@ -58,13 +91,13 @@ TEST_CASE("v3 and v4: elementwise kernels, on any number") {
   }
 }
 
-TEST_CASE("v3 and v4: scales, caps, products and the gradients of activations") {
-  same_at_both([](const Kernels& k, std::int64_t n) {
+TEST_CASE("all levels: scales, caps, products and the gradients of activations") {
+  same_at_all([](const Kernels& k, std::int64_t n) {
     Floats y = wild(n, std::uint64_t(n));
     k.scale(0.3f, y.data(), n);
     return y;
   });
-  same_at_both([](const Kernels& k, std::int64_t n) {
+  same_at_all([](const Kernels& k, std::int64_t n) {
     Floats y = wild(n, std::uint64_t(n)), x = normals(n, 3);
     k.soft_cap(7, y.data(), n);
     k.add_scaled(0.3f, x.data(), y.data(), n);
@@ -72,7 +105,7 @@ TEST_CASE("v3 and v4: scales, caps, products and the gradients of activations") 
     return y;
   });
   for (auto kernel : {&Kernels::gelu_tanh_backward, &Kernels::gelu_erf_backward, &Kernels::relu_backward}) {
-    same_at_both([kernel](const Kernels& k, std::int64_t n) {
+    same_at_all([kernel](const Kernels& k, std::int64_t n) {
       const Floats x = wild(n, std::uint64_t(n)), dy = normals(n, 2);
       Floats dx = zeros(n);
       (k.*kernel)(x.data(), dy.data(), dx.data(), n);
@@ -81,8 +114,8 @@ TEST_CASE("v3 and v4: scales, caps, products and the gradients of activations") 
   }
 }
 
-TEST_CASE("v3 and v4: sums") {
-  same_at_both([](const Kernels& k, std::int64_t n) {
+TEST_CASE("all levels: sums") {
+  same_at_all([](const Kernels& k, std::int64_t n) {
     const Floats x = normals(n * 3, 3), y = normals(n, 4);
     Floats acc = normals(n, 5);
     k.add_rows(x.data(), n, 3, n, acc.data());
@@ -90,9 +123,9 @@ TEST_CASE("v3 and v4: sums") {
   });
 }
 
-TEST_CASE("v3 and v4: the softmax of a row, its gradient, and the divergence of two") {
+TEST_CASE("all levels: the softmax of a row, its gradient, and the divergence of two") {
   for (float temperature : {1.0f, 0.7f}) {
-    same_at_both([temperature](const Kernels& k, std::int64_t n) {
+    same_at_all([temperature](const Kernels& k, std::int64_t n) {
       const std::int64_t V = n + 1;
       Floats p = normals(V, std::uint64_t(n), 6), q = normals(V, std::uint64_t(n + 1), 6), d = zeros(V), dref = d,
              capped = d;
@@ -111,8 +144,8 @@ TEST_CASE("v3 and v4: the softmax of a row, its gradient, and the divergence of 
   }
 }
 
-TEST_CASE("v3 and v4: the loss of pairs") {
-  same_at_both([](const Kernels& k, std::int64_t n) {
+TEST_CASE("all levels: the loss of pairs") {
+  same_at_all([](const Kernels& k, std::int64_t n) {
     const Floats a = normals(n, 6), b = normals(n, 7), c = normals(n, 8);
     Floats loss = zeros(n), dchosen = zeros(n);
     k.bradley_terry(a.data(), b.data(), c.data(), n, loss.data(), dchosen.data());
@@ -120,8 +153,8 @@ TEST_CASE("v3 and v4: the loss of pairs") {
   });
 }
 
-TEST_CASE("v3 and v4: layer norm and its gradients") {
-  same_at_both([](const Kernels& k, std::int64_t n) {
+TEST_CASE("all levels: layer norm and its gradients") {
+  same_at_all([](const Kernels& k, std::int64_t n) {
     const std::int64_t C = n + 1, T = 3;
     const Floats x = normals(T * C, 9, 3), weight = normals(C, 10), bias = normals(C, 11), dy = normals(T * C, 12);
     Floats y = zeros(T * C), mean = zeros(T), rstd = zeros(T), dx = normals(T * C, 13), dweight = zeros(C),
@@ -133,8 +166,8 @@ TEST_CASE("v3 and v4: layer norm and its gradients") {
   });
 }
 
-TEST_CASE("v3 and v4: RMS norm and its gradients") {
-  same_at_both([](const Kernels& k, std::int64_t n) {
+TEST_CASE("all levels: RMS norm and its gradients") {
+  same_at_all([](const Kernels& k, std::int64_t n) {
     const std::int64_t C = n + 1, T = 3;
     const Floats x = normals(T * C, 9, 3), weight = normals(C, 10), dy = normals(T * C, 12);
     Floats y = zeros(T * C), z = y, rstd = zeros(T), dx = normals(T * C, 13), dz = dx, dweight = zeros(C);
@@ -147,8 +180,8 @@ TEST_CASE("v3 and v4: RMS norm and its gradients") {
   });
 }
 
-TEST_CASE("v3 and v4: rotary positions and the gated product") {
-  same_at_both([](const Kernels& k, std::int64_t n) {
+TEST_CASE("all levels: rotary positions and the gated product") {
+  same_at_all([](const Kernels& k, std::int64_t n) {
     Floats x = normals(4 * n, 18), back = x;
     const Floats cosine = normals(n, 19), sine = normals(n, 20), g = wild(n, 21), u = normals(n, 22);
     Floats y = zeros(n), dg = zeros(n), du = zeros(n);
@@ -160,8 +193,8 @@ TEST_CASE("v3 and v4: rotary positions and the gated product") {
   });
 }
 
-TEST_CASE("v3 and v4: AdamW") {
-  same_at_both([](const Kernels& k, std::int64_t n) {
+TEST_CASE("all levels: AdamW") {
+  same_at_all([](const Kernels& k, std::int64_t n) {
     Floats p = normals(n, 14), m = normals(n, 15, 1e-3), v = normals(n, 16, 1e-3);
     for (float& x : v) x = std::abs(x);
     const Floats g = normals(n, 17);

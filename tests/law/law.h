@@ -9,6 +9,7 @@
 #include "lib/base/parallel.h"
 #include "lib/kernels/kernels.h"
 #include "tests/harness/harness.h"
+#include "tests/harness/levels.h"
 #include "tests/law/digests.h"
 
 namespace nudge::test {
@@ -38,19 +39,17 @@ class KeepSettings {
   int threads_;
 };
 
-// f() once for each level that the processor has and 1, 2 and 3 threads, the first with v3 and one thread. Where
+// f() once for each level that the processor has and 1, 2 and 3 threads, the first with the least level and one thread. Where
 // NUDGE_TEST_ONE_SETTING is set, only with what the program would choose: an emulated processor is a hundred times slower.
 template <class F>
 void at_every_setting(const F& f) {
   if (std::getenv("NUDGE_TEST_ONE_SETTING") != nullptr) return f();
   KeepSettings keep;
-  for (const char* name : {"v3", "v4", "v4bf16", "amx"}) {
-    const Kernels* level = kernels_of_level(name);
-    if (level == nullptr) continue;
+  for (const Kernels* level : levels()) {
     for (int threads : {1, 2, 3}) {
       use_kernels(*level);
       set_thread_count(threads);
-      INFO(name << ", " << threads << " threads");
+      INFO(level->name << ", " << threads << " threads");
       f();
     }
   }

@@ -160,9 +160,8 @@ TEST_CASE("every kind of block decodes token by token to the bits of its prefill
     const Floats expected = alone(s.model, s.tokens);
     KeepSettings keep;
     set_thread_count(1);
-    for (const char* name : {"v3", "v4", "v4bf16", "amx"}) {
-      if (kernels_of_level(name) == nullptr) continue;
-      use_kernels(*kernels_of_level(name));
+    for (const Kernels* level : levels()) {
+      use_kernels(*level);
       KvCache cache = cache_of(s, 1);
       CHECK(same_bits(in_chunks(s, {1}, cache, 0), expected));
     }

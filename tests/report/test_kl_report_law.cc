@@ -4,6 +4,7 @@
 #include "lib/base/parallel.h"
 #include "lib/kernels/kernels.h"
 #include "lib/report/report_json.h"
+#include "tests/harness/levels.h"
 #include "tests/model/tiny_model.h"
 #include "tests/report/records.h"
 
@@ -37,12 +38,10 @@ struct Settings {
 template <class F>
 void at_every_setting(F&& f) {
   const Settings settings;
-  for (const char* level : {"v3", "v4", "v4bf16", "amx"}) {
-    const Kernels* k = kernels_of_level(level);
-    if (k == nullptr) continue;
-    use_kernels(*k);
+  for (const Kernels* level : levels()) {
+    use_kernels(*level);
     for (int threads = 1; threads <= 3; ++threads) {
-      CAPTURE(level);
+      CAPTURE(level->name);
       CAPTURE(threads);
       set_thread_count(threads);
       f();
