@@ -126,7 +126,7 @@ endif
 jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
-.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-pages check-tables check-faults check-slurm check-old-cpu soak asan tsan fuzz bench bench-growth bench-peers bench-ranks bench-tables demo experiments install uninstall clean help test-programs print-build
+.PHONY: all deps check check-long check-layers check-clang check-format format tidy compile_commands check-ecosystem check-pages check-tables check-faults check-slurm check-old-cpu check-arm64 soak asan tsan fuzz bench bench-growth bench-peers bench-ranks bench-tables demo experiments install uninstall clean help test-programs print-build
 
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(if $(crossing),$(if $(EMULATOR),$(pages)),$(pages))  ## build the programs, the library and the man pages (default)
 
@@ -305,6 +305,11 @@ check-old-cpu: deps  ## as an emulated Haswell the same bits, as a Nehalem a ref
 	@sh tests/deps.sh qemu-user
 	@$(MAKE) --no-print-directory $(jobs) all $(build)/test-law
 	@NUDGE_CHECK_OLD_CPU=1 sh tests/tools/run.sh $(build) 'old_cpu/*'
+
+check-arm64: deps  ## built for Arm and emulated, the same bits (an hour); skipped where there is no emulator
+	@sh tests/deps.sh qemu-user g++-aarch64-linux-gnu || true
+	@$(MAKE) --no-print-directory $(jobs) all
+	@sh tests/arm64.sh $(build)
 
 soak: deps  ## 200 iterations of PPO, and again with 20 cuts: no growth, the same bytes (a quarter of an hour)
 	@$(MAKE) --no-print-directory $(jobs) all

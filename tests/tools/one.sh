@@ -12,7 +12,7 @@ export CASES SHARED
 : > "$CASES"
 : > "$out/faults"
 limit=300  # seconds for a script
-[ -z "${NUDGE_CHECK_FAULTS:-}${NUDGE_CHECK_OLD_CPU:-}${NUDGE_CHECK_SLURM:-}" ] || limit=3000
+[ -z "${NUDGE_CHECK_FAULTS:-}${NUDGE_CHECK_OLD_CPU:-}${NUDGE_CHECK_SLURM:-}${NUDGE_CHECK_ARM64:-}" ] || limit=3000
 
 same_as_file() {  # expected actual what
   [ -e "$1" ] || return 0
