@@ -307,7 +307,7 @@ for labels in $OO_LABELS; do
   {
     for size in $OO_SIZES; do best_points "gold, $size pairs" "$labels" "$size" 4 1; done
     best_points 'gold, least of five' "$labels" least 4 1
-    best_points "reward, $OO_ENSEMBLE pairs, by 5" "$labels" "$OO_ENSEMBLE" 3 5
+    best_points "a fifth of the reward, $OO_ENSEMBLE pairs" "$labels" "$OO_ENSEMBLE" 3 5
   } > "best-of-n-$labels.tsv"
   chart --title "Best of n, $labels labels" --x 'd = √KL, √nats' --y reward "best-of-n-$labels.tsv" \
     -o "best-of-n-$labels.svg"
@@ -322,7 +322,7 @@ ppo_points() {
 }
 for run in $OO_RUNS; do
   IFS=: read -r reward labels beta <<< "$run"
-  [ "$labels" = "${OO_LABELS%% *}" ] || continue
+  [ "$labels" = "${OO_LABELS%% *}" ] && [ "$reward" != uncertainty ] || continue  # six colours
   case $beta in
     0) case $reward in [0-9]*) name="gold, $reward pairs" ;; *) name="gold, $reward" ;; esac
       ppo_points "$name" "$run" 1 1 ;;
@@ -330,7 +330,7 @@ for run in $OO_RUNS; do
       for seed in $OO_SEEDS; do tail -n 5 "ppo-$run-$seed/rounds"; done |
         awk -v OFS='\t' '{d += $1; gold += $2} END {print "gold, KL penalty", d / NR, gold / NR}' ;;
   esac
-  [ "$run" != "$OO_ENSEMBLE:$labels:0" ] || ppo_points "reward, $reward pairs, by 5" "$run" 2 5
+  [ "$run" != "$OO_ENSEMBLE:$labels:0" ] || ppo_points "a fifth of the reward, $reward pairs" "$run" 2 5
 done > ppo.tsv
 chart --title "PPO, ${OO_LABELS%% *} labels" --x 'd = √KL, √nats' --y reward --points 'gold, KL penalty' ppo.tsv \
   -o ppo.svg
