@@ -2,8 +2,8 @@
 # Runs the experiments one after the other and compares the tables that they print with those of their pages, which are the
 # same on every machine.
 #
-# usage: run.sh FOLDER [NAME...]   FOLDER/NAME.txt is what NAME.sh prints, FOLDER/NAME its files; what is there already
-#                                  isn't run again
+# usage: run.sh FOLDER [NAME...]   FOLDER/NAME.txt is what NAME.sh prints, FOLDER/NAME its files and pictures; what is there
+#                                  already is not run again
 #
 # It needs the programs in PATH. Status 1 where one fails or a line of a table is not on its page.
 set -eu -o pipefail
