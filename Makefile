@@ -131,7 +131,7 @@ jobs       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 all: $(bin) $(library) $(mpi_stamp) $(mpi_library) $(if $(crossing),$(if $(EMULATOR),$(pages)),$(pages))  ## build the programs, the library and the man pages (default)
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9_-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 18
 	@echo 'variables: CXX CXXFLAGS LEVELFLAGS LDFLAGS MPI PKG_CONFIG EMULATOR PREFIX DESTDIR ROUNDS ROWS TIME FUZZ EXPERIMENTS V=1 UNITY=1 (show the commands; a folder as one source; MPI: ompi, mpich, none)'
 
 deps:  ## install what is missing (Debian packages; through sudo where not root)
@@ -307,7 +307,7 @@ check-old-cpu: deps  ## as an emulated Haswell the same bits, as a Nehalem a ref
 	@NUDGE_CHECK_OLD_CPU=1 sh tests/tools/run.sh $(build) 'old_cpu/*'
 
 check-arm64: deps  ## built for Arm and emulated, the same bits (an hour); skipped where there is no emulator
-	@sh tests/deps.sh qemu-user g++-aarch64-linux-gnu || true
+	-@sh tests/deps.sh qemu-user g++-aarch64-linux-gnu
 	@$(MAKE) --no-print-directory $(jobs) all
 	@sh tests/arm64.sh $(build)
 

@@ -15,6 +15,7 @@
 namespace nudge {
 namespace {
 
+constexpr std::size_t kLargestTable = std::size_t{64} << 20;  // of a table, far more than a picture can show
 constexpr const char* kAdvice = "a line is SERIES, X, Y and perhaps Y's standard error, with tabs between them";
 
 std::vector<std::string_view> columns_of(std::string_view line) {
@@ -104,7 +105,8 @@ std::string ChartCommand::run(Tool& tool) {
       .title = title, .x_label = x_label, .y_label = y_label, .whole_x = false, .with_zero = with_zero, .log_x = log_x};
   std::size_t points = 0;
   for (const std::string& file : files.empty() ? std::vector<std::string>{"-"} : files) {
-    const std::string text = file == "-" ? read_stdin() : read_file(file), name = file == "-" ? "stdin" : file;
+    const std::string text = file == "-" ? read_stdin(kLargestTable) : read_file(file, kLargestTable),
+                      name = file == "-" ? "stdin" : file;
     std::string_view rest = text;
     for (int n = 1; !rest.empty(); ++n) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());

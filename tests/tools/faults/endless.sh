@@ -31,9 +31,16 @@ refuses() {
   expect_stderr "^$1: error: $2: after record $3, byte [0-9]*: a line is longer than 67108864 bytes"
   [ ! -e made ] && [ -z "$(ls -d .made* 2> /dev/null)" ]
 }
-for p in $(programs); do
+for p in $(programs | grep -v '^chart$'); do
   ok "$p: a line without end" refuses $p endless 0
   ok "$p: a zip bomb" refuses $p bomb.zst 0
 done
+table() {
+  expect_status 65 bounded chart "$1"
+  expect_stderr "^chart: error: $2"
+  [ ! -s out ]
+}
+ok "chart: a table without end" table endless 'endless: is larger than 67108864 bytes'
+ok "chart: no table" table bomb.zst 'bomb.zst: line 1: '
 ok "behind whole records" refuses peek behind 2
 ok "frames that never end their line" refuses peek frames.zst 0

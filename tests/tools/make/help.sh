@@ -15,7 +15,7 @@ names_nothing_else() {
   done < listed
 }
 ok "make help lists targets only" names_nothing_else
-commented() { [ "$(grep -cE '^[a-z_-]+:.*## ' "$ROOT/Makefile")" = "$(grep -cv '^variables: ' help)" ]; }
+commented() { [ "$(grep -cE '^[a-z0-9_-]+:.*## ' "$ROOT/Makefile")" = "$(grep -cv '^variables: ' help)" ]; }
 ok "every target with a ## comment is in make help" commented
 variables() {
   for name in $(sed -n 's/^variables: \(.*\) (.*/\1/p' help | tr ' ' '\n' | sed 's/=.*//'); do

@@ -10,7 +10,7 @@ refuses() {
 }
 for program in $(programs); do
   case $program in
-    label | peek) ok "$program works" expect_status 0 old "$program" "--version" ;;
+    chart | label | peek) ok "$program works" expect_status 0 old "$program" "--version" ;;
     *) ok "$program refuses" refuses "$program" ;;
   esac
 done
